@@ -1,0 +1,96 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The ground floor comes first: a target may depend only on targets above it in this list.
+// `--explicit-target-dependency-import-check error` (see Makefile) makes the compiler hold us to it.
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+/// Numeric targets are optimised in debug builds too: unoptimised, they are 200 to 600 times slower.
+let numeric: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let package = Package(
+    name: "faultline",
+    products: [
+        .executable(name: "faultline", targets: ["Coordinator"]),
+        .executable(name: "faultline-worker", targets: ["Worker"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    ],
+    targets: [
+        // System libraries.
+        .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        // The few SIMD loops BLAS has no name for.
+        .target(
+            name: "CKernels",
+            cSettings: [.unsafeFlags(["-O3"])],
+            linkerSettings: [.linkedLibrary("m")]),
+        // Buffers, element types, safetensors, digests.
+        .target(name: "Tensors", dependencies: ["CKernels", crypto], swiftSettings: numeric),
+        // Model configuration, Hugging Face folders, GGUF, tokenizers, chat templates.
+        .target(name: "Checkpoint", dependencies: ["CKernels", "Tensors"], swiftSettings: numeric),
+        // Scores, masks and top-k; no BLAS, so that the coordinator can use it.
+        .target(name: "Selection", dependencies: ["CKernels", "Tensors", "Checkpoint"], swiftSettings: numeric),
+        .target(name: "Linalg", dependencies: ["COpenBLAS", "CKernels", "Tensors"], swiftSettings: numeric),
+        .target(name: "Transformer", dependencies: ["CKernels", "Tensors", "Checkpoint", "Linalg"], swiftSettings: numeric),
+        .target(
+            name: "Attribution",
+            dependencies: ["CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer"],
+            swiftSettings: numeric),
+        .target(
+            name: "FineTuning",
+            dependencies: ["CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer"],
+            swiftSettings: numeric),
+        // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
+        .target(name: "Evaluation", dependencies: ["Tensors", "Checkpoint"]),
+        // What the two programs say to each other: pure values.
+        .target(name: "Protocol", dependencies: ["Tensors"]),
+        .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
+        .target(name: "Reporting", dependencies: []),
+        // The two programs.
+        .executableTarget(
+            name: "Worker",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
+                "Protocol", "ZeroMQ", arguments, logging,
+            ]),
+        .executableTarget(
+            name: "Coordinator",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Reporting",
+                arguments, logging, yams,
+            ]),
+        // Tests, one target a room.
+        .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
+        .testTarget(name: "SelectionTests", dependencies: ["Selection", "Tensors", "TestSupport"]),
+        .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "TransformerTests",
+            dependencies: ["Transformer", "Attribution", "Checkpoint", "Linalg", "Tensors", "Selection", "FineTuning", "TestSupport"],
+            exclude: ["Fixtures"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
+        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "FleetTests",
+            dependencies: ["Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where [.regular, .executable, .test].contains(target.type) && target.name != "CKernels" {
+    target.swiftSettings = (target.swiftSettings ?? []) + [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ]
+}

@@ -1,0 +1,1 @@
+void faultline_kernels_placeholder(void);

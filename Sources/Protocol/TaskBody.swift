@@ -1,0 +1,102 @@
+/// One token sequence inside a packed batch.
+public struct Sequence: Codable, Sendable, Equatable {
+    public var tokens: [Int32]
+    /// Index of the first token that is scored (the first response token); `tokens.count` where none is.
+    public var scoredFrom: Int
+    /// Index, in the same batch, of an earlier sequence (itself without a prefix) that this one continues:
+    /// it attends to that sequence's tokens and its positions go on after them. Forward only.
+    public var prefix: Int?
+
+    public init(tokens: [Int32], scoredFrom: Int, prefix: Int? = nil) {
+        self.tokens = tokens
+        self.scoredFrom = scoredFrom
+        self.prefix = prefix
+    }
+}
+
+/// A fixed slice of whole sequences, packed without padding: the unit that moves through the stages.
+public struct Batch: Codable, Sendable, Equatable {
+    public var sequences: [Sequence]
+    public var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
+    public init(sequences: [Sequence]) { self.sequences = sequences }
+}
+
+/// Which loss SNIP differentiates (paper.md): the mean over response tokens (published code) or their sum (text).
+public enum Loss: String, Codable, Sendable, CaseIterable { case mean, sum }
+
+/// What a tap accumulates over a block.
+public enum Statistic: Codable, Sendable, Hashable {
+    /// Σ_x abs(∇_W L(x)) per weight, f32 [d_out × d_in].
+    case absoluteGradient(Loss)
+    /// Σ x² per input column over response positions, f64 [d_in].
+    case inputSquares
+}
+
+/// What a stage is asked to do with tokens. Every stage of a pipeline gets the same body.
+public enum TaskBody: Codable, Sendable, Equatable {
+    /// Accumulate statistics over one block.
+    case score(statistics: [Statistic], batches: [Batch])
+    /// Log-probability of every scored token.
+    case likelihood(batches: [Batch])
+    case generate(Generation)
+    case train(Training)
+    /// Hand over the stage's tensors as they are now (after training), f32.
+    case export
+
+    /// Continue prompts in one group with fixed slots.
+    public struct Generation: Codable, Sendable, Equatable {
+        public var prompts: [[Int32]]
+        /// Rows of the decode batch.
+        public var slots: Int
+        public var maxNewTokens: Int
+        public var stopTokens: [Int32]
+        /// 0 is greedy.
+        public var temperature: Float
+        /// One stream per prompt: its draws depend on (seed, stream, step) only.
+        public var seed: UInt64
+        public var streams: [UInt64]
+
+        public init(
+            prompts: [[Int32]], slots: Int, maxNewTokens: Int, stopTokens: [Int32], temperature: Float, seed: UInt64,
+            streams: [UInt64]
+        ) {
+            self.prompts = prompts
+            self.slots = slots
+            self.maxNewTokens = maxNewTokens
+            self.stopTokens = stopTokens
+            self.temperature = temperature
+            self.seed = seed
+            self.streams = streams
+        }
+    }
+
+    /// Consecutive optimiser steps of one fine-tuning run; state (moments, weights) stays with the stage between tasks.
+    public struct Training: Codable, Sendable, Equatable {
+        public enum Parameters: String, Codable, Sendable, CaseIterable { case all, linear }
+
+        /// steps × micro-batches.
+        public var steps: [[Batch]]
+        /// Index of `steps[0]` in the run; at 0 the stage starts from the checkpoint with fresh moments.
+        public var firstStep: Int
+        public var parameters: Parameters
+        public var learningRate: Float
+        public var beta1: Float
+        public var beta2: Float
+        public var epsilon: Float
+        public var weightDecay: Float
+
+        public init(
+            steps: [[Batch]], firstStep: Int, parameters: Parameters, learningRate: Float, beta1: Float = 0.9,
+            beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0
+        ) {
+            self.steps = steps
+            self.firstStep = firstStep
+            self.parameters = parameters
+            self.learningRate = learningRate
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.weightDecay = weightDecay
+        }
+    }
+}

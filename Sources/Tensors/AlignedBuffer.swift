@@ -1,0 +1,58 @@
+#if canImport(Glibc)
+public import Glibc
+#endif
+
+/// A block of memory aligned to 64 bytes, zeroed at birth, freed with its last reference.
+///
+/// It is `Sendable` by contract, not by lock: whoever hands a buffer on stops writing to it.
+public final class AlignedBuffer: @unchecked Sendable {
+    public let address: UnsafeMutableRawPointer
+    /// Size in bytes.
+    public let byteCount: Int
+
+    /// - Parameter zeroed: pass `false` where every byte is written before it is read.
+    public init(byteCount: Int, zeroed: Bool = true) {
+        precondition(byteCount >= 0, "negative buffer size \(byteCount)")
+        var pointer: UnsafeMutableRawPointer?
+        let size = max(64, (byteCount + 63) & ~63)
+        let status = posix_memalign(&pointer, 64, size)
+        precondition(status == 0 && pointer != nil, "out of memory: could not allocate \(byteCount) bytes")
+        self.address = pointer!
+        self.byteCount = byteCount
+        if zeroed { memset(pointer!, 0, size) }
+    }
+
+    /// `count` 32-bit floats.
+    public convenience init(floats count: Int, zeroed: Bool = true) {
+        self.init(byteCount: count * MemoryLayout<Float>.stride, zeroed: zeroed)
+    }
+
+    public convenience init(_ values: [Float]) {
+        self.init(floats: values.count, zeroed: false)
+        values.withUnsafeBytes { if $0.count > 0 { address.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
+    }
+
+    public convenience init(_ values: [Int32]) {
+        self.init(byteCount: values.count * 4, zeroed: false)
+        values.withUnsafeBytes { if $0.count > 0 { address.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
+    }
+
+    public convenience init(bytes values: [UInt8]) {
+        self.init(byteCount: values.count, zeroed: false)
+        values.withUnsafeBytes { if $0.count > 0 { address.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
+    }
+
+    deinit { free(address) }
+
+    public var floats: UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(start: address.assumingMemoryBound(to: Float.self), count: byteCount / 4)
+    }
+
+    public var int32s: UnsafeMutableBufferPointer<Int32> {
+        UnsafeMutableBufferPointer(start: address.assumingMemoryBound(to: Int32.self), count: byteCount / 4)
+    }
+
+    public var bytes: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: address, count: byteCount)
+    }
+}

@@ -1,0 +1,81 @@
+import Protocol
+import Tensors
+
+/// Which part of which model a worker holds.
+struct StageAssignment: Sendable, Equatable {
+    /// A Hugging Face folder or a GGUF file on the worker's own disk.
+    var model: String
+    /// Decoder layers, end exclusive.
+    var layers: Range<Int>
+    var stageIndex: Int
+    var stageCount: Int
+    /// Compute threads; never changes a result.
+    var threads: Int
+    var isFirst: Bool { stageIndex == 0 }
+    var isLast: Bool { stageIndex == stageCount - 1 }
+}
+
+/// What travels between neighbouring stages (and, as `.local`, from a stage to its own queue).
+struct Packet: Sendable {
+    enum Direction: UInt8, Sendable { case forward, backward, local }
+    var task: UInt64
+    var direction: Direction
+    /// Batch (or decode step, or training micro-batch counted through all steps).
+    var index: Int
+    /// The engine's own label for a kind of payload (0: activations or their gradient).
+    var kind: UInt8 = 0
+    /// Small integers that go with it (sampled tokens, row numbers).
+    var integers: [Int32] = []
+    /// [rows × columns] f32, or nothing.
+    var payload: AlignedBuffer?
+}
+
+enum StageOutput: Sendable {
+    /// To the next stage, to the previous one, or back into this stage's queue, by the packet's direction.
+    case packet(Packet)
+    /// This batch has left this stage for good: its memory is free, and the source may send another.
+    case retired(task: UInt64, index: Int)
+    /// The stage is done with the task; this is its share of the result (often empty).
+    case result(task: UInt64, TensorBundle)
+}
+
+/// The numeric half of a worker. Called from one compute thread at a time; knows nothing of sockets.
+///
+/// Flow: every stage gets `begin`. The runtime then gives the **first** stage one empty forward packet per
+/// `sourceCount(of:)`, in index order, no more than its window allows in flight (begun, not retired); every other packet
+/// is what an engine returned. Among the waiting packets the runtime runs backward before local before forward, then
+/// lower task, then lower index. Packets of one task and direction arrive in the order they were sent.
+protocol StageEngine: AnyObject {
+    /// - Throws: with one line for the user where the model cannot be loaded.
+    func load(_ assignment: StageAssignment) throws
+    /// Makes `edit` (a mask bundle, or `nil`: the unedited weights) current for tasks begun from now on.
+    func apply(edit: TensorBundle?) throws
+    func begin(task: UInt64, body: TaskBody) throws -> [StageOutput]
+    func receive(_ packet: Packet) throws -> [StageOutput]
+    /// Forgets a task; packets of it that still arrive are dropped by the runtime.
+    func abort(task: UInt64)
+}
+
+extension TaskBody {
+    /// How many forward packets the runtime injects at the first stage.
+    var sourceCount: Int {
+        switch self {
+        case .score(_, let batches), .likelihood(let batches): batches.count
+        case .generate: 1
+        case .train(let training): training.steps.reduce(0) { $0 + $1.count }
+        case .export: 0
+        }
+    }
+
+    /// Source packet `index` may enter only after all packets before the returned index are retired at the first stage
+    /// (an optimiser step must be over before the next begins).
+    func barrier(before index: Int) -> Int {
+        guard case .train(let training) = self else { return 0 }
+        var start = 0
+        for step in training.steps {
+            if index < start + step.count { return start }
+            start += step.count
+        }
+        return start
+    }
+}
