@@ -1,5 +1,5 @@
 import CKernels
-public import Checkpoint
+import Checkpoint
 public import Linalg
 public import Tensors
 public import Transformer

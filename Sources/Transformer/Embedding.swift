@@ -19,6 +19,14 @@ public final class Embedding {
         resident = shared
     }
 
+    /// Writes rows back: a copy of a tied matrix that another stage trains.
+    public func replaceRows(_ tokens: [Int32], with rows: AlignedBuffer) {
+        guard let table = resident?.resident else { return }
+        for (i, token) in tokens.enumerated() {
+            (table.p + Int(token) * width).update(from: rows.p + i * width, count: width)
+        }
+    }
+
     /// One row [d] per token.
     /// - Throws: `StageError.badToken`.
     public func rows(_ tokens: [Int32]) throws -> AlignedBuffer {

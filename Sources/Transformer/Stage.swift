@@ -10,17 +10,18 @@ public final class Stage {
     public let embedding: Embedding?
     public let head: Head?
     let pool: ThreadPool
+    private let source: any WeightSource
 
     /// - Parameters:
     ///   - resident: keep every matrix as f32; otherwise each is widened from the checkpoint at each use.
-    ///   - trainEmbedding: keep the embedding as f32 in the first stage even where no head shares it.
     /// - Throws: `StageError.missingTensor`, or what the source throws.
     public init(
         source: any WeightSource, layers range: Range<Int>, first: Bool, last: Bool, pool: ThreadPool,
-        resident: Bool = true, trainEmbedding: Bool = false
+        resident: Bool = true
     ) throws {
         precondition(range.lowerBound >= 0 && range.upperBound <= source.config.layerCount, "layers \(range) of \(source.config.layerCount)")
         BLAS.useSingleThreads()
+        self.source = source
         config = source.config
         self.range = range
         self.pool = pool
@@ -40,14 +41,16 @@ public final class Stage {
         }
         head = try headMatrix.map { try Head(source: source, pool: pool, matrix: $0) }
         if first {
-            var table = config.tiedEmbeddings ? headMatrix : nil
-            if trainEmbedding, table == nil {
-                table = try WeightMatrix([Embedding.name], source: source, pool: pool, scratch: nil)
-            }
-            embedding = try Embedding(source: source, shared: table)
+            embedding = try Embedding(source: source, shared: config.tiedEmbeddings ? headMatrix : nil)
         } else {
             embedding = nil
         }
+    }
+
+    /// Keeps the embedding as f32 in memory, so that it can be trained.
+    public func holdEmbedding() throws {
+        guard let embedding, embedding.resident == nil else { return }
+        embedding.resident = try WeightMatrix([Embedding.name], source: source, pool: pool, scratch: nil)
     }
 
     /// Bytes a resident f32 stage of these layers holds.
