@@ -1,0 +1,117 @@
+import Tensors
+
+/// A model on disk: a Hugging Face folder or a GGUF file, memory-mapped, its tensors checked against its configuration.
+public final class Checkpoint: WeightSource {
+    public enum Format: String, Sendable { case huggingFace, gguf }
+
+    public let path: String
+    public let format: Format
+    public let config: ModelConfig
+    let tensors: [String: StoredTensor]
+    /// The file itself where the format is GGUF.
+    let gguf: GGUFFile?
+
+    private init(path: String, format: Format, config: ModelConfig, tensors: [String: StoredTensor], gguf: GGUFFile?) {
+        self.path = path
+        self.format = format
+        self.config = config
+        self.tensors = tensors
+        self.gguf = gguf
+    }
+
+    /// Opens a folder as a Hugging Face checkpoint, a file as GGUF.
+    /// - Throws: `CheckpointError`, one line naming the file and what is wrong.
+    public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
+        guard Files.exists(path) else { throw CheckpointError(.unreadable, file: path, "no such file or folder") }
+        return Files.isFolder(path) ? try folder(path) : try file(path)
+    }
+
+    private static func folder(_ path: String) throws(CheckpointError) -> Checkpoint {
+        let file = "\(path)/config.json"
+        guard Files.exists(file) else { throw CheckpointError(.unreadable, file: path, "no config.json in this folder") }
+        let config = try HuggingFaceConfig(json: try Files.json(file), file: file).config()
+        let tensors = try SafetensorsShards.open(folder: path)
+        try check(tensors, config, file: path, spelled: { $0 })
+        return Checkpoint(path: path, format: .huggingFace, config: config, tensors: tensors, gguf: nil)
+    }
+
+    private static func file(_ path: String) throws(CheckpointError) -> Checkpoint {
+        let file = try GGUFFile(path: path)
+        let config = try GGUFConfig.config(of: file)
+        var tensors: [String: StoredTensor] = [:]
+        var original: [String: String] = [:]
+        for tensor in file.tensors where tensor.name != "rope_freqs.weight" {
+            guard let name = GGUFNames.huggingFace(tensor.name) else {
+                throw CheckpointError(.unsupported, file: path, "tensor \(tensor.name) is not part of a \(config.architecture) model")
+            }
+            guard tensor.shape.count == 2 || tensor.encoding.blockLength == 1 else {
+                throw CheckpointError(.unsupported, file: path, "tensor \(tensor.name): a quantised vector")
+            }
+            let permuted = config.architecture == .llama && GGUFNames.isRotary(name)
+            tensors[name] = StoredTensor(
+                mapping: file.mapping, bytes: tensor.bytes, encoding: tensor.encoding, shape: tensor.shape,
+                rotaryHeadRows: permuted ? config.headDim : nil)
+            original[name] = tensor.name
+        }
+        try check(tensors, config, file: path, spelled: { original[$0] ?? $0 })
+        return Checkpoint(path: path, format: .gguf, config: config, tensors: tensors, gguf: file)
+    }
+
+    /// Every tensor the configuration asks for is there in the right shape, and no other that would be left out.
+    private static func check(
+        _ tensors: [String: StoredTensor], _ config: ModelConfig, file: String, spelled: (String) -> String
+    ) throws(CheckpointError) {
+        var known: Set<String> = ["lm_head.weight"]
+        for (name, shape) in config.tensorShapes {
+            known.insert(name)
+            guard let tensor = tensors[name] else {
+                throw CheckpointError(.mismatch, file: file, "tensor \(spelled(name)) is missing (expected \(shape))")
+            }
+            guard tensor.shape == shape else {
+                throw CheckpointError(
+                    .mismatch, file: tensor.mapping.path, "tensor \(spelled(name)): expected \(shape), found \(tensor.shape)")
+            }
+        }
+        // Early Llama checkpoints store the rotary frequencies, which follow from the configuration.
+        for name in tensors.keys.sorted() where !known.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") {
+            throw CheckpointError(
+                .unsupported, file: file, "tensor \(spelled(name)) is not part of a \(config.architecture) model with this configuration")
+        }
+    }
+
+    /// Names of all weights, sorted.
+    public var names: [String] { config.tensorShapes.map(\.name).sorted() }
+
+    public func shape(of name: String) -> [Int]? {
+        if config.tiedEmbeddings, name == "lm_head.weight" { return nil }
+        return tensors[name]?.shape
+    }
+
+    /// How the file stores the tensor.
+    public func fileType(of name: String) -> WeightEncoding? { shape(of: name) == nil ? nil : tensors[name]?.encoding }
+
+    public func read(_ name: String, rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
+        guard shape(of: name) != nil, let tensor = tensors[name] else {
+            throw CheckpointError(.mismatch, file: path, "tensor \(name) is missing")
+        }
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.shape[0], "rows \(rows) of \(name) \(tensor.shape)")
+        tensor.read(rows: rows, into: destination)
+    }
+
+    /// Tells models apart: SHA-256 over names, types, shapes and sizes of all tensors, the configuration, and three
+    /// samples of 4 KiB (start, middle, end) of every tensor's bytes. It does not read the whole model.
+    public func digest() -> String {
+        var text = "\(config)\n"
+        for name in tensors.keys.sorted() {
+            let tensor = tensors[name]!
+            let size = tensor.bytes.count
+            text += "\(name) \(tensor.encoding.rawValue) \(tensor.shape) \(size)"
+            for start in [0, max(0, size / 2 - 2048), max(0, size - 4096)] {
+                let place = tensor.bytes.lowerBound + start..<tensor.bytes.lowerBound + min(size, start + 4096)
+                text += " " + Digest.sha256(UnsafeRawBufferPointer(rebasing: tensor.mapping.bytes[place]))
+            }
+            text += "\n"
+        }
+        return Digest.sha256(Array(text.utf8))
+    }
+}

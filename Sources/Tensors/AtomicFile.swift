@@ -1,0 +1,58 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// A file that appears under its name only when it is complete: written aside, flushed to disk, renamed.
+///
+/// Destroying it without `commit()` removes what was written.
+public final class AtomicFile {
+    public let path: String
+    private let temporary: String
+    private var descriptor: Int32
+
+    /// - Throws: `TensorFileError` where the folder cannot be written to.
+    public init(path: String) throws(TensorFileError) {
+        self.path = path
+        temporary = "\(path).part-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw TensorFileError(file: path, fault: "cannot create: \(systemError())") }
+    }
+
+    deinit {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        unlink(temporary)
+    }
+
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
+        var rest = bytes
+        while rest.count > 0 {
+            let written = Glibc.write(descriptor, rest.baseAddress!, rest.count)
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { throw TensorFileError(file: path, fault: "cannot write: \(systemError())") }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+    }
+
+    public func write(_ bytes: [UInt8]) throws(TensorFileError) {
+        let result: Result<Void, TensorFileError> = bytes.withUnsafeBytes { buffer in
+            do throws(TensorFileError) { return .success(try write(buffer)) } catch { return .failure(error) }
+        }
+        try result.get()
+    }
+
+    /// Flushes the file, gives it its name and flushes the folder.
+    public func commit() throws(TensorFileError) {
+        guard fsync(descriptor) == 0, rename(temporary, path) == 0 else {
+            throw TensorFileError(file: path, fault: "cannot finish: \(systemError())")
+        }
+        close(descriptor)
+        descriptor = -1
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let folderDescriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folderDescriptor >= 0 {
+            fsync(folderDescriptor)
+            close(folderDescriptor)
+        }
+    }
+}
