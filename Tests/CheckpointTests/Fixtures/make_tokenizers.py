@@ -107,4 +107,5 @@ def main():
         (OUT / f"{name}.cases.json").write_text(json.dumps(cases, separators=(",", ":")))
 
 
-main()
+if __name__ == "__main__":
+    main()
