@@ -81,6 +81,10 @@ let package = Package(
             dependencies: ["Transformer", "Attribution", "Checkpoint", "Linalg", "Tensors", "Selection", "FineTuning", "TestSupport"],
             exclude: ["Fixtures"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+        .testTarget(
+            name: "StudyTests",
+            dependencies: ["Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint", "TestSupport"]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
         .testTarget(
             name: "FleetTests",
