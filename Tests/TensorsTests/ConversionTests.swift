@@ -16,7 +16,7 @@ import Testing
 
     @Test(arguments: [
         (Float(1), 0x3C00), (0.5, 0x3800), (65504, 0x7BFF), (65519.996, 0x7BFF), (65520, 0x7C00), (-2, 0xC000),
-        (0x1p-24, 1), (0x1p-25, 0), (0x1.8p-24, 2), (0x1.000002p-25, 1), (0x1.ffcp-15, 0x3FF), (0x1.ffep-15, 0x400),
+        (0x1p-24, 1), (0x1p-25, 0), (0x1.8p-24, 2), (0x1.000002p-25, 1), (0x1.ff8p-15, 0x3FF), (0x1.ffep-15, 0x400),
         (1 + 0x1p-11, 0x3C00), (1 + 0x3p-11, 0x3C02), (.infinity, 0x7C00), (-0.0, 0x8000),
     ] as [(Float, UInt16)])
     func halfRoundsToNearestEven(value: Float, bits: UInt16) {
