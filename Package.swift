@@ -78,7 +78,10 @@ let package = Package(
         .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
         .testTarget(
             name: "TransformerTests",
-            dependencies: ["Transformer", "Attribution", "Checkpoint", "Linalg", "Tensors", "Selection", "FineTuning", "TestSupport"],
+            dependencies: [
+                "Transformer", "Attribution", "Checkpoint", "Linalg", "Tensors", "Selection", "FineTuning", "Protocol",
+                "Worker", "CKernels", "TestSupport",
+            ],
             exclude: ["Fixtures"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
