@@ -101,6 +101,7 @@ public final class Checkpoint: WeightSource {
     /// Tells models apart: SHA-256 over names, types, shapes and sizes of all tensors, the configuration, and three
     /// samples of 4 KiB (start, middle, end) of every tensor's bytes. It does not read the whole model.
     public func digest() -> String {
+        defer { withExtendedLifetime(self) {} }
         var text = "\(config)\n"
         for name in tensors.keys.sorted() {
             let tensor = tensors[name]!

@@ -58,6 +58,7 @@ extension TensorBundle {
     /// - Throws: `TensorFileError`.
     public init(safetensors path: String) throws(TensorFileError) {
         let mapping = try FileMapping(path: path)
+        defer { withExtendedLifetime(mapping) {} }
         try self.init(safetensors: mapping.bytes, source: path)
     }
 

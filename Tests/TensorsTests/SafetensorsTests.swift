@@ -79,7 +79,8 @@ import Testing
     func imageInChunks(size: Int) throws {
         let scratch = try ScratchFolder()
         try bundle.write(safetensors: scratch.file("x.safetensors"))
-        let whole = Array(try FileMapping(path: scratch.file("x.safetensors")).bytes)
+        let mapping = try FileMapping(path: scratch.file("x.safetensors"))
+        let whole = withExtendedLifetime(mapping) { Array($0.bytes) }
         let image = bundle.image()
         #expect(image.byteCount == whole.count)
         var bytes: [UInt8] = []

@@ -36,6 +36,7 @@ enum SafetensorsShards {
     private static func tensors(of path: String) throws(CheckpointError) -> [String: StoredTensor] {
         do throws(TensorFileError) {
             let mapping = try FileMapping(path: path)
+            defer { withExtendedLifetime(mapping) {} }
             let header = try SafetensorsHeader(parsing: mapping.bytes, path: path)
             var result: [String: StoredTensor] = [:]
             for entry in header.entries {
