@@ -26,7 +26,8 @@ enum SafetensorsShards {
             }
             if shards[shard] == nil { shards[shard] = try tensors(of: "\(folder)/\(shard)") }
             guard let tensor = shards[shard]?[name] else {
-                throw CheckpointError(.mismatch, file: "\(folder)/\(shard)", "tensor \(name), which the index places here, is missing")
+                throw CheckpointError(
+                    .mismatch, file: "\(folder)/\(shard)", "tensor \(name), which the index places here, is missing")
             }
             result[name] = tensor
         }
