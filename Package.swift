@@ -70,6 +70,12 @@ let package = Package(
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Reporting",
                 arguments, logging, yams,
             ]),
+        // Speeds side by side (`make bench`).
+        .executableTarget(
+            name: "Bench",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning", arguments,
+            ]),
         // Tests, one target a room.
         .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
