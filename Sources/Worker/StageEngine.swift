@@ -1,36 +1,55 @@
-import Protocol
-import Tensors
+package import Protocol
+package import Tensors
 
 /// Which part of which model a worker holds.
-struct StageAssignment: Sendable, Equatable {
+package struct StageAssignment: Sendable, Equatable {
     /// A Hugging Face folder or a GGUF file on the worker's own disk.
-    var model: String
+    package var model: String
     /// Decoder layers, end exclusive.
-    var layers: Range<Int>
-    var stageIndex: Int
-    var stageCount: Int
+    package var layers: Range<Int>
+    package var stageIndex: Int
+    package var stageCount: Int
     /// Compute threads; never changes a result.
-    var threads: Int
-    var isFirst: Bool { stageIndex == 0 }
-    var isLast: Bool { stageIndex == stageCount - 1 }
+    package var threads: Int
+    package var isFirst: Bool { stageIndex == 0 }
+    package var isLast: Bool { stageIndex == stageCount - 1 }
+
+    package init(model: String, layers: Range<Int>, stageIndex: Int, stageCount: Int, threads: Int) {
+        self.model = model
+        self.layers = layers
+        self.stageIndex = stageIndex
+        self.stageCount = stageCount
+        self.threads = threads
+    }
 }
 
 /// What travels between neighbouring stages (and, as `.local`, from a stage to its own queue).
-struct Packet: Sendable {
-    enum Direction: UInt8, Sendable { case forward, backward, local }
-    var task: UInt64
-    var direction: Direction
+package struct Packet: Sendable {
+    package enum Direction: UInt8, Sendable { case forward, backward, local }
+    package var task: UInt64
+    package var direction: Direction
     /// Batch (or decode step, or training micro-batch counted through all steps).
-    var index: Int
+    package var index: Int
     /// The engine's own label for a kind of payload (0: activations or their gradient).
-    var kind: UInt8 = 0
+    package var kind: UInt8 = 0
     /// Small integers that go with it (sampled tokens, row numbers).
-    var integers: [Int32] = []
+    package var integers: [Int32] = []
     /// [rows × columns] f32, or nothing.
-    var payload: AlignedBuffer?
+    package var payload: AlignedBuffer?
+
+    package init(
+        task: UInt64, direction: Direction, index: Int, kind: UInt8 = 0, integers: [Int32] = [], payload: AlignedBuffer? = nil
+    ) {
+        self.task = task
+        self.direction = direction
+        self.index = index
+        self.kind = kind
+        self.integers = integers
+        self.payload = payload
+    }
 }
 
-enum StageOutput: Sendable {
+package enum StageOutput: Sendable {
     /// To the next stage, to the previous one, or back into this stage's queue, by the packet's direction.
     case packet(Packet)
     /// This batch has left this stage for good: its memory is free, and the source may send another.
@@ -45,7 +64,7 @@ enum StageOutput: Sendable {
 /// `sourceCount(of:)`, in index order, no more than its window allows in flight (begun, not retired); every other packet
 /// is what an engine returned. Among the waiting packets the runtime runs backward before local before forward, then
 /// lower task, then lower index. Packets of one task and direction arrive in the order they were sent.
-protocol StageEngine: AnyObject {
+package protocol StageEngine: AnyObject {
     /// - Throws: with one line for the user where the model cannot be loaded.
     func load(_ assignment: StageAssignment) throws
     /// Makes `edit` (a mask bundle, or `nil`: the unedited weights) current for tasks begun from now on.
@@ -58,7 +77,7 @@ protocol StageEngine: AnyObject {
 
 extension TaskBody {
     /// How many forward packets the runtime injects at the first stage.
-    var sourceCount: Int {
+    package var sourceCount: Int {
         switch self {
         case .score(_, let batches), .likelihood(let batches): batches.count
         case .generate: 1
@@ -69,7 +88,7 @@ extension TaskBody {
 
     /// Source packet `index` may enter only after all packets before the returned index are retired at the first stage
     /// (an optimiser step must be over before the next begins).
-    func barrier(before index: Int) -> Int {
+    package func barrier(before index: Int) -> Int {
         guard case .train(let training) = self else { return 0 }
         var start = 0
         for step in training.steps {

@@ -1,1 +1,84 @@
-void faultline_kernels_placeholder(void);
+// The few SIMD loops BLAS has no name for. Every function is pure over its arguments and runs on the calling thread;
+// each is compiled for plain x86-64 and for AVX2 + FMA, and the loader picks (see dispatch.h).
+// Shapes: row-major; `ld` is the distance in floats between rows.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// 3 where AVX2 + FMA code is in use, else 1: part of the handshake, as the two round differently.
+int fl_kernel_level(void);
+
+// Batches come and go in buffers of tens of megabytes: keep them in the heap instead of asking the kernel for fresh
+// pages each time. Once per process.
+void fl_keep_large_buffers(void);
+
+// --- elementwise -------------------------------------------------------------------------------------------------
+// y += x
+void fl_add(float *y, const float *x, size_t n);
+// y *= s
+void fl_scale(float *y, float s, size_t n);
+// acc += abs(x)
+void fl_abs_accumulate(float *acc, const float *x, size_t n);
+// acc[j] += Σ_t x[t][j]² over `rows` rows; f64 accumulator.
+void fl_square_accumulate(double *acc, const float *x, size_t rows, size_t columns, size_t ld);
+// acc[j] += Σ_t x[t][j]
+void fl_column_sum(float *acc, const float *x, size_t rows, size_t columns, size_t ld);
+
+// --- RMSNorm (one row) -------------------------------------------------------------------------------------------
+// y = x · w / sqrt(mean(x²) + eps)
+void fl_rmsnorm(float *y, const float *x, const float *w, size_t n, float eps);
+// dx += ∂L/∂x given dy; dw += ∂L/∂w where dw is not null.
+void fl_rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w, size_t n, float eps);
+
+// --- SwiGLU (one row) --------------------------------------------------------------------------------------------
+// y = silu(gate) · up
+void fl_swiglu(float *y, const float *gate, const float *up, size_t n);
+// Gradients at gate and up given dy. May write over dy's own row only where dgate == dy or dup == dy is not used.
+void fl_swiglu_backward(float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t n);
+
+// --- softmax -----------------------------------------------------------------------------------------------------
+// In place: p = softmax(scale · s) over n entries; returns nothing.
+void fl_softmax(float *s, float scale, size_t n);
+// In place: ds = p · (dp − Σ p·dp) · scale, written over dp.
+void fl_softmax_backward(float *dp, const float *p, float scale, size_t n);
+// log Σ exp(s)
+float fl_logsumexp(const float *s, size_t n);
+// s = exp(s − lse) · scale: the softmax part of the cross-entropy gradient.
+void fl_cross_entropy_gradient(float *s, float lse, float scale, size_t n);
+// Index of the largest value; the lower index where values tie.
+size_t fl_argmax(const float *s, size_t n);
+
+// --- rotary embedding (one head) ---------------------------------------------------------------------------------
+// Rotates pairs (i, i + half) by angles whose cosines and sines are given [half]; `sign` −1 undoes it.
+void fl_rope(float *x, const float *cosines, const float *sines, size_t half, float sign);
+
+// --- AdamW -------------------------------------------------------------------------------------------------------
+// One decoupled-weight-decay Adam step (Loshchilov & Hutter 2019) over n weights, as torch.optim.AdamW rounds it.
+// `frozen` (may be null): bit `first + i` set → weight i gets no update at all and its moments stay.
+void fl_adamw(float *w, const float *g, float *m, float *v, size_t n, float lr, float beta1, float beta2, float eps,
+              float decay, float correction1, float correction2_sqrt, const uint8_t *frozen, size_t first);
+
+// --- masks -------------------------------------------------------------------------------------------------------
+// w[i] = 0 where bit `first + i` of `mask` is set.
+void fl_mask_zero(float *w, const uint8_t *mask, size_t first, size_t n);
+
+// --- SNIP --------------------------------------------------------------------------------------------------------
+// Panels: columns [0, columns) of x [rows × ld] in groups of `width`, each group stored [rows × width], zero-padded.
+// packed has ceil(columns / width) · rows · width floats.
+void fl_pack_panels(float *packed, const float *x, size_t rows, size_t columns, size_t ld, size_t width);
+#define FL_SNIP_ROWS 6
+#define FL_SNIP_COLUMNS 16
+// acc[i][j] += abs(Σ_t δ[t][i] · x[t][j]) for t in [first, last), i in [rowFirst, rowLast), j in [columnFirst,
+// columnLast): one example's share of Σ_x abs(∇W). δ and x are packed with widths FL_SNIP_ROWS and FL_SNIP_COLUMNS
+// over `tokens` rows; rowFirst and columnFirst are multiples of those. The sum over t runs in order, so an entry's bits
+// do not depend on the tiling.
+void fl_snip_tile(float *acc, size_t ld, const float *delta, const float *x, size_t tokens, size_t first, size_t last,
+                  size_t rowFirst, size_t rowLast, size_t columnFirst, size_t columnLast);
+
+#ifdef __cplusplus
+}
+#endif

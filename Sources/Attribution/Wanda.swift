@@ -1,0 +1,24 @@
+import CKernels
+import Checkpoint
+public import Tensors
+public import Transformer
+
+/// Σ x² per input column over response positions, f64: the norms of Wanda's score (paper §3.1; Sun et al. 2024).
+///
+/// Response positions are those of the response tokens taken as inputs, without a shift.
+public final class Wanda: Tap {
+    /// Σ x² [d_in] as f64, by weight name; maps that share an input share a buffer.
+    public private(set) var squares: [String: AlignedBuffer] = [:]
+
+    public init() {}
+
+    public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
+        let names = stack.maps.map { $0.weightName(layer: layer) }
+        let sum = squares[names[0]] ?? AlignedBuffer(byteCount: columns * 8)
+        for name in names { squares[name] = sum }
+        let acc = sum.address.assumingMemoryBound(to: Double.self)
+        for span in batch.spans {
+            fl_square_accumulate(acc, x + span.responseRows.lowerBound * columns, span.responseRows.count, columns, columns)
+        }
+    }
+}

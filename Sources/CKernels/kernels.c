@@ -1,2 +1,0 @@
-#include "kernels.h"
-void faultline_kernels_placeholder(void) {}

@@ -1,0 +1,95 @@
+// Reductions along one row: RMSNorm, softmax, log-sum-exp.
+#include "dispatch.h"
+#include "exponential.h"
+#include "kernels.h"
+#include <math.h>
+
+FL_CLONES static float sum_squares(const float *x, size_t n) {
+  FL_FAST
+  float s = 0;
+  for (size_t i = 0; i < n; i++) s += x[i] * x[i];
+  return s;
+}
+
+FL_CLONES static float dot3(const float *a, const float *b, const float *c, size_t n) {
+  FL_FAST
+  float s = 0;
+  for (size_t i = 0; i < n; i++) s += a[i] * b[i] * c[i];
+  return s;
+}
+
+FL_CLONES static float dot(const float *a, const float *b, size_t n) {
+  FL_FAST
+  float s = 0;
+  for (size_t i = 0; i < n; i++) s += a[i] * b[i];
+  return s;
+}
+
+FL_CLONES static float largest(const float *s, size_t n) {
+  float m = -INFINITY;
+  for (size_t i = 0; i < n; i++) m = s[i] > m ? s[i] : m;
+  return m;
+}
+
+FL_CLONES static float exp_sum(float *out, const float *s, float scale, float shift, size_t n) {
+  FL_FAST
+  float sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    float e = fl_exp(scale * (s[i] - shift));
+    out[i] = e;
+    sum += e;
+  }
+  return sum;
+}
+
+FL_CLONES static float exp_sum_only(const float *s, float shift, size_t n) {
+  FL_FAST
+  float sum = 0;
+  for (size_t i = 0; i < n; i++) sum += fl_exp(s[i] - shift);
+  return sum;
+}
+
+FL_CLONES void fl_rmsnorm(float *y, const float *x, const float *w, size_t n, float eps) {
+  float r = 1.0f / __builtin_sqrtf(sum_squares(x, n) / (float)n + eps);
+  for (size_t i = 0; i < n; i++) y[i] = x[i] * r * w[i];
+}
+
+FL_CLONES void fl_rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w, size_t n,
+                                   float eps) {
+  FL_FUSED
+  float r = 1.0f / __builtin_sqrtf(sum_squares(x, n) / (float)n + eps);
+  float c = dot3(dy, w, x, n) * r * r * r / (float)n;
+  for (size_t i = 0; i < n; i++) dx[i] += dy[i] * w[i] * r - x[i] * c;
+  if (dw)
+    for (size_t i = 0; i < n; i++) dw[i] += dy[i] * x[i] * r;
+}
+
+FL_CLONES void fl_softmax(float *s, float scale, size_t n) {
+  float m = largest(s, n);
+  float inverse = 1.0f / exp_sum(s, s, scale, m, n);
+  for (size_t i = 0; i < n; i++) s[i] *= inverse;
+}
+
+FL_CLONES void fl_softmax_backward(float *dp, const float *p, float scale, size_t n) {
+  float c = dot(dp, p, n);
+  for (size_t i = 0; i < n; i++) dp[i] = p[i] * (dp[i] - c) * scale;
+}
+
+float fl_logsumexp(const float *s, size_t n) {
+  float m = largest(s, n);
+  // A vocabulary is long: sum in slices, add the slices in f64.
+  double total = 0;
+  for (size_t i = 0; i < n; i += 1024) total += exp_sum_only(s + i, m, n - i < 1024 ? n - i : 1024);
+  return m + (float)log(total);
+}
+
+FL_CLONES void fl_cross_entropy_gradient(float *s, float lse, float scale, size_t n) {
+  for (size_t i = 0; i < n; i++) s[i] = fl_exp(s[i] - lse) * scale;
+}
+
+size_t fl_argmax(const float *s, size_t n) {
+  float m = largest(s, n);
+  for (size_t i = 0; i < n; i++)
+    if (s[i] == m) return i;
+  return 0;
+}

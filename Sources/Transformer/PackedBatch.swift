@@ -1,0 +1,96 @@
+/// Where the sequences of a packed batch lie, and which rows are scored.
+///
+/// Rows are token positions of all sequences one after the other, without padding. Built from the batch alone, so every
+/// stage derives the same layout.
+public struct PackedBatch: Sendable {
+    public struct Span: Sendable {
+        /// Rows of this sequence's own tokens.
+        public let rows: Range<Int>
+        /// Rows of the earlier sequence that this one continues; empty where it stands alone.
+        public let prefix: Range<Int>
+        /// First scored row *as an input* (Wanda's and ActSVD's positions: response tokens, no shift).
+        public let responseRows: Range<Int>
+    }
+
+    /// One prediction: the row whose output is read, and the token it should give.
+    public struct Target: Sendable {
+        public let row: Int
+        public let token: Int32
+        public let sequence: Int
+    }
+
+    public let tokens: [Int32]
+    /// Position of each row in its own sequence (prefix included).
+    public let positions: [Int32]
+    public let spans: [Span]
+    /// All predictions, sequence by sequence.
+    public let targets: [Target]
+    public var rowCount: Int { tokens.count }
+
+    /// - Throws: `StageError.badBatch` where a sequence is empty, a prefix is not an earlier plain sequence, or a scored
+    ///   token has nothing before it.
+    public init(_ sequences: [(tokens: [Int32], scoredFrom: Int, prefix: Int?)]) throws {
+        var tokens: [Int32] = []
+        var positions: [Int32] = []
+        var spans: [Span] = []
+        var targets: [Target] = []
+        for (number, sequence) in sequences.enumerated() {
+            let count = sequence.tokens.count
+            guard count > 0 else { throw StageError.badBatch("sequence \(number) is empty") }
+            guard (0...count).contains(sequence.scoredFrom) else {
+                throw StageError.badBatch("sequence \(number) is scored from \(sequence.scoredFrom) of \(count) tokens")
+            }
+            let start = tokens.count
+            var prefix = 0..<0
+            if let parent = sequence.prefix {
+                guard parent >= 0, parent < number, spans[parent].prefix.isEmpty else {
+                    throw StageError.badBatch("sequence \(number) continues \(parent), which is not an earlier plain sequence")
+                }
+                prefix = spans[parent].rows
+            }
+            for (i, token) in sequence.tokens.enumerated() {
+                tokens.append(token)
+                positions.append(Int32(prefix.count + i))
+                guard i >= sequence.scoredFrom else { continue }
+                if i > 0 {
+                    targets.append(Target(row: start + i - 1, token: token, sequence: number))
+                } else if !prefix.isEmpty {
+                    targets.append(Target(row: prefix.upperBound - 1, token: token, sequence: number))
+                } else {
+                    throw StageError.badBatch("sequence \(number): its first token cannot be scored, nothing precedes it")
+                }
+            }
+            spans.append(
+                Span(rows: start..<start + count, prefix: prefix, responseRows: start + sequence.scoredFrom..<start + count))
+        }
+        self.tokens = tokens
+        self.positions = positions
+        self.spans = spans
+        self.targets = targets
+    }
+
+    /// Single rows at given positions, for decode steps: no spans, no targets.
+    init(rows tokens: [Int32], positions: [Int32]) {
+        self.tokens = tokens
+        self.positions = positions
+        spans = []
+        targets = []
+    }
+}
+
+/// What a stage cannot do with what it was given.
+public enum StageError: Error, CustomStringConvertible {
+    case badBatch(String)
+    case badToken(Int32, vocabulary: Int)
+    case missingTensor(String)
+    case notFinite(String)
+
+    public var description: String {
+        switch self {
+        case .badBatch(let what): "bad batch: \(what)"
+        case .badToken(let token, let vocabulary): "token \(token) is outside the vocabulary of \(vocabulary)"
+        case .missingTensor(let name): "the checkpoint has no tensor \(name)"
+        case .notFinite(let what): "\(what) is not finite: the weights or an edit overflow"
+        }
+    }
+}

@@ -1,0 +1,114 @@
+public import Checkpoint
+public import Linalg
+public import Tensors
+
+/// A contiguous range of decoder layers; the first stage also holds the embedding, the last the final norm and LM head.
+public final class Stage {
+    public let config: ModelConfig
+    public let range: Range<Int>
+    public let layers: [DecoderLayer]
+    public let embedding: Embedding?
+    public let head: Head?
+    let pool: ThreadPool
+    private let source: any WeightSource
+
+    /// - Parameters:
+    ///   - resident: keep every matrix as f32; otherwise each is widened from the checkpoint at each use.
+    /// - Throws: `StageError.missingTensor`, or what the source throws.
+    public init(
+        source: any WeightSource, layers range: Range<Int>, first: Bool, last: Bool, pool: ThreadPool,
+        resident: Bool = true
+    ) throws {
+        precondition(range.lowerBound >= 0 && range.upperBound <= source.config.layerCount, "layers \(range) of \(source.config.layerCount)")
+        BLAS.useSingleThreads()
+        self.source = source
+        config = source.config
+        self.range = range
+        self.pool = pool
+        let rope = Rope(config)
+        var scratch: AlignedBuffer?
+        if !resident {
+            let d = config.hiddenSize
+            let qkv = (config.headCount + 2 * config.keyValueHeadCount) * config.headDim
+            let largest = max(2 * config.intermediateSize, qkv, last ? config.vocabularySize : 0)
+            scratch = AlignedBuffer(floats: largest * d, zeroed: false)
+        }
+        layers = try range.map { try DecoderLayer($0, source: source, pool: pool, rope: rope, scratch: scratch) }
+        var headMatrix: WeightMatrix?
+        if last {
+            let name = config.tiedEmbeddings ? Embedding.name : Head.name
+            headMatrix = try WeightMatrix([name], source: source, pool: pool, scratch: scratch)
+        }
+        head = try headMatrix.map { try Head(source: source, pool: pool, matrix: $0) }
+        if first {
+            embedding = try Embedding(source: source, shared: config.tiedEmbeddings ? headMatrix : nil)
+        } else {
+            embedding = nil
+        }
+    }
+
+    /// Keeps the embedding as f32 in memory, so that it can be trained.
+    public func holdEmbedding() throws {
+        guard let embedding, embedding.resident == nil else { return }
+        embedding.resident = try WeightMatrix([Embedding.name], source: source, pool: pool, scratch: nil)
+    }
+
+    /// Bytes a resident f32 stage of these layers holds.
+    public static func residentBytes(_ config: ModelConfig, layers: Range<Int>, first: Bool, last: Bool) -> Int {
+        var count = 0
+        for map in LinearMap.allCases {
+            let shape = map.shape(in: config)
+            count += shape.rows * shape.columns * layers.count
+        }
+        if last { count += config.vocabularySize * config.hiddenSize }
+        return count * 4
+    }
+
+    /// Bytes of the activations that one token leaves behind per layer when they are kept for the backward.
+    public static func activationBytesPerToken(_ config: ModelConfig) -> Int { 4 * DecoderLayer.activationFloats(config) }
+
+    /// What a forward leaves for the backward: each layer's input, and, where kept, everything else.
+    public struct Tape {
+        var inputs: [AlignedBuffer] = []
+        var activations: [DecoderLayer.Activations?] = []
+        public init() {}
+    }
+
+    /// Runs the stage's layers.
+    /// - Parameters:
+    ///   - x: [rows × d], the previous stage's output or the embedding's rows.
+    ///   - tape: filled for a later `backward`; nil: forward only.
+    ///   - keep: keep all activations rather than make them again from each layer's input. Never changes a result.
+    public func forward(
+        _ x: AlignedBuffer, batch: PackedBatch, tap: (any Tap)? = nil, tape: UnsafeMutablePointer<Tape>? = nil, keep: Bool = false
+    ) throws -> AlignedBuffer {
+        var x = x
+        for layer in layers {
+            let (y, activations) = try layer.forward(x, batch: batch, tap: tap)
+            tape?.pointee.inputs.append(x)
+            tape?.pointee.activations.append(keep ? activations : nil)
+            x = y
+        }
+        return x
+    }
+
+    /// Gradient at the stage's input, from the gradient at its output (overwritten). Consumes the tape.
+    public func backward(_ dy: AlignedBuffer, tape: inout Tape, batch: PackedBatch, tap: any Tap) throws -> AlignedBuffer {
+        var dy = dy
+        for (i, layer) in layers.enumerated().reversed() {
+            let activations = try tape.activations[i] ?? layer.forward(tape.inputs[i], batch: batch).activations
+            dy = try layer.backward(dy, activations, batch: batch, tap: tap)
+            tape.activations.removeLast()
+            tape.inputs.removeLast()
+        }
+        return dy
+    }
+
+    /// Reads every tensor from the checkpoint again, forgetting edits and training.
+    public func reload() throws {
+        for layer in layers { try layer.reload() }
+        try head?.matrix.reload()
+        try head?.norm.reload()
+        if let table = embedding?.resident, table !== head?.matrix { try table.reload() }
+    }
+}

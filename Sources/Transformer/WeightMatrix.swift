@@ -1,0 +1,132 @@
+import CKernels
+public import Checkpoint
+public import Linalg
+public import Tensors
+
+/// One or more checkpoint matrices that share an input, stacked by rows so that one GEMM serves them all
+/// (q, k, v; gate, up).
+///
+/// Resident: f32 in memory. Streamed: widened from the checkpoint into `scratch` at each use, one matrix at a time.
+public final class WeightMatrix {
+    public struct Part {
+        public let name: String
+        /// Rows inside the stack.
+        public let rows: Range<Int>
+    }
+
+    public let parts: [Part]
+    public let rows: Int
+    public let columns: Int
+    /// f32 [rows × columns] where resident.
+    public private(set) var resident: AlignedBuffer?
+    private let source: any WeightSource
+    private let pool: ThreadPool
+    private let scratch: AlignedBuffer?
+    /// Current edit: per part, bits of the weights that read as zero, and, where resident, what they were.
+    private var masks: [Int: AlignedBuffer] = [:]
+    private var originals: [Int: [Float]] = [:]
+
+    /// - Parameter scratch: a buffer of at least rows × columns floats, shared by the stage's streamed matrices; nil
+    ///   makes this matrix resident.
+    /// - Throws: `StageError.missingTensor`, or what the source throws.
+    public init(_ names: [String], source: any WeightSource, pool: ThreadPool, scratch: AlignedBuffer?) throws {
+        var parts: [Part] = []
+        var rows = 0
+        var columns = 0
+        for name in names {
+            guard let shape = source.shape(of: name), shape.count == 2 else { throw StageError.missingTensor(name) }
+            parts.append(Part(name: name, rows: rows..<rows + shape[0]))
+            rows += shape[0]
+            columns = shape[1]
+        }
+        self.parts = parts
+        self.rows = rows
+        self.columns = columns
+        self.source = source
+        self.pool = pool
+        self.scratch = scratch
+        if scratch == nil {
+            let buffer = AlignedBuffer(floats: rows * columns, zeroed: false)
+            resident = buffer
+            try widen(into: buffer)
+        }
+    }
+
+    /// The stack as f32 [rows × columns]; not to be nested with another streamed matrix.
+    public func withFloats<R>(_ body: (UnsafePointer<Float>) throws -> R) throws -> R {
+        if let resident { return try body(resident.floats.baseAddress!) }
+        try widen(into: scratch!)
+        for (part, mask) in masks { zero(part, mask, in: scratch!) }
+        return try body(scratch!.floats.baseAddress!)
+    }
+
+    /// Reads the checkpoint again, forgetting edits and training.
+    public func reload() throws {
+        masks = [:]
+        originals = [:]
+        if let resident { try widen(into: resident) }
+    }
+
+    /// Makes the masked weights of part `part` read as zero. `mask`: bit i of the part's flat row-major index.
+    public func zero(part: Int, mask: AlignedBuffer) {
+        precondition(masks[part] == nil, "an edit is already applied to \(parts[part].name)")
+        masks[part] = mask
+        guard let resident else { return }
+        let first = parts[part].rows.lowerBound * columns
+        let count = parts[part].rows.count * columns
+        let bits = mask.address.assumingMemoryBound(to: UInt8.self)
+        let w = resident.floats.baseAddress! + first
+        var kept: [Float] = []
+        for i in 0..<count where bits[i >> 3] >> UInt8(i & 7) & 1 == 1 { kept.append(w[i]) }
+        originals[part] = kept
+        zero(part, mask, in: resident)
+    }
+
+    /// Undoes every `zero`, from memory.
+    public func restore() {
+        if let resident {
+            for (part, mask) in masks {
+                let w = resident.floats.baseAddress! + parts[part].rows.lowerBound * columns
+                let bits = mask.address.assumingMemoryBound(to: UInt8.self)
+                let kept = originals[part]!
+                var next = 0
+                for i in 0..<parts[part].rows.count * columns where bits[i >> 3] >> UInt8(i & 7) & 1 == 1 {
+                    w[i] = kept[next]
+                    next += 1
+                }
+            }
+        }
+        masks = [:]
+        originals = [:]
+    }
+
+    private func zero(_ part: Int, _ mask: AlignedBuffer, in buffer: AlignedBuffer) {
+        let first = parts[part].rows.lowerBound * columns
+        let bits = mask.address.assumingMemoryBound(to: UInt8.self)
+        let w = buffer.floats.baseAddress! + first
+        pool.run(over: parts[part].rows.count * columns, by: 1 << 20) {
+            fl_mask_zero(w + $0.lowerBound, bits, $0.lowerBound, $0.count)
+        }
+    }
+
+    private func widen(into buffer: AlignedBuffer) throws {
+        for part in parts {
+            try readRows(source, part.name, count: part.rows.count, columns: columns, pool: pool,
+                into: buffer.floats.baseAddress! + part.rows.lowerBound * columns)
+        }
+    }
+}
+
+/// Widens a whole tensor, its rows shared out over the pool.
+func readRows(
+    _ source: any WeightSource, _ name: String, count: Int, columns: Int, pool: ThreadPool,
+    into destination: UnsafeMutablePointer<Float>
+) throws {
+    let step = max(1, (1 << 18) / max(1, columns))
+    let failures = Failures()
+    nonisolated(unsafe) let out = destination
+    pool.run(over: count, by: step) { rows in
+        do { try source.read(name, rows: rows, into: out + rows.lowerBound * columns) } catch { failures.add(error) }
+    }
+    try failures.rethrow()
+}

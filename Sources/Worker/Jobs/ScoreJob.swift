@@ -1,0 +1,127 @@
+import Attribution
+import Checkpoint
+import Protocol
+import Tensors
+import Transformer
+
+/// Statistics of one block: batches go forward, gradients come back, and what the taps saw is the result.
+///
+/// Batches pass in order in both directions, so a block's sums do not depend on the fleet.
+final class ScoreJob: StageJob {
+    private let task: UInt64
+    private let context: StageContext
+    private let batches: [Batch]
+    private let loss: Loss?
+    private let snip: SNIP?
+    private let wanda: Wanda?
+    private let forwardTap: (any Tap)?
+    private var tapes: [Int: (batch: PackedBatch, tape: Stage.Tape)] = [:]
+    private var done = 0
+    private var losses: [Float] = []
+
+    init(_ task: UInt64, _ context: StageContext, statistics: [Statistic], batches: [Batch]) throws {
+        self.task = task
+        self.context = context
+        self.batches = batches
+        var losses: Set<Loss> = []
+        for case .absoluteGradient(let loss) in statistics { losses.insert(loss) }
+        guard losses.count < 2 else { throw EngineError.twoLosses }
+        loss = losses.first
+        snip = loss == nil ? nil : SNIP(context.config, pool: context.pool)
+        wanda = statistics.contains(.inputSquares) ? Wanda() : nil
+        forwardTap = wanda
+    }
+
+    func begin() throws -> [StageOutput] { batches.isEmpty ? [result()] : [] }
+
+    func receive(_ packet: Packet) throws -> [StageOutput] {
+        packet.direction == .backward ? try backward(packet) : try forward(packet)
+    }
+
+    private func forward(_ packet: Packet) throws -> [StageOutput] {
+        let index = packet.index
+        let batch = try context.pack(batches[index])
+        let x = try context.input(packet, batch: batch)
+        var tape = Stage.Tape()
+        let y: AlignedBuffer
+        if snip == nil {
+            y = try context.stage.forward(x, batch: batch, tap: forwardTap)
+        } else {
+            let inFlight = context.isLast ? 1 : context.assignment.stageCount + 1
+            let sums = 2 * Stage.residentBytes(
+                context.config, layers: context.stage.range, first: context.isFirst, last: false)
+            let keep = context.keepsActivations(tokens: batch.rowCount, inFlight: inFlight, reserved: sums)
+            y = try context.stage.forward(x, batch: batch, tap: forwardTap, tape: &tape, keep: keep)
+        }
+        guard context.isLast else {
+            var outputs: [StageOutput] = [
+                .packet(Packet(task: task, direction: .forward, index: index, payload: y))
+            ]
+            if snip == nil { outputs += retire(index) } else { tapes[index] = (batch, tape) }
+            return outputs
+        }
+        guard snip != nil else { return retire(index) }
+        let (values, dy) = try context.stage.head!.lossGradient(
+            y, batch: batch, weights: weights(batch), tap: Silent(), headGradient: nil)
+        for value in values {
+            guard value.isFinite else { throw StageError.notFinite("the loss of a calibration example") }
+            losses.append(Float(value))
+        }
+        return try finish(index, batch, &tape, dy)
+    }
+
+    private func backward(_ packet: Packet) throws -> [StageOutput] {
+        guard let entry = tapes.removeValue(forKey: packet.index), let dy = packet.payload else {
+            throw StageError.badBatch("a gradient came for batch \(packet.index), which is not in flight")
+        }
+        var tape = entry.tape
+        return try finish(packet.index, entry.batch, &tape, dy)
+    }
+
+    private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws -> [StageOutput] {
+        let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!)
+        let outputs: [StageOutput] =
+            context.isFirst ? [] : [.packet(Packet(task: task, direction: .backward, index: index, payload: dx))]
+        return outputs + retire(index)
+    }
+
+    private func retire(_ index: Int) -> [StageOutput] {
+        done += 1
+        return [.retired(task: task, index: index)] + (done == batches.count ? [result()] : [])
+    }
+
+    /// Factor on each sequence's NLLs.
+    private func weights(_ batch: PackedBatch) -> [Float] {
+        var counts = [Int](repeating: 0, count: batch.spans.count)
+        for target in batch.targets { counts[target.sequence] += 1 }
+        return counts.map { loss == .sum ? 1 : 1 / Float(max(1, $0)) }
+    }
+
+    private func result() -> StageOutput {
+        var entries: [TensorBundle.Entry] = []
+        for layer in context.stage.range {
+            for stack in Stack.allCases {
+                for map in stack.maps {
+                    let name = map.weightName(layer: layer)
+                    let shape = map.shape(in: context.config)
+                    if let sum = snip?.sums[name] {
+                        entries.append(
+                            .init(
+                                name: "absolute_gradient." + name, type: .f32, shape: [shape.rows, shape.columns],
+                                buffer: sum))
+                    }
+                    if let squares = wanda?.squares[name] {
+                        entries.append(
+                            .init(name: "input_squares." + name, type: .f64, shape: [shape.columns], buffer: squares))
+                    }
+                }
+            }
+        }
+        var metadata: [String: String] = [:]
+        if context.isLast, loss != nil { metadata["losses"] = losses.map { "\($0)" }.joined(separator: ",") }
+        return .result(task: task, TensorBundle(metadata: metadata, entries: entries))
+    }
+
+    /// Scoring trains nothing.
+    private final class Silent: Tap {}
+}

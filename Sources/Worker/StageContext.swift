@@ -1,0 +1,85 @@
+import Checkpoint
+import FineTuning
+import Linalg
+import Protocol
+import Tensors
+import Transformer
+
+/// What the jobs of one assignment share: the stage, its edit, and the state of a fine-tuning run.
+final class StageContext {
+    let stage: Stage
+    let assignment: StageAssignment
+    let pool: ThreadPool
+    let resident: Bool
+    let spareBytes: Int
+    /// Bits of the weights that fine-tuning leaves alone, by weight name.
+    private(set) var frozen: [String: AlignedBuffer] = [:]
+    var trainer: Trainer?
+    var nextStep = 0
+
+    var config: ModelConfig { stage.config }
+    var isFirst: Bool { assignment.isFirst }
+    var isLast: Bool { assignment.isLast }
+
+    init(stage: Stage, assignment: StageAssignment, pool: ThreadPool, resident: Bool, spareBytes: Int) {
+        self.stage = stage
+        self.assignment = assignment
+        self.pool = pool
+        self.resident = resident
+        self.spareBytes = spareBytes
+    }
+
+    /// A bundle of U8 bit masks by weight name. Its metadata `edit` says what they do: `zero` (the default) or `freeze`.
+    func apply(_ edit: TensorBundle?) throws {
+        forgetTraining()
+        for layer in stage.layers { for matrix in layer.stacks { matrix.restore() } }
+        frozen = [:]
+        guard let edit else { return }
+        let byName = Dictionary(edit.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for layer in stage.layers {
+            for matrix in layer.stacks {
+                for (number, part) in matrix.parts.enumerated() {
+                    guard let mask = byName[part.name] else { continue }
+                    let bytes = (part.rows.count * matrix.columns + 7) / 8
+                    guard mask.type == .u8, mask.buffer.byteCount == bytes else {
+                        throw EngineError.wrongMask("\(part.name) has \(mask.buffer.byteCount) bytes, not \(bytes)")
+                    }
+                    if edit.metadata["edit"] == "freeze" {
+                        frozen[part.name] = mask.buffer
+                    } else {
+                        matrix.zero(part: number, mask: mask.buffer)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Weights as the checkpoint has them, once training has changed them.
+    private func forgetTraining() {
+        guard trainer != nil else { return }
+        trainer = nil
+        nextStep = 0
+        // The source was read once already; failing now would mean the file changed under us.
+        do { try stage.reload() } catch { fatalError("could not read the checkpoint again: \(error)") }
+    }
+
+    /// Whether a batch of `tokens` may keep its activations for the backward, with `inFlight` such batches at once.
+    func keepsActivations(tokens: Int, inFlight: Int, reserved: Int) -> Bool {
+        let perToken = Stage.activationBytesPerToken(config) * stage.layers.count
+        return tokens * perToken * inFlight <= max(0, spareBytes - reserved) / 2
+    }
+
+    func pack(_ batch: Batch) throws -> PackedBatch {
+        try PackedBatch(batch.sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) })
+    }
+
+    /// The stage's input: the embedding's rows in the first stage, else what the previous stage sent.
+    func input(_ packet: Packet, batch: PackedBatch) throws -> AlignedBuffer {
+        if isFirst { return try stage.embedding!.rows(batch.tokens) }
+        let bytes = batch.rowCount * config.hiddenSize * 4
+        guard let payload = packet.payload, payload.byteCount == bytes else {
+            throw StageError.badBatch("\(packet.payload?.byteCount ?? 0) bytes of activations came, \(bytes) were due")
+        }
+        return payload
+    }
+}

@@ -1,0 +1,109 @@
+import CKernels
+package import Checkpoint
+import Linalg
+package import Protocol
+package import Tensors
+import Transformer
+
+/// The real engine: one stage of a decoder, and one job a task.
+package final class TransformerEngine: StageEngine {
+    private let memoryBytes: Int
+    private let open: (String) throws -> any WeightSource
+    private var jobs: [UInt64: any StageJob] = [:]
+    private var context: StageContext?
+
+    /// - Parameters:
+    ///   - memoryBytes: what weights, activations and statistics may take together.
+    ///   - open: reads a checkpoint.
+    package init(memoryBytes: Int, open: @escaping (String) throws -> any WeightSource) {
+        self.memoryBytes = memoryBytes
+        self.open = open
+        fl_keep_large_buffers()
+    }
+
+    package func load(_ assignment: StageAssignment) throws {
+        jobs = [:]
+        context = nil
+        let source = try open(assignment.model)
+        let bytes = Stage.residentBytes(
+            source.config, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast)
+        let pool = ThreadPool(threads: assignment.threads)
+        let resident = bytes <= memoryBytes / 10 * 6
+        let stage = try Stage(
+            source: source, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast, pool: pool,
+            resident: resident)
+        context = StageContext(
+            stage: stage, assignment: assignment, pool: pool, resident: resident,
+            spareBytes: memoryBytes - (resident ? bytes : 0))
+    }
+
+    package func apply(edit: TensorBundle?) throws {
+        let context = try loaded()
+        guard jobs.isEmpty else { throw EngineError.busy }
+        try context.apply(edit)
+    }
+
+    package func begin(task: UInt64, body: TaskBody) throws -> [StageOutput] {
+        let context = try loaded()
+        let job: any StageJob =
+            switch body {
+            case .score(let statistics, let batches):
+                try ScoreJob(task, context, statistics: statistics, batches: batches)
+            case .likelihood(let batches): try LikelihoodJob(task, context, batches: batches)
+            case .generate(let generation): try GenerateJob(task, context, generation)
+            case .train(let training): try TrainJob(task, context, training)
+            case .export: ExportJob(task, context)
+            }
+        jobs[task] = job
+        return finish(task, try job.begin())
+    }
+
+    package func receive(_ packet: Packet) throws -> [StageOutput] {
+        guard let job = jobs[packet.task] else { return [] }
+        return finish(packet.task, try job.receive(packet))
+    }
+
+    package func abort(task: UInt64) { jobs[task] = nil }
+
+    private func finish(_ task: UInt64, _ outputs: [StageOutput]) -> [StageOutput] {
+        for case .result in outputs { jobs[task] = nil }
+        return outputs
+    }
+
+    private func loaded() throws -> StageContext {
+        guard let context else { throw EngineError.noModel }
+        return context
+    }
+}
+
+/// What the engine refuses.
+enum EngineError: Error, CustomStringConvertible {
+    case noModel
+    case busy
+    case twoLosses
+    case notTrained
+    case trainingNeedsMemory
+    case outOfOrder(step: Int)
+    case wrongMask(String)
+    case badGeneration(String)
+
+    var description: String {
+        switch self {
+        case .noModel: "no model is loaded"
+        case .busy: "an edit came while tasks were running"
+        case .twoLosses: "a scoring task may differentiate one loss only: ask for mean or sum"
+        case .notTrained: "there is nothing to export: no fine-tuning has run on this stage"
+        case .trainingNeedsMemory:
+            "fine-tuning keeps weights, gradients and moments as f32 in memory: give the worker more --memory or add workers"
+        case .outOfOrder(let step): "fine-tuning cannot go on at step \(step): this stage does not hold the steps before it"
+        case .wrongMask(let what): "the mask does not fit the model: \(what)"
+        case .badGeneration(let what): "bad generation task: \(what)"
+        }
+    }
+}
+
+/// One task on one stage.
+protocol StageJob: AnyObject {
+    func begin() throws -> [StageOutput]
+    func receive(_ packet: Packet) throws -> [StageOutput]
+}
