@@ -76,7 +76,10 @@ let package = Package(
         .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
         .testTarget(
             name: "TransformerTests",
-            dependencies: ["Transformer", "Attribution", "Checkpoint", "Linalg", "Tensors", "Selection", "FineTuning", "TestSupport"],
+            dependencies: [
+                "Transformer", "Attribution", "Checkpoint", "Linalg", "Tensors", "Selection", "FineTuning", "Protocol",
+                "Worker", "CKernels", "TestSupport",
+            ],
             exclude: ["Fixtures"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),

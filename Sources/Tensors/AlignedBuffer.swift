@@ -44,6 +44,7 @@ public final class AlignedBuffer: @unchecked Sendable {
 
     deinit { free(address) }
 
+    /// The buffer as floats; valid while somebody holds the buffer, so never take it from a temporary.
     public var floats: UnsafeMutableBufferPointer<Float> {
         UnsafeMutableBufferPointer(start: address.assumingMemoryBound(to: Float.self), count: byteCount / 4)
     }
@@ -55,4 +56,13 @@ public final class AlignedBuffer: @unchecked Sendable {
     public var bytes: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: address, count: byteCount)
     }
+
+    /// A copy of the first `count` floats (all, where nil): safe on a buffer nobody else holds.
+    public func floatArray(_ count: Int? = nil) -> [Float] { Array(floats.prefix(count ?? byteCount / 4)) }
+
+    /// A copy of the first `count` integers (all, where nil).
+    public func int32Array(_ count: Int? = nil) -> [Int32] { Array(int32s.prefix(count ?? byteCount / 4)) }
+
+    /// A copy of the bytes.
+    public func byteArray() -> [UInt8] { Array(bytes) }
 }
