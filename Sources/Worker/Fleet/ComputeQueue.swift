@@ -54,6 +54,8 @@ final class ComputeQueue: @unchecked Sendable {
     private var isFirst = false
     private var outgoingFull = false
     private var counter = 0
+    /// Told of packets that are dropped unread, so that their senders get the credit back.
+    var dropped: (@Sendable (_ bytes: Int, _ epoch: UInt64, Packet.Direction) -> Void)?
 
     /// Forgets all tasks of older epochs.
     func enter(epoch: UInt64, isFirst: Bool, window: Int) {
@@ -116,6 +118,9 @@ final class ComputeQueue: @unchecked Sendable {
         over.insert(task)
         begun.remove(task)
         sources[task] = nil
+        for entry in waiting where entry.packet.task == task && entry.credit > 0 {
+            dropped?(entry.credit, epoch, entry.packet.direction)
+        }
         waiting.removeAll { $0.packet.task == task }
     }
 

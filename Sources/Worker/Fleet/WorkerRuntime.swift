@@ -88,6 +88,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     /// Joins the fleet and works until something ends it.
     package func run() -> WorkerEnd {
         ComputeThread(engine: engine, queue: queue, meter: meter, events: events).start()
+        queue.dropped = { [events] in events.post(.consumed(bytes: $0, epoch: $1, $2)) }
         let result: WorkerEnd
         do {
             let endpoint = try openSockets()
