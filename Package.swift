@@ -49,10 +49,12 @@ let package = Package(
             name: "FineTuning",
             dependencies: ["CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer"],
             swiftSettings: numeric),
-        // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
-        .target(name: "Evaluation", dependencies: ["Tensors", "Checkpoint"]),
         // What the two programs say to each other: pure values.
         .target(name: "Protocol", dependencies: ["Tensors"]),
+        // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
+        .target(
+            name: "Evaluation", dependencies: ["Tensors", "Protocol"],
+            resources: [.embedInCode("refusal-phrases.txt")]),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
         .target(name: "Reporting", dependencies: []),
         // The two programs.
@@ -68,11 +70,17 @@ let package = Package(
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Reporting",
                 arguments, logging, yams,
             ]),
+        // Speeds side by side (`make bench`).
+        .executableTarget(
+            name: "Bench",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning", arguments,
+            ]),
         // Tests, one target a room.
         .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
-        .testTarget(name: "SelectionTests", dependencies: ["Selection", "Tensors", "TestSupport"]),
+        .testTarget(name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"]),
         .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
         .testTarget(
             name: "TransformerTests",
@@ -81,7 +89,11 @@ let package = Package(
                 "Worker", "CKernels", "TestSupport",
             ],
             exclude: ["Fixtures"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"]),
+        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+        .testTarget(
+            name: "StudyTests",
+            dependencies: ["Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint", "TestSupport"]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
         .testTarget(
             name: "FleetTests",

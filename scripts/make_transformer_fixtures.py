@@ -127,7 +127,8 @@ def make(name, config, root, seed):
     fresh = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder), dtype=torch.float64)
     randomise(fresh, generator)
     tied = config["tie_word_embeddings"]
-    save_file({k: v.float().contiguous() for k, v in fresh.state_dict().items() if not (tied and k == "lm_head.weight")},
+    stored = {k: v.float().contiguous() for k, v in fresh.state_dict().items() if not (tied and k == "lm_head.weight")}
+    save_file(stored,
               folder / "model.safetensors", metadata={"format": "pt"})
 
     model = load(folder)
@@ -141,7 +142,8 @@ def make(name, config, root, seed):
         module.register_forward_hook(lambda _, x, __, weight=weight: inputs.__setitem__(weight, x[0][0].detach()))
     expected = {
         "tokens": torch.cat([t for t, _ in sequences]).int(),
-        "lengths": torch.tensor(LENGTHS, dtype=torch.int32), "scored_from": torch.tensor(SCORED_FROM, dtype=torch.int32),
+        "lengths": torch.tensor(LENGTHS, dtype=torch.int32),
+        "scored_from": torch.tensor(SCORED_FROM, dtype=torch.int32),
     }
     margin = float("inf")
     for i, (tokens, scored_from) in enumerate(sequences):
@@ -153,7 +155,8 @@ def make(name, config, root, seed):
             gradient = module.weight.grad
             if i < 2:
                 expected[f"grad_mean.{i}.{weight}"] = gradient.clone()
-            for key, value in (("snip", gradient.abs()), ("input_squares", inputs[weight][scored_from:].square().sum(0))):
+            squares = inputs[weight][scored_from:].square().sum(0)
+            for key, value in (("snip", gradient.abs()), ("input_squares", squares)):
                 expected[f"{key}.{weight}"] = expected.get(f"{key}.{weight}", 0) + value
         continued = tokens[:scored_from]
         with torch.no_grad():
@@ -173,10 +176,11 @@ def make(name, config, root, seed):
         losses, tensors = train(folder, sequences, names, frozen)
         expected[f"{label}.losses"] = losses
         expected |= {f"{label}.{key}": value for key, value in tensors.items()}
-    expected = {key: (value if value.dtype == torch.int32 or key.startswith("input_squares") else value.float()).contiguous()
+    as_is = lambda key, value: value.dtype == torch.int32 or key.startswith("input_squares")
+    expected = {key: (value if as_is(key, value) else value.float()).contiguous()
                 for key, value in expected.items()}
     save_file(expected, folder / "expected.safetensors", metadata={
-        "version": VERSION, "made_by": "scripts/make_transformer_fixtures.py (run it again to remake)"})
+        "version": f"{VERSION}, made by scripts/make_transformer_fixtures.py (run it again to remake)"})
     size = sum(f.stat().st_size for f in folder.iterdir())
     losses = [round(expected[f"loss_mean.{i}"].item(), 3) for i in range(len(sequences))]
     print(f"{name}: {size} bytes, losses {losses}, smallest greedy margin {margin:.2g}")
@@ -187,5 +191,6 @@ if __name__ == "__main__":
     here = pathlib.Path(__file__).resolve().parent.parent
     fixtures = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "Tests/TransformerTests/Fixtures"
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # the same bits whenever it is run
     total = sum(make(name, config, fixtures, 100 + i) for i, (name, config) in enumerate(MODELS.items()))
     print(f"{total} bytes in {fixtures}")

@@ -29,4 +29,17 @@ enum Files {
 
     /// The parsed file, or `nil` where there is none.
     static func jsonIfPresent(_ path: String) throws(CheckpointError) -> JSON? { exists(path) ? try json(path) : nil }
+
+    /// Removes a folder of plain files.
+    static func removeFolder(_ path: String) {
+        guard let folder = opendir(path) else { return }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { unlink("\(path)/\(name)") }
+        }
+        closedir(folder)
+        rmdir(path)
+    }
 }

@@ -1,1 +1,5 @@
-print("faultline")
+#if canImport(Glibc)
+import Glibc
+#endif
+
+exit(await Launcher.run(Array(CommandLine.arguments.dropFirst())))

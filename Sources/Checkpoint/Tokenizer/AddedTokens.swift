@@ -26,8 +26,8 @@ struct AddedTokens: Sendable {
             .mapValues { $0.sorted { $0.content.count > $1.content.count } }
     }
 
-    /// - Parameter parseSpecial: `false` takes special tokens' spellings for ordinary text.
-    func split(_ text: [Unicode.Scalar], parseSpecial: Bool) -> [Piece] {
+    /// - Parameter trusted: whether a special token's spelling at that place is the token, or ordinary text.
+    func split(_ text: [Unicode.Scalar], trusted: (Range<Int>) -> Bool) -> [Piece] {
         guard !byFirst.isEmpty else { return text.isEmpty ? [] : [.text(0..<text.count)] }
         var pieces: [Piece] = []
         var done = 0
@@ -40,7 +40,7 @@ struct AddedTokens: Sendable {
             var start = position
             var end = position + token.content.count
             position = end
-            if token.special, !parseSpecial { continue }
+            if token.special, !trusted(start..<end) { continue }
             if token.singleWord, touchesWord(text, before: start) || touchesWord(text, after: end) { continue }
             if token.stripsLeft { while start > done, ScalarClass(text[start - 1]) == .space { start -= 1 } }
             if token.stripsRight { while end < text.count, ScalarClass(text[end]) == .space { end += 1 } }

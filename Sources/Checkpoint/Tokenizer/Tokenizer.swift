@@ -17,12 +17,13 @@ public final class Tokenizer: Sendable {
     private let specialIDs: Set<Int32>
     private let addedIDs: [ByteString: Int32]
 
-    /// The token put before every text, if there is one.
-    public var beginningOfText: Int32? { prefix.first }
+    /// Spelling of the beginning-of-text token that chat templates call `bos_token`.
+    let beginningOfText: String?
 
     init(
         model: BytePairModel, normalizers: [Normalizer], preTokenizers: [PreTokenizer], addedTokens: [AddedToken],
-        prefix: [Int32], suffix: [Int32], pieces: [[UInt8]?], stripsLeadingSpace: Bool
+        prefix: [Int32], suffix: [Int32], pieces: [[UInt8]?], stripsLeadingSpace: Bool,
+        beginningOfText: String?
     ) {
         self.model = model
         self.normalizers = normalizers
@@ -32,6 +33,7 @@ public final class Tokenizer: Sendable {
         self.suffix = suffix
         self.pieces = pieces
         self.stripsLeadingSpace = stripsLeadingSpace
+        self.beginningOfText = beginningOfText
         rawAdded = AddedTokens(addedTokens.filter { !$0.normalized })
         normalizedAdded = AddedTokens(
             addedTokens.filter(\.normalized).map { token in
@@ -48,14 +50,38 @@ public final class Tokenizer: Sendable {
     ///   - addSpecial: put the checkpoint's beginning-of-text token (and whatever else it adds) around them.
     ///   - parseSpecial: special tokens spelled out in the text become those tokens.
     public func encode(_ text: String, addSpecial: Bool = true, parseSpecial: Bool = true) -> [Int32] {
+        encode([Segment(text, parseSpecial: parseSpecial)], addSpecial: addSpecial)
+    }
+
+    /// Part of a text, with its own word on special tokens.
+    struct Segment {
+        var text: String
+        var parseSpecial: Bool
+        init(_ text: String, parseSpecial: Bool) {
+            self.text = text
+            self.parseSpecial = parseSpecial
+        }
+    }
+
+    /// Encodes the segments as one text: words and merges cross their borders as if there were none.
+    func encode(_ segments: [Segment], addSpecial: Bool) -> [Int32] {
         var result = addSpecial ? prefix : []
-        let scalars = Array(text.unicodeScalars)
-        for piece in rawAdded.split(scalars, parseSpecial: parseSpecial) {
+        var scalars: [Unicode.Scalar] = []
+        var untrusted: [Range<Int>] = []
+        for segment in segments {
+            let start = scalars.count
+            scalars += segment.text.unicodeScalars
+            if !segment.parseSpecial { untrusted.append(start..<scalars.count) }
+        }
+        let trusted: (Range<Int>) -> Bool = { place in !untrusted.contains { $0.overlaps(place) } }
+        // Places are lost in normalisation, so there one spelling in untrusted text makes them all text.
+        let trustsNormalized = untrusted.allSatisfy { normalizedAdded.split(Array(scalars[$0])) { _ in true }.count <= 1 }
+        for piece in rawAdded.split(scalars, trusted: trusted) {
             switch piece {
             case .token(let id): result.append(id)
             case .text(let range):
                 let normalized = normalizers.reduce(Array(scalars[range])) { $1.apply($0) }
-                for piece in normalizedAdded.split(normalized, parseSpecial: parseSpecial) {
+                for piece in normalizedAdded.split(normalized, trusted: { _ in trustsNormalized }) {
                     switch piece {
                     case .token(let id): result.append(id)
                     case .text(let inner):

@@ -23,6 +23,7 @@ extension Tokenizer {
             return Int32(id)
         }
         let beginning = try number("bos_token_id")
+        let spelling = beginning.map { tokens[Int($0)].text }
         let end = try number("eos_token_id")
         func edges(defaultBeginning: Bool) -> (prefix: [Int32], suffix: [Int32]) {
             let addBeginning = value("add_bos_token")?.boolean ?? defaultBeginning
@@ -36,12 +37,15 @@ extension Tokenizer {
             let (vocabulary, pieces) = Vocabularies.byteLevel(tokens.enumerated().map { ($1, Int32($0)) }, added: added)
             var model = BytePairModel(
                 symbols: .bytes, vocabulary: vocabulary,
-                merges: try Vocabularies.merges(merges, spaced: { $0 }, file: file.path) { ByteAlphabet.decode($0).flatMap { vocabulary[ByteString($0)] } })
+                merges: try Vocabularies.merges(merges, file: file.path) { token in
+                    ByteAlphabet.decode(token).flatMap { vocabulary[ByteString($0)] }
+                })
             model.ignoreMerges = style.ignoreMerges
             let edges = edges(defaultBeginning: style.addsBeginning)
             self.init(
                 model: model, normalizers: style.normalizers, preTokenizers: style.steps, addedTokens: added,
-                prefix: edges.prefix, suffix: edges.suffix, pieces: pieces, stripsLeadingSpace: false)
+                prefix: edges.prefix, suffix: edges.suffix, pieces: pieces, stripsLeadingSpace: false,
+                beginningOfText: spelling)
         case "llama":
             guard let scores = value("scores")?.numbers, scores.count == tokens.count else {
                 throw malformed("no tokenizer.ggml.scores, or not one a token")
@@ -60,7 +64,7 @@ extension Tokenizer {
                 normalizers: (space ? [.prepend([PreTokenizer.underscore])] : []) + [.replace([" "], with: [PreTokenizer.underscore])],
                 preTokenizers: [], addedTokens: added, prefix: edges.prefix, suffix: edges.suffix,
                 pieces: Vocabularies.sentencePieces(tokens.enumerated().map { ($1, Int32($0)) }, added: added),
-                stripsLeadingSpace: space)
+                stripsLeadingSpace: space, beginningOfText: spelling)
         default:
             throw CheckpointError(
                 .unsupported, file: file.path, "tokenizer model \(kind) is not supported (gpt2 and llama are)")

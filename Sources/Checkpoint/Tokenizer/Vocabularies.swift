@@ -40,14 +40,15 @@ enum Vocabularies {
     }
 
     /// Ranks from merges written "left right", in order.
-    static func merges<S: Sequence>(
-        _ lines: S, spaced: (S.Element) -> ByteString?, file: String, token: ([UInt8]) -> Int32?
+    static func merges(
+        _ lines: [ByteString], file: String, token: ([UInt8]) -> Int32?
     ) throws(CheckpointError) -> [UInt64: BytePairModel.Merge] {
         var result: [UInt64: BytePairModel.Merge] = [:]
-        result.reserveCapacity(lines.underestimatedCount)
+        result.reserveCapacity(lines.count)
         var rank: Int32 = 0
         for line in lines {
-            guard let bytes = spaced(line)?.bytes, let space = bytes.firstIndex(of: 0x20),
+            let bytes = line.bytes
+            guard let space = bytes.firstIndex(of: 0x20),
                 let left = token(Array(bytes[..<space])), let right = token(Array(bytes[(space + 1)...])),
                 let whole = token(Array(bytes[..<space] + bytes[(space + 1)...]))
             else { throw CheckpointError(.malformed, file: file, "merge \(rank) is not made of tokens of the vocabulary") }

@@ -1,0 +1,32 @@
+package import ArgumentParser
+
+/// The program's commands.
+package struct Faultline: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "faultline",
+        abstract: "Finds the weights that carry a language model's refusals, and tests what happens without them.",
+        version: version,
+        subcommands: [
+            StudyCommand.self, ScoreCommand.self, MaskCommand.self, EvaluateCommand.self, FineTuneCommand.self,
+            ExportCommand.self, AnswerCommand.self, PlanCommand.self,
+        ])
+
+    package static let version = "0.1.0"
+
+    package init() {}
+}
+
+/// Runs a command line and turns every ending into an exit code: 0 done, 1 failed, 2 usage or bad input.
+package enum Launcher {
+    package static func run(_ arguments: [String]) async -> Int32 {
+        do {
+            var command = try Faultline.parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+            return 0
+        } catch {
+            let ending = Ending(error)
+            if ending.isOutput { Terminal.out(ending.text) } else { Terminal.err("faultline: error: \(ending.text)\n") }
+            return ending.code
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package import ArgumentParser
+package import Protocol
+import Reporting
+import Selection
+
+package struct FineTuneCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "finetune", abstract: "Fine-tunes a model on pairs with AdamW, some weights frozen if wished.")
+
+    @OptionGroup package var model: ModelOptions
+    @OptionGroup package var fleet: FleetOptions
+    @OptionGroup package var batches: BatchOptions
+
+    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV.", valueName: "file"))
+    package var data: String
+
+    @Option(help: ArgumentHelp("A mask whose weights get no update.", valueName: "file"))
+    package var freeze: String?
+
+    @Option(help: "Train all parameters or the linear maps only.")
+    package var parameters: TaskBody.Training.Parameters = .all
+
+    @Option(help: ArgumentHelp("Pairs drawn from the file; by default all.", valueName: "n"))
+    package var samples: Int?
+
+    @Option(help: ArgumentHelp("Optimiser steps; by default one pass over the pairs.", valueName: "n"))
+    package var steps: Int?
+
+    @Option(help: ArgumentHelp("Pairs a step.", valueName: "n"))
+    package var batch = 10
+
+    @Option(help: ArgumentHelp("Learning rate.", valueName: "rate"))
+    package var lr = 5e-5
+
+    @Option(help: ArgumentHelp("The Hugging Face folder to write.", valueName: "dir"))
+    package var out: String
+
+    package init() {}
+
+    package func validate() throws {
+        for (name, value) in [("samples", samples), ("steps", steps), ("batch", batch)] {
+            if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
+        }
+        guard lr >= 0, lr <= 1 else { throw ValidationError("--lr \(lr) is out of range: 0 to 1") }
+    }
+
+    package func run() async throws {
+        let pairs = try Sampling.sample(
+            try PairFile.read(data), count: samples, seed: batches.seed, name: "finetune", source: data)
+        let (checkpoint, codec) = try model.open()
+        let exporter = try Exporters.exporter(for: checkpoint)
+        let frozen = try freeze.map { try Mask(contentsOf: $0) }
+        if let frozen, let freeze { try frozen.check(against: checkpoint, named: "\(freeze) against \(model.model)") }
+        let settings = Study.FineTune(
+            pairs: data, samples: nil, steps: steps ?? (pairs.count + batch - 1) / batch, batch: batch, learningRate: lr,
+            parameters: parameters, freeze: nil)
+        let training = try FineTunePlan.training(
+            try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,
+            seed: batches.seed, name: "order", batchTokens: batches.batchTokens)
+        try await Runners.with(fleet, checkpoint) { runner in
+            try await runner.apply(edit: nil)
+            let losses = try await runner.train(training, freeze: frozen, label: "fine-tuning")
+            if let first = losses.first, let last = losses.last {
+                Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))\n")
+            }
+            try await exporter.exportTrained(runner, to: out)
+        }
+    }
+}

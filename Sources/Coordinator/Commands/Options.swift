@@ -1,0 +1,78 @@
+public import ArgumentParser
+package import Checkpoint
+public import Protocol
+public import Selection
+
+extension Group: ExpressibleByArgument {}
+extension ScoreMethod: ExpressibleByArgument {}
+extension Loss: ExpressibleByArgument {}
+extension TaskBody.Training.Parameters: ExpressibleByArgument {}
+extension Study.Keep: ExpressibleByArgument {}
+
+/// Which workers do the work. None of it changes a result.
+package struct FleetOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Local workers to start.", valueName: "n"))
+    package var workers: Int?
+
+    @Option(help: ArgumentHelp("Wait for workers at this endpoint (tcp://host:port) instead of starting them.", valueName: "endpoint"))
+    package var listen: String?
+
+    @Option(help: ArgumentHelp("Pipelines the workers form; by default as many as the model's size allows.", valueName: "k"))
+    package var pipelines: Int?
+
+    @Option(help: ArgumentHelp("Compute threads of a local worker.", valueName: "n"))
+    package var threads: Int?
+
+    @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
+    package var insecurePlainTCP = false
+
+    package init() {}
+
+    package func validate() throws {
+        for (name, value) in [("workers", workers), ("pipelines", pipelines), ("threads", threads)] {
+            if let value, value < 1 || value > 4096 { throw ValidationError("--\(name) \(value) is out of range: 1 to 4096") }
+        }
+        if let pipelines, let workers, pipelines > workers {
+            throw ValidationError("--pipelines \(pipelines) needs at least as many workers, not \(workers)")
+        }
+    }
+}
+
+/// The checkpoint and how text reaches it.
+package struct ModelOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("A Hugging Face folder or a GGUF file.", valueName: "path"))
+    package var model: String
+
+    @Option(help: ArgumentHelp("Chat template in place of the checkpoint's own: \(ChatTemplate.names.joined(separator: ", ")).", valueName: "name"))
+    package var template: String?
+
+    @Option(help: ArgumentHelp("System prompt: template (what the template brings), none, or the text.", valueName: "text"))
+    package var system = "template"
+
+    package init() {}
+
+    /// The checkpoint and its text codec.
+    package func open() throws -> (checkpoint: Checkpoint, codec: ChatCodec) {
+        let checkpoint = try Checkpoint.open(model)
+        return (checkpoint, try ChatCodec(checkpoint, template: template, system: SystemPrompt(word: system)))
+    }
+}
+
+/// How examples are cut into blocks and batches; these settings do change the last bits of results.
+package struct BatchOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Examples in a block, the unit of merging.", valueName: "n"))
+    package var blockExamples = 8
+
+    @Option(help: ArgumentHelp("Tokens in a batch.", valueName: "n"))
+    package var batchTokens = BatchPacking.standardTokens
+
+    @Option(help: "Seed of every random draw.")
+    package var seed: UInt64 = 42
+
+    package init() {}
+
+    package func validate() throws {
+        guard blockExamples >= 1 else { throw ValidationError("--block-examples has to be at least 1") }
+        guard (16...1_000_000).contains(batchTokens) else { throw ValidationError("--batch-tokens has to be 16 to 1000000") }
+    }
+}

@@ -1,0 +1,46 @@
+package import Checkpoint
+import Reporting
+
+/// Starts what carries a command's model work.
+package enum Runners {
+    /// Makes a runner for a checkpoint; the program sets it to the fleet, tests to their own.
+    package typealias Factory = @Sendable (FleetOptions, Checkpoint) async throws -> any ModelRunner
+
+    @TaskLocal package static var factory: Factory = { _, _ in
+        throw InternalError("this build has no fleet")
+    }
+
+    /// Runs `body` with a runner and ends the runner afterwards, also where `body` throws.
+    static func with<R>(
+        _ options: FleetOptions, _ checkpoint: Checkpoint, _ body: (any ModelRunner) async throws -> R
+    ) async throws -> R {
+        let runner = try await factory(options, checkpoint)
+        do {
+            let result = try await body(runner)
+            await runner.shutdown()
+            return result
+        } catch {
+            await runner.shutdown()
+            throw error
+        }
+    }
+}
+
+/// Makes exporters; set beside the runners' factory.
+package enum Exporters {
+    package typealias Factory = @Sendable (Checkpoint) -> (any ModelExporter)?
+
+    @TaskLocal package static var factory: Factory = { _ in nil }
+
+    static func exporter(for checkpoint: Checkpoint) throws -> any ModelExporter {
+        guard let exporter = factory(checkpoint) else { throw InternalError("this build cannot export models") }
+        return exporter
+    }
+}
+
+/// Name and version pairs for reports.
+package enum Versions {
+    package static var list: [(name: String, value: String)] {
+        [("faultline", Faultline.version)]
+    }
+}

@@ -1,0 +1,56 @@
+package import ArgumentParser
+import Checkpoint
+package import Protocol
+package import Selection
+
+package struct ScoreCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "score", abstract: "Scores every weight of the linear maps on a set of pairs.")
+
+    @OptionGroup package var model: ModelOptions
+    @OptionGroup package var fleet: FleetOptions
+    @OptionGroup package var batches: BatchOptions
+
+    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV with prompt and response.", valueName: "file"))
+    package var data: String?
+
+    @Option(help: "snip, wanda, magnitude or random.")
+    package var method: ScoreMethod
+
+    @Option(help: "For snip: the mean over response tokens or their sum.")
+    package var loss: Loss = .mean
+
+    @Option(help: ArgumentHelp("Pairs drawn from the file; by default all.", valueName: "n"))
+    package var samples: Int?
+
+    @Option(help: ArgumentHelp("The score file.", valueName: "file"))
+    package var out: String
+
+    package init() {}
+
+    package func validate() throws {
+        if method.needsData, data == nil { throw ValidationError("--method \(method.rawValue) needs --data PAIRS") }
+        if !method.needsData, samples != nil { throw ValidationError("--samples goes with --data") }
+    }
+
+    package func run() async throws {
+        let store = { (checkpoint: Checkpoint) in
+            ScoreStore(
+                model: checkpoint, settings: Study.Scores(method: method, loss: loss), seed: batches.seed,
+                modelDigest: checkpoint.digest())
+        }
+        guard method.needsData, let data else {
+            try store(try Checkpoint.open(model.model)).scoreWithoutData(to: out)
+            return
+        }
+        let pairs = try Sampling.sample(
+            try PairFile.read(data), count: samples, seed: batches.seed, name: "data", source: data)
+        let (checkpoint, codec) = try model.open()
+        try await Runners.with(fleet, checkpoint) { runner in
+            try await runner.apply(edit: nil)
+            try await store(checkpoint).score(
+                [ScoreStore.Job(name: "data", pairs: pairs, output: out)], runner: runner, codec: codec,
+                blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package import Checkpoint
+package import Protocol
+
+/// Text to tokens and back, as one checkpoint with one chat template does it.
+package protocol TextCodec: Sendable {
+    /// A user's turn, up to where the assistant begins to speak.
+    func prompt(_ user: String) -> [Int32]
+    /// Plain text, without tokens of the tokenizer's own and without reading special tokens in it.
+    func encode(_ text: String) -> [Int32]
+    func decode(_ tokens: [Int32]) -> String
+    /// Tokens that end an answer.
+    var stopTokens: [Int32] { get }
+    /// The token that ends an answer in training data.
+    var endOfAnswer: Int32? { get }
+    /// For the report.
+    var description: String { get }
+}
+
+/// The codec of a checkpoint.
+package struct ChatCodec: TextCodec {
+    private let tokenizer: Tokenizer
+    private let template: ChatTemplate
+    private let system: SystemPrompt
+    package let stopTokens: [Int32]
+    package let endOfAnswer: Int32?
+    package let description: String
+
+    /// - Parameters:
+    ///   - template: a family's name in place of the checkpoint's own template.
+    ///   - system: what stands before the user's text.
+    package init(_ checkpoint: Checkpoint, template name: String?, system: SystemPrompt) throws {
+        tokenizer = try checkpoint.tokenizer()
+        template = try checkpoint.chatTemplate(override: name)
+        self.system = system
+        stopTokens = try checkpoint.stopTokens(tokenizer: tokenizer)
+        endOfAnswer = template.endOfTurn.flatMap { [tokenizer] in tokenizer.tokenID($0) } ?? stopTokens.first
+        description = name ?? "the checkpoint's own"
+    }
+
+    package func prompt(_ user: String) -> [Int32] { template.prompt(user: user, system: system, tokenizer: tokenizer) }
+    package func encode(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecial: false, parseSpecial: false) }
+    package func decode(_ tokens: [Int32]) -> String { tokenizer.decode(tokens) }
+}
+
+/// Pairs as the token sequences that are scored or trained on (paper.md, "Calibration data").
+package enum Calibration {
+    /// The prompt in its template, then the response, tokenised apart and alone scored.
+    /// - Parameter endOfAnswer: closes the response; for fine-tuning only.
+    package static func group(_ pair: Pair, codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError) -> SequenceGroup {
+        let prompt = codec.prompt(pair.prompt)
+        var response = codec.encode(pair.response)
+        guard !prompt.isEmpty else { throw InputError(pair.place, "its prompt has no tokens, so nothing predicts the response") }
+        guard !response.isEmpty else { throw InputError(pair.place, "its response has no tokens") }
+        if let endOfAnswer { response.append(endOfAnswer) }
+        return SequenceGroup(
+            name: pair.place, sequences: [Sequence(tokens: prompt + response, scoredFrom: prompt.count)])
+    }
+
+    package static func groups(_ pairs: [Pair], codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError) -> [SequenceGroup] {
+        var groups: [SequenceGroup] = []
+        for pair in pairs { groups.append(try group(pair, codec: codec, endOfAnswer: endOfAnswer)) }
+        return groups
+    }
+}

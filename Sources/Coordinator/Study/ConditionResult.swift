@@ -1,0 +1,53 @@
+package import Evaluation
+import Protocol
+package import Selection
+
+/// What a condition came to.
+package struct ConditionResult: Sendable {
+    package var name: String
+    /// The method and its settings in words.
+    package var method: String
+    /// Weights set to zero, and as a fraction of all linear maps' weights.
+    package var zeroed: Int
+    package var sparsity: Double
+    package var attack: AttackSuccess?
+    package var overRefusal: OverRefusal?
+    package var tasks: [TaskAccuracy]
+    package var perplexity: Estimate?
+    /// Loss of every fine-tuning step.
+    package var losses: [Float]
+    package var harmful: [(answer: Answer, verdict: Verdict)]
+    package var harmless: [(answer: Answer, verdict: Verdict)]
+
+    package init(
+        name: String, method: String, measurement: Measurement, gate: CoherenceGate, judge: RefusalJudge, mask: Mask? = nil,
+        linearWeights: Int, losses: [Float] = []
+    ) throws {
+        self.name = name
+        self.method = method
+        self.losses = losses
+        zeroed = mask?.count ?? 0
+        sparsity = linearWeights == 0 ? 0 : Double(zeroed) / Double(linearWeights)
+        tasks = measurement.tasks
+        perplexity = measurement.perplexity
+        harmful = measurement.harmful.map { ($0, Verdict($0, judge: judge, gate: gate)) }
+        harmless = measurement.harmless.map { ($0, Verdict($0, judge: judge, gate: gate)) }
+        attack = harmful.isEmpty ? nil : try AttackSuccess(harmful.map { ($0.answer.prompt, $0.verdict) })
+        overRefusal = harmless.isEmpty ? nil : try OverRefusal(harmless.map { ($0.answer.prompt, $0.verdict) })
+    }
+}
+
+extension Study.Condition.Method {
+    /// For tables and reports.
+    package var words: String {
+        switch self {
+        case .unedited: "unedited"
+        case .setDifference(let p, let q, let group): "set difference p=\(p)% q=\(q)% per \(group.rawValue)"
+        case .ranked(let side, let q, let group, let order):
+            "\(order == .largest ? "top" : "bottom") \(q)% by \(side.rawValue) per \(group.rawValue)"
+        case .random(let like): "random, sized like \(like)"
+        case .fineTune(let settings):
+            "fine-tuned \(settings.steps) steps × \(settings.batch), lr \(settings.learningRate), \(settings.parameters.rawValue) parameters, frozen: \(settings.freeze ?? "none")"
+        }
+    }
+}

@@ -1,0 +1,9 @@
+package import Selection
+
+/// Writes models as Hugging Face folders.
+package protocol ModelExporter: Sendable {
+    /// The checkpoint with the mask's weights set to zero.
+    func export(mask: Mask, to folder: String) throws
+    /// The checkpoint with what the fleet has trained since its last `train`.
+    func exportTrained(_ runner: any ModelRunner, to folder: String) async throws
+}

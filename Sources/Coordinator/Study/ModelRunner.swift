@@ -1,0 +1,50 @@
+package import Evaluation
+package import Protocol
+package import Selection
+package import Tensors
+
+/// What the study needs of a fleet: one model, edited and asked.
+///
+/// The calls of a study come one after the other. Every method shows its own progress under the label it is given, and
+/// retries what a dying worker left behind.
+package protocol ModelRunner: AnyObject, Sendable {
+    /// Accumulates statistics over every request's blocks, all in one job, and folds each request in block order into its
+    /// output file. Runs on the weights as they are.
+    func score(_ requests: [ScoreRequest], label: String) async throws
+
+    /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
+    func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
+
+    /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
+    func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
+
+    /// Fine-tunes from the unedited checkpoint, frozen weights getting no update. Until the next `apply` the trained
+    /// weights are the current ones.
+    /// - Returns: the loss of every step.
+    func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float]
+
+    /// The trained tensors (f32, checkpoint names) since `train`, one stage at a time.
+    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws
+
+    /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
+    func apply(edit: Mask?) async throws
+
+    /// Ends the workers.
+    func shutdown() async
+}
+
+/// One data set to be scored.
+package struct ScoreRequest: Sendable {
+    package var name: String
+    package var statistics: [Statistic]
+    package var blocks: [[Batch]]
+    /// The folded safetensors file.
+    package var output: String
+
+    package init(name: String, statistics: [Statistic], blocks: [[Batch]], output: String) {
+        self.name = name
+        self.statistics = statistics
+        self.blocks = blocks
+        self.output = output
+    }
+}

@@ -1,0 +1,39 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Paths as texts.
+package enum Paths {
+    /// The folder a file is in ("." for a bare name).
+    package static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The file's name without its folder and extension.
+    package static func stem(of path: String) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
+        return String(name[..<dot])
+    }
+
+    /// `path` itself where it is absolute, else inside `folder`. `~/` is the home folder.
+    package static func resolve(_ path: String, in folder: String) -> String {
+        if path.hasPrefix("~/"), let home = getenv("HOME") { return String(cString: home) + path.dropFirst() }
+        return path.hasPrefix("/") || folder == "." ? path : "\(folder)/\(path)"
+    }
+
+    /// Makes a folder and those above it.
+    /// - Throws: `InputError` where that fails.
+    package static func makeFolder(_ path: String) throws(InputError) {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+        let parent = folder(of: path)
+        if parent != path, parent != "." { try makeFolder(parent) }
+        guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
+            throw InputError(path, "cannot make this folder: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}

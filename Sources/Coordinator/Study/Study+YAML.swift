@@ -1,0 +1,264 @@
+import Checkpoint
+import Protocol
+import Selection
+import Yams
+
+extension Study {
+    static let keys = [
+        "name", "model", "template", "system", "seed", "workers", "pipelines", "block_examples", "batch_tokens", "calibration",
+        "scores", "conditions", "evaluation", "export",
+    ]
+
+    /// Reads a study file; paths in it are relative to its folder.
+    /// - Throws: `InputError` with file, line, and the key's path.
+    package init(contentsOf path: String) throws {
+        try self.init(yaml: String(decoding: try TextFile.read(path), as: UTF8.self), file: path)
+    }
+
+    /// - Parameter file: names the text in errors, and its folder is where relative paths begin.
+    package init(yaml text: String, file: String) throws {
+        let node: Node?
+        do { node = try Yams.compose(yaml: text) } catch let error as YamlError { throw InputError(file, Self.line(error)) }
+        guard let node else { throw InputError(file, "empty study") }
+        try self.init(StudyNode(node, path: "", keys: Self.keys, file: file), file: file)
+    }
+
+    private init(_ top: StudyNode, file: String) throws(InputError) {
+        let folder = Paths.folder(of: file)
+        func path(_ text: String) -> String { Paths.resolve(text, in: folder) }
+
+        name = try top.string("name") ?? Paths.stem(of: file)
+        model = path(try top.required("model", top.string))
+        template = try top.string("template")
+        if let template, !ChatTemplate.names.contains(template) {
+            throw top.error("template", "= \(template) is unknown (known: \(ChatTemplate.names.joined(separator: ", ")))")
+        }
+        system = SystemPrompt(word: try top.string("system"))
+        seed = UInt64(try top.integer("seed", in: 0...Int.max) ?? 42)
+        workers = try top.integer("workers", in: 1...4096) ?? 2
+        pipelines = try top.integer("pipelines", in: 1...4096)
+        blockExamples = try top.integer("block_examples", in: 1...Int.max) ?? 8
+        batchTokens = try top.integer("batch_tokens", in: 16...1_000_000) ?? BatchPacking.standardTokens
+        calibration = nil
+        if let data = try top.mapping("calibration", keys: ["safety", "utility"]) {
+            calibration = CalibrationData(
+                safety: try Self.pairs(data, "safety", path), utility: try Self.pairs(data, "utility", path))
+        }
+        scores = Scores()
+        if let node = try top.mapping("scores", keys: ["method", "loss"]) {
+            scores.method = try node.choice("method", as: ScoreMethod.self) ?? .snip
+            scores.loss = try node.choice("loss", as: Loss.self) ?? .mean
+        }
+        conditions = try Self.conditions(top, file: file, path)
+        evaluation = EvaluationPlan()
+        if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) { evaluation = try Self.evaluation(node, path) }
+        export = try top.strings("export") ?? []
+        try check(top)
+    }
+
+    private static func pairs(
+        _ parent: StudyNode, _ key: String, _ path: (String) -> String
+    ) throws(InputError) -> PairSource {
+        let keys = ["pairs", "prompts", "keep", "samples", "max_new_tokens"]
+        guard let node = try parent.mapping(key, keys: keys) else { throw parent.error(key, "is missing") }
+        let samples = try node.integer("samples", in: 1...Int.max)
+        switch (try node.string("pairs"), try node.string("prompts")) {
+        case (let file?, nil):
+            for other in ["keep", "max_new_tokens"] where node.has(other) {
+                throw node.error(other, "goes with prompts, not with pairs")
+            }
+            return .pairs(file: path(file), samples: samples)
+        case (nil, let file?):
+            return .answers(
+                prompts: path(file), keep: try node.choice("keep", as: Keep.self) ?? .refusals, samples: samples,
+                maxNewTokens: try node.integer("max_new_tokens", in: 1...100_000) ?? 64)
+        default: throw parent.error(key, "needs either pairs or prompts")
+        }
+    }
+
+    private static let methodKeys = ["unedited", "set_difference", "top", "bottom", "random", "finetune"]
+
+    private static func conditions(
+        _ top: StudyNode, file: String, _ path: (String) -> String
+    ) throws(InputError) -> [Condition] {
+        guard let nodes = try top.list("conditions"), !nodes.isEmpty else { throw top.error("conditions", "has to be a list") }
+        var conditions: [Condition] = []
+        for (index, node) in nodes.enumerated() {
+            let place = StudyNode.place(file, node.mark?.line)
+            let condition: Condition
+            if let word = node.scalar?.string {
+                guard word == "unedited" else {
+                    throw InputError(place, "conditions[\(index)]: \(word) needs settings, as in \"\(word): {…}\"")
+                }
+                condition = Condition(name: word, method: .unedited)
+            } else {
+                let entry = try StudyNode(node, path: "conditions[\(index)]", keys: ["name"] + methodKeys, file: file)
+                let methods = entry.keys.filter { $0 != "name" }
+                guard methods.count == 1, let key = methods.first else {
+                    throw InputError(place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
+                }
+                condition = Condition(name: try entry.string("name") ?? key, method: try method(entry, key, path))
+            }
+            guard !conditions.contains(where: { $0.name == condition.name }) else {
+                throw InputError(place, "two conditions are called \(condition.name); give one a name of its own")
+            }
+            guard condition.name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._- ".contains($0)) }),
+                condition.name.first != "."
+            else { throw InputError(place, "the name \(condition.name) has more than letters, digits, space, dot, - and _") }
+            conditions.append(condition)
+        }
+        return conditions
+    }
+
+    private static func method(
+        _ entry: StudyNode, _ key: String, _ path: (String) -> String
+    ) throws(InputError) -> Condition.Method {
+        switch key {
+        case "set_difference":
+            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["p", "q", "group"]) }
+            return .setDifference(
+                p: try node.required("p", node.percent), q: try node.required("q", node.percent),
+                group: try node.choice("group", as: Group.self) ?? .matrix)
+        case "top", "bottom":
+            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["of", "q", "group"]) }
+            return .ranked(
+                side: try node.choice("of", as: Side.self) ?? .safety, q: try node.required("q", node.percent),
+                group: try node.choice("group", as: Group.self) ?? .matrix, order: key == "top" ? .largest : .smallest)
+        case "random":
+            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
+            return .random(like: try node.required("like", node.string))
+        case "finetune":
+            let keys = ["pairs", "samples", "steps", "batch", "lr", "parameters", "freeze"]
+            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: keys) }
+            let freeze = try node.string("freeze")
+            return .fineTune(
+                FineTune(
+                    pairs: path(try node.required("pairs", node.string)), samples: try node.integer("samples", in: 1...Int.max),
+                    steps: try node.required("steps") { key throws(InputError) in try node.integer(key, in: 1...1_000_000) },
+                    batch: try node.integer("batch", in: 1...100_000) ?? 10,
+                    learningRate: try node.number("lr", in: 0...1) ?? 5e-5,
+                    parameters: try node.choice("parameters", as: TaskBody.Training.Parameters.self) ?? .all,
+                    freeze: freeze == "none" ? nil : freeze))
+        default: return .unedited
+        }
+    }
+
+    private static let evaluationKeys = [
+        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts", "tasks", "task_limit",
+        "perplexity",
+    ]
+
+    private static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError) -> EvaluationPlan {
+        var plan = EvaluationPlan()
+        func prompts(_ key: String) throws(InputError) -> PromptSet? {
+            guard node.has(key) else { return nil }
+            if node.isScalar(key) { return PromptSet(file: path(try node.required(key, node.string)), samples: nil) }
+            let keys = ["prompts", "samples"]
+            let set = try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
+            return PromptSet(
+                file: path(try set.required("prompts", set.string)), samples: try set.integer("samples", in: 1...Int.max))
+        }
+        plan.harmful = try prompts("harmful")
+        plan.harmless = try prompts("harmless")
+        plan.maxNewTokens = try node.integer("max_new_tokens", in: 1...100_000) ?? plan.maxNewTokens
+        plan.samples = try node.integer("samples", in: 1...1000) ?? plan.samples
+        plan.temperature = try node.number("temperature", in: 0...100) ?? plan.temperature
+        if plan.samples > 1, plan.temperature == 0 {
+            throw node.error("samples", "= \(plan.samples) with temperature 0 gives the same answer every time; set a temperature")
+        }
+        plan.slots = try node.integer("slots", in: 1...4096) ?? plan.slots
+        plan.groupPrompts = try node.integer("group_prompts", in: 1...1_000_000) ?? 2 * plan.slots
+        plan.tasks = (try node.strings("tasks") ?? []).map(path)
+        plan.taskLimit = try node.integer("task_limit", in: 1...Int.max)
+        if node.has("perplexity") {
+            if node.isScalar("perplexity") {
+                plan.perplexity = PerplexityText(file: path(try node.required("perplexity", node.string)))
+            } else if let text = try node.mapping("perplexity", keys: ["file", "max_tokens", "window"]) {
+                plan.perplexity = PerplexityText(
+                    file: path(try text.required("file", text.string)), maxTokens: try text.integer("max_tokens", in: 2...Int.max),
+                    window: try text.integer("window", in: 2...1_000_000))
+            }
+        }
+        return plan
+    }
+
+    /// What no single key can tell.
+    private func check(_ top: StudyNode) throws(InputError) {
+        guard conditions.contains(where: { $0.method == .unedited }) else {
+            throw top.error("conditions", "have to include unedited: the coherence floor is calibrated on its answers")
+        }
+        for condition in conditions {
+            switch condition.method {
+            case .setDifference, .ranked:
+                if scores.method.needsData, calibration == nil {
+                    throw top.error("calibration", "is missing: condition \(condition.name) needs scores")
+                }
+                if case .setDifference = condition.method, !scores.method.needsData {
+                    throw top.error("scores", "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda")
+                }
+            case .random(let like): try checkMask(like, of: condition, key: "random.like", top)
+            case .fineTune(let settings):
+                if let freeze = settings.freeze { try checkMask(freeze, of: condition, key: "finetune.freeze", top) }
+            case .unedited: break
+            }
+        }
+        for name in export where !conditions.contains(where: { $0.name == name && $0.method != .unedited }) {
+            throw top.error("export", "names \(name), which is no edited condition of this study")
+        }
+        if let window = evaluation.perplexity?.window, window > batchTokens {
+            throw top.error("evaluation", "perplexity.window = \(window) is larger than batch_tokens = \(batchTokens)")
+        }
+    }
+
+    private func checkMask(_ name: String, of condition: Condition, key: String, _ top: StudyNode) throws(InputError) {
+        let earlier = conditions.prefix { $0.name != condition.name }
+        let masks = earlier.filter { $0.method.makesMask }.map(\.name)
+        guard masks.contains(name) else {
+            let nearest = nearestName(to: name, among: masks)
+            throw top.error(
+                "conditions", "\(condition.name): \(key) = \(name) is no earlier condition with a mask"
+                    + (nearest.map { "; did you mean \($0)?" } ?? ""))
+        }
+    }
+
+    private static func line(_ error: YamlError) -> String {
+        "not valid YAML: " + "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+}
+
+extension Study.Condition.Method {
+    /// Whether the condition selects weights.
+    package var makesMask: Bool {
+        switch self {
+        case .setDifference, .ranked, .random: true
+        case .unedited, .fineTune: false
+        }
+    }
+
+    /// Whether the condition needs scores.
+    package var needsScores: Bool {
+        switch self {
+        case .setDifference, .ranked: true
+        case .unedited, .fineTune, .random: false
+        }
+    }
+}
+
+extension SystemPrompt {
+    /// `template` (or nothing), `none`, or the prompt itself.
+    package init(word: String?) {
+        switch word {
+        case nil, "template": self = .template
+        case "none": self = .none
+        case .some(let text): self = .text(text)
+        }
+    }
+
+    package var word: String {
+        switch self {
+        case .template: "template"
+        case .none: "none"
+        case .text(let text): text
+        }
+    }
+}

@@ -1,0 +1,107 @@
+package import Checkpoint
+package import Protocol
+package import Selection
+
+/// What a user asks for: which model, which data, which conditions, and how they are measured.
+///
+/// A condition is an edit of the model (or a fine-tuning run) that is evaluated like every other one. A new method is a
+/// new case of `Condition.Method` with its keys in `Study+YAML.swift` and its recipe in `EditRecipe.swift`.
+package struct Study: Sendable, Equatable {
+    package var name: String
+    /// A Hugging Face folder or a GGUF file.
+    package var model: String
+    /// A family's name in place of the checkpoint's own chat template.
+    package var template: String?
+    package var system: SystemPrompt
+    package var seed: UInt64
+    /// Local workers; the command line may say otherwise, the results never change.
+    package var workers: Int
+    package var pipelines: Int?
+    /// Examples in a block: the unit of folding and of what a crash costs.
+    package var blockExamples: Int
+    package var batchTokens: Int
+    package var calibration: CalibrationData?
+    package var scores: Scores
+    package var conditions: [Condition]
+    package var evaluation: EvaluationPlan
+    /// Conditions whose model is written to the run directory.
+    package var export: [String]
+
+    package enum Keep: String, Sendable, CaseIterable { case refusals, all }
+
+    /// Where the pairs of one side come from.
+    package enum PairSource: Sendable, Equatable {
+        case pairs(file: String, samples: Int?)
+        /// The unedited model's own answers (paper: safety-full).
+        case answers(prompts: String, keep: Keep, samples: Int?, maxNewTokens: Int)
+    }
+
+    package struct CalibrationData: Sendable, Equatable {
+        package var safety: PairSource
+        package var utility: PairSource
+    }
+
+    package struct Scores: Sendable, Equatable {
+        package var method: ScoreMethod = .snip
+        package var loss: Loss = .mean
+    }
+
+    package struct Condition: Sendable, Equatable {
+        package var name: String
+        package var method: Method
+
+        package enum Method: Sendable, Equatable {
+            case unedited
+            case setDifference(p: Double, q: Double, group: Group)
+            /// The first or last q % of one side's ranking.
+            case ranked(side: Side, q: Double, group: Group, order: Order)
+            /// As many random weights of every matrix as another condition takes there.
+            case random(like: String)
+            case fineTune(FineTune)
+        }
+    }
+
+    package enum Side: String, Sendable, CaseIterable { case safety, utility }
+
+    package struct FineTune: Sendable, Equatable {
+        package var pairs: String
+        package var samples: Int?
+        package var steps: Int
+        /// Examples a step.
+        package var batch: Int
+        package var learningRate: Double
+        package var parameters: TaskBody.Training.Parameters
+        /// The condition whose mask stays frozen.
+        package var freeze: String?
+    }
+
+    package struct PromptSet: Sendable, Equatable {
+        package var file: String
+        package var samples: Int?
+    }
+
+    package struct EvaluationPlan: Sendable, Equatable {
+        package var harmful: PromptSet?
+        package var harmless: PromptSet?
+        package var maxNewTokens = 64
+        /// Answers a prompt.
+        package var samples = 1
+        /// 0 is greedy.
+        package var temperature = 0.0
+        /// Rows of a decode batch, and prompts of a generation group.
+        package var slots = 24
+        package var groupPrompts = 48
+        package var tasks: [String] = []
+        /// Questions taken of every task file, from its start.
+        package var taskLimit: Int?
+        package var perplexity: PerplexityText?
+
+        package init() {}
+    }
+
+    package struct PerplexityText: Sendable, Equatable {
+        package var file: String
+        package var maxTokens: Int?
+        package var window: Int?
+    }
+}

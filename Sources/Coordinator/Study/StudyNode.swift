@@ -1,0 +1,137 @@
+import Yams
+
+/// A mapping of the study file that knows where it stands and which keys it may have.
+struct StudyNode {
+    /// Path inside the file ("calibration.safety"), empty at the top.
+    let path: String
+    private let file: String
+    private let line: Int?
+    private let values: [String: Node]
+
+    /// - Throws: `InputError` naming an unknown key, its place, and the nearest known one.
+    init(_ node: Node, path: String, keys: [String], file: String) throws(InputError) {
+        self.path = path
+        self.file = file
+        line = node.mark?.line
+        guard let mapping = node.mapping else {
+            throw InputError(Self.place(file, node.mark?.line), "\(path.isEmpty ? "a study" : path) has to be a mapping of keys")
+        }
+        var values: [String: Node] = [:]
+        for (key, value) in mapping {
+            let name = key.string ?? "?"
+            let place = Self.place(file, key.mark?.line)
+            guard keys.contains(name) else {
+                let nearest = nearestName(to: name, among: keys)
+                throw InputError(
+                    place, "unknown key \(path.isEmpty ? name : "\(path).\(name)")"
+                        + (nearest.map { "; did you mean \($0)?" } ?? "") + " (known: \(keys.joined(separator: ", ")))")
+            }
+            guard values.updateValue(value, forKey: name) == nil else { throw InputError(place, "\(name) appears twice") }
+        }
+        self.values = values
+    }
+
+    var keys: [String] { values.keys.sorted() }
+
+    func has(_ key: String) -> Bool { values[key] != nil }
+
+    /// An error about one of the mapping's values.
+    func error(_ key: String, _ fault: String) -> InputError {
+        InputError(Self.place(file, values[key]?.mark?.line ?? line), "\(name(key)) \(fault)")
+    }
+
+    func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    /// A required value.
+    func required<T>(_ key: String, _ read: (String) throws(InputError) -> T?) throws(InputError) -> T {
+        guard let value = try read(key) else { throw error(key, "is missing") }
+        return value
+    }
+
+    func string(_ key: String) throws(InputError) -> String? {
+        guard let node = values[key] else { return nil }
+        guard let text = node.scalar?.string, !text.isEmpty else { throw error(key, "has to be a text") }
+        return text
+    }
+
+    func integer(_ key: String, in range: ClosedRange<Int>) throws(InputError) -> Int? {
+        guard let node = values[key] else { return nil }
+        guard let value = node.int else { throw error(key, "has to be a whole number, not \(node.scalar?.string ?? "a list or mapping")") }
+        guard range.contains(value) else {
+            let limit = range.upperBound == .max ? "at least \(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
+            throw error(key, "= \(value) is out of range: \(limit)")
+        }
+        return value
+    }
+
+    func number(_ key: String, in range: ClosedRange<Double>) throws(InputError) -> Double? {
+        guard let node = values[key] else { return nil }
+        guard let value = node.float else { throw error(key, "has to be a number, not \(node.scalar?.string ?? "a list or mapping")") }
+        guard range.contains(value) else {
+            throw error(key, "= \(value) is out of range: \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    func percent(_ key: String) throws(InputError) -> Double? { try number(key, in: 0...100) }
+
+    func choice<T: RawRepresentable & CaseIterable>(_ key: String, as: T.Type) throws(InputError) -> T? where T.RawValue == String {
+        guard let text = try string(key) else { return nil }
+        guard let value = T(rawValue: text) else {
+            let names = T.allCases.map(\.rawValue)
+            throw error(
+                key, "= \(text) is unknown" + (nearestName(to: text, among: names).map { "; did you mean \($0)?" } ?? "")
+                    + " (known: \(names.joined(separator: ", ")))")
+        }
+        return value
+    }
+
+    func mapping(_ key: String, keys: [String]) throws(InputError) -> StudyNode? {
+        guard let node = values[key] else { return nil }
+        return try StudyNode(node, path: name(key), keys: keys, file: file)
+    }
+
+    /// A value that is either a plain text or a mapping.
+    func isScalar(_ key: String) -> Bool { values[key]?.scalar != nil }
+
+    /// A list's entries: texts, or nodes to be read by the caller.
+    func list(_ key: String) throws(InputError) -> [Node]? {
+        guard let node = values[key] else { return nil }
+        guard let sequence = node.sequence else { throw error(key, "has to be a list") }
+        return Array(sequence)
+    }
+
+    func strings(_ key: String) throws(InputError) -> [String]? {
+        guard let nodes = try list(key) else { return nil }
+        var texts: [String] = []
+        for node in nodes {
+            guard let text = node.scalar?.string, !text.isEmpty else { throw error(key, "has to be a list of texts") }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    static func place(_ file: String, _ line: Int?) -> String { line.map { "\(file):\($0)" } ?? file }
+}
+
+/// The known name with the smallest edit distance (Levenshtein 1966), where that is small enough to be a slip.
+package func nearestName(to name: String, among known: [String]) -> String? {
+    let best = known.map { (name: $0, distance: editDistance(name, $0)) }.min { $0.distance < $1.distance }
+    guard let best, best.distance <= max(2, name.count / 2) else { return nil }
+    return best.name
+}
+
+func editDistance(_ a: String, _ b: String) -> Int {
+    let (a, b) = (Array(a.utf8), Array(b.utf8))
+    var row = Array(0...b.count)
+    for (i, x) in a.enumerated() {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for (j, y) in b.enumerated() {
+            let above = row[j + 1]
+            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
+            diagonal = above
+        }
+    }
+    return row[b.count]
+}

@@ -1,0 +1,51 @@
+package import Checkpoint
+package import Reporting
+import Selection
+
+/// What a study will compute and store, known before it begins.
+package struct StudyPlan {
+    private let study: Study
+    private let config: ModelConfig
+    private let evaluator: Evaluator
+
+    package init(_ study: Study, config: ModelConfig, evaluator: Evaluator) {
+        self.study = study
+        self.config = config
+        self.evaluator = evaluator
+    }
+
+    package func table() -> Table {
+        var table = Table([.init("what", .left), .init("how much", .left)])
+        let weights = WeightScores.maps(of: config).reduce(0) { $0 + $1.count }
+        table.append(["weights of the linear maps", "\(weights), \(Format.bytes(weights * 4)) as f32"])
+        if study.conditions.contains(where: { $0.method.needsScores }) {
+            let partial = study.scores.method == .wanda ? columnBytes : weights * 4
+            let sides = [study.calibration?.safety, study.calibration?.utility].compactMap { $0 }
+            let blockCounts = sides.map { blocks($0) }
+            if study.scores.method.needsData {
+                let text = blockCounts.map { $0.map(String.init) ?? "?" }.joined(separator: " + ")
+                table.append(["blocks of \(study.blockExamples) examples", "\(text) (safety + utility)"])
+                table.append(["partials a block", Format.bytes(partial)])
+            }
+            table.append(["score files", "2 × \(Format.bytes(weights * 4))"])
+        }
+        let masks = study.conditions.count { $0.method.makesMask }
+        table.append(["mask files", "\(masks) × \(Format.bytes(weights / 8))"])
+        let prompts = (evaluator.harmful.count + evaluator.harmless.count) * study.evaluation.samples
+        table.append(["answers a condition", "\(prompts) of at most \(study.evaluation.maxNewTokens) tokens"])
+        table.append(["conditions", study.conditions.map(\.name).joined(separator: ", ")])
+        return table
+    }
+
+    private var columnBytes: Int { WeightScores.maps(of: config).reduce(0) { $0 + $1.columns * 8 } }
+
+    /// `nil` where the number of examples is only known once the model has answered.
+    private func blocks(_ source: Study.PairSource) -> Int? {
+        let samples: Int? =
+            switch source {
+            case .pairs(_, let samples): samples
+            case .answers(_, _, let samples, _): samples
+            }
+        return samples.map { ($0 + study.blockExamples - 1) / study.blockExamples }
+    }
+}

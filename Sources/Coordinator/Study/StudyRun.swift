@@ -1,0 +1,198 @@
+package import Checkpoint
+import Evaluation
+import Selection
+
+/// Carries a study out: own refusals → scores → masks → every condition evaluated → table and report.
+///
+/// All fleet work goes through `ModelRunner`, all text through `TextCodec`; what is computed follows from the study alone.
+package final class StudyRun {
+    private let study: Study
+    private let runner: any ModelRunner
+    private let codec: any TextCodec
+    private let model: any WeightSource
+    private let modelDigest: String
+    private let folder: RunFolder
+    private let exporter: (any ModelExporter)?
+    private let announce: (String) -> Void
+    private let judge = RefusalJudge.standard
+    private let evaluator: Evaluator
+    private var masks: [String: Mask] = [:]
+    private var warnings: [String] = []
+
+    /// Reads every file the study names; nothing is computed before all of them are sound.
+    /// - Parameter announce: gets a line at the start of every step.
+    package init(
+        _ study: Study, runner: any ModelRunner, codec: any TextCodec, model: any WeightSource, modelDigest: String,
+        folder: RunFolder, exporter: (any ModelExporter)?, announce: @escaping (String) -> Void
+    ) throws {
+        self.study = study
+        self.runner = runner
+        self.codec = codec
+        self.model = model
+        self.modelDigest = modelDigest
+        self.folder = folder
+        self.exporter = exporter
+        self.announce = announce
+        evaluator = try Evaluator(
+            study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
+            codec: codec)
+        try Self.checkFiles(study)
+    }
+
+    private static func checkFiles(_ study: Study) throws {
+        for source in [study.calibration?.safety, study.calibration?.utility] {
+            switch source {
+            case .pairs(let file, _)?: _ = try PairFile.read(file)
+            case .answers(let prompts, _, _, _)?: _ = try PromptFile.read(prompts)
+            case nil: break
+            }
+        }
+        for case .fineTune(let settings) in study.conditions.map(\.method) { _ = try PairFile.read(settings.pairs) }
+    }
+
+    package func run() async throws -> StudyResults {
+        try await runner.apply(edit: nil)
+        let needsScores = study.conditions.contains { $0.method.needsScores }
+        if needsScores { try await score() }
+        let linearWeights = WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count }
+
+        // The unedited model first: the floor of coherence is calibrated on its answers.
+        var results: [String: ConditionResult] = [:]
+        let unedited = study.conditions.first { $0.method == .unedited }!
+        announce("condition \(unedited.name)")
+        let own = try await evaluator.rate(
+            try await evaluator.measure(runner, label: unedited.name), runner, label: unedited.name)
+        // Without a single answer there is nothing to gate.
+        let gate = CoherenceGate(calibratedOn: own.means) ?? CoherenceGate(floor: -.greatestFiniteMagnitude)
+        results[unedited.name] = try ConditionResult(
+            name: unedited.name, method: unedited.method.words, measurement: own, gate: gate, judge: judge,
+            linearWeights: linearWeights)
+        try write(results[unedited.name]!)
+
+        for condition in study.conditions where condition.name != unedited.name {
+            announce("condition \(condition.name): \(condition.method.words)")
+            let recipe = try await edit(condition)
+            var measurement = try await evaluator.measure(runner, label: condition.name)
+            if study.export.contains(condition.name) { try await export(condition, mask: recipe.mask) }
+            try await runner.apply(edit: nil)
+            measurement = try await evaluator.rate(measurement, runner, label: condition.name)
+            let result = try ConditionResult(
+                name: condition.name, method: condition.method.words, measurement: measurement, gate: gate, judge: judge,
+                mask: recipe.mask, linearWeights: linearWeights, losses: recipe.losses)
+            results[condition.name] = result
+            try write(result)
+        }
+        let all = StudyResults(
+            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judge: judge,
+            harmful: evaluator.harmful, harmless: evaluator.harmless, warnings: warnings, modelDigest: modelDigest,
+            codec: codec.description)
+        return all
+    }
+
+    // MARK: Calibration and scores
+
+    private func score() async throws {
+        let store = ScoreStore(model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest)
+        guard study.scores.method.needsData, let data = study.calibration else {
+            announce("\(study.scores.method.rawValue) scores")
+            for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
+            return
+        }
+        var jobs: [ScoreStore.Job] = []
+        for (side, source) in [(Study.Side.safety, data.safety), (.utility, data.utility)] {
+            let pairs = try await pairs(source, name: side.rawValue)
+            try PairFile.write(pairs, to: folder.data(side.rawValue))
+            warn(pairs.map(\.prompt), name: side.rawValue)
+            jobs.append(ScoreStore.Job(name: side.rawValue, pairs: pairs, output: folder.scores(side.rawValue)))
+        }
+        announce("scoring \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs by \(study.scores.method.rawValue)")
+        try await store.score(
+            jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+    }
+
+    private func pairs(_ source: Study.PairSource, name: String) async throws -> [Pair] {
+        switch source {
+        case .pairs(let file, let samples):
+            return try Sampling.sample(
+                try PairFile.read(file), count: samples, seed: study.seed, name: name, source: file)
+        case .answers(let file, let keep, let samples, let maxNewTokens):
+            let answers = try await OwnAnswers(
+                codec: codec, judge: judge, seed: study.seed, slots: study.evaluation.slots,
+                groupPrompts: study.evaluation.groupPrompts
+            ).pairs(
+                try PromptFile.read(file), source: file, keep: keep, maxNewTokens: maxNewTokens, runner: runner,
+                label: "own answers (\(name))")
+            if let samples, answers.count < samples {
+                warnings.append("\(name): \(samples) pairs were asked for, the model's own answers gave \(answers.count)")
+            }
+            return try Sampling.sample(
+                answers, count: samples.map { min($0, answers.count) }, seed: study.seed, name: name, source: file)
+        }
+    }
+
+    private func warn(_ prompts: [String], name: String) {
+        for (evaluated, kind) in [(evaluator.harmful, "harmful"), (evaluator.harmless, "harmless")] {
+            if let line = Sampling.overlapWarning(calibration: prompts, evaluation: evaluated, name: kind) {
+                warnings.append("\(name): \(line)")
+            }
+        }
+    }
+
+    // MARK: Conditions
+
+    /// Makes the condition's model current.
+    private func edit(_ condition: Study.Condition) async throws -> (mask: Mask?, losses: [Float]) {
+        if let mask = try mask(condition) {
+            try mask.write(to: folder.mask(condition.name))
+            masks[condition.name] = mask
+            try await runner.apply(edit: mask)
+            return (mask, [])
+        }
+        guard case .fineTune(let settings) = condition.method else { return (nil, []) }
+        let pairs = try Sampling.sample(
+            try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
+            source: settings.pairs)
+        warn(pairs.map(\.prompt), name: condition.name)
+        let groups = try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer)
+        // One stream for all runs of a study: with and without a frozen mask they see the same examples.
+        let training = try FineTunePlan.training(
+            groups, settings: settings, seed: study.seed, name: "order", batchTokens: study.batchTokens)
+        let losses = try await runner.train(
+            training, freeze: settings.freeze.flatMap { masks[$0] }, label: "\(condition.name): fine-tuning")
+        return (nil, losses)
+    }
+
+    private func mask(_ condition: Study.Condition) throws -> Mask? {
+        var mask: Mask
+        switch condition.method {
+        case .unedited, .fineTune: return nil
+        case .setDifference(let p, let q, let group):
+            mask = try SetDifference.mask(
+                safety: try scores(.safety), q: q, utility: try scores(.utility), p: p, group: group)
+        case .ranked(let side, let q, let group, let order):
+            mask = try Selector.mask(of: try scores(side), percent: q, name: "q", group: group, order: order)
+        case .random(let like):
+            let other = masks[like]!
+            mask = try Selector.mask(
+                of: WeightScores.random(maps: other.maps.map(\.shape), seed: study.seed), sizedLike: other)
+        }
+        mask.metadata["condition"] = condition.name
+        mask.metadata["selection"] = condition.method.words
+        mask.metadata["model"] = modelDigest
+        return mask
+    }
+
+    private func scores(_ side: Study.Side) throws -> ScoreFile { try ScoreFile(path: folder.scores(side.rawValue)) }
+
+    private func export(_ condition: Study.Condition, mask: Mask?) async throws {
+        guard let exporter else { return }
+        let target = folder.model(condition.name)
+        announce("writing \(target)")
+        if let mask { try exporter.export(mask: mask, to: target) } else { try await exporter.exportTrained(runner, to: target) }
+    }
+
+    private func write(_ result: ConditionResult) throws {
+        try AnswerFile.write(
+            result, harmful: evaluator.harmful, harmless: evaluator.harmless, to: folder.answers(result.name))
+    }
+}

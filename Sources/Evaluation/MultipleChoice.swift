@@ -1,0 +1,137 @@
+public import Protocol
+
+/// Zero-shot accuracy by log-likelihood, as EleutherAI's harness defines it (paper.md, "Utility").
+///
+/// Context and choice are tokenised together and split at the context's own token count; the context's trailing spaces go
+/// to the choice; what is too long loses its start. No token is added in front.
+public struct MultipleChoice: Sendable {
+    public let documents: [TaskDocument]
+    /// One a question: its sequences, and among them the scored one of every choice.
+    public let groups: [SequenceGroup]
+    /// For every question, the indices in its group of its choices' sequences.
+    private let places: [[Int]]
+
+    /// - Parameter maximumLength: tokens of context and choice together.
+    /// - Throws: `EvaluationError` naming the question; what `encode` throws.
+    public init(_ documents: [TaskDocument], maximumLength: Int, encode: Encode) throws {
+        var groups: [SequenceGroup] = []
+        var places: [[Int]] = []
+        for document in documents {
+            let name = "\(document.task) \(document.id)"
+            let choices = try document.choices.indices.map { choice in
+                try Self.tokens(document, choice: choice, name: name, maximumLength: maximumLength, encode: encode)
+            }
+            let (group, indices) = Self.group(choices, name: name, budget: maximumLength)
+            groups.append(group)
+            places.append(indices)
+        }
+        self.documents = documents
+        self.groups = groups
+        self.places = places
+    }
+
+    private static func tokens(
+        _ document: TaskDocument, choice: Int, name: String, maximumLength: Int, encode: Encode
+    ) throws -> (tokens: [Int32], start: Int) {
+        let (context, continuation) = split(document.context(of: choice), document.choices[choice])
+        let start = try encode(context).count
+        let whole = try encode(context + continuation)
+        guard start > 0 else { throw EvaluationError(name, "its context is empty, so nothing predicts the choice") }
+        guard start < whole.count else { throw EvaluationError(name, "choice \(choice) adds no token to its context") }
+        let cut = max(0, whole.count - maximumLength)
+        guard start - cut >= 1 else {
+            throw EvaluationError(name, "choice \(choice) alone has \(whole.count - start) tokens, the limit is \(maximumLength)")
+        }
+        return (Array(whole[cut...]), start - cut)
+    }
+
+    /// Moves the context's trailing spaces to the continuation.
+    static func split(_ context: String, _ continuation: String) -> (String, String) {
+        var scalars = Substring(context).unicodeScalars
+        var spaces = Substring.UnicodeScalarView()
+        while let last = scalars.last, last.properties.isWhitespace {
+            spaces.insert(last, at: spaces.startIndex)
+            scalars.removeLast()
+        }
+        return (String(scalars), String(spaces) + continuation)
+    }
+
+    /// Shares the context among the choices where they tokenise it alike; a shared prefix costs its tokens once.
+    private static func group(
+        _ choices: [(tokens: [Int32], start: Int)], name: String, budget: Int
+    ) -> (SequenceGroup, [Int]) {
+        let common = choices.map(\.start).min()!
+        let prefix = choices[0].tokens.prefix(common)
+        let shared = choices.allSatisfy { $0.tokens.starts(with: prefix) }
+        let total = prefix.count + choices.reduce(0) { $0 + $1.tokens.count - common }
+        if shared, total <= budget {
+            var sequences = [Protocol.Sequence(tokens: Array(prefix), scoredFrom: prefix.count)]
+            for choice in choices {
+                sequences.append(
+                    .init(tokens: Array(choice.tokens[common...]), scoredFrom: choice.start - common, prefix: 0))
+            }
+            return (SequenceGroup(name: name, sequences: sequences), Array(1...choices.count))
+        }
+        let sequences = choices.map { Protocol.Sequence(tokens: $0.tokens, scoredFrom: $0.start) }
+        return (SequenceGroup(name: name, sequences: sequences), Array(choices.indices))
+    }
+
+    /// What one question came to.
+    public struct Result: Sendable, Equatable {
+        /// Σ log p of every choice.
+        public var sums: [Double]
+        public var isRight: Bool
+        /// With every sum divided by the choice's length in characters, its leading space aside.
+        public var isRightNormalised: Bool
+
+        public init(sums: [Double], isRight: Bool, isRightNormalised: Bool) {
+            self.sums = sums
+            self.isRight = isRight
+            self.isRightNormalised = isRightNormalised
+        }
+    }
+
+    /// - Parameter scores: of the groups' sequences, in order.
+    public func results(_ scores: [SequenceScore]) -> [Result] {
+        precondition(scores.count == groups.reduce(0) { $0 + $1.sequences.count }, "\(scores.count) scores for the sequences")
+        var start = 0
+        return documents.indices.map { index in
+            defer { start += groups[index].sequences.count }
+            let document = documents[index]
+            let sums = places[index].map { scores[start + $0].sum }
+            let normalised = zip(sums, document.choices).map { sum, choice in
+                sum / Double(max(1, choice.unicodeScalars.drop { $0 == " " }.count))
+            }
+            return Result(
+                sums: sums, isRight: Self.best(sums) == document.label,
+                isRightNormalised: Self.best(normalised) == document.label)
+        }
+    }
+
+    /// Index of the largest value, the first where several are.
+    private static func best(_ values: [Double]) -> Int {
+        values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
+    }
+}
+
+/// Accuracy of one task.
+public struct TaskAccuracy: Sendable, Equatable, Codable {
+    public var task: String
+    public var accuracy: Estimate
+    public var normalisedAccuracy: Estimate
+
+    /// One entry a task, in order of their first question.
+    public static func all(_ questions: MultipleChoice, _ results: [MultipleChoice.Result]) -> [TaskAccuracy] {
+        var order: [String] = []
+        var byTask: [String: [MultipleChoice.Result]] = [:]
+        for (document, result) in zip(questions.documents, results) {
+            if byTask[document.task] == nil { order.append(document.task) }
+            byTask[document.task, default: []].append(result)
+        }
+        return order.map { task in
+            TaskAccuracy(
+                task: task, accuracy: Estimate(rateOf: byTask[task]!.map(\.isRight)),
+                normalisedAccuracy: Estimate(rateOf: byTask[task]!.map(\.isRightNormalised)))
+        }
+    }
+}

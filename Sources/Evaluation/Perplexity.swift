@@ -1,0 +1,36 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+public import Protocol
+
+/// exp(mean NLL) over non-overlapping windows of a text's tokens (paper.md, "Utility").
+///
+/// In every window all tokens but the first are scored. A last window that is not full is left out, as in the published
+/// code, unless it is the only one.
+public struct Perplexity: Sendable {
+    public let groups: [SequenceGroup]
+
+    /// - Parameters:
+    ///   - window: context length in tokens.
+    ///   - maximumTokens: how much of the text is read; `nil`: all of it.
+    /// - Throws: `EvaluationError` where the text has fewer than two tokens.
+    public init(_ tokens: [Int32], window: Int, maximumTokens: Int? = nil, source: String) throws(EvaluationError) {
+        let text = tokens.prefix(maximumTokens ?? tokens.count)
+        guard text.count >= 2, window >= 2 else {
+            throw EvaluationError(source, "\(text.count) tokens in windows of \(window): perplexity needs at least two")
+        }
+        let count = max(1, text.count / window)
+        groups = (0..<count).map { index in
+            let part = Array(text[index * window..<min(text.count, (index + 1) * window)])
+            return SequenceGroup(name: "\(source) window \(index)", sequences: [.init(tokens: part, scoredFrom: 1)])
+        }
+    }
+
+    /// Perplexity with its standard error by the delta method: ppl · s.e. of the mean NLL of a token.
+    public func estimate(_ scores: [SequenceScore]) -> Estimate {
+        let negatives = scores.flatMap { $0.logProbabilities.map { -Double($0) } }
+        let mean = Estimate(meanOf: negatives)
+        let perplexity = exp(mean.value)
+        return Estimate(value: perplexity, standardError: perplexity * mean.standardError, count: mean.count)
+    }
+}

@@ -1,0 +1,45 @@
+/// Numbers as the reports print them.
+public enum Format {
+    /// Fixed decimals, without the C library's locale.
+    public static func fixed(_ value: Double, _ decimals: Int) -> String {
+        guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
+        let scale = (0..<decimals).reduce(1.0) { product, _ in product * 10 }
+        let scaled = (abs(value) * scale).rounded()
+        guard scaled < 1e15 else { return "\(value)" }
+        let digits = String(Int(scaled))
+        let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
+        let sign = value < 0 && scaled > 0 ? "-" : ""
+        guard decimals > 0 else { return sign + padded }
+        return sign + padded.dropLast(decimals) + "." + padded.suffix(decimals)
+    }
+
+    /// "0.23 ± 0.06"
+    public static func estimate(_ value: Double, _ error: Double, decimals: Int = 2) -> String {
+        fixed(value, decimals) + " ± " + fixed(error, decimals)
+    }
+
+    /// "1:05", "2:03:04"
+    public static func duration(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
+        let total = Int(seconds.rounded())
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60)
+        return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
+    }
+
+    /// "1.2 GB"; powers of 1000.
+    public static func bytes(_ count: Int) -> String {
+        var value = Double(count)
+        for unit in ["B", "kB", "MB", "GB", "TB"] {
+            if value < 999.95 || unit == "TB" { return unit == "B" ? "\(count) B" : "\(fixed(value, 1)) \(unit)" }
+            value /= 1000
+        }
+        return "\(count) B"
+    }
+
+    /// One line of at most `limit` characters.
+    public static func line(_ text: String, limit: Int = 100) -> String {
+        let flat = text.map { $0.isNewline || $0 == "\t" ? " " : String($0) }.joined()
+        return flat.count <= limit ? flat : flat.prefix(limit - 1) + "…"
+    }
+}

@@ -1,0 +1,56 @@
+/// The readable account of a run: what was done, with what, and what came out.
+public struct Report: Sendable {
+    public struct Sample: Sendable {
+        public var condition: String
+        public var prompt: String
+        public var answer: String
+        public var verdict: String
+
+        public init(condition: String, prompt: String, answer: String, verdict: String) {
+            self.condition = condition
+            self.prompt = prompt
+            self.answer = answer
+            self.verdict = verdict
+        }
+    }
+
+    public var title: String
+    /// The command that made it.
+    public var command: String
+    public var settings: [(name: String, value: String)] = []
+    public var versions: [(name: String, value: String)] = []
+    public var tables: [(caption: String, table: Table)] = []
+    /// What a reader of the numbers has to know.
+    public var notes: [String] = []
+    public var warnings: [String] = []
+    /// Short excerpts; they may be harmful, so they stay in the user's run directory.
+    public var samples: [Sample] = []
+
+    public init(title: String, command: String) {
+        self.title = title
+        self.command = command
+    }
+
+    public func markdown() -> String {
+        var text = "# \(title)\n\n```\n\(command)\n```\n"
+        for warning in warnings { text += "\n> **Warning.** \(warning)\n" }
+        for (caption, table) in tables { text += "\n## \(caption)\n\n" + table.markdown() }
+        if !notes.isEmpty { text += "\n" + notes.map { "* \($0)\n" }.joined() }
+        text += section("Settings", settings) + section("Versions", versions)
+        if !samples.isEmpty {
+            var table = Table([.init("condition", .left), .init("prompt", .left), .init("answer", .left), .init("verdict", .left)])
+            for sample in samples {
+                table.append([sample.condition, Format.line(sample.prompt, limit: 60), Format.line(sample.answer), sample.verdict])
+            }
+            text += "\n## Sample answers\n\nThe first line of a few answers, for a check by eye.\n\n" + table.markdown()
+        }
+        return text
+    }
+
+    private func section(_ title: String, _ pairs: [(name: String, value: String)]) -> String {
+        guard !pairs.isEmpty else { return "" }
+        var table = Table([.init("name", .left), .init("value", .left)])
+        for (name, value) in pairs { table.append([name, value]) }
+        return "\n## \(title)\n\n" + table.markdown()
+    }
+}

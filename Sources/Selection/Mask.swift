@@ -1,0 +1,82 @@
+public import Checkpoint
+
+/// Chosen weights of the linear maps, one bit a weight.
+public struct Mask: Sendable, Equatable {
+    /// The chosen weights of one matrix.
+    public struct Map: Sendable, Equatable {
+        public let shape: MapShape
+        /// Bit r · columns + c stands for weight [r, c].
+        public let bits: BitSet
+
+        public init(shape: MapShape, bits: BitSet) {
+            precondition(bits.size == shape.count, "\(shape.name): \(bits.size) bits for \(shape.count) weights")
+            self.shape = shape
+            self.bits = bits
+        }
+    }
+
+    public var maps: [Map]
+    /// Where the mask comes from; free text.
+    public var metadata: [String: String]
+
+    public init(maps: [Map], metadata: [String: String] = [:]) {
+        self.maps = maps
+        self.metadata = metadata
+    }
+
+    public subscript(name: String) -> Map? { maps.first { $0.shape.name == name } }
+
+    /// Number of chosen weights.
+    public var count: Int { maps.reduce(0) { $0 + $1.bits.count } }
+    /// Number of weights in the masked matrices.
+    public var size: Int { maps.reduce(0) { $0 + $1.shape.count } }
+    /// Chosen weights as a fraction of those matrices' weights.
+    public var sparsity: Double { size == 0 ? 0 : Double(count) / Double(size) }
+
+    /// - Throws: `SelectionError.missing` or `.shape` where the masks do not cover the same matrices.
+    public func union(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.union($1) } }
+    public func intersection(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.intersection($1) } }
+    public func subtracting(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.subtracting($1) } }
+
+    private func combined(_ other: Mask, _ operation: (BitSet, BitSet) -> BitSet) throws(SelectionError) -> Mask {
+        let theirs = Dictionary(other.maps.map { ($0.shape.name, $0) }) { first, _ in first }
+        for map in other.maps where self[map.shape.name] == nil {
+            throw .missing(map: map.shape.name, source: "the first mask")
+        }
+        var result: [Map] = []
+        for map in maps {
+            guard let second = theirs[map.shape.name] else {
+                throw .missing(map: map.shape.name, source: "the second mask")
+            }
+            try map.shape.check(second.shape)
+            result.append(Map(shape: map.shape, bits: operation(map.bits, second.bits)))
+        }
+        return Mask(maps: result)
+    }
+
+    /// |A ∩ B| / k per matrix, k the size of this mask's selection there; 1 where both select nothing.
+    /// - Throws: `SelectionError.missing` or `.shape` where the masks do not cover the same matrices.
+    public func agreement(with other: Mask) throws(SelectionError) -> [String: Double] {
+        let common = try intersection(other)
+        var result: [String: Double] = [:]
+        for (mine, both) in zip(maps, common.maps) {
+            let k = mine.bits.count
+            let theirs = other[mine.shape.name]?.bits.count ?? 0
+            result[mine.shape.name] = k == 0 ? (theirs == 0 ? 1 : 0) : Double(both.bits.count) / Double(k)
+        }
+        return result
+    }
+
+    /// Checks that every masked matrix is a weight of this model, in this shape.
+    /// - Throws: `SelectionError`.
+    public func check(against model: any WeightSource, named source: String) throws(SelectionError) {
+        for map in maps {
+            guard let shape = model.shape(of: map.shape.name) else {
+                throw .missing(map: map.shape.name, source: source)
+            }
+            guard shape == [map.shape.rows, map.shape.columns] else {
+                throw .shape(map: map.shape.name, expected: shape, found: [map.shape.rows, map.shape.columns])
+            }
+        }
+    }
+}

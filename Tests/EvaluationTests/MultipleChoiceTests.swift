@@ -1,0 +1,122 @@
+import Evaluation
+import Protocol
+import Testing
+
+/// Tokenises by UTF-8 bytes, but merges "ab" (300) and " x" (301): boundaries move as they do in real vocabularies.
+func toyTokens(_ text: String) -> [Int32] {
+    let bytes = Array(text.utf8)
+    var tokens: [Int32] = []
+    var index = 0
+    while index < bytes.count {
+        let pair = index + 1 < bytes.count ? [bytes[index], bytes[index + 1]] : []
+        if pair == Array("ab".utf8) { tokens.append(300) } else if pair == Array(" x".utf8) { tokens.append(301) } else {
+            tokens.append(Int32(bytes[index]))
+            index += 1
+            continue
+        }
+        index += 2
+    }
+    return tokens
+}
+
+@Suite struct MultipleChoiceTests {
+    private func document(_ context: String, _ choices: [String], label: Int = 0, task: String = "t") -> TaskDocument {
+        TaskDocument(task: task, id: "1", contexts: [context], choices: choices, label: label)
+    }
+
+    private func groups(_ documents: [TaskDocument], limit: Int = 100) throws -> [SequenceGroup] {
+        try MultipleChoice(documents, maximumLength: limit, encode: toyTokens).groups
+    }
+
+    /// Whole token list and first scored index of a sequence, its prefix included.
+    private func flat(_ group: SequenceGroup, _ index: Int) -> (tokens: [Int32], start: Int) {
+        let sequence = group.sequences[index]
+        let before = sequence.prefix.map { group.sequences[$0].tokens } ?? []
+        return (before + sequence.tokens, before.count + sequence.scoredFrom)
+    }
+
+    @Test func contextIsSharedAndNotScored() throws {
+        let group = try groups([document("Q:", [" x", " yz"])])[0]
+        #expect(group.sequences.count == 3)
+        #expect(group.sequences[0].scoredFrom == group.sequences[0].tokens.count)
+        #expect(flat(group, 1).tokens == toyTokens("Q: x"))
+        #expect(flat(group, 1).start == 2)
+        #expect(flat(group, 2).tokens == toyTokens("Q: yz"))
+        #expect(group.tokenCount == 2 + 1 + 3)
+    }
+
+    @Test func trailingSpacesMoveToTheChoice() throws {
+        let group = try groups([document("Q: ", ["x", "y"])])[0]
+        #expect(flat(group, 1).tokens == toyTokens("Q x".replacing("Q ", with: "Q: ")))
+        #expect(flat(group, 1).start == 2)
+    }
+
+    /// "a" + "b…" merge into one token: the split stays at len(tokens(context)), as the harness has it.
+    @Test func mergesAcrossTheBorderSplitAtTheContextsCount() throws {
+        let group = try groups([document("za", ["b!", "c!"])])[0]
+        #expect(group.sequences.count == 2)
+        #expect(flat(group, 0).tokens == [122, 300, 33])
+        #expect(flat(group, 0).start == 2)
+        #expect(flat(group, 1).tokens == [122, 97, 99, 33])
+        #expect(flat(group, 1).start == 2)
+    }
+
+    @Test func tooLongLosesItsStart() throws {
+        let group = try groups([document("0123456789", ["ef", "gh"])], limit: 6)[0]
+        for (index, choice) in [(0, "ef"), (1, "gh")] {
+            #expect(flat(group, group.sequences.count - 2 + index).tokens == toyTokens("6789" + choice))
+        }
+    }
+
+    @Test func choicesOfDifferentLengthsCutApart() throws {
+        let group = try groups([document("0123456789", ["e", "ghi"])], limit: 6)[0]
+        let count = group.sequences.count
+        #expect(flat(group, count - 2).tokens == toyTokens("56789e"))
+        #expect(flat(group, count - 1).tokens == toyTokens("789ghi"))
+    }
+
+    @Test func badQuestionsAreNamed() {
+        #expect(throws: EvaluationError("t 1", "its context is empty, so nothing predicts the choice")) {
+            try groups([document(" ", ["a", "c"])])
+        }
+        #expect(throws: EvaluationError("t 1", "choice 1 adds no token to its context")) {
+            try groups([document("Q", ["a", ""])])
+        }
+        #expect(throws: EvaluationError("t 1", "choice 0 alone has 8 tokens, the limit is 8")) {
+            try groups([document("Q", ["12345678", "a"])], limit: 8)
+        }
+    }
+
+    /// Every sequence's scored tokens get log p = −1 each, except where a table says otherwise.
+    private func scores(_ questions: MultipleChoice, _ table: [Int32: Float]) -> [SequenceScore] {
+        questions.groups.flatMap(\.sequences).map { sequence in
+            let tokens = sequence.tokens[sequence.scoredFrom...]
+            return SequenceScore(logProbabilities: tokens.map { table[$0] ?? -1 }, greedy: tokens.map { _ in false })
+        }
+    }
+
+    @Test func accuracies() throws {
+        // " yz" sums to −3 (3 tokens, 2 characters), " abab" to −3 (3 tokens, 4 characters): normalised, the second wins.
+        let questions = try MultipleChoice(
+            [
+                document("Q:", [" yz", " abab"], label: 1), document("Q:", [" yz", " abab"], label: 0),
+                document("R:", [" q", " x"], label: 1, task: "u"),
+            ], maximumLength: 50, encode: toyTokens)
+        let results = questions.results(scores(questions, [301: -0.5]))
+        #expect(results[0] == .init(sums: [-3, -3], isRight: false, isRightNormalised: true))
+        #expect(results[1] == .init(sums: [-3, -3], isRight: true, isRightNormalised: false))
+        #expect(results[2] == .init(sums: [-2, -0.5], isRight: true, isRightNormalised: true))
+        let accuracies = TaskAccuracy.all(questions, results)
+        #expect(accuracies.map(\.task) == ["t", "u"])
+        #expect(accuracies[0].accuracy.value == 0.5)
+        #expect(accuracies[1].normalisedAccuracy.value == 1)
+    }
+
+    /// WinoGrande: one context a choice, the same continuation.
+    @Test func contextsPerChoice() throws {
+        let questions = try MultipleChoice(
+            [TaskDocument(task: "w", id: "1", contexts: ["A", "B"], choices: [" z", " z"], label: 1)],
+            maximumLength: 50, encode: toyTokens)
+        #expect(questions.groups[0].sequences.map(\.tokens) == [toyTokens("A z"), toyTokens("B z")])
+    }
+}

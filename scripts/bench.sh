@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Every kind of work beside the machine's SGEMM rate, then the same SNIP work by PyTorch. MODEL and THREADS choose.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+threads=${THREADS:-$(nproc)}
+if [ -z "${MODEL:-}" ]; then
+    bash "$root/scripts/fetch-smollm2.sh"
+    MODEL=${FAULTLINE_CACHE:-$root/demo/cache}/smollm2.gguf
+fi
+tokens=$(mktemp --suffix=.jsonl)
+trap 'rm -f "$tokens"' EXIT
+"$root/.build/release/faultline-bench" --model "$MODEL" --threads "$threads" --tokens-out "$tokens"
+if python=$(bash "$root/scripts/python-env.sh"); then
+    echo "PyTorch, SNIP on the same tokens:"
+    "$python" "$root/scripts/bench_pytorch.py" --model "$MODEL" --examples "$tokens" --threads "$threads" 2>/dev/null ||
+        echo "bench: PyTorch could not run this model" >&2
+fi
