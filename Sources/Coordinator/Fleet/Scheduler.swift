@@ -46,6 +46,15 @@ package struct Scheduler: Sendable {
     }
 
     package var isFinished: Bool { nextCommit == entries.count }
+    package var count: Int { entries.count }
+    package var totalCost: Double { entries.reduce(0) { $0 + $1.task.cost } }
+    package func batchCount(of task: Int) -> Int {
+        switch entries[task].task.body {
+        case .score(_, let batches), .likelihood(let batches): batches.count
+        case .train(let training): training.steps.reduce(0) { $0 + $1.count }
+        case .generate, .export: 0
+        }
+    }
     package var costDone: Double {
         entries.reduce(0) { if case .done = $1.state { $0 + $1.task.cost } else { $0 } }
     }
