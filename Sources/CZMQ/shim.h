@@ -2,3 +2,4 @@
 #pragma once
 #include <zmq.h>
 #include <errno.h>
+#include <sys/eventfd.h>

@@ -1,0 +1,199 @@
+import Foundation
+import Protocol
+package import Tensors
+import ZeroMQ
+
+/// The workers, used in blocking style by one driver thread; all I/O is on another.
+package final class Fleet: @unchecked Sendable {
+    private let settings: FleetSettings
+    private let loop: FleetLoop
+    private let socketFolder: String
+    private var isOver = false
+    /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
+    private var training: [FleetTask] = []
+
+    /// Starts or awaits the workers.
+    /// - Throws: `FleetError` where the address is taken or refused, or where not all workers join in time.
+    package init(_ settings: FleetSettings) throws {
+        self.settings = settings
+        Self.raiseDescriptorLimit()
+        let partials = "\(settings.runDirectory)/partials"
+        let logs = "\(settings.runDirectory)/logs"
+        for folder in [partials, logs] {
+            do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+                throw FleetError("\(folder): cannot make this folder")
+            }
+        }
+        socketFolder = try Self.shortFolder()
+        do {
+            let bind = try settings.listen.map { try Endpoint.checked($0, insecure: settings.insecurePlainTCP) }
+            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(socketFolder)/c", partials: partials)
+            if let count = settings.localWorkers {
+                try loop.local.start(
+                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: socketFolder,
+                    threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
+                    memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs)
+            }
+        } catch {
+            try? FileManager.default.removeItem(atPath: socketFolder)
+            throw error
+        }
+        loop.start()
+        settings.bound(loop.endpoint)
+        do { try awaitWorkers() } catch {
+            shutdown()
+            throw error
+        }
+    }
+
+    deinit { shutdown() }
+
+    /// Where workers connect to.
+    package var endpoint: String { loop.endpoint }
+    /// The kernel level all workers run at, for the manifest.
+    package var kernelLevel: String? { loop.level }
+    package var progress: FleetProgress { loop.progress }
+
+    private func awaitWorkers() throws {
+        let count = settings.localWorkers ?? settings.awaited
+        let deadline = Clock.now + settings.registration
+        while true {
+            let joined = loop.progress.workers
+            if joined.count >= count { return }
+            guard Clock.now < deadline else {
+                let missing = settings.localWorkers.map { count in
+                    let names = (1...count).map { "worker-\($0)" }.filter { name in !joined.contains { $0.name == name } }
+                    return "\(names.joined(separator: ", ")) (see \(settings.runDirectory)/logs)"
+                }
+                throw FleetError(
+                    "\(joined.count) of \(count) workers joined at \(loop.endpoint) within \(Int(settings.registration)) s; missing: \(missing ?? "\(count - joined.count)")")
+            }
+            if case .failed(let reason) = loop.events.next(seconds: 0.05) { throw FleetError(reason) }
+        }
+    }
+
+    /// Shares the model out and waits until every worker has loaded its layers, unedited.
+    /// - Throws: `FleetError`.
+    package func use(model: ModelPlan) throws {
+        training = []
+        loop.events.clear()
+        loop.commands.post(.use(model))
+        try awaitReady("the workers to load \(model.path)")
+    }
+
+    /// Makes `edit` (`nil`: the unedited weights) current for all tasks that follow.
+    /// - Throws: `FleetError`.
+    package func apply(edit: TensorBundle?, name: String) throws {
+        training = []
+        loop.events.clear()
+        loop.commands.post(.edit(edit, name: name))
+        try awaitReady("the workers to apply the edit \(name)")
+    }
+
+    private func awaitReady(_ what: String) throws {
+        let deadline = Clock.now + settings.loading
+        while Clock.now < deadline {
+            switch loop.events.next(seconds: 1) {
+            case .ready: return
+            case .failed(let reason): throw FleetError(reason)
+            default: continue
+            }
+        }
+        throw FleetError("waited \(Int(settings.loading)) s for \(what)")
+    }
+
+    /// Runs tasks until all are committed.
+    /// - Parameters:
+    ///   - progress: called on this thread, at most four times a second.
+    ///   - committed: called on this thread in index order with the results of a task's stages, in stage order.
+    /// - Throws: `FleetError`, or what `committed` threw.
+    package func run(
+        _ tasks: [FleetTask], label: String, progress: (FleetProgress) -> Void = { _ in },
+        committed: (Int, [StageResult]) throws -> Void
+    ) throws {
+        let trains = tasks.contains { if case .train = $0.body { true } else { false } }
+        var first = 0
+        while first < tasks.count {
+            let done = try attempt(Array(tasks[first...]), label, holdsTraining: trains, progress) { index, results in
+                try committed(first + index, results)
+            }
+            first += done.count
+            guard let cause = done.trainingLost else { break }
+            settings.log("fine-tuned weights were lost (\(cause)): fine-tuning again")
+            let again = training
+            let repeated = try attempt(again, "\(label): fine-tuning again", holdsTraining: true, progress) { _, results in
+                for case .file(let path) in results.map(\.bundle) { unlink(path) }
+            }
+            if let cause = repeated.trainingLost { throw FleetError("fine-tuned weights were lost twice: \(cause)") }
+        }
+        if trains { training = tasks }
+    }
+
+    private func attempt(
+        _ tasks: [FleetTask], _ label: String, holdsTraining: Bool, _ progress: (FleetProgress) -> Void,
+        _ committed: (Int, [StageResult]) throws -> Void
+    ) throws -> (count: Int, trainingLost: String?) {
+        let began = Clock.now
+        var shown = 0.0
+        var count = 0
+        loop.events.clear()
+        loop.commands.post(.run(tasks))
+        var succeeded = false
+        defer { loop.commands.post(.endRun(holdsTraining: succeeded && holdsTraining)) }
+        func show(_ now: Double) {
+            shown = now
+            var state = loop.progress
+            (state.label, state.seconds) = (label, now - began)
+            progress(state)
+        }
+        while true {
+            switch loop.events.next(seconds: 0.25) {
+            case .committed(let index, let results):
+                try committed(index, results)
+                count += 1
+                loop.commands.post(.acknowledge(index))
+            case .finished:
+                succeeded = true
+                var state = loop.progress
+                state.label = label
+                (state.tasksDone, state.tasks) = (tasks.count, tasks.count)
+                state.cost = tasks.reduce(0) { $0 + $1.cost }
+                (state.costDone, state.seconds) = (state.cost, Clock.now - began)
+                progress(state)
+                return (count, nil)
+            case .failed(let reason): throw FleetError(reason)
+            case .trainingLost(let cause): return (count, cause)
+            case .membership, .ready, nil: break
+            }
+            let now = Clock.now
+            if now - shown >= 0.25 { show(now) }
+        }
+    }
+
+    /// Ends the workers and removes the sockets. May be called more than once.
+    package func shutdown() {
+        guard !isOver else { return }
+        isOver = true
+        loop.stop()
+        try? FileManager.default.removeItem(atPath: socketFolder)
+    }
+
+    // MARK: The machine
+
+    private static var processors: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
+    private static var memoryGiB: Double { Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824 }
+
+    /// Socket paths hold about 100 bytes, hence not in the run directory.
+    private static func shortFolder() throws -> String {
+        var template = Array("/tmp/fl-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw FleetError("/tmp: cannot make a folder for sockets") }
+        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}

@@ -1,0 +1,313 @@
+import Dispatch
+import Foundation
+import Protocol
+import Tensors
+import ZeroMQ
+
+/// What the driver asks of the I/O thread.
+enum FleetCommand: Sendable {
+    case use(ModelPlan)
+    case edit(TensorBundle?, name: String)
+    case run([FleetTask])
+    case acknowledge(Int)
+    case endRun(holdsTraining: Bool)
+    case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
+    case shutdown
+}
+
+/// The I/O thread of the coordinator: owns the sockets and the clock, and does what `FleetCore` returns. It never waits for
+/// the driver or the disk, so that liveness is judged on time.
+final class FleetLoop: @unchecked Sendable {
+    let endpoint: String
+    let commands = Mailbox<FleetCommand>()
+    let events = EventQueue<FleetEvent>()
+    let local = LocalWorkers()
+    private let settings: FleetSettings
+    private let partials: String
+    private let disk = DispatchQueue(label: "faultline.spool")
+    private let ended = DispatchSemaphore(value: 0)
+    private let snapshotLock = NSLock()
+    private var snapshot = FleetProgress()
+    private var snapshotLevel: String?
+
+    // Touched on the I/O thread only.
+    private var context: Context?
+    private var router: Socket?
+    private var monitor: Monitor?
+    private var core: FleetCore
+    private var spools: [TaskKey: [Int: Spool]] = [:]
+    private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
+    private var images: [Int: (edit: UInt64, image: TensorBundle.Image)] = [:]
+    private var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
+
+    init(settings: FleetSettings, bind: String, partials: String) throws {
+        self.settings = settings
+        self.partials = partials
+        core = FleetCore(settings: settings)
+        let context = Context()
+        let router = try Socket(.router, in: context)
+        do { endpoint = try router.bind(bind) } catch {
+            if error.isAddressInUse { throw FleetError("--listen \(bind): another program listens there already; choose another port") }
+            throw FleetError("--listen \(bind): \(error)")
+        }
+        monitor = try Monitor(of: router, in: context, name: "control")
+        (self.context, self.router) = (context, router)
+    }
+
+    func start() {
+        let thread = Thread { [self] in
+            run()
+            (monitor, router, context) = (nil, nil, nil)
+            ended.signal()
+        }
+        thread.name = "fleet"
+        thread.start()
+    }
+
+    /// Says goodbye to all workers and closes the sockets.
+    func stop() {
+        commands.post(.shutdown)
+        _ = ended.wait(timeout: .now() + 15)
+    }
+
+    var progress: FleetProgress { snapshotLock.withLock { snapshot } }
+    var level: String? { snapshotLock.withLock { snapshotLevel } }
+
+    private func run() {
+        var nextTick = Clock.now
+        var nextPing = nextTick
+        while let router, let monitor {
+            Poller.wait([router, monitor.socket], commands, milliseconds: 50)
+            for command in commands.drain() {
+                if case .shutdown = command { return farewell() }
+                obey(command)
+            }
+            do {
+                while let frames = try router.receive() { handle(frames) }
+                while let event = try monitor.next() {
+                    switch event {
+                    case .disconnected: nextPing = 0
+                    case .handshakeFailed(let code): settings.log("a connection was refused at its handshake (\(code))")
+                    default: break
+                    }
+                }
+            } catch { events.post(.failed("\(error)")) }
+            let now = Clock.now
+            for exit in local.reap() { childEnded(exit) }
+            if now >= nextTick {
+                nextTick = now + 0.2
+                carryOut(core.tick(now: now))
+                let progress = core.progress()
+                snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
+            }
+            if now >= nextPing {
+                nextPing = now + 2
+                for id in core.membership.members.keys.sorted() { send(id, .ping) }
+            }
+        }
+    }
+
+    private func childEnded(_ exit: LocalWorkers.Exit) {
+        if let id = core.membership.id(named: exit.name) {
+            carryOut(core.lose(id, exit.cause, crashed: exit.crashed))
+        } else {
+            let words = LocalWorkers.lastLine(of: exit.log).map { ": \($0)" } ?? ""
+            settings.log("\(exit.name) \(exit.cause)\(words)")
+            events.post(.failed("\(exit.name) \(exit.cause) before it had joined\(words)"))
+        }
+    }
+
+    private func obey(_ command: FleetCommand) {
+        switch command {
+        case .use(let model):
+            edit = (nil, "unedited")
+            carryOut(core.use(model))
+        case .edit(let bundle, let name):
+            edit = (bundle, name)
+            images = [:]
+            carryOut(core.newEdit())
+        case .run(let tasks): carryOut(core.run(tasks))
+        case .acknowledge(let task): carryOut(core.acknowledge(task))
+        case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
+        case .fetched(let key, let index, let worker, .success(let result)):
+            carryOut(core.fetched(key, index: index, result, worker: worker))
+        case .fetched(_, _, _, .failure(let error)): events.post(.failed("\(error)"))
+        case .shutdown: break
+        }
+    }
+
+    private func farewell() {
+        for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
+        let deadline = Clock.now + 5
+        while Clock.now < deadline, !local.children.isEmpty {
+            _ = local.reap()
+            Poller.wait([], commands, milliseconds: 20)
+        }
+        for child in local.children { local.kill(named: child.name) }
+        disk.sync {}
+    }
+
+    // MARK: Messages in
+
+    private func handle(_ frames: [ReceivedFrame]) {
+        guard frames.count >= 2, frames.count <= Limits.frames else { return }
+        let session = frames[0].array
+        let now = Clock.now
+        do throws(ProtocolError) {
+            let message = try Codec.decode(ToCoordinator.self, frames[1].array)
+            if case .hello(let capabilities) = message {
+                return carryOut(core.hello(session, capabilities, now: now))
+            }
+            guard let id = core.membership.id(of: session) else {
+                return send(session, .goodbye(reason: "this worker was taken for lost and its work given to others"))
+            }
+            carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))
+            switch message {
+            case .chunk(let key, let offset): takeChunk(key, offset, frames.dropFirst(2).first, from: id)
+            case .pullEdit(let edit, let offset, let length): sendEditChunk(id, edit, offset, length)
+            default: break
+            }
+        } catch {
+            if case .version = error {
+                settings.log("a worker was refused: \(error)")
+                send(session, .refuse(reason: "\(error)"))
+            }
+        }
+    }
+
+    private func takeChunk(_ key: TaskKey, _ offset: Int, _ frame: ReceivedFrame?, from worker: Int) {
+        guard let frame, let spool = spools[key]?[worker] else { return }
+        if spool.take(offset: offset, frame.array) { finish(spool) } else { ask(spool) }
+    }
+
+    private func ask(_ spool: Spool) {
+        for piece in spool.requests() {
+            send(spool.worker, .pull(spool.key, offset: piece.offset, length: piece.length))
+        }
+    }
+
+    private func finish(_ spool: Spool) {
+        spools[spool.key]?[spool.worker] = nil
+        let (key, index, worker) = (spool.key, spool.index, spool.worker)
+        spool.finish { [commands] in commands.post(.fetched(key, index: index, worker: worker, $0)) }
+    }
+
+    // MARK: Directives out
+
+    private func carryOut(_ directives: [FleetCore.Directive], raw: ArraySlice<ReceivedFrame> = []) {
+        for directive in directives {
+            switch directive {
+            case .send(let worker, let message): send(worker, message)
+            case .sendTask(let worker, let key, let body): sendTask(worker, key, body)
+            case .offerEdit(let worker, let epoch, let layers): offerEdit(worker, epoch, layers)
+            case .fetch(let worker, let key, let index, let stage, let layers, let digest, let byteCount):
+                fetch(worker, key, index, stage, layers, digest, byteCount, raw.first)
+            case .dropTransfers(let epoch):
+                for key in spools.keys where key.epoch == epoch {
+                    for spool in spools.removeValue(forKey: key)!.values { spool.cancel() }
+                }
+            case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
+            case .ended(let member): local.kill(named: member.capabilities.name)
+            case .log(let line): settings.log(line)
+            case .event(let event): events.post(event)
+            }
+        }
+    }
+
+    private func fetch(
+        _ worker: Int, _ key: TaskKey, _ index: Int, _ stage: Int, _ layers: Range<Int>, _ digest: String, _ byteCount: Int,
+        _ inline: ReceivedFrame?
+    ) {
+        if let inline, inline.count == byteCount, byteCount <= Limits.inlineBytes {
+            do {
+                guard Digest.sha256(inline.bytes) == digest else { throw FleetError("task \(index): the result's digest differs from the one offered") }
+                let bundle = try TensorBundle(safetensors: inline.bytes, source: "result of task \(index), stage \(stage)")
+                let result = StageResult(stage: stage, layers: layers, digest: digest, bundle: .memory(bundle))
+                carryOut(core.fetched(key, index: index, result, worker: worker))
+            } catch { events.post(.failed("\(error)")) }
+            return
+        }
+        guard byteCount > 0, spools[key]?[worker] == nil else { return }
+        let spool = Spool(
+            key, worker: worker, index: index, stage: stage, layers: layers, digest: digest, byteCount: byteCount,
+            folder: partials, queue: disk)
+        spools[key, default: [:]][worker] = spool
+        ask(spool)
+    }
+
+    private func sendTask(_ worker: Int, _ key: TaskKey, _ body: TaskBody) {
+        // All stages of a pipeline get the same bytes, one after the other.
+        if bodies?.key != key.task {
+            do throws(ProtocolError) {
+                let frames = try Codec.encode(body: body)
+                bodies = (key.task, frames.map { .bytes($0) }, frames.reduce(0) { $0 + $1.count })
+            } catch { return events.post(.failed("\(error)")) }
+        }
+        send(worker, .task(key, bodyBytes: bodies!.bytes), raw: bodies!.frames)
+    }
+
+    // MARK: Edits
+
+    /// Only what names the stage's layers, and what names no layer at all.
+    private func offerEdit(_ worker: Int, _ epoch: UInt64, _ layers: Range<Int>) {
+        let id = core.currentEdit
+        guard var bundle = edit.bundle else {
+            return send(worker, .edit(EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: 0)))
+        }
+        bundle.entries = bundle.entries.filter { layer(of: $0.name).map(layers.contains) ?? true }
+        let image = bundle.image()
+        images[worker] = (id, image)
+        let offer = EditOffer(epoch: epoch, edit: id, name: edit.name, digest: image.sha256(), byteCount: image.byteCount)
+        var raw: [OutgoingFrame] = []
+        if image.byteCount <= Limits.inlineBytes {
+            let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)
+            image.copyBytes(0..<image.byteCount, into: bytes.bytes)
+            raw = [.slice(bytes, 0..<bytes.byteCount)]
+        }
+        send(worker, .edit(offer), raw: raw)
+    }
+
+    /// N of `model.layers.N.…`.
+    private func layer(of name: String) -> Int? {
+        let words = name.split(separator: ".")
+        guard let place = words.firstIndex(of: "layers"), place + 1 < words.count else { return nil }
+        return Int(words[place + 1])
+    }
+
+    private func sendEditChunk(_ worker: Int, _ edit: UInt64, _ offset: Int, _ length: Int) {
+        guard let (id, image) = images[worker], id == edit, length > 0, length <= Limits.chunkBytes, offset >= 0,
+            offset <= image.byteCount - length
+        else { return }
+        let chunk = AlignedBuffer(byteCount: length, zeroed: false)
+        image.copyBytes(offset..<offset + length, into: chunk.bytes)
+        send(worker, .editChunk(edit: edit, offset: offset), raw: [.slice(chunk, 0..<length)])
+    }
+
+    // MARK: Sending
+
+    private func send(_ worker: Int, _ message: ToWorker, raw: [OutgoingFrame] = []) {
+        guard let member = core.membership[worker] else { return }
+        do {
+            switch try router?.send([.bytes(member.session), .bytes(Codec.encode(message))] + raw) {
+            case .unknownPeer: carryOut(core.lose(worker, "closed its connection", crashed: true))
+            case .full: carryOut(core.lose(worker, "does not read what it is sent", crashed: true))
+            case .sent, nil: break
+            }
+        } catch { events.post(.failed("\(error)")) }
+    }
+
+    /// To somebody who is not (any more) of the fleet.
+    private func send(_ session: [UInt8], _ message: ToWorker) {
+        guard let bytes = try? Codec.encode(message) else { return }
+        _ = try? router?.send([.bytes(session), .bytes(bytes)])
+    }
+}
+
+/// Monotonic seconds.
+enum Clock {
+    static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}

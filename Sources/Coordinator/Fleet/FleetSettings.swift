@@ -1,0 +1,51 @@
+/// Who the workers are and where they report.
+package struct FleetSettings: Sendable {
+    /// Workers started on this machine, over ipc; `nil` where they come by themselves.
+    package var localWorkers: Int?
+    /// `tcp://host:port` or `host:port` to listen at (also ipc:// for tests).
+    package var listen: String?
+    /// How many workers to wait for when listening.
+    package var awaited = 1
+    package var insecurePlainTCP = false
+    package var pipelines: Int?
+    package var threadsPerWorker: Int?
+    /// GiB for each local worker; `nil`: its share of this machine's memory.
+    package var memoryPerWorker: Double?
+    package var workerExecutable = "faultline-worker"
+    package var runDirectory: String
+    package var log: @Sendable (String) -> Void = { _ in }
+    /// Told the endpoint as soon as workers can connect to it.
+    package var bound: @Sendable (String) -> Void = { _ in }
+
+    /// Seconds: silence after which a worker is lost; one engine call after which it is stalled; wait for registration;
+    /// wait for a model to be loaded.
+    package var lease = 30.0
+    package var stall = 1800.0
+    package var registration = 60.0
+    package var loading = 1800.0
+    /// Batches in flight at a pipeline's source; `nil`: its stages + 1.
+    package var window: Int?
+
+    package init(runDirectory: String) { self.runDirectory = runDirectory }
+}
+
+/// What is shown while a fleet works.
+package struct FleetProgress: Sendable {
+    package struct Worker: Sendable, Equatable {
+        package var name: String
+        package var host: String
+        /// "layers 0-11 of pipeline 1", "spare", "loading".
+        package var state: String
+        package var steps: UInt64
+    }
+    package var label = ""
+    package var tasksDone = 0
+    package var tasks = 0
+    /// Includes the retired batches of running tasks.
+    package var costDone = 0.0
+    package var cost = 0.0
+    package var seconds = 0.0
+    package var workers: [Worker] = []
+    package var costPerSecond: Double { seconds > 0 ? costDone / seconds : 0 }
+    package var secondsLeft: Double? { costPerSecond > 0 ? (cost - costDone) / costPerSecond : nil }
+}

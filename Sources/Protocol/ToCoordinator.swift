@@ -1,0 +1,68 @@
+/// What a worker can do, said once when it joins.
+public struct Capabilities: Codable, Sendable, Equatable {
+    public var host: String
+    public var pid: Int32
+    public var threads: Int
+    public var memoryBytes: Int
+    /// Which BLAS and own kernels it runs, and their rank among all levels (higher: newer CPUs only).
+    public var kernelLevel: String
+    public var kernelRank: Int
+    /// Where the previous stage connects to.
+    public var dataEndpoint: String
+    /// The name its starter gave it; empty for workers that came by themselves.
+    public var name: String
+
+    public init(
+        host: String, pid: Int32, threads: Int, memoryBytes: Int, kernelLevel: String, kernelRank: Int,
+        dataEndpoint: String, name: String
+    ) {
+        self.host = host
+        self.pid = pid
+        self.threads = threads
+        self.memoryBytes = memoryBytes
+        self.kernelLevel = kernelLevel
+        self.kernelRank = kernelRank
+        self.dataEndpoint = dataEndpoint
+        self.name = name
+    }
+}
+
+/// One attempt at one task on one pipeline.
+public struct TaskKey: Codable, Sendable, Hashable {
+    public var epoch: UInt64
+    public var task: UInt64
+    public init(epoch: UInt64, task: UInt64) {
+        self.epoch = epoch
+        self.task = task
+    }
+}
+
+/// What the worker reports with every beat, so that stalled and busy differ.
+public struct Beat: Codable, Sendable, Equatable {
+    /// Calls of the engine that returned, since the worker started.
+    public var steps: UInt64 = 0
+    /// Seconds the present call of the engine has taken; 0 where it waits.
+    public var busySeconds: Double = 0
+    /// Batches retired, by running task.
+    public var retired: [UInt64: Int] = [:]
+    public init() {}
+}
+
+/// Messages from a worker to the coordinator.
+public enum ToCoordinator: Codable, Sendable, Equatable {
+    case hello(Capabilities)
+    case assigned(epoch: UInt64)
+    /// The model could not be loaded, or the edit not applied: one line.
+    case assignmentFailed(epoch: UInt64, error: String)
+    /// A stage's finished result; where it is small the bytes follow as a raw frame.
+    case offer(TaskKey, digest: String, byteCount: Int)
+    /// Bytes of an offered result follow as a raw frame.
+    case chunk(TaskKey, offset: Int)
+    case pullEdit(edit: UInt64, offset: Int, length: Int)
+    case edited(epoch: UInt64, edit: UInt64)
+    /// The engine refused the task; it would again.
+    case taskFailed(TaskKey, error: String)
+    case beat(Beat)
+    /// The worker was asked to stop (SIGTERM): its work goes elsewhere and nothing is held against it.
+    case leaving(reason: String)
+}

@@ -1,0 +1,16 @@
+import CZMQ
+
+/// A call of libzmq that failed: which, and libzmq's words for why.
+public struct ZeroMQError: Error, Sendable, Equatable, CustomStringConvertible {
+    public var call: String
+    public var code: Int32
+    public var description: String { "\(call): \(String(cString: zmq_strerror(code)))" }
+
+    init(_ call: String) {
+        self.call = call
+        code = zmq_errno()
+    }
+
+    /// The address is taken by another program (or by another run of this one).
+    public var isAddressInUse: Bool { code == EADDRINUSE }
+}
