@@ -2,8 +2,8 @@
 # Fetches what `make demo` runs on into demo/cache (or $FAULTLINE_CACHE); quiet when all is there.
 #
 #   model.gguf               Qwen2.5-Coder-0.5B-Instruct, Q4_K_M, Apache-2.0; skipped where MODEL is set
-#   harmful_eval.txt         48 prompts to measure refusals with (HarmBench, MIT)
-#   harmful_attribution.txt  120 other prompts to collect refusals from (HarmBench and Do-Not-Answer)
+#   harmful_eval.txt         48 prompts to measure refusals with (HarmBench and Do-Not-Answer)
+#   harmful_attribution.txt  120 others to collect refusals from (from the same two)
 #   arc_easy.jsonl           100 questions of ARC-Easy's validation split
 #
 # A file that is already there is used as it is, so your own may take its place.

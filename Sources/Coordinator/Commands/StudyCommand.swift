@@ -36,7 +36,7 @@ package struct StudyCommand: AsyncParsableCommand {
             let folder = try RunFolder(runDir ?? "runs/\(study.name)")
             let digest = checkpoint.digest()
             let start = Terminal.now()
-            let results = try await Runners.with(options, checkpoint) { [study] runner in
+            let results = try await Runners.with(options, checkpoint, runDirectory: folder.path) { [study] runner in
                 try await StudyRun(
                     study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
                     exporter: FolderExporter(checkpoint), announce: { Terminal.err("\($0)\n") }

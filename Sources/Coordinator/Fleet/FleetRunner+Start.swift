@@ -1,0 +1,45 @@
+package import Checkpoint
+import Foundation
+
+extension FleetRunner {
+    /// Starts local workers, or listens for a fleet, as the command line says.
+    /// - Parameter runDirectory: where partials and logs go; `nil`: a folder beside the current one's files, removed at
+    ///   the end.
+    /// - Throws: `FleetError`.
+    package static func start(
+        _ options: FleetOptions, checkpoint: Checkpoint, runDirectory: String?
+    ) throws -> FleetRunner {
+        let folder = runDirectory ?? ".faultline-\(getpid())"
+        var settings = FleetSettings(runDirectory: folder)
+        if let listen = options.listen {
+            settings.listen = listen
+            settings.awaited = options.workers ?? 1
+        } else {
+            settings.localWorkers = options.workers ?? 1
+        }
+        settings.insecurePlainTCP = options.insecurePlainTCP
+        settings.pipelines = options.pipelines
+        settings.threadsPerWorker = options.threads
+        settings.workerExecutable = workerExecutable()
+        settings.log = { Terminal.err("\($0)\n") }
+        settings.bound = { endpoint in
+            guard options.listen != nil else { return }
+            Terminal.err("listening: start workers with faultline-worker --connect \(endpoint)\n")
+        }
+        do {
+            return FleetRunner(
+                fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(),
+                temporary: runDirectory == nil ? folder : nil)
+        } catch {
+            if runDirectory == nil { try? FileManager.default.removeItem(atPath: folder) }
+            throw error
+        }
+    }
+
+    /// The worker beside this program, else the one in PATH.
+    private static func workerExecutable() -> String {
+        let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        let beside = own.appendingPathComponent("faultline-worker").path
+        return FileManager.default.isExecutableFile(atPath: beside) ? beside : "faultline-worker"
+    }
+}
