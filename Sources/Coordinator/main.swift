@@ -2,14 +2,7 @@
 import Glibc
 #endif
 
-/// Commands with the fleet as their runner. A function of its own: a task-local bound at the top level crashes
-/// Swift 6.3's runtime.
-func launch(_ arguments: [String]) async -> Int32 {
-    await Runners.$factory.withValue({ options, checkpoint, runDirectory in
-        try FleetRunner.start(options, checkpoint: checkpoint, runDirectory: runDirectory)
-    }) {
-        await Launcher.run(arguments)
-    }
+Runners.install { options, checkpoint, runDirectory in
+    try FleetRunner.start(options, checkpoint: checkpoint, runDirectory: runDirectory)
 }
-
-exit(await launch(Array(CommandLine.arguments.dropFirst())))
+exit(await Launcher.run(Array(CommandLine.arguments.dropFirst())))

@@ -1,20 +1,22 @@
 package import Checkpoint
 import Reporting
+import Synchronization
 
 /// Starts what carries a command's model work.
 package enum Runners {
     /// Makes a runner for a checkpoint; the program sets it to the fleet, tests to their own.
     package typealias Factory = @Sendable (FleetOptions, Checkpoint, _ runDirectory: String?) async throws -> any ModelRunner
 
-    @TaskLocal package static var factory: Factory = { _, _, _ in
-        throw InternalError("this build has no fleet")
-    }
+    private static let factory = Mutex<Factory>({ _, _, _ in throw InternalError("this build has no fleet") })
+
+    /// Sets what makes runners, once, before the first command.
+    package static func install(_ new: @escaping Factory) { factory.withLock { $0 = new } }
 
     /// Runs `body` with a runner and ends the runner afterwards, also where `body` throws.
     static func with<R>(
         _ options: FleetOptions, _ checkpoint: Checkpoint, runDirectory: String? = nil, _ body: (any ModelRunner) async throws -> R
     ) async throws -> R {
-        let runner = try await factory(options, checkpoint, runDirectory)
+        let runner = try await factory.withLock { $0 }(options, checkpoint, runDirectory)
         do {
             let result = try await body(runner)
             await runner.shutdown()
