@@ -35,7 +35,7 @@ package enum WorkerEnd: Sendable, Equatable {
 }
 
 /// What other threads may ask of a running worker.
-package enum WorkerCommand: Sendable {
+package enum WorkerOrder: Sendable {
     /// SIGTERM: give the work back and end.
     case leave(String)
     /// Tests: fall silent at once, as a killed process does.
@@ -51,7 +51,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     let meter = ComputeMeter()
     let events = Mailbox<ComputeEvent>()
     private let commands = NSLock()
-    private var pendingCommands: [WorkerCommand] = []
+    private var pendingCommands: [WorkerOrder] = []
     private let engine: any StageEngine
     /// Asked once a beat; `false` ends the worker (its parent is gone).
     private let parentLives: @Sendable () -> Bool
@@ -83,7 +83,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     }
 
     /// From any thread (not from a signal handler).
-    package func post(_ command: WorkerCommand) { commands.withLock { pendingCommands.append(command) } }
+    package func post(_ command: WorkerOrder) { commands.withLock { pendingCommands.append(command) } }
 
     /// Joins the fleet and works until something ends it.
     package func run() -> WorkerEnd {
@@ -124,7 +124,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         var backoff = 1.0
         while true {
             Poller.wait([control, router, forward].compactMap { $0 }, events, milliseconds: 100)
-            for command in commands.withLock({ () -> [WorkerCommand] in
+            for command in commands.withLock({ () -> [WorkerOrder] in
                 defer { pendingCommands = [] }
                 return pendingCommands
             }) {

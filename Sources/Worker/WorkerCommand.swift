@@ -1,0 +1,95 @@
+import ArgumentParser
+import Checkpoint
+import Foundation
+import Dispatch
+import Linalg
+import Protocol
+
+/// `faultline-worker`: joins a fleet and computes what it is given.
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "faultline-worker",
+        abstract: "Joins a Faultline fleet and computes for it until the coordinator says goodbye.")
+
+    @Option(help: ArgumentHelp("The coordinator: tcp://host:port, or ipc://path.", valueName: "endpoint"))
+    var connect: String
+
+    @Option(help: ArgumentHelp("Compute threads; they never change a result. Default: all.", valueName: "n"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Memory this worker may use, in GiB. Default: 80 % of the machine's.", valueName: "GiB"))
+    var memory: Double?
+
+    @Option(help: ArgumentHelp("Own address that other workers reach, for a fleet over TCP.", valueName: "host"))
+    var dataBind: String?
+
+    @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
+    var insecurePlainTCP = false
+
+    @Option(help: .hidden) var name = ""
+    @Option(help: .hidden) var parent: Int32?
+    @Option(help: .hidden) var dataFolder: String?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads \(threads) is out of range: 1 to 1024") }
+        if let memory, !(memory > 0.01 && memory < 1_000_000) { throw ValidationError("--memory \(memory) GiB is out of range") }
+        do {
+            _ = try Endpoint.checked(connect, insecure: insecurePlainTCP)
+            if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: insecurePlainTCP) }
+        } catch { throw ValidationError("\(error)") }
+    }
+
+    /// How the worker ends, as its exit code: 0 done, 1 failed, 2 refused, 4 the coordinator is gone.
+    func work() -> Int32 {
+        var options = WorkerOptions(connect: (try? Endpoint.checked(connect, insecure: insecurePlainTCP)) ?? connect)
+        options.threads = threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount)
+        options.memoryBytes = Int((memory ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / 1_073_741_824) * 1_073_741_824)
+        options.name = name
+        options.kernelLevel = KernelLevel.current
+        options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
+        var ownFolder: String?
+        if options.connect.hasPrefix("tcp://") {
+            options.dataHost = dataBind ?? "127.0.0.1"
+        } else if let dataFolder {
+            options.dataFolder = dataFolder
+        } else {
+            var template = Array("/tmp/fl-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else { return complain("/tmp: cannot make a folder for sockets", 1) }
+            ownFolder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            options.dataFolder = ownFolder!
+        }
+        defer { if let ownFolder { rmdir(ownFolder) } }
+        let parent = parent
+        let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes)) {
+            parent.map { getppid() == $0 } ?? true
+        }
+        let signals = leaveOnSignals(runtime)
+        defer { for source in signals { source.cancel() } }
+        switch runtime.run() {
+        case .goodbye: return 0
+        case .refused(let reason): return complain(reason, 2)
+        case .level(let level): return complain(KernelLevel.restart(at: level), 1)
+        case .coordinatorGone(let reason): return complain(reason, 4)
+        case .failed(let reason): return complain(reason, 1)
+        }
+    }
+
+    private func makeEngine(memoryBytes: Int) -> any StageEngine {
+        TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open($0) }
+    }
+
+    private func leaveOnSignals(_ runtime: WorkerRuntime) -> [any DispatchSourceSignal] {
+        [SIGTERM, SIGINT].map { (number: Int32) -> any DispatchSourceSignal in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { runtime.post(.leave("was asked to stop (signal \(number))")) }
+            source.resume()
+            return source
+        }
+    }
+
+    private func complain(_ reason: String, _ code: Int32) -> Int32 {
+        FileHandle.standardError.write(Data("faultline-worker: \(reason)\n".utf8))
+        return code
+    }
+}
