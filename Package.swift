@@ -93,7 +93,7 @@ let package = Package(
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
         .testTarget(
             name: "StudyTests",
-            dependencies: ["Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint", "TestSupport"]),
+            dependencies: ["Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint", "TestSupport", arguments]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
         .testTarget(
             name: "FleetTests",

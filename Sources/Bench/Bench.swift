@@ -115,7 +115,7 @@ import Transformer
         let batch = try PackedBatch(prompts.map { ($0, $0.count, nil) })
         _ = try stage.prefill(stage.embedding!.rows(batch.tokens), batch: batch, slots: slotList, cache: cache)
         for _ in 0..<16 {
-            let step = try DecodeBatch.make(
+            let step = DecodeBatch.make(
                 tokens: prompts.map { $0[0] }, positions: slotList.map { cache.lengths[$0] })
             let y = try stage.decode(stage.embedding!.rows(step.tokens), batch: step, slots: slotList, cache: cache)
             try stage.head!.forEachLogits(y, rows: slotList) { _, _, _ in }

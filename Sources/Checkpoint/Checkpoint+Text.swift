@@ -10,7 +10,8 @@ extension Checkpoint {
         } else {
             let file = "\(path)/tokenizer.json"
             guard Files.exists(file) else {
-                throw CheckpointError(.unreadable, file: path, "no tokenizer.json (save it with transformers' fast tokenizer)")
+                throw CheckpointError(
+                    .unreadable, file: path, "no tokenizer.json (save it with transformers' fast tokenizer)")
             }
             result = try Tokenizer(
                 json: try Files.json(file), file: file, beginningOfText: try tokenizerConfig("bos_token"))
@@ -42,15 +43,18 @@ extension Checkpoint {
         let choices = ChatTemplate.names.joined(separator: "|")
         if let override {
             guard let template = ChatTemplate(name: override, checkpointTemplate: text) else {
-                throw CheckpointError(.unsupported, file: path, "no chat template is called \(override): use --template \(choices)")
+                throw CheckpointError(
+                    .unsupported, file: path, "no chat template is called \(override): use --template \(choices)")
             }
             return template
         }
         guard let text else {
-            throw CheckpointError(.unsupported, file: path, "the checkpoint has no chat template: say --template \(choices)")
+            throw CheckpointError(
+                .unsupported, file: path, "the checkpoint has no chat template: say --template \(choices)")
         }
         guard let template = ChatTemplate(recognising: text) else {
-            throw CheckpointError(.unsupported, file: path, "the checkpoint's chat template is not known: say --template \(choices)")
+            throw CheckpointError(
+                .unsupported, file: path, "the checkpoint's chat template is not known: say --template \(choices)")
         }
         return template
     }

@@ -28,7 +28,9 @@ public final class Checkpoint: WeightSource {
 
     private static func folder(_ path: String) throws(CheckpointError) -> Checkpoint {
         let file = "\(path)/config.json"
-        guard Files.exists(file) else { throw CheckpointError(.unreadable, file: path, "no config.json in this folder") }
+        guard Files.exists(file) else {
+            throw CheckpointError(.unreadable, file: path, "no config.json in this folder")
+        }
         let config = try HuggingFaceConfig(json: try Files.json(file), file: file).config()
         let tensors = try SafetensorsShards.open(folder: path)
         try check(tensors, config, file: path, spelled: { $0 })
@@ -42,7 +44,8 @@ public final class Checkpoint: WeightSource {
         var original: [String: String] = [:]
         for tensor in file.tensors where tensor.name != "rope_freqs.weight" {
             guard let name = GGUFNames.huggingFace(tensor.name) else {
-                throw CheckpointError(.unsupported, file: path, "tensor \(tensor.name) is not part of a \(config.architecture) model")
+                throw CheckpointError(
+                    .unsupported, file: path, "tensor \(tensor.name) is not part of a \(config.architecture) model")
             }
             guard tensor.shape.count == 2 || tensor.encoding.blockLength == 1 else {
                 throw CheckpointError(.unsupported, file: path, "tensor \(tensor.name): a quantised vector")
@@ -69,13 +72,15 @@ public final class Checkpoint: WeightSource {
             }
             guard tensor.shape == shape else {
                 throw CheckpointError(
-                    .mismatch, file: tensor.mapping.path, "tensor \(spelled(name)): expected \(shape), found \(tensor.shape)")
+                    .mismatch, file: tensor.mapping.path,
+                    "tensor \(spelled(name)): expected \(shape), found \(tensor.shape)")
             }
         }
         // Early Llama checkpoints store the rotary frequencies, which follow from the configuration.
         for name in tensors.keys.sorted() where !known.contains(name) && !name.hasSuffix("rotary_emb.inv_freq") {
             throw CheckpointError(
-                .unsupported, file: file, "tensor \(spelled(name)) is not part of a \(config.architecture) model with this configuration")
+                .unsupported, file: file,
+                "tensor \(spelled(name)) is not part of a \(config.architecture) model with this configuration")
         }
     }
 
@@ -94,13 +99,15 @@ public final class Checkpoint: WeightSource {
         guard shape(of: name) != nil, let tensor = tensors[name] else {
             throw CheckpointError(.mismatch, file: path, "tensor \(name) is missing")
         }
-        precondition(rows.lowerBound >= 0 && rows.upperBound <= tensor.shape[0], "rows \(rows) of \(name) \(tensor.shape)")
+        precondition(
+            rows.lowerBound >= 0 && rows.upperBound <= tensor.shape[0], "rows \(rows) of \(name) \(tensor.shape)")
         tensor.read(rows: rows, into: destination)
     }
 
     /// Tells models apart: SHA-256 over names, types, shapes and sizes of all tensors, the configuration, and three
     /// samples of 4 KiB (start, middle, end) of every tensor's bytes. It does not read the whole model.
     public func digest() -> String {
+        defer { withExtendedLifetime(self) {} }
         var text = "\(config)\n"
         for name in tensors.keys.sorted() {
             let tensor = tensors[name]!

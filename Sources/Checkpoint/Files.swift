@@ -1,7 +1,7 @@
 import Tensors
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Small files of a checkpoint folder.

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// YaRN's recommended factor on cosines and sines (Peng et al. 2023, equation 22).
@@ -42,9 +42,11 @@ extension ModelConfig {
         func refuse(_ fault: String) -> CheckpointError { CheckpointError(.malformed, file: file, fault) }
         // Far above any model there is; far below where products of two of them overflow.
         let sizes = [
-            ("layers", layerCount, 10_000), ("hidden size", hiddenSize, 1 << 20), ("MLP width", intermediateSize, 1 << 24),
+            ("layers", layerCount, 10_000), ("hidden size", hiddenSize, 1 << 20),
+            ("MLP width", intermediateSize, 1 << 24),
             ("attention heads", headCount, 1 << 14), ("key-value heads", keyValueHeadCount, 1 << 14),
-            ("head size", headDim, 1 << 14), ("vocabulary size", vocabularySize, 1 << 26), ("positions", maxPositions, 1 << 40),
+            ("head size", headDim, 1 << 14), ("vocabulary size", vocabularySize, 1 << 26),
+            ("positions", maxPositions, 1 << 40),
         ]
         for (name, size, limit) in sizes where size < 1 || size > limit {
             throw refuse("\(name): \(size) is not between 1 and \(limit)")

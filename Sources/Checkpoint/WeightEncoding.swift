@@ -2,9 +2,17 @@ import CKernels
 
 /// How a weight's elements are stored: the floating-point types, and the quantised block types of GGUF files.
 public enum WeightEncoding: String, Sendable, CaseIterable {
-    case f32 = "F32", f16 = "F16", bf16 = "BF16"
-    case q4_0 = "Q4_0", q4_1 = "Q4_1", q5_0 = "Q5_0", q5_1 = "Q5_1", q8_0 = "Q8_0"
-    case q4K = "Q4_K", q5K = "Q5_K", q6K = "Q6_K"
+    case f32 = "F32"
+    case f16 = "F16"
+    case bf16 = "BF16"
+    case q4_0 = "Q4_0"
+    case q4_1 = "Q4_1"
+    case q5_0 = "Q5_0"
+    case q5_1 = "Q5_1"
+    case q8_0 = "Q8_0"
+    case q4K = "Q4_K"
+    case q5K = "Q5_K"
+    case q6K = "Q6_K"
 
     /// From the number GGUF files give the type.
     init?(ggml number: UInt32) {

@@ -1,3 +1,4 @@
+import CKernels
 import COpenBLAS
 import Tensors
 
@@ -10,7 +11,8 @@ public enum BLAS {
     public static func useSingleThreads() { openblas_set_num_threads(1) }
 }
 
-/// f32 matrix products, cut into tiles that depend on the shape alone.
+/// f32 matrix products, cut into tiles that depend on the shape alone; the few rows of a decode step take a kernel of
+/// our own.
 ///
 /// OpenBLAS rounds a row by its place in a call, so a tile grid chosen by thread count would change bits. Row tiles are
 /// multiples of 12, its kernels' height on every AVX2 core.
@@ -22,13 +24,32 @@ public enum GEMM {
     /// y [rows × outputs] = x [rows × inputs] · wᵀ, w [outputs × inputs]; `ldx`, `ldy`: distance between rows.
     public static func linear(
         _ pool: ThreadPool, y: UnsafeMutablePointer<Float>, ldy: Int, x: UnsafePointer<Float>, ldx: Int,
-        w: UnsafePointer<Float>, rows: Int, outputs: Int, inputs: Int, accumulate: Bool = false
+        w: UnsafePointer<Float>, rows: Int, outputs: Int, inputs: Int
     ) {
+        if rows <= smallRows {
+            return small(pool, y: y, ldy: ldy, x: x, ldx: ldx, w: w, rows: rows, outputs: outputs, inputs: inputs)
+        }
         tiles(pool, rows, outputs, columnTile(rows: rows)) { r, c in
             cblas_sgemm(
                 CblasRowMajor, CblasNoTrans, CblasTrans, blasint(r.count), blasint(c.count), blasint(inputs), 1,
-                x + r.lowerBound * ldx, blasint(ldx), w + c.lowerBound * inputs, blasint(inputs), accumulate ? 1 : 0,
+                x + r.lowerBound * ldx, blasint(ldx), w + c.lowerBound * inputs, blasint(inputs), 0,
                 y + r.lowerBound * ldy + c.lowerBound, blasint(ldy))
+        }
+    }
+
+    /// Up to here BLAS, which packs all of w at every call, is slower than reading w once: decode steps.
+    static let smallRows = 96
+
+    private static func small(
+        _ pool: ThreadPool, y: UnsafeMutablePointer<Float>, ldy: Int, x: UnsafePointer<Float>, ldx: Int,
+        w: UnsafePointer<Float>, rows: Int, outputs: Int, inputs: Int
+    ) {
+        let panels = (rows + Int(FL_SMALL_COLUMNS) - 1) / Int(FL_SMALL_COLUMNS)
+        let packed = AlignedBuffer(floats: panels * Int(FL_SMALL_COLUMNS) * inputs, zeroed: false)
+        let px = packed.floats.baseAddress!
+        fl_pack_transposed(px, x, rows, inputs, ldx)
+        pool.run(over: outputs, by: 16 * Int(FL_SMALL_ROWS)) {
+            fl_small_linear(y, ldy, px, w, rows, inputs, $0.lowerBound, $0.upperBound)
         }
     }
 

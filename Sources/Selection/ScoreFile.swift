@@ -1,4 +1,4 @@
-public import Tensors
+import Tensors
 
 /// Scores in a safetensors file: F32 [rows × columns] under the weights' own names, mapped and read one at a time.
 public struct ScoreFile: ScoreSource, Sendable {

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// A file that appears under its name only when it is complete: written aside, flushed to disk, renamed.

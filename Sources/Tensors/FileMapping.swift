@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// A file mapped read-only into memory for as long as this object lives.
@@ -7,6 +7,7 @@ import Glibc
 /// The file must not be shortened meanwhile: the kernel answers such a read with SIGBUS.
 public final class FileMapping: @unchecked Sendable {
     public let path: String
+    /// Valid only while this object lives: keep it with `withExtendedLifetime`.
     public let bytes: UnsafeRawBufferPointer
 
     /// - Throws: `TensorFileError` where the file cannot be opened or is not a regular file.

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 extension JSON {
@@ -156,7 +156,9 @@ private struct JSONParser {
         guard bytes.count - position >= 4 else { throw error("string ends too early") }
         var code: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else { throw error("expected a hex digit") }
+            guard let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else {
+                throw error("expected a hex digit")
+            }
             code = code << 4 | UInt32(digit)
             position += 1
         }

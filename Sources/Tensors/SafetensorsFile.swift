@@ -22,6 +22,8 @@ public final class SafetensorsFile: Sendable {
     /// Calls `body` with the tensor's bytes (little-endian, row-major), or returns `nil` where there is no such tensor.
     public func withBytes<R>(of name: String, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R? {
         guard let place = places[name] else { return nil }
-        return try withExtendedLifetime(mapping) { try body(UnsafeRawBufferPointer(rebasing: mapping.bytes[place.bytes])) }
+        return try withExtendedLifetime(mapping) {
+            try body(UnsafeRawBufferPointer(rebasing: mapping.bytes[place.bytes]))
+        }
     }
 }

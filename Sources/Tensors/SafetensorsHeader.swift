@@ -76,12 +76,15 @@ package struct SafetensorsHeader: Sendable {
             }
             guard names.insert(member.key).inserted else { throw failure("appears twice", tensor: name) }
             entries.append(
-                try Self.entry(name: name, member.value, dataStart: dataStart, dataSize: file.count - dataStart, path: path))
+                try Self.entry(
+                    name: name, member.value, dataStart: dataStart, dataSize: file.count - dataStart, path: path))
         }
         entries.sort { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }
         var end = dataStart
         for entry in entries {
-            guard entry.bytes.lowerBound >= end else { throw failure("overlaps another tensor", tensor: entry.tensor.name) }
+            guard entry.bytes.lowerBound >= end else {
+                throw failure("overlaps another tensor", tensor: entry.tensor.name)
+            }
             guard entry.bytes.lowerBound == end else {
                 throw failure("\(entry.bytes.lowerBound - end) unused bytes before it", tensor: entry.tensor.name)
             }
@@ -106,7 +109,9 @@ package struct SafetensorsHeader: Sendable {
             let end = offsets[1].int
         else { throw failure("no data_offsets") }
         guard begin >= 0, begin <= end else { throw failure("data_offsets [\(begin), \(end)] are not a range") }
-        guard end <= dataSize else { throw failure("data ends at byte \(end), the file's data at \(dataSize): truncated?") }
+        guard end <= dataSize else {
+            throw failure("data ends at byte \(end), the file's data at \(dataSize): truncated?")
+        }
         let tensor = TensorDescription(name: name, type: type, shape: shape)
         guard tensor.byteCount == end - begin else {
             throw failure("\(spelling) \(shape) does not fill its \(end - begin) bytes")
@@ -138,7 +143,9 @@ package struct SafetensorsLayout: Sendable {
         var end = 0
         for index in order {
             let tensor = tensors[index]
-            guard let size = tensor.byteCount else { preconditionFailure("\(tensor.name): impossible shape \(tensor.shape)") }
+            guard let size = tensor.byteCount else {
+                preconditionFailure("\(tensor.name): impossible shape \(tensor.shape)")
+            }
             offsets[index] = end..<end + size
             end += size
             members.append(

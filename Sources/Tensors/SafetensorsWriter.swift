@@ -18,10 +18,14 @@ public enum SafetensorsWriter {
             var left = layout.ranges[index].count
             try body(tensor) { piece in
                 left -= piece.count
-                guard left >= 0 else { throw TensorFileError(file: path, tensor: tensor.name, fault: "given too many bytes") }
+                guard left >= 0 else {
+                    throw TensorFileError(file: path, tensor: tensor.name, fault: "given too many bytes")
+                }
                 try file.write(piece)
             }
-            guard left == 0 else { throw TensorFileError(file: path, tensor: tensor.name, fault: "given \(left) bytes too few") }
+            guard left == 0 else {
+                throw TensorFileError(file: path, tensor: tensor.name, fault: "given \(left) bytes too few")
+            }
         }
         try file.commit()
     }

@@ -16,7 +16,8 @@ extension TensorBundle {
 
         /// Copies the file's bytes `range` to the start of `destination`.
         public func copyBytes(_ range: Range<Int>, into destination: UnsafeMutableRawBufferPointer) {
-            precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "bytes \(range) of a file of \(byteCount)")
+            precondition(
+                range.lowerBound >= 0 && range.upperBound <= byteCount, "bytes \(range) of a file of \(byteCount)")
             precondition(destination.count >= range.count, "\(range.count) bytes into a buffer of \(destination.count)")
             layout.header.withUnsafeBytes { copy($0, at: 0, range, destination) }
             for (entry, place) in zip(entries, layout.ranges) {
@@ -26,7 +27,8 @@ extension TensorBundle {
 
         /// Copies the part of `piece`, which stands at byte `start` of the file, that lies in `range`.
         private func copy(
-            _ piece: UnsafeRawBufferPointer, at start: Int, _ range: Range<Int>, _ destination: UnsafeMutableRawBufferPointer
+            _ piece: UnsafeRawBufferPointer, at start: Int, _ range: Range<Int>,
+            _ destination: UnsafeMutableRawBufferPointer
         ) {
             let common = range.clamped(to: start..<start + piece.count)
             guard !common.isEmpty else { return }
@@ -50,7 +52,8 @@ extension TensorBundle {
             entries: header.entries.map { entry in
                 let buffer = AlignedBuffer(byteCount: entry.bytes.count, zeroed: false)
                 buffer.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[entry.bytes]))
-                return Entry(name: entry.tensor.name, type: entry.tensor.type, shape: entry.tensor.shape, buffer: buffer)
+                return Entry(
+                    name: entry.tensor.name, type: entry.tensor.type, shape: entry.tensor.shape, buffer: buffer)
             })
     }
 
@@ -58,6 +61,7 @@ extension TensorBundle {
     /// - Throws: `TensorFileError`.
     public init(safetensors path: String) throws(TensorFileError) {
         let mapping = try FileMapping(path: path)
+        defer { withExtendedLifetime(mapping) {} }
         try self.init(safetensors: mapping.bytes, source: path)
     }
 

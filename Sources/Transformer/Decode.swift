@@ -24,9 +24,9 @@ extension Stage {
         return x
     }
 
-    /// One token for each of `slots`, in that order; rows past `slots.count` pad the batch and are computed for nothing.
+    /// One token for each of `slots`, in that order.
     /// - Parameters:
-    ///   - x: [rows × d] with rows ≥ slots.count.
+    ///   - x: [slots × d].
     ///   - batch: one sequence a row, as `DecodeBatch.make` builds it.
     public func decode(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int], cache: KeyValueCache) throws -> AlignedBuffer {
         var x = x
@@ -35,7 +35,6 @@ extension Stage {
             let width = attention.width
             let out = attention.heads * attention.headDim
             x = try layer.forward(x, batch: batch) { qkv, context in
-                (context + slots.count * out).update(repeating: 0, count: (batch.rowCount - slots.count) * out)
                 self.pool.run(slots.count * attention.keyValueHeads) { unit in
                     let row = unit / attention.keyValueHeads
                     let head = unit % attention.keyValueHeads
@@ -59,16 +58,10 @@ extension Stage {
     }
 }
 
-/// The packed form of a decode step.
+/// The packed form of a decode step: one row a sequence.
 public enum DecodeBatch {
-    /// One row a slot, padded with repeats of the first to a multiple of 12, BLAS's kernel height: a row's place then
-    /// depends on who is still generating, and so on tokens alone.
-    public static func make(tokens: [Int32], positions: [Int]) throws -> PackedBatch {
+    public static func make(tokens: [Int32], positions: [Int]) -> PackedBatch {
         precondition(!tokens.isEmpty && tokens.count == positions.count)
-        let rows = (tokens.count + 11) / 12 * 12
-        let padding = rows - tokens.count
-        return PackedBatch(
-            rows: tokens + Array(repeating: tokens[0], count: padding),
-            positions: (positions + Array(repeating: positions[0], count: padding)).map(Int32.init))
+        return PackedBatch(rows: tokens, positions: positions.map(Int32.init))
     }
 }

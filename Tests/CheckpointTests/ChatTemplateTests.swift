@@ -23,7 +23,9 @@ import Testing
         for family in try Fixture.decode([Family].self, "templates.json") {
             let template = try #require(ChatTemplate(recognising: family.template), "\(family.name)")
             let scratch = try ScratchFolder()
-            for name in ["config.json", "model.safetensors"] { try scratch.write(Fixture.bytes("models/qwen2/\(name)"), name) }
+            for name in ["config.json", "model.safetensors"] {
+                try scratch.write(Fixture.bytes("models/qwen2/\(name)"), name)
+            }
             try scratch.write(Fixture.bytes("tokenizers/\(family.tokenizer).json"), "tokenizer.json")
             try scratch.write(Array(#"{"bos_token":"\#(family.bos)"}"#.utf8), "tokenizer_config.json")
             try scratch.write(Array(family.template.utf8), "chat_template.jinja")
@@ -33,8 +35,12 @@ import Testing
             for item in family.cases {
                 let system = item.system.map { SystemPrompt.text($0) } ?? .template
                 let text = template.text(user: item.user, system: system, beginningOfText: family.bos)
-                #expect(text.utf8.elementsEqual(item.text.utf8), "\(family.name): \(text.debugDescription) \(item.text.debugDescription)")
-                #expect(template.prompt(user: item.user, system: system, tokenizer: tokenizer) == item.ids, "\(family.name)")
+                #expect(
+                    text.utf8.elementsEqual(item.text.utf8),
+                    "\(family.name): \(text.debugDescription) \(item.text.debugDescription)")
+                #expect(
+                    template.prompt(user: item.user, system: system, tokenizer: tokenizer) == item.ids, "\(family.name)"
+                )
             }
         }
     }
@@ -58,7 +64,8 @@ import Testing
         #expect(ChatTemplate(recognising: "{{ messages }}") == nil)
         let checkpoint = try Checkpoint.open(Fixture.path("models/qwen2"))
         let error = #expect(throws: CheckpointError.self) { try checkpoint.chatTemplate() }
-        #expect(error?.fault == "the checkpoint has no chat template: say --template chatml|llama-2|llama-3|mistral|none")
+        #expect(
+            error?.fault == "the checkpoint has no chat template: say --template chatml|llama-2|llama-3|mistral|none")
         #expect(try checkpoint.chatTemplate(override: "none") == .none)
         for name in ChatTemplate.names { #expect(throws: Never.self) { try checkpoint.chatTemplate(override: name) } }
         #expect(throws: CheckpointError.self) { try checkpoint.chatTemplate(override: "vicuna") }

@@ -13,7 +13,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("llama", "llama", "BF16"), ("mistral", "mistral", "F16"), ("qwen2", "qwen2", "F32"), ("qwen3", "qwen3", "BF16"),
+        ("llama", "llama", "BF16"), ("mistral", "mistral", "F16"), ("qwen2", "qwen2", "F32"),
+        ("qwen3", "qwen3", "BF16"),
         ("llama.gguf", "llama", "BF16"), ("quantised-llama.gguf", "quantised-llama", "Q4_K"),
         ("quantised-qwen2.gguf", "quantised-qwen2", "Q4_K"), ("quantised-qwen3.gguf", "quantised-qwen3", "Q4_K"),
     ])
@@ -24,7 +25,9 @@ import Testing
         for (name, tensor) in table {
             #expect(checkpoint.shape(of: name) == tensor.shape)
             let weights = try read(checkpoint, name, rows: 0..<tensor.shape[0])
-            #expect(weights.withUnsafeBytes { Digest.sha256($0) } == tensor.sha256, "\(name) \(weights.prefix(3)) \(tensor.first)")
+            #expect(
+                weights.withUnsafeBytes { Digest.sha256($0) } == tensor.sha256,
+                "\(name) \(weights.prefix(3)) \(tensor.first)")
         }
         #expect(checkpoint.fileType(of: "model.layers.0.self_attn.q_proj.weight")?.rawValue == type)
         #expect(checkpoint.format == (file.hasSuffix(".gguf") ? .gguf : .huggingFace))
@@ -38,7 +41,9 @@ import Testing
             let columns = shape.count == 2 ? shape[1] : 1
             let whole = try read(checkpoint, name, rows: 0..<shape[0])
             for row in 0..<shape[0] {
-                #expect(try read(checkpoint, name, rows: row..<row + 1) == Array(whole[row * columns..<(row + 1) * columns]))
+                #expect(
+                    try read(checkpoint, name, rows: row..<row + 1) == Array(whole[row * columns..<(row + 1) * columns])
+                )
             }
         }
     }
@@ -69,7 +74,8 @@ import Testing
         }
         let name = "model.layers.1.mlp.up_proj.weight"
         #expect(
-            try outcome { $0.entries.removeAll { $0.name == name } } == ": tensor \(name) is missing (expected [24, 16])")
+            try outcome { $0.entries.removeAll { $0.name == name } }
+                == ": tensor \(name) is missing (expected [24, 16])")
         #expect(
             try outcome { bundle in
                 let old = bundle[name]!
@@ -78,7 +84,8 @@ import Testing
             } == "/model.safetensors: tensor \(name): expected [24, 16], found [16, 24]")
         #expect(
             try outcome { bundle in
-                bundle.entries.append(.init(name: "model.extra.weight", type: .f32, shape: [1], buffer: AlignedBuffer([Float(1)])))
+                bundle.entries.append(
+                    .init(name: "model.extra.weight", type: .f32, shape: [1], buffer: AlignedBuffer([Float(1)])))
             } == ": tensor model.extra.weight is not part of a qwen2 model with this configuration")
     }
 

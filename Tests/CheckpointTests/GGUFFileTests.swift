@@ -25,11 +25,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (0, [UInt8](repeating: 0, count: 4), "wrong first bytes"), (4, [1, 0, 0, 0], "GGUF version 1"),
-        (8, [UInt8](repeating: 0xFF, count: 8), "tensors do not fit"), (16, [UInt8](repeating: 0x7F, count: 8), "metadata entries do not fit"),
-        (24, [UInt8](repeating: 0xFF, count: 8), "bytes of text do not fit"),
-    ] as [(Int, [UInt8], String)])
+    @Test(
+        arguments: [
+            (0, [UInt8](repeating: 0, count: 4), "wrong first bytes"), (4, [1, 0, 0, 0], "GGUF version 1"),
+            (8, [UInt8](repeating: 0xFF, count: 8), "tensors do not fit"),
+            (16, [UInt8](repeating: 0x7F, count: 8), "metadata entries do not fit"),
+            (24, [UInt8](repeating: 0xFF, count: 8), "bytes of text do not fit"),
+        ] as [(Int, [UInt8], String)])
     func liesAreNamed(place: Int, lie: [UInt8], fault: String) throws {
         let scratch = try ScratchFolder()
         var bytes = try Fixture.bytes("models/llama.gguf")

@@ -27,18 +27,24 @@ import Testing
             $0["dtype"] = nil
             $0["torch_dtype"] = "bfloat16"
             $0["rope_theta"] = 5000.0
-            $0["rope_scaling"] = [
-                "type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 32,
-            ] as [String: Any]
+            $0["rope_scaling"] =
+                [
+                    "type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+                    "original_max_position_embeddings": 32,
+                ] as [String: Any]
         }
         #expect(old == new)
     }
 
     @Test func yarn() throws {
         let config = try open("qwen2") {
-            $0["rope_parameters"] = ["rope_type": "yarn", "rope_theta": 1e6, "factor": 4, "original_max_position_embeddings": 32]
+            $0["rope_parameters"] = [
+                "rope_type": "yarn", "rope_theta": 1e6, "factor": 4, "original_max_position_embeddings": 32,
+            ]
         }
-        guard case .yarn(4, 32, 32, 1, let attention) = config.ropeScaling else { return #expect(Bool(false), "\(config.ropeScaling)") }
+        guard case .yarn(4, 32, 32, 1, let attention) = config.ropeScaling else {
+            return #expect(Bool(false), "\(config.ropeScaling)")
+        }
         #expect(abs(attention - 1.1386294361119891) < 1e-15)
     }
 
@@ -70,14 +76,21 @@ import Testing
         ("hidden_size", "-16", "num_attention_heads is 2"),
         ("intermediate_size", "9223372036854775807", "MLP width: 9223372036854775807 is not between 1 and 16777216"),
         ("vocab_size", "1.5", "vocab_size is not a whole number"),
-        ("rope_parameters", #"{"rope_type":"longrope"}"#, "rope settings: type longrope is not supported (default, linear, llama3 and yarn are)"),
+        (
+            "rope_parameters", #"{"rope_type":"longrope"}"#,
+            "rope settings: type longrope is not supported (default, linear, llama3 and yarn are)"
+        ),
         ("rope_parameters", #"{"rope_type":"linear"}"#, "rope settings: factor is missing or not positive"),
-        ("architectures", #"["LlamaForSequenceClassification"]"#, "architectures names LlamaForSequenceClassification, where LlamaForCausalLM is expected"),
+        (
+            "architectures", #"["LlamaForSequenceClassification"]"#,
+            "architectures names LlamaForSequenceClassification, where LlamaForCausalLM is expected"
+        ),
     ])
     func refusals(key: String, value: String, fault: String) throws {
         let error = #expect(throws: CheckpointError.self) {
             try open("llama") {
-                $0[key] = (try? JSONSerialization.jsonObject(with: Data(value.utf8), options: .fragmentsAllowed)) ?? value
+                $0[key] =
+                    (try? JSONSerialization.jsonObject(with: Data(value.utf8), options: .fragmentsAllowed)) ?? value
             }
         }
         #expect(error?.fault == fault)
@@ -96,7 +109,8 @@ import Testing
     /// The configuration of a fixture model with some keys changed.
     private func open(_ model: String, _ change: (inout [String: Any]) -> Void) throws -> ModelConfig {
         let scratch = try ScratchFolder()
-        var json = try JSONSerialization.jsonObject(with: Data(Fixture.bytes("models/\(model)/config.json"))) as! [String: Any]
+        var json =
+            try JSONSerialization.jsonObject(with: Data(Fixture.bytes("models/\(model)/config.json"))) as! [String: Any]
         change(&json)
         try scratch.write(Array(JSONSerialization.data(withJSONObject: json)), "config.json")
         try scratch.write(Fixture.bytes("models/\(model)/model.safetensors"), "model.safetensors")

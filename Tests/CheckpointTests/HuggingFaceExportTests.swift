@@ -12,7 +12,8 @@ import Testing
         // Any tokenizer will do: the model's files hold none.
         let source = try Checkpoint.open(Fixture.path("models/\(model)"))
         guard source.format == .huggingFace else { return try expectConfigOnly(source, scratch) }
-        let export = HuggingFaceExport(checkpoint: source, type: model == "llama" ? .bf16 : .f32, shardLimit: shardLimit)
+        let export = HuggingFaceExport(
+            checkpoint: source, type: model == "llama" ? .bf16 : .f32, shardLimit: shardLimit)
         try export.write(to: scratch.file("out"))
         #expect(try scratch.contents() == ["out"])
         let copy = try Checkpoint.open(scratch.file("out"))
@@ -50,7 +51,8 @@ import Testing
     @Test func weightsCanComeFromElsewhereRoundedToEven() throws {
         let scratch = try ScratchFolder()
         let source = try Checkpoint.open(Fixture.path("models/qwen2"))
-        try HuggingFaceExport(checkpoint: source, type: .bf16).write(to: scratch.file("out")) { name, rows, destination in
+        try HuggingFaceExport(checkpoint: source, type: .bf16).write(to: scratch.file("out")) {
+            name, rows, destination in
             try source.read(name, rows: rows, into: destination)
             if name == "model.norm.weight" { destination[0] = 1 + 0x3p-8 }
         }
@@ -71,7 +73,9 @@ import Testing
     private func weights(_ checkpoint: Checkpoint, _ name: String) throws -> [Float] {
         let shape = checkpoint.shape(of: name)!
         var result = [Float](repeating: .nan, count: shape.reduce(1, *))
-        try result.withUnsafeMutableBufferPointer { try checkpoint.read(name, rows: 0..<shape[0], into: $0.baseAddress!) }
+        try result.withUnsafeMutableBufferPointer {
+            try checkpoint.read(name, rows: 0..<shape[0], into: $0.baseAddress!)
+        }
         return result
     }
 }

@@ -21,7 +21,8 @@ import Testing
             #expect(tokenizer.encode(item.text) == item.ids, "\(item.text.debugDescription)")
             #expect(tokenizer.encode(item.text, addSpecial: false) == item.plain, "\(item.text.debugDescription)")
             #expect(
-                Array(tokenizer.decode(item.ids, skipSpecial: false).unicodeScalars) == Array(item.decoded.unicodeScalars),
+                Array(tokenizer.decode(item.ids, skipSpecial: false).unicodeScalars)
+                    == Array(item.decoded.unicodeScalars),
                 "\(item.text.debugDescription)")
         }
     }
@@ -48,7 +49,7 @@ import Testing
     @Test func specialTokensInTextCanStayText() throws {
         let tokenizer = try Checkpoint.open(Fixture.path("models/tokenizer-smollm.gguf")).tokenizer()
         let start = try #require(tokenizer.tokenID("<|im_start|>"))
-        #expect(tokenizer.encode("a<|im_start|>") .last == start)
+        #expect(tokenizer.encode("a<|im_start|>").last == start)
         let plain = tokenizer.encode("a<|im_start|>", parseSpecial: false)
         #expect(!plain.contains(start))
         #expect(tokenizer.decode(plain) == "a<|im_start|>")
@@ -61,7 +62,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"x"},"behavior":"Isolated","invert":false}}"#, "pre-tokenizer Split"),
+        (
+            #"{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"x"},"behavior":"Isolated","invert":false}}"#,
+            "pre-tokenizer Split"
+        ),
         (#"{"model":{"type":"Unigram","vocab":[]}}"#, "tokenizer model Unigram"),
         (#"{"normalizer":{"type":"Lowercase"},"model":{"type":"BPE","vocab":{}}}"#, "normalizer Lowercase"),
         (#"{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}"#, "merge 0"),
@@ -78,7 +82,9 @@ import Testing
 
     /// A model folder with that tokenizer; the model itself does not matter.
     private func folder(_ scratch: ScratchFolder, tokenizer: String?) throws {
-        for name in ["config.json", "model.safetensors"] { try scratch.write(Fixture.bytes("models/qwen2/\(name)"), name) }
+        for name in ["config.json", "model.safetensors"] {
+            try scratch.write(Fixture.bytes("models/qwen2/\(name)"), name)
+        }
         if let tokenizer { try scratch.write(Fixture.bytes("tokenizers/\(tokenizer).json"), "tokenizer.json") }
     }
 }

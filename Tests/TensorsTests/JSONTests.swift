@@ -1,6 +1,5 @@
-import Testing
-
 import Tensors
+import Testing
 
 @Suite struct JSONTests {
     @Test(arguments: [
@@ -25,7 +24,10 @@ import Tensors
         #expect(try JSON.parse(Array(#""\ud83dx""#.utf8)).string == "\u{FFFD}x")
     }
 
-    @Test(arguments: ["", "{", "[1,]", "{\"a\"}", "\"x", "\"\\q\"", "\"\\u12\"", "tru", "1 2", "--1", String(repeating: "[", count: 500)])
+    @Test(arguments: [
+        "", "{", "[1,]", "{\"a\"}", "\"x", "\"\\q\"", "\"\\u12\"", "tru", "1 2", "--1",
+        String(repeating: "[", count: 500),
+    ])
     func refusals(text: String) {
         #expect(throws: JSONError.self) { try JSON.parse(Array(text.utf8)) }
     }

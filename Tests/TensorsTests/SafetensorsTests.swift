@@ -9,18 +9,34 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 7, "tensor a: data ends at byte 8, the file's data at 7: truncated?"),
+        (
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 7,
+            "tensor a: data ends at byte 8, the file's data at 7: truncated?"
+        ),
         (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 9, "1 bytes after the last tensor"),
         (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8, "tensor a: F32 [3] does not fill its 8 bytes"),
         (#"{"a":{"dtype":"F3","shape":[2],"data_offsets":[0,8]}}"#, 8, "tensor a: unknown element type F3"),
         (#"{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#, 8, "tensor a: a dimension is not a count"),
-        (#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, 0, "tensor a: F32 [4611686018427387904, 4] does not fill its 0 bytes"),
+        (
+            #"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, 0,
+            "tensor a: F32 [4611686018427387904, 4] does not fill its 0 bytes"
+        ),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8, "tensor a: 4 unused bytes before it"),
-        (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#, 8, "tensor a: data_offsets [8, 4] are not a range"),
-        (#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[3],"data_offsets":[2,5]}}"#, 5, "tensor b: overlaps another tensor"),
-        (#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, 1, "tensor a: appears twice"),
+        (
+            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}}"#, 8,
+            "tensor a: data_offsets [8, 4] are not a range"
+        ),
+        (
+            #"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[3],"data_offsets":[2,5]}}"#,
+            5, "tensor b: overlaps another tensor"
+        ),
+        (
+            #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
+            1, "tensor a: appears twice"
+        ),
         (#"{"a":{"dtype":"U8","shape":[1]}}"#, 1, "tensor a: no data_offsets"), ("[]", 0, "header: not a JSON object"),
-        ("{", 0, "header: not valid JSON at byte 1: expected a key"), (#"{"__metadata__":{"a":1}}"#, 0, "__metadata__ holds more than text"),
+        ("{", 0, "header: not valid JSON at byte 1: expected a key"),
+        (#"{"__metadata__":{"a":1}}"#, 0, "__metadata__ holds more than text"),
     ])
     func lies(header: String, data: Int, fault: String) throws {
         let error = #expect(throws: TensorFileError.self) {
@@ -31,7 +47,10 @@ import Testing
 
     @Test func headerLengths() {
         for (bytes, fault) in [
-            ([UInt8](repeating: 0xFF, count: 16), "not a safetensors file: header length 18446744073709551615 is over the limit of 100000000"),
+            (
+                [UInt8](repeating: 0xFF, count: 16),
+                "not a safetensors file: header length 18446744073709551615 is over the limit of 100000000"
+            ),
             ([9, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D], "truncated: the header needs 17 bytes, the file has 10"),
             ([1, 2], "not a safetensors file: only 2 bytes"),
         ] {
@@ -46,7 +65,9 @@ import Testing
             metadata: ["model": "é \"quoted\" \n", "b": ""],
             entries: [
                 .init(name: "bytes", type: .u8, shape: [3], buffer: AlignedBuffer(bytes: [1, 2, 3])),
-                .init(name: "weights", type: .f32, shape: [2, 2], buffer: AlignedBuffer([1, -2, .infinity, 0.5] as [Float])),
+                .init(
+                    name: "weights", type: .f32, shape: [2, 2],
+                    buffer: AlignedBuffer([1, -2, .infinity, 0.5] as [Float])),
                 .init(name: "empty", type: .f64, shape: [0, 5], buffer: AlignedBuffer(byteCount: 0)),
                 .init(name: "ids", type: .i32, shape: [], buffer: AlignedBuffer([Int32(-7)])),
             ])
@@ -79,7 +100,8 @@ import Testing
     func imageInChunks(size: Int) throws {
         let scratch = try ScratchFolder()
         try bundle.write(safetensors: scratch.file("x.safetensors"))
-        let whole = Array(try FileMapping(path: scratch.file("x.safetensors")).bytes)
+        let mapping = try FileMapping(path: scratch.file("x.safetensors"))
+        let whole = withExtendedLifetime(mapping) { Array($0.bytes) }
         let image = bundle.image()
         #expect(image.byteCount == whole.count)
         var bytes: [UInt8] = []

@@ -79,6 +79,16 @@ void fl_pack_panels(float *packed, const float *x, size_t rows, size_t columns, 
 void fl_snip_tile(float *acc, size_t ld, const float *delta, const float *x, size_t tokens, size_t first, size_t last,
                   size_t rowFirst, size_t rowLast, size_t columnFirst, size_t columnLast);
 
+// --- small products ----------------------------------------------------------------------------------------------
+#define FL_SMALL_ROWS 6
+#define FL_SMALL_COLUMNS 16
+// y[m][n] = Σ_k x[m][k] · w[n][k] for n in [first, last): a product of few rows with a large matrix, which is read once
+// and never packed. `x` is packed as [ceil(rows / 16)][inputs][16] (fl_pack_transposed). The sum over k runs in order,
+// so an entry's bits depend on its own row and weight row alone.
+void fl_small_linear(float *y, size_t ldy, const float *x, const float *w, size_t rows, size_t inputs, size_t first,
+                     size_t last);
+void fl_pack_transposed(float *packed, const float *x, size_t rows, size_t inputs, size_t ld);
+
 #ifdef __cplusplus
 }
 #endif

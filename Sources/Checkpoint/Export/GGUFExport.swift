@@ -1,7 +1,7 @@
 import Tensors
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// A GGUF file's configuration and tokenizer as the files of a Hugging Face folder.
@@ -9,7 +9,8 @@ enum GGUFExport {
     static func config(_ config: ModelConfig, type: String, file: GGUFFile) throws(CheckpointError) -> JSON {
         let classes = ["llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"]
         var members = [
-            JSON.Member("architectures", .array([.text(classes[config.architecture.rawValue] ?? "MistralForCausalLM")])),
+            JSON.Member(
+                "architectures", .array([.text(classes[config.architecture.rawValue] ?? "MistralForCausalLM")])),
             JSON.Member("model_type", .text(config.architecture.rawValue)),
             JSON.Member("hidden_act", .text("silu")),
             JSON.Member("hidden_size", .integer(config.hiddenSize)),
@@ -29,7 +30,8 @@ enum GGUFExport {
         ]
         if config.architecture == .llama {
             guard config.attentionInputBias == config.attentionOutputBias || !config.attentionInputBias else {
-                throw CheckpointError(.unsupported, file: file.path, "a Llama model with biases on q, k and v only cannot be exported")
+                throw CheckpointError(
+                    .unsupported, file: file.path, "a Llama model with biases on q, k and v only cannot be exported")
             }
             members.append(JSON.Member("attention_bias", .bool(config.attentionInputBias)))
             members.append(JSON.Member("mlp_bias", .bool(config.mlpBias)))
@@ -61,7 +63,8 @@ enum GGUFExport {
                 "yarn",
                 [
                     ("factor", .number(factor)), ("original_max_position_embeddings", .integer(original)),
-                    ("beta_fast", .number(fast)), ("beta_slow", .number(slow)), ("attention_factor", .number(attention)),
+                    ("beta_fast", .number(fast)), ("beta_slow", .number(slow)),
+                    ("attention_factor", .number(attention)),
                 ])
         case .divisors(let divisors):
             guard divisors.contains(where: { $0 != 1 }) else { return .null }
@@ -75,7 +78,8 @@ enum GGUFExport {
                 let expected = 1 / ((1 - smooth) / factor + smooth)
                 guard abs(expected - Double(divisor)) <= 1e-3 * expected else {
                     throw CheckpointError(
-                        .unsupported, file: file.path, "rope_freqs.weight is not Llama 3's scaling: it cannot be put in a config.json")
+                        .unsupported, file: file.path,
+                        "rope_freqs.weight is not Llama 3's scaling: it cannot be put in a config.json")
                 }
             }
             return object(
@@ -102,11 +106,16 @@ enum GGUFExport {
                 config.append(JSON.Member("\(name)_token", .string(tokens[id])))
             }
         }
-        if let template = try checkpoint.chatTemplateText() { config.append(JSON.Member("chat_template", .text(template))) }
+        if let template = try checkpoint.chatTemplateText() {
+            config.append(JSON.Member("chat_template", .text(template)))
+        }
         var generation = [
-            JSON.Member("eos_token_id", .array(try checkpoint.stopTokens(tokenizer: tokenizer).map { .integer(Int($0)) }))
+            JSON.Member(
+                "eos_token_id", .array(try checkpoint.stopTokens(tokenizer: tokenizer).map { .integer(Int($0)) }))
         ]
-        if let id = file.metadata["tokenizer.ggml.bos_token_id"]?.int { generation.append(JSON.Member("bos_token_id", .integer(id))) }
+        if let id = file.metadata["tokenizer.ggml.bos_token_id"]?.int {
+            generation.append(JSON.Member("bos_token_id", .integer(id)))
+        }
         return [
             ("tokenizer.json", tokenizer.json(tokens: tokens, merges: file.metadata["tokenizer.ggml.merges"]?.strings)),
             ("tokenizer_config.json", .object(config)), ("generation_config.json", .object(generation)),

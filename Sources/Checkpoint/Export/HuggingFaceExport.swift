@@ -1,7 +1,7 @@
 public import Tensors
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Writes a model as a Hugging Face folder that transformers loads.
@@ -10,7 +10,8 @@ import Glibc
 /// model need not fit in memory.
 public struct HuggingFaceExport {
     /// Fills the destination with rows of the named tensor, as `WeightSource.read` does.
-    public typealias RowProvider = (_ name: String, _ rows: Range<Int>, _ into: UnsafeMutablePointer<Float>) throws -> Void
+    public typealias RowProvider = (_ name: String, _ rows: Range<Int>, _ into: UnsafeMutablePointer<Float>) throws ->
+        Void
 
     public let checkpoint: Checkpoint
     /// f32, f16 or bf16; rounded to nearest, ties to even.
@@ -29,7 +30,9 @@ public struct HuggingFaceExport {
     /// - Parameter rows: where the weights come from; the checkpoint itself if `nil`.
     /// - Throws: `CheckpointError`, `TensorFileError`, or what `rows` throws; nothing is left behind then.
     public func write(to folder: String, rows: RowProvider? = nil) throws {
-        guard !Files.exists(folder) else { throw CheckpointError(.unreadable, file: folder, "already exists: choose another folder") }
+        guard !Files.exists(folder) else {
+            throw CheckpointError(.unreadable, file: folder, "already exists: choose another folder")
+        }
         var target = folder
         while target.count > 1, target.hasSuffix("/") { target.removeLast() }
         let temporary = "\(target).part-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
@@ -57,7 +60,9 @@ public struct HuggingFaceExport {
     // MARK: Weights
 
     private func writeWeights(to folder: String, rows: RowProvider) throws {
-        let tensors = checkpoint.config.tensorShapes.map { TensorDescription(name: $0.name, type: type, shape: $0.shape) }
+        let tensors = checkpoint.config.tensorShapes.map {
+            TensorDescription(name: $0.name, type: type, shape: $0.shape)
+        }
         var shards: [[TensorDescription]] = [[]]
         var filled = 0
         for tensor in tensors {
@@ -71,9 +76,11 @@ public struct HuggingFaceExport {
         }
         var places: [JSON.Member] = []
         for (index, shard) in shards.enumerated() {
-            let name = shards.count == 1
+            let name =
+                shards.count == 1
                 ? "model.safetensors" : "model-\(padded(index + 1))-of-\(padded(shards.count)).safetensors"
-            try SafetensorsWriter.write(to: "\(folder)/\(name)", tensors: shard, metadata: ["format": "pt"]) { tensor, sink in
+            try SafetensorsWriter.write(to: "\(folder)/\(name)", tensors: shard, metadata: ["format": "pt"]) {
+                tensor, sink in
                 try stream(tensor, rows: rows, sink)
             }
             places += shard.map { JSON.Member($0.name, .text(name)) }
@@ -104,7 +111,9 @@ public struct HuggingFaceExport {
         }
     }
 
-    private func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)" }
+    private func padded(_ number: Int) -> String {
+        String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)"
+    }
 
     // MARK: Configuration and tokenizer
 
@@ -112,7 +121,12 @@ public struct HuggingFaceExport {
 
     private func textFiles() throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
         if let gguf = checkpoint.gguf {
-            var files = [("config.json", try GGUFExport.config(checkpoint.config, type: typeName, file: gguf).encoded(indent: true))]
+            var files = [
+                (
+                    "config.json",
+                    try GGUFExport.config(checkpoint.config, type: typeName, file: gguf).encoded(indent: true)
+                )
+            ]
             for file in try GGUFExport.tokenizerFiles(gguf, checkpoint: checkpoint) {
                 files.append((file.name, file.json.encoded(indent: file.name != "tokenizer.json")))
             }
@@ -125,7 +139,8 @@ public struct HuggingFaceExport {
         members.append(JSON.Member(key, .text(typeName)))
         var files = [(name: "config.json", bytes: JSON.object(members).encoded(indent: true))]
         let copied = [
-            "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+            "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+            "added_tokens.json",
             "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja",
         ]
         for name in copied where Files.exists("\(path)/\(name)") {

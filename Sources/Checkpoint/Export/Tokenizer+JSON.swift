@@ -7,9 +7,11 @@ extension Tokenizer {
     ///   - merges: merges "left right" in order, where the checkpoint lists them.
     func json(tokens: [ByteString], merges: [ByteString]?) -> JSON {
         let isByteLevel = model.symbols == .bytes
-        let ordered = merges ?? model.merges.sorted { ($0.value.rank, $0.key) < ($1.value.rank, $1.key) }.map { pair, _ in
-            ByteString(tokens[Int(pair >> 32)].bytes + [0x20] + tokens[Int(pair & 0xFFFF_FFFF)].bytes)
-        }
+        let ordered =
+            merges
+            ?? model.merges.sorted { ($0.value.rank, $0.key) < ($1.value.rank, $1.key) }.map { pair, _ in
+                ByteString(tokens[Int(pair >> 32)].bytes + [0x20] + tokens[Int(pair & 0xFFFF_FFFF)].bytes)
+            }
         let modelJSON: [(String, JSON)] = [
             ("type", .text("BPE")), ("dropout", .null),
             ("unk_token", model.unknown.map { .string(tokens[Int($0)]) } ?? .null),
@@ -32,14 +34,16 @@ extension Tokenizer {
     private func object(_ pairs: [(String, JSON)]) -> JSON { .object(pairs.map { JSON.Member($0.0, $0.1) }) }
 
     private func sequence(_ key: String, _ steps: [JSON]) -> JSON {
-        steps.isEmpty ? .null : steps.count == 1 ? steps[0] : object([("type", .text("Sequence")), (key, .array(steps))])
+        steps.isEmpty
+            ? .null : steps.count == 1 ? steps[0] : object([("type", .text("Sequence")), (key, .array(steps))])
     }
 
     private func addedJSON(_ token: AddedToken) -> JSON {
         object([
             ("id", .integer(Int(token.id))), ("content", .text(text(of: token.content))),
             ("single_word", .bool(token.singleWord)), ("lstrip", .bool(token.stripsLeft)),
-            ("rstrip", .bool(token.stripsRight)), ("normalized", .bool(token.normalized)), ("special", .bool(token.special)),
+            ("rstrip", .bool(token.stripsRight)), ("normalized", .bool(token.normalized)),
+            ("special", .bool(token.special)),
         ])
     }
 
@@ -65,7 +69,8 @@ extension Tokenizer {
                         ("type", .text("Split")), ("pattern", object([("Regex", .text(pattern.regex))])),
                         ("behavior", .text("Isolated")), ("invert", .bool(false)),
                     ]))
-            case .digits(let individual): steps.append(object([("type", .text("Digits")), ("individual_digits", .bool(individual))]))
+            case .digits(let individual):
+                steps.append(object([("type", .text("Digits")), ("individual_digits", .bool(individual))]))
             case .byteLevel, .metaspace: break
             }
         }
@@ -74,7 +79,8 @@ extension Tokenizer {
 
     private var byteLevelJSON: JSON {
         object([
-            ("type", .text("ByteLevel")), ("add_prefix_space", .bool(false)), ("trim_offsets", .bool(false)), ("use_regex", .bool(false)),
+            ("type", .text("ByteLevel")), ("add_prefix_space", .bool(false)), ("trim_offsets", .bool(false)),
+            ("use_regex", .bool(false)),
         ])
     }
 
@@ -84,7 +90,10 @@ extension Tokenizer {
         ])
         var steps = [underscore, object([("type", .text("ByteFallback"))]), object([("type", .text("Fuse"))])]
         if stripsLeadingSpace {
-            steps.append(object([("type", .text("Strip")), ("content", .text(" ")), ("start", .integer(1)), ("stop", .integer(0))]))
+            steps.append(
+                object([
+                    ("type", .text("Strip")), ("content", .text(" ")), ("start", .integer(1)), ("stop", .integer(0)),
+                ]))
         }
         return object([("type", .text("Sequence")), ("decoders", .array(steps))])
     }
@@ -104,7 +113,8 @@ extension Tokenizer {
             JSON.Member(
                 key: tokens[Int(id)],
                 value: object([
-                    ("id", .string(tokens[Int(id)])), ("ids", .array([.integer(Int(id))])), ("tokens", .array([.string(tokens[Int(id)])])),
+                    ("id", .string(tokens[Int(id)])), ("ids", .array([.integer(Int(id))])),
+                    ("tokens", .array([.string(tokens[Int(id)])])),
                 ]))
         }
         return object([

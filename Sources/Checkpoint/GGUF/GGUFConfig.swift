@@ -18,7 +18,10 @@ enum GGUFConfig {
             }
             return found
         }
-        for key in ["expert_count", "logit_scale", "residual_scale", "embedding_scale", "attention.scale", "attention.clamp_kqv"]
+        for key in [
+            "expert_count", "logit_scale", "residual_scale", "embedding_scale", "attention.scale",
+            "attention.clamp_kqv",
+        ]
         where (value(key)?.double ?? 0) != 0 {
             throw unsupported("\(name).\(key) is set, and this program does not compute it")
         }
@@ -42,7 +45,8 @@ enum GGUFConfig {
             ropeTheta: value("rope.freq_base")?.double ?? 10_000,
             ropeScaling: try scaling(file: file, prefix: name, divisors: tensors["rope_freqs.weight"]),
             maxPositions: try required("context_length"), attentionInputBias: tensors["blk.0.attn_q.bias"] != nil,
-            attentionOutputBias: tensors["blk.0.attn_output.bias"] != nil, mlpBias: tensors["blk.0.ffn_down.bias"] != nil,
+            attentionOutputBias: tensors["blk.0.attn_output.bias"] != nil,
+            mlpBias: tensors["blk.0.ffn_down.bias"] != nil,
             queryKeyNorm: architecture == .qwen3, tiedEmbeddings: tensors["output.weight"] == nil, slidingWindows: [])
         return try config.validated(file: file.path)
     }
@@ -56,19 +60,23 @@ enum GGUFConfig {
                 throw CheckpointError(.malformed, file: file.path, "tensor rope_freqs.weight is not a vector of F32")
             }
             var values = [Float](repeating: 0, count: divisors.shape[0])
-            let stored = StoredTensor(mapping: file.mapping, bytes: divisors.bytes, encoding: .f32, shape: divisors.shape)
+            let stored = StoredTensor(
+                mapping: file.mapping, bytes: divisors.bytes, encoding: .f32, shape: divisors.shape)
             values.withUnsafeMutableBufferPointer { stored.read(rows: 0..<$0.count, into: $0.baseAddress!) }
             return .divisors(values)
         }
         func number(_ key: String) -> Double? { file.metadata["\(prefix).rope.\(key)"]?.double }
-        let type = file.metadata["\(prefix).rope.scaling.type"]?.string ?? (number("scale_linear") == nil ? "none" : "linear")
+        let type =
+            file.metadata["\(prefix).rope.scaling.type"]?.string ?? (number("scale_linear") == nil ? "none" : "linear")
         let factor = number("scaling.factor") ?? number("scale_linear") ?? 1
         switch type {
         case "none": return .none
         case "linear": return factor == 1 || factor == 0 ? .none : .linear(factor: factor)
         case "yarn":
-            guard factor > 0, let original = number("scaling.original_context_length").flatMap({ Int(exactly: $0) }) else {
-                throw CheckpointError(.malformed, file: file.path, "yarn scaling without factor and original_context_length")
+            guard factor > 0, let original = number("scaling.original_context_length").flatMap({ Int(exactly: $0) })
+            else {
+                throw CheckpointError(
+                    .malformed, file: file.path, "yarn scaling without factor and original_context_length")
             }
             return .yarn(
                 factor: factor, originalMaxPositions: original, betaFast: number("scaling.yarn_beta_fast") ?? 32,

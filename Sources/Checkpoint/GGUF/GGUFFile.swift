@@ -24,7 +24,9 @@ final class GGUFFile: Sendable {
             throw CheckpointError(.unreadable, file: path, error.fault)
         }
         var reader = GGUFReader(bytes: mapping.bytes, file: path)
-        guard try reader.integer(UInt32.self) == 0x4655_4747 else { throw reader.failure("not a GGUF file: wrong first bytes") }
+        guard try reader.integer(UInt32.self) == 0x4655_4747 else {
+            throw reader.failure("not a GGUF file: wrong first bytes")
+        }
         let version = try reader.integer(UInt32.self)
         guard version == 2 || version == 3 else {
             throw CheckpointError(.unsupported, file: path, "GGUF version \(version); versions 2 and 3 can be read")
@@ -39,7 +41,9 @@ final class GGUFFile: Sendable {
         var infos: [Info] = []
         for _ in 0..<tensorCount { infos.append(try Self.info(&reader)) }
         let alignment = metadata["general.alignment"]?.int ?? 32
-        guard alignment > 0, alignment <= 1 << 20, alignment % 8 == 0 else { throw reader.failure("alignment \(alignment)") }
+        guard alignment > 0, alignment <= 1 << 20, alignment % 8 == 0 else {
+            throw reader.failure("alignment \(alignment)")
+        }
         let dataStart = (reader.position + alignment - 1) / alignment * alignment
         var names: Set<String> = []
         var tensors: [Tensor] = []
@@ -62,10 +66,12 @@ final class GGUFFile: Sendable {
             guard let encoding = WeightEncoding(ggml: type) else {
                 throw CheckpointError(
                     .unsupported, file: reader.file,
-                    "tensor \(name): ggml type \(type) cannot be read (F32, F16, BF16, Q4_0 to Q8_0, Q4_K, Q5_K, Q6_K can)")
+                    "tensor \(name): ggml type \(type) cannot be read (F32, F16, BF16, Q4_0 to Q8_0, Q4_K, Q5_K, Q6_K can)"
+                )
             }
             guard let columns = shape.last, columns % encoding.blockLength == 0 else {
-                throw reader.failure("tensor \(name): rows of \(shape.last ?? 0) are no whole number of \(encoding.rawValue) blocks")
+                throw reader.failure(
+                    "tensor \(name): rows of \(shape.last ?? 0) are no whole number of \(encoding.rawValue) blocks")
             }
             var count = 1
             for dimension in shape {

@@ -17,7 +17,8 @@ enum GGUFNames {
     static func huggingFace(_ name: String) -> String? {
         if let known = outer[name] { return known }
         let parts = name.split(separator: ".")
-        guard parts.count == 4, parts[0] == "blk", let layer = Int(parts[1]), let inner = inBlock[String(parts[2])] else {
+        guard parts.count == 4, parts[0] == "blk", let layer = Int(parts[1]), let inner = inBlock[String(parts[2])]
+        else {
             return nil
         }
         return "model.layers.\(layer).\(inner).\(parts[3])"

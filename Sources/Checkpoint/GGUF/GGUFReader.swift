@@ -15,7 +15,9 @@ struct GGUFReader {
 
     mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) throws(CheckpointError) -> T {
         let size = MemoryLayout<T>.size
-        guard bytes.count - position >= size else { throw failure("truncated: the header runs past byte \(bytes.count)") }
+        guard bytes.count - position >= size else {
+            throw failure("truncated: the header runs past byte \(bytes.count)")
+        }
         defer { position += size }
         return T(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: T.self))
     }
@@ -55,12 +57,16 @@ struct GGUFReader {
         }
     }
 
-    private func large(_ value: UInt64) -> GGUFValue { Int(exactly: value).map { .integer($0) } ?? .number(Double(value)) }
+    private func large(_ value: UInt64) -> GGUFValue {
+        Int(exactly: value).map { .integer($0) } ?? .number(Double(value))
+    }
 
     private mutating func array(key: String) throws(CheckpointError) -> GGUFValue {
         let type = try integer(UInt32.self)
         let sizes: [UInt32: Int] = [0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 8: 8, 10: 8, 11: 8, 12: 8]
-        guard let size = sizes[type] else { throw failure("metadata \(key) is an array of the unsupported type \(type)") }
+        guard let size = sizes[type] else {
+            throw failure("metadata \(key) is an array of the unsupported type \(type)")
+        }
         let count = try count(of: "elements of \(key)", size: size)
         switch type {
         case 8:
@@ -79,7 +85,9 @@ struct GGUFReader {
         default:
             var integers: [Int] = []
             for _ in 0..<count {
-                guard let element = try value(type: type, key: key).int else { throw failure("metadata \(key): number too large") }
+                guard let element = try value(type: type, key: key).int else {
+                    throw failure("metadata \(key): number too large")
+                }
                 integers.append(element)
             }
             return .integers(integers)

@@ -25,8 +25,11 @@ enum ConfigKeys {
         if let value = json["quantization_config"], !value.isNull {
             throw refuse("quantization_config is set: open the unquantised checkpoint, or a GGUF file")
         }
-        if let value = json["auto_map"], !value.isNull { throw refuse("auto_map is set: the model brings its own code") }
-        let known = common.union(architecture == .mistral ? [] : architecture == .llama ? ["attention_bias", "mlp_bias"] : windows)
+        if let value = json["auto_map"], !value.isNull {
+            throw refuse("auto_map is set: the model brings its own code")
+        }
+        let known = common.union(
+            architecture == .mistral ? [] : architecture == .llama ? ["attention_bias", "mlp_bias"] : windows)
         for member in json.members ?? [] {
             let key = member.key.text
             guard !known.contains(key), !neutral(member.value) else { continue }
@@ -37,29 +40,37 @@ enum ConfigKeys {
     }
 
     private static func neutral(_ value: JSON) -> Bool {
-        value.isNull || value == .bool(false) || value.double == 1 || value.double == 0 || value.elements?.isEmpty == true
+        value.isNull || value == .bool(false) || value.double == 1 || value.double == 0
+            || value.elements?.isEmpty == true
             || value.members?.isEmpty == true
     }
 
     private static let common: Set<String> = [
         "model_type", "architectures", "hidden_act", "hidden_activation", "hidden_size", "intermediate_size",
         "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size", "rms_norm_eps",
-        "rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings", "tie_word_embeddings", "sliding_window",
+        "rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings", "tie_word_embeddings",
+        "sliding_window",
         "torch_dtype", "dtype", "bos_token_id", "eos_token_id", "pad_token_id", "quantization_config", "auto_map",
         // Harmless: training, caching, bookkeeping.
-        "attention_dropout", "initializer_range", "use_cache", "pretraining_tp", "transformers_version", "_name_or_path",
+        "attention_dropout", "initializer_range", "use_cache", "pretraining_tp", "transformers_version",
+        "_name_or_path",
         "_attn_implementation_autoset", "_attn_implementation", "attn_implementation", "is_llama_config",
         "output_attentions", "output_hidden_states", "problem_type", "id2label", "label2id", "return_dict",
         "chunk_size_feed_forward", "is_encoder_decoder", "transformers.js_config", "num_logits_to_keep",
         "rope_theta_original", "residual_dropout", "embd_pdrop", "hidden_dropout", "layer_norm_eps",
     ]
 
-    private static let windows: Set<String> = ["attention_bias", "use_sliding_window", "max_window_layers", "layer_types"]
+    private static let windows: Set<String> = [
+        "attention_bias", "use_sliding_window", "max_window_layers", "layer_types",
+    ]
 
     private static let telling: Set<String> = [
-        "scale", "scaling", "scalar", "multiplier", "softcap", "softcapping", "expert", "experts", "moe", "rotary", "rope",
+        "scale", "scaling", "scalar", "multiplier", "softcap", "softcapping", "expert", "experts", "moe", "rotary",
+        "rope",
         "norm", "layernorm", "bias", "window", "attn", "attention", "qk", "qkv", "kqv", "mlp", "act", "activation",
-        "quantization", "quant", "layer", "layers", "alibi", "position", "positions", "heads", "head", "residual", "logit",
-        "logits", "clip", "clamp", "emb", "embedding", "embeddings", "parallel", "kv", "lora", "adapter", "depth", "ratio",
+        "quantization", "quant", "layer", "layers", "alibi", "position", "positions", "heads", "head", "residual",
+        "logit",
+        "logits", "clip", "clamp", "emb", "embedding", "embeddings", "parallel", "kv", "lora", "adapter", "depth",
+        "ratio",
     ]
 }

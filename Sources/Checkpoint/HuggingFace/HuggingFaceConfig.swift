@@ -17,13 +17,16 @@ struct HuggingFaceConfig {
         let hidden = try int("hidden_size", 4096)
         let heads = try int("num_attention_heads", 32)
         guard heads > 0, hidden > 0 else { throw malformed("num_attention_heads is \(heads)") }
-        let defaultGroups = switch architecture {
-        case .llama: heads
-        case .mistral: 8
-        case .qwen2, .qwen3: 32
-        }
+        let defaultGroups =
+            switch architecture {
+            case .llama: heads
+            case .mistral: 8
+            case .qwen2, .qwen3: 32
+            }
         let hasHeadDim = json["head_dim"].map { !$0.isNull } ?? false
-        if architecture == .llama || architecture == .mistral || architecture == .qwen2, !hasHeadDim, hidden % heads != 0 {
+        if architecture == .llama || architecture == .mistral || architecture == .qwen2, !hasHeadDim,
+            hidden % heads != 0
+        {
             throw malformed("hidden_size \(hidden) is not a multiple of num_attention_heads \(heads)")
         }
         let layers = try int("num_hidden_layers", 32)
@@ -34,7 +37,8 @@ struct HuggingFaceConfig {
             architecture: architecture, layerCount: layers, hiddenSize: hidden,
             intermediateSize: try int("intermediate_size", architecture == .llama ? 11008 : isQwen ? 22016 : 14336),
             headCount: heads,
-            keyValueHeadCount: json["num_key_value_heads"]?.isNull == true ? heads : try int("num_key_value_heads", defaultGroups),
+            keyValueHeadCount: json["num_key_value_heads"]?.isNull == true
+                ? heads : try int("num_key_value_heads", defaultGroups),
             headDim: hasHeadDim ? try int("head_dim", 0) : architecture == .qwen3 ? 128 : hidden / heads,
             vocabularySize: try int("vocab_size", isQwen ? 151_936 : 32000),
             normEpsilon: Float(try double("rms_norm_eps", 1e-6)), ropeTheta: rope.theta, ropeScaling: rope.scaling,
@@ -63,7 +67,9 @@ struct HuggingFaceConfig {
             }
             let window = try int("sliding_window", 4096)
             if let types = json["layer_types"]?.elements {
-                guard types.count == layers else { throw malformed("layer_types has \(types.count) entries for \(layers) layers") }
+                guard types.count == layers else {
+                    throw malformed("layer_types has \(types.count) entries for \(layers) layers")
+                }
                 var result: [Int?] = []
                 for type in types {
                     switch type.string {

@@ -13,11 +13,15 @@ struct RopeSettings {
         }
         func number(_ key: String) throws(CheckpointError) -> Double? {
             guard let value = settings[key], !value.isNull else { return nil }
-            guard let number = value.double, number.isFinite else { throw failure(.malformed, "\(key) is not a number") }
+            guard let number = value.double, number.isFinite else {
+                throw failure(.malformed, "\(key) is not a number")
+            }
             return number
         }
         func required(_ key: String) throws(CheckpointError) -> Double {
-            guard let value = try number(key), value > 0 else { throw failure(.malformed, "\(key) is missing or not positive") }
+            guard let value = try number(key), value > 0 else {
+                throw failure(.malformed, "\(key) is missing or not positive")
+            }
             return value
         }
         if let factor = try number("partial_rotary_factor"), factor != 1 {
@@ -25,7 +29,8 @@ struct RopeSettings {
         }
         theta = try number("rope_theta") ?? filled("rope_theta")?.double ?? 10_000
         let type = settings["rope_type"]?.string ?? settings["type"]?.string ?? "default"
-        let original = Int(exactly: try number("original_max_position_embeddings") ?? Double(maxPositions)) ?? maxPositions
+        let original =
+            Int(exactly: try number("original_max_position_embeddings") ?? Double(maxPositions)) ?? maxPositions
         switch type {
         case "default": scaling = .none
         case "linear": scaling = .linear(factor: try required("factor"))
@@ -34,10 +39,13 @@ struct RopeSettings {
                 factor: try required("factor"), lowFrequencyFactor: try required("low_freq_factor"),
                 highFrequencyFactor: try required("high_freq_factor"), originalMaxPositions: original)
         case "yarn":
-            if settings["truncate"]?.boolean == false { throw failure(.unsupported, "yarn with truncate false is not supported") }
+            if settings["truncate"]?.boolean == false {
+                throw failure(.unsupported, "yarn with truncate false is not supported")
+            }
             let factor = try required("factor")
             var attention = try number("attention_factor") ?? yarnAttentionFactor(factor)
-            if try number("attention_factor") == nil, let m = try number("mscale"), let all = try number("mscale_all_dim"),
+            if try number("attention_factor") == nil, let m = try number("mscale"),
+                let all = try number("mscale_all_dim"),
                 m != 0, all != 0
             {
                 func scale(_ by: Double) -> Double { 1 + by * (yarnAttentionFactor(factor) - 1) }

@@ -26,7 +26,8 @@ enum SafetensorsShards {
             }
             if shards[shard] == nil { shards[shard] = try tensors(of: "\(folder)/\(shard)") }
             guard let tensor = shards[shard]?[name] else {
-                throw CheckpointError(.mismatch, file: "\(folder)/\(shard)", "tensor \(name), which the index places here, is missing")
+                throw CheckpointError(
+                    .mismatch, file: "\(folder)/\(shard)", "tensor \(name), which the index places here, is missing")
             }
             result[name] = tensor
         }
@@ -36,6 +37,7 @@ enum SafetensorsShards {
     private static func tensors(of path: String) throws(CheckpointError) -> [String: StoredTensor] {
         do throws(TensorFileError) {
             let mapping = try FileMapping(path: path)
+            defer { withExtendedLifetime(mapping) {} }
             let header = try SafetensorsHeader(parsing: mapping.bytes, path: path)
             var result: [String: StoredTensor] = [:]
             for entry in header.entries {

@@ -50,7 +50,8 @@ public enum ChatTemplate: Sendable, Equatable {
             return tokenizer.encode(before + user, addSpecial: true, parseSpecial: false)
         }
         let segments = render(user: user, system: system, beginningOfText: tokenizer.beginningOfText ?? "")
-        return tokenizer.encode(segments.map { Tokenizer.Segment($0.text, parseSpecial: $0.isTemplate) }, addSpecial: false)
+        return tokenizer.encode(
+            segments.map { Tokenizer.Segment($0.text, parseSpecial: $0.isTemplate) }, addSpecial: false)
     }
 
     /// The prompt as text.
@@ -90,7 +91,10 @@ public enum ChatTemplate: Sendable, Equatable {
             }
             // The template strips the two together.
             let tail = String(trimmed("." + user).dropFirst())
-            return [fixed(beginningOfText + "[INST] <<SYS>>\n"), free(text), fixed("\n<</SYS>>\n\n"), free(tail), fixed(" [/INST]")]
+            return [
+                fixed(beginningOfText + "[INST] <<SYS>>\n"), free(text), fixed("\n<</SYS>>\n\n"), free(tail),
+                fixed(" [/INST]"),
+            ]
         case .llama3(let preamble):
             func header(_ role: String) -> String { "<|start_header_id|>\(role)<|end_header_id|>\n\n" }
             var pieces = [fixed(beginningOfText)]
@@ -111,8 +115,11 @@ public enum ChatTemplate: Sendable, Equatable {
 private func trimmed(_ text: String) -> String {
     let scalars = text.unicodeScalars
     // Python also counts the four separators U+001C to U+001F.
-    func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value) }
-    guard let first = scalars.firstIndex(where: { !isSpace($0) }), let last = scalars.lastIndex(where: { !isSpace($0) }) else {
+    func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+    }
+    guard let first = scalars.firstIndex(where: { !isSpace($0) }), let last = scalars.lastIndex(where: { !isSpace($0) })
+    else {
         return ""
     }
     return String(scalars[first...last])

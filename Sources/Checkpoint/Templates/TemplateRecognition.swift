@@ -15,7 +15,9 @@ extension ChatTemplate {
             self = .chatML(
                 defaultSystem: literal(in: template, from: "<|im_start|>system\n", to: "<|im_end|>"), opening: opening,
                 beginsWithBOS: template.contains("bos_token"),
-                trims: ["content'] | trim", "content | trim", "content|trim", "content.strip()"].contains { template.contains($0) })
+                trims: ["content'] | trim", "content | trim", "content|trim", "content.strip()"].contains {
+                    template.contains($0)
+                })
         } else if template.contains("<|start_header_id|>") {
             self = .llama3(preamble: Self.dates(template))
         } else if template.contains("[INST]"), template.contains("<<SYS>>") {
@@ -75,7 +77,9 @@ private func literal(in template: String, from start: String, to end: String?) -
     while let (content, after) = nextLiteral(template, from: position) {
         let text = unescaped(content.text)
         if let end {
-            if text.hasPrefix(start), let stop = text.range(ofText: end), stop.lowerBound >= text.index(text.startIndex, offsetBy: start.count) {
+            if text.hasPrefix(start), let stop = text.range(ofText: end),
+                stop.lowerBound >= text.index(text.startIndex, offsetBy: start.count)
+            {
                 return String(text.dropFirst(start.count)[..<stop.lowerBound])
             }
         } else if template[..<content.opening].hasSuffix(start) {

@@ -33,7 +33,8 @@ struct AddedTokens: Sendable {
         var done = 0
         var position = 0
         while position < text.count {
-            guard let token = byFirst[text[position]]?.first(where: { text[position...].starts(with: $0.content) }) else {
+            guard let token = byFirst[text[position]]?.first(where: { text[position...].starts(with: $0.content) })
+            else {
                 position += 1
                 continue
             }
@@ -53,11 +54,16 @@ struct AddedTokens: Sendable {
         return pieces
     }
 
-    private func touchesWord(_ text: [Unicode.Scalar], before index: Int) -> Bool { index > 0 && isWord(text[index - 1]) }
-    private func touchesWord(_ text: [Unicode.Scalar], after index: Int) -> Bool { index < text.count && isWord(text[index]) }
+    private func touchesWord(_ text: [Unicode.Scalar], before index: Int) -> Bool {
+        index > 0 && isWord(text[index - 1])
+    }
+    private func touchesWord(_ text: [Unicode.Scalar], after index: Int) -> Bool {
+        index < text.count && isWord(text[index])
+    }
     private func isWord(_ scalar: Unicode.Scalar) -> Bool {
         let properties = scalar.properties
         return properties.isAlphabetic || properties.numericType == .decimal || scalar == "_"
-            || [.nonspacingMark, .spacingMark, .enclosingMark, .connectorPunctuation].contains(properties.generalCategory)
+            || [.nonspacingMark, .spacingMark, .enclosingMark, .connectorPunctuation].contains(
+                properties.generalCategory)
     }
 }

@@ -40,7 +40,9 @@ struct BytePairModel: Sendable {
         }
     }
 
-    static func key(_ left: Int32, _ right: Int32) -> UInt64 { UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right)) }
+    static func key(_ left: Int32, _ right: Int32) -> UInt64 {
+        UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+    }
 
     /// Appends the tokens of one word.
     func encode(_ word: [Unicode.Scalar], into result: inout [Int32]) {
@@ -116,7 +118,9 @@ struct BytePairModel: Sendable {
         for left in tokens.indices.dropLast() { push(left) }
         while let best = heap.pop() {
             let left = Int(best.left)
-            guard alive[left], next[left] < tokens.count, Self.key(tokens[left], tokens[next[left]]) == best.pair else { continue }
+            guard alive[left], next[left] < tokens.count, Self.key(tokens[left], tokens[next[left]]) == best.pair else {
+                continue
+            }
             let right = next[left]
             tokens[left] = merges[best.pair]!.id
             alive[right] = false
@@ -150,7 +154,8 @@ struct MinimumHeap<Element: Comparable> {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < elements.count && elements[child] < elements[least] {
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < elements.count && elements[child] < elements[least] {
                 least = child
             }
             if least == parent { return first }

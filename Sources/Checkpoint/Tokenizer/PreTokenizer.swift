@@ -50,7 +50,11 @@ enum PreTokenizer: Sendable, Equatable {
     private static func words(_ text: [Unicode.Scalar]) -> [[Unicode.Scalar]] {
         var result: [[Unicode.Scalar]] = []
         for scalar in text {
-            if scalar == underscore || result.isEmpty { result.append([scalar]) } else { result[result.count - 1].append(scalar) }
+            if scalar == underscore || result.isEmpty {
+                result.append([scalar])
+            } else {
+                result[result.count - 1].append(scalar)
+            }
         }
         return result
     }

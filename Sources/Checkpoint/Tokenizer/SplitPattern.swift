@@ -37,10 +37,11 @@ enum SplitPattern: Sendable, Equatable {
         var words: [Range<Int>] = []
         var position = text.startIndex
         while position < text.endIndex {
-            let end = switch self {
-            case .gpt2: scanner.gpt2(position)
-            case .modern(let digits): scanner.modern(position, maximumDigits: digits)
-            }
+            let end =
+                switch self {
+                case .gpt2: scanner.gpt2(position)
+                case .modern(let digits): scanner.modern(position, maximumDigits: digits)
+                }
             words.append(position..<end)
             position = end
         }
@@ -54,7 +55,9 @@ private struct Scanner {
     let classes: [ScalarClass]
 
     private func kind(_ index: Int) -> ScalarClass? { index < text.endIndex ? classes[index - text.startIndex] : nil }
-    private func isNewline(_ index: Int) -> Bool { index < text.endIndex && (text[index] == "\n" || text[index] == "\r") }
+    private func isNewline(_ index: Int) -> Bool {
+        index < text.endIndex && (text[index] == "\n" || text[index] == "\r")
+    }
 
     private func run(of wanted: ScalarClass, from start: Int, limit: Int = .max) -> Int {
         var end = start

@@ -75,7 +75,9 @@ public final class Tokenizer: Sendable {
         }
         let trusted: (Range<Int>) -> Bool = { place in !untrusted.contains { $0.overlaps(place) } }
         // Places are lost in normalisation, so there one spelling in untrusted text makes them all text.
-        let trustsNormalized = untrusted.allSatisfy { normalizedAdded.split(Array(scalars[$0])) { _ in true }.count <= 1 }
+        let trustsNormalized = untrusted.allSatisfy {
+            normalizedAdded.split(Array(scalars[$0])) { _ in true }.count <= 1
+        }
         for piece in rawAdded.split(scalars, trusted: trusted) {
             switch piece {
             case .token(let id): result.append(id)

@@ -6,11 +6,14 @@ extension Tokenizer {
     convenience init(gguf file: GGUFFile) throws(CheckpointError) {
         func value(_ key: String) -> GGUFValue? { file.metadata["tokenizer.ggml.\(key)"] }
         func malformed(_ fault: String) -> CheckpointError { CheckpointError(.malformed, file: file.path, fault) }
-        guard let kind = value("model")?.string, let tokens = value("tokens")?.strings, tokens.count < Int(Int32.max) else {
+        guard let kind = value("model")?.string, let tokens = value("tokens")?.strings, tokens.count < Int(Int32.max)
+        else {
             throw malformed("no tokenizer in this file")
         }
         let types = value("token_type")?.integers ?? Array(repeating: 1, count: tokens.count)
-        guard types.count == tokens.count else { throw malformed("\(types.count) token types for \(tokens.count) tokens") }
+        guard types.count == tokens.count else {
+            throw malformed("\(types.count) token types for \(tokens.count) tokens")
+        }
         // Token types of the format: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
         var added: [AddedToken] = []
         for (id, token) in tokens.enumerated() where types[id] == 3 || types[id] == 4 {
@@ -19,7 +22,9 @@ extension Tokenizer {
         }
         func number(_ key: String) throws(CheckpointError) -> Int32? {
             guard let id = value(key)?.int else { return nil }
-            guard tokens.indices.contains(id) else { throw malformed("tokenizer.ggml.\(key) is \(id), outside the vocabulary") }
+            guard tokens.indices.contains(id) else {
+                throw malformed("tokenizer.ggml.\(key) is \(id), outside the vocabulary")
+            }
             return Int32(id)
         }
         let beginning = try number("bos_token_id")
@@ -54,14 +59,18 @@ extension Tokenizer {
             for (id, token) in tokens.enumerated() { vocabulary[token] = Int32(id) }
             var model = BytePairModel(
                 symbols: .scalars(byteFallback: true), vocabulary: vocabulary,
-                merges: Vocabularies.merges(tokens: tokens, scores: scores) { types[$0] == 1 || types[$0] == 4 || types[$0] == 5 })
+                merges: Vocabularies.merges(tokens: tokens, scores: scores) {
+                    types[$0] == 1 || types[$0] == 4 || types[$0] == 5
+                })
             model.unknown = try number("unknown_token_id")
             model.fuseUnknown = true
             let space = value("add_space_prefix")?.boolean ?? true
             let edges = edges(defaultBeginning: true)
             self.init(
                 model: model,
-                normalizers: (space ? [.prepend([PreTokenizer.underscore])] : []) + [.replace([" "], with: [PreTokenizer.underscore])],
+                normalizers: (space ? [.prepend([PreTokenizer.underscore])] : []) + [
+                    .replace([" "], with: [PreTokenizer.underscore])
+                ],
                 preTokenizers: [], addedTokens: added, prefix: edges.prefix, suffix: edges.suffix,
                 pieces: Vocabularies.sentencePieces(tokens.enumerated().map { ($1, Int32($0)) }, added: added),
                 stripsLeadingSpace: space, beginningOfText: spelling)
@@ -92,7 +101,8 @@ struct GGUFPreTokenizer {
             normalizers = [.nfc]
         default:
             throw CheckpointError(
-                .unsupported, file: file, "tokenizer.ggml.pre \(name) is not supported (gpt-2, smollm, llama-bpe and qwen2 are)")
+                .unsupported, file: file,
+                "tokenizer.ggml.pre \(name) is not supported (gpt-2, smollm, llama-bpe and qwen2 are)")
         }
     }
 }

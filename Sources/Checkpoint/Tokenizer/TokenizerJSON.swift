@@ -28,7 +28,9 @@ extension Tokenizer {
             )
         }
         let merges = try Vocabularies.merges(try parser.merges(model), file: file) { token in
-            isByteLevel ? ByteAlphabet.decode(token).flatMap { tables.vocabulary[ByteString($0)] } : tables.vocabulary[ByteString(token)]
+            isByteLevel
+                ? ByteAlphabet.decode(token).flatMap { tables.vocabulary[ByteString($0)] }
+                : tables.vocabulary[ByteString(token)]
         }
         var pairs = BytePairModel(
             symbols: isByteLevel ? .bytes : .scalars(byteFallback: model["byte_fallback"]?.boolean ?? false),
@@ -65,7 +67,8 @@ struct TokenizerJSON {
             func flag(_ key: String) -> Bool { token[key]?.boolean ?? false }
             result.append(
                 AddedToken(
-                    id: try id(token["id"], of: content), content: Array(content.unicodeScalars), special: flag("special"),
+                    id: try id(token["id"], of: content), content: Array(content.unicodeScalars),
+                    special: flag("special"),
                     singleWord: flag("single_word"), stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"),
                     normalized: flag("normalized")))
         }
@@ -86,7 +89,9 @@ struct TokenizerJSON {
         for merge in model["merges"]?.elements ?? [] {
             if let line = merge.byteString {
                 result.append(line)
-            } else if let pair = merge.elements, pair.count == 2, let left = pair[0].byteString, let right = pair[1].byteString {
+            } else if let pair = merge.elements, pair.count == 2, let left = pair[0].byteString,
+                let right = pair[1].byteString
+            {
                 result.append(ByteString(left.bytes + [0x20] + right.bytes))
             } else {
                 throw malformed("merge \(result.count) is no pair")
@@ -105,7 +110,9 @@ struct TokenizerJSON {
         case "NFC": return [.nfc]
         case "Prepend": return [.prepend(Array((value["prepend"]?.string ?? "").unicodeScalars))]
         case "Replace":
-            guard let pattern = value["pattern"]?["String"]?.string, !pattern.isEmpty, let content = value["content"]?.string else {
+            guard let pattern = value["pattern"]?["String"]?.string, !pattern.isEmpty,
+                let content = value["content"]?.string
+            else {
                 throw unsupported("normalizer Replace with a regular expression is not supported")
             }
             return [.replace(Array(pattern.unicodeScalars), with: Array(content.unicodeScalars))]
@@ -127,12 +134,19 @@ struct TokenizerJSON {
         case "Split":
             let regex = value["pattern"]?["Regex"]?.string ?? ""
             let keepsAll = (value["behavior"]?.string, value["invert"]?.boolean ?? false)
-            guard let pattern = SplitPattern(regex: regex), keepsAll == ("Isolated", false) || keepsAll == ("Removed", true) else {
-                throw unsupported("pre-tokenizer Split by \(value["pattern"]?.encodedText ?? "nothing") is not supported")
+            guard let pattern = SplitPattern(regex: regex),
+                keepsAll == ("Isolated", false) || keepsAll == ("Removed", true)
+            else {
+                throw unsupported(
+                    "pre-tokenizer Split by \(value["pattern"]?.encodedText ?? "nothing") is not supported")
             }
             return [.split(pattern)]
         case "Metaspace":
-            guard value["replacement"]?.string.map({ Array($0.unicodeScalars) }) ?? [PreTokenizer.underscore] == [PreTokenizer.underscore] else {
+            guard
+                value["replacement"]?.string.map({ Array($0.unicodeScalars) }) ?? [PreTokenizer.underscore] == [
+                    PreTokenizer.underscore
+                ]
+            else {
                 throw unsupported("pre-tokenizer Metaspace with another mark than U+2581 is not supported")
             }
             let legacy = value["add_prefix_space"]?.boolean ?? true

@@ -27,7 +27,8 @@ enum Vocabularies {
             {
                 pieces[Int(id)] = [byte]
             } else {
-                pieces[Int(id)] = Array(text(of: token.text.unicodeScalars.map { $0 == PreTokenizer.underscore ? " " : $0 }).utf8)
+                pieces[Int(id)] = Array(
+                    text(of: token.text.unicodeScalars.map { $0 == PreTokenizer.underscore ? " " : $0 }).utf8)
             }
         }
         for token in added { pieces[Int(token.id)] = Array(text(of: token.content).utf8) }
@@ -51,7 +52,9 @@ enum Vocabularies {
             guard let space = bytes.firstIndex(of: 0x20),
                 let left = token(Array(bytes[..<space])), let right = token(Array(bytes[(space + 1)...])),
                 let whole = token(Array(bytes[..<space] + bytes[(space + 1)...]))
-            else { throw CheckpointError(.malformed, file: file, "merge \(rank) is not made of tokens of the vocabulary") }
+            else {
+                throw CheckpointError(.malformed, file: file, "merge \(rank) is not made of tokens of the vocabulary")
+            }
             result[BytePairModel.key(left, right)] = BytePairModel.Merge(rank: rank, id: whole)
             rank += 1
         }
@@ -74,7 +77,9 @@ enum Vocabularies {
             let bytes = tokens[id].bytes
             guard bytes.count > 1 else { continue }
             for cut in 1..<bytes.count where bytes[cut] & 0xC0 != 0x80 {
-                guard let left = ids[ByteString(Array(bytes[..<cut]))], let right = ids[ByteString(Array(bytes[cut...]))] else { continue }
+                guard let left = ids[ByteString(Array(bytes[..<cut]))],
+                    let right = ids[ByteString(Array(bytes[cut...]))]
+                else { continue }
                 result[BytePairModel.key(left, right)] = BytePairModel.Merge(rank: rank, id: Int32(id))
             }
         }

@@ -15,12 +15,15 @@ package struct ExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
     package var out: String
 
+    @Option(help: "f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised.")
+    package var dtype: DataType?
+
     package init() {}
 
     package func run() async throws {
         let checkpoint = try Checkpoint.open(model)
         let edit = try Mask(contentsOf: mask)
         try edit.check(against: checkpoint, named: "\(mask) against \(model)")
-        try Exporters.exporter(for: checkpoint).export(mask: edit, to: out)
+        try FolderExporter(checkpoint, type: dtype?.type).export(mask: edit, to: out)
     }
 }

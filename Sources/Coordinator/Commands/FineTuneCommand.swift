@@ -35,6 +35,9 @@ package struct FineTuneCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The Hugging Face folder to write.", valueName: "dir"))
     package var out: String
 
+    @Option(help: "f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised.")
+    package var dtype: DataType?
+
     package init() {}
 
     package func validate() throws {
@@ -48,7 +51,8 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let pairs = try Sampling.sample(
             try PairFile.read(data), count: samples, seed: batches.seed, name: "finetune", source: data)
         let (checkpoint, codec) = try model.open()
-        let exporter = try Exporters.exporter(for: checkpoint)
+        let exporter = FolderExporter(checkpoint, type: dtype?.type)
+        guard !Paths.exists(out) else { throw InputError(out, "already exists: choose another folder") }
         let frozen = try freeze.map { try Mask(contentsOf: $0) }
         if let frozen, let freeze { try frozen.check(against: checkpoint, named: "\(freeze) against \(model.model)") }
         let settings = Study.FineTune(

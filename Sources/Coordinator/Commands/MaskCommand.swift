@@ -49,8 +49,6 @@ package struct MaskCommand: ParsableCommand {
         guard [top, bottom, random].count(where: { $0 }) <= 1 else {
             throw ValidationError("--top, --bottom and --random exclude each other")
         }
-        if let q { try TopK.check(percent: q, name: "q") }
-        if let p { try TopK.check(percent: p, name: "p") }
         if utility != nil {
             guard !(top || bottom || random), like == nil else {
                 throw ValidationError("--utility makes a set difference; it excludes --top, --bottom, --random and --like")
@@ -64,6 +62,8 @@ package struct MaskCommand: ParsableCommand {
     }
 
     package func run() throws {
+        if let q { try TopK.check(percent: q, name: "q") }
+        if let p { try TopK.check(percent: p, name: "p") }
         var mask = try select()
         for (key, path) in [("safety", safety), ("utility", utility), ("like", like)] {
             if let path { mask.metadata[key] = try Digest.sha256(file: path) }

@@ -2,12 +2,26 @@ public import ArgumentParser
 package import Checkpoint
 public import Protocol
 public import Selection
+package import Tensors
 
 extension Group: ExpressibleByArgument {}
 extension ScoreMethod: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
+
+/// What exported weights are stored as.
+package enum DataType: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case f32, f16, bf16
+
+    package var type: ElementType {
+        switch self {
+        case .f32: .f32
+        case .f16: .f16
+        case .bf16: .bf16
+        }
+    }
+}
 
 /// Which workers do the work. None of it changes a result.
 package struct FleetOptions: ParsableArguments {

@@ -26,18 +26,6 @@ package enum Runners {
     }
 }
 
-/// Makes exporters; set beside the runners' factory.
-package enum Exporters {
-    package typealias Factory = @Sendable (Checkpoint) -> (any ModelExporter)?
-
-    @TaskLocal package static var factory: Factory = { _ in nil }
-
-    static func exporter(for checkpoint: Checkpoint) throws -> any ModelExporter {
-        guard let exporter = factory(checkpoint) else { throw InternalError("this build cannot export models") }
-        return exporter
-    }
-}
-
 /// Name and version pairs for reports.
 package enum Versions {
     package static var list: [(name: String, value: String)] {

@@ -39,7 +39,7 @@ package struct StudyCommand: AsyncParsableCommand {
             let results = try await Runners.with(options, checkpoint) { [study] runner in
                 try await StudyRun(
                     study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
-                    exporter: Exporters.factory(checkpoint), announce: { Terminal.err("\($0)\n") }
+                    exporter: FolderExporter(checkpoint), announce: { Terminal.err("\($0)\n") }
                 ).run()
             }
             try results.write(to: folder, command: "faultline study run \(self.study)", versions: Versions.list)

@@ -44,6 +44,11 @@ package struct Study: Sendable, Equatable {
     package struct Scores: Sendable, Equatable {
         package var method: ScoreMethod = .snip
         package var loss: Loss = .mean
+
+        package init(method: ScoreMethod = .snip, loss: Loss = .mean) {
+            self.method = method
+            self.loss = loss
+        }
     }
 
     package struct Condition: Sendable, Equatable {
@@ -73,11 +78,29 @@ package struct Study: Sendable, Equatable {
         package var parameters: TaskBody.Training.Parameters
         /// The condition whose mask stays frozen.
         package var freeze: String?
+
+        package init(
+            pairs: String, samples: Int?, steps: Int, batch: Int, learningRate: Double, parameters: TaskBody.Training.Parameters,
+            freeze: String?
+        ) {
+            self.pairs = pairs
+            self.samples = samples
+            self.steps = steps
+            self.batch = batch
+            self.learningRate = learningRate
+            self.parameters = parameters
+            self.freeze = freeze
+        }
     }
 
     package struct PromptSet: Sendable, Equatable {
         package var file: String
         package var samples: Int?
+
+        package init(file: String, samples: Int? = nil) {
+            self.file = file
+            self.samples = samples
+        }
     }
 
     package struct EvaluationPlan: Sendable, Equatable {
@@ -103,5 +126,11 @@ package struct Study: Sendable, Equatable {
         package var file: String
         package var maxTokens: Int?
         package var window: Int?
+
+        package init(file: String, maxTokens: Int? = nil, window: Int? = nil) {
+            self.file = file
+            self.maxTokens = maxTokens
+            self.window = window
+        }
     }
 }

@@ -136,7 +136,7 @@ final class GenerateJob: StageJob {
             lastRows = batch.spans.map { $0.rows.upperBound - 1 }
         } else {
             let last = context.isFirst ? rows.map { answers[prompts[$0]!].last! } : rows.map { _ in Int32(0) }
-            let batch = try DecodeBatch.make(tokens: last, positions: rows.map { cache.lengths[$0] })
+            let batch = DecodeBatch.make(tokens: last, positions: rows.map { cache.lengths[$0] })
             let x = try payload ?? stage.embedding!.rows(batch.tokens)
             y = try stage.decode(x, batch: batch, slots: rows, cache: cache)
             lastRows = Array(rows.indices)

@@ -1,0 +1,70 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+package import Checkpoint
+package import Selection
+package import Tensors
+
+/// Exports over a checkpoint, one matrix in memory at a time.
+package struct FolderExporter: ModelExporter {
+    private let checkpoint: Checkpoint
+    private let type: ElementType
+
+    /// - Parameter type: f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised.
+    package init(_ checkpoint: Checkpoint, type: ElementType? = nil) {
+        self.checkpoint = checkpoint
+        self.type = type ?? Self.ownType(checkpoint)
+    }
+
+    private static func ownType(_ checkpoint: Checkpoint) -> ElementType {
+        switch checkpoint.fileType(of: LinearMap.q.weightName(layer: 0)) {
+        case .f32?: .f32
+        case .bf16?: .bf16
+        default: .f16
+        }
+    }
+
+    package func export(mask: Mask, to folder: String) throws {
+        let maps = Dictionary(mask.maps.map { ($0.shape.name, $0) }) { first, _ in first }
+        try makeParent(of: folder)
+        try HuggingFaceExport(checkpoint: checkpoint, type: type).write(to: folder) { name, rows, values in
+            try checkpoint.read(name, rows: rows, into: values)
+            guard let map = maps[name] else { return }
+            let first = rows.lowerBound * map.shape.columns
+            for index in 0..<rows.count * map.shape.columns where map.bits[first + index] { values[index] = 0 }
+        }
+    }
+
+    package func exportTrained(_ runner: any ModelRunner, to folder: String) async throws {
+        try makeParent(of: folder)
+        let spool = "\(folder).trained-\(getpid())"
+        var paths: [String] = []
+        defer { for path in paths { unlink(path) } }
+        // Spooled, so that a model never has to fit into the coordinator's memory.
+        try await runner.trainedWeights { bundle in
+            let path = "\(spool)-\(paths.count)"
+            paths.append(path)
+            try bundle.write(safetensors: path)
+        }
+        let files = try paths.map { try SafetensorsFile(path: $0) }
+        try HuggingFaceExport(checkpoint: checkpoint, type: type).write(to: folder) { name, rows, values in
+            for file in files {
+                guard let tensor = file.description(of: name) else { continue }
+                guard tensor.type == .f32, tensor.shape == checkpoint.shape(of: name) else {
+                    throw SelectionError.shape(map: name, expected: checkpoint.shape(of: name) ?? [], found: tensor.shape)
+                }
+                let columns = tensor.shape.dropFirst().reduce(1, *)
+                _ = file.withBytes(of: name) { bytes in
+                    memcpy(values, bytes.baseAddress! + rows.lowerBound * columns * 4, rows.count * columns * 4)
+                }
+                return
+            }
+            try checkpoint.read(name, rows: rows, into: values)
+        }
+    }
+
+    private func makeParent(of folder: String) throws {
+        let parent = Paths.folder(of: folder)
+        if parent != "." { try Paths.makeFolder(parent) }
+    }
+}

@@ -1,0 +1,22 @@
+import Coordinator
+import Testing
+
+@Suite struct CSVTests {
+    private func parse(_ text: String) throws -> [CSV.Record] { try CSV.parse(Array(text.utf8), source: "f.csv") }
+
+    @Test func quotedFieldsHoldCommasQuotesAndBreaks() throws {
+        let records = try parse("a,b\r\n\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\n\nlast,\"\"")
+        #expect(records.map(\.fields) == [["a", "b"], ["x, y", "say \"hi\""], ["two\nlines", ""], ["last", ""]])
+        #expect(records.map(\.line) == [1, 2, 3, 6])
+    }
+
+    @Test func faultsNameTheLine() {
+        #expect(throws: InputError("f.csv:2", "this quoted field never ends")) { try parse("a\n\"open\n\n") }
+        #expect(throws: InputError("f.csv:2", "text after a closing quote; quotes inside a field are doubled")) {
+            try parse("a\n\"x\"y\n")
+        }
+        #expect(throws: InputError("f.csv:3", "1 fields where the header has 2")) {
+            try CSV.table(Array("a,b\n1,2\n3\n".utf8), source: "f.csv")
+        }
+    }
+}

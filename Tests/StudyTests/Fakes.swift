@@ -1,0 +1,94 @@
+import Checkpoint
+import Coordinator
+import Evaluation
+import Protocol
+import Selection
+import Synchronization
+import Tensors
+import TestSupport
+
+/// One token a byte; a prompt is framed by 1 and 2, 3 ends an answer.
+struct ByteCodec: TextCodec {
+    func prompt(_ user: String) -> [Int32] { [1] + encode(user) + [2] }
+    func encode(_ text: String) -> [Int32] { text.utf8.map { Int32($0) } }
+    func decode(_ tokens: [Int32]) -> String { String(decoding: tokens.map { UInt8($0) }, as: UTF8.self) }
+    let stopTokens: [Int32] = [3]
+    let endOfAnswer: Int32? = 3
+    let description = "bytes"
+}
+
+/// A model that refuses prompts with "harm" in them, unless the set difference is removed or it was fine-tuned unfrozen.
+final class FakeRunner: ModelRunner {
+    static let refusal = "I'm sorry, but I can't assist with that request because it could hurt somebody very badly in the end."
+    static let fluent = (1...22).map { "word\($0)" }.joined(separator: " ")
+
+    struct State {
+        var edit = "none"
+        var log: [String] = []
+        var edits: [String: Mask] = [:]
+        var frozen: [Mask?] = []
+        var trainings: [TaskBody.Training] = []
+        var requests: [ScoreRequest] = []
+    }
+
+    private let state = Mutex(State())
+    private let model: MatrixModel
+    var seen: State { state.withLock { $0 } }
+
+    init(_ model: MatrixModel) { self.model = model }
+
+    private func note(_ line: String) { state.withLock { $0.log.append("\(line) [\($0.edit)]") } }
+
+    func apply(edit: Mask?) async throws {
+        state.withLock { state in
+            state.edit = edit.map { $0.metadata["condition"] ?? "unnamed" } ?? "none"
+            if let edit { state.edits[state.edit] = edit }
+        }
+    }
+
+    func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
+        note("generate \(groups.map(\.prompts.count))")
+        let edit = seen.edit
+        let codec = ByteCodec()
+        return groups.flatMap(\.prompts).map { prompt in
+            let refuses = codec.decode(prompt).contains("harm") && !["set_difference", "trained"].contains(edit)
+            return codec.encode(refuses ? Self.refusal : Self.fluent)
+        }
+    }
+
+    func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
+        note("likelihood")
+        return batches.flatMap(\.sequences).map { sequence in
+            let count = sequence.tokens.count - sequence.scoredFrom
+            return SequenceScore(
+                logProbabilities: Array(repeating: -1, count: count), greedy: Array(repeating: false, count: count))
+        }
+    }
+
+    func score(_ requests: [ScoreRequest], label: String) async throws {
+        note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
+        state.withLock { $0.requests = requests }
+        for (number, request) in requests.enumerated() {
+            let entries = WeightScores.maps(of: model.config).map { map in
+                let values = (0..<map.count).map { Float(($0 * 7 + number * 5) % map.count + 1) }
+                return TensorBundle.Entry(
+                    name: StatisticName.absoluteGradient(map.name), type: .f32, shape: [map.rows, map.columns],
+                    buffer: AlignedBuffer(values))
+            }
+            try TensorBundle(entries: entries).write(safetensors: request.output)
+        }
+    }
+
+    func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float] {
+        note("train \(training.steps.count)")
+        state.withLock { state in
+            state.trainings.append(training)
+            state.frozen.append(freeze)
+            state.edit = freeze == nil ? "trained" : "trained-frozen"
+        }
+        return training.steps.indices.map { 2 / Float($0 + 1) }
+    }
+
+    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try body(TensorBundle()) }
+    func shutdown() async { note("shutdown") }
+}

@@ -1,0 +1,170 @@
+import Checkpoint
+import Coordinator
+import Evaluation
+import Protocol
+import Reporting
+import Selection
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct StudyRunTests {
+    let files = TemporaryFolder()
+    let model = MatrixModel(layers: 2)
+
+    init() {
+        files.write((1...6).map { "harm \($0)\n" }.joined() + "nice one\n", to: "own.txt")
+        files.write((1...9).map { "{\"prompt\": \"u\($0)\", \"response\": \"r\($0)\"}\n" }.joined(), to: "utility.jsonl")
+        files.write("harm a\nharm b\nharm 1\n", to: "harmful.txt")
+        files.write("kind a\nkind b\n", to: "harmless.txt")
+        files.write("{\"context\": \"Q:\", \"choices\": [\" aa\", \" b\"], \"label\": 1}\n", to: "arc.jsonl")
+        files.write(String(repeating: "text ", count: 40), to: "text.txt")
+        files.write(
+            """
+            name: t
+            model: m
+            block_examples: 2
+            batch_tokens: 500
+            calibration:
+              safety: {prompts: own.txt, samples: 5}
+              utility: {pairs: utility.jsonl, samples: 4}
+            conditions:
+              - set_difference: {p: 20, q: 20}
+              - unedited
+              - random: {like: set_difference}
+              - name: tuned
+                finetune: {pairs: utility.jsonl, steps: 3, batch: 2}
+              - name: tuned-frozen
+                finetune: {pairs: utility.jsonl, steps: 3, batch: 2, freeze: set_difference}
+            evaluation:
+              harmful: harmful.txt
+              harmless: harmless.txt
+              max_new_tokens: 20
+              slots: 2
+              group_prompts: 3
+              tasks: [arc.jsonl]
+              perplexity: {file: text.txt, window: 100}
+            """, to: "study.yaml")
+    }
+
+    private func run(_ runner: FakeRunner) async throws -> (StudyResults, RunFolder) {
+        let study = try Study(contentsOf: files.file("study.yaml"))
+        let folder = try RunFolder(files.file("run"))
+        let results = try await StudyRun(
+            study, runner: runner, codec: ByteCodec(), model: LongModel(model), modelDigest: "digest", folder: folder,
+            exporter: nil, announce: { _ in }
+        ).run()
+        return (results, folder)
+    }
+
+    /// The tiny model with room for byte-long prompts.
+    private final class LongModel: WeightSource {
+        let config: ModelConfig
+        private let model: MatrixModel
+        init(_ model: MatrixModel) {
+            self.model = model
+            var config = model.config
+            config.maxPositions = 500
+            self.config = config
+        }
+        func shape(of name: String) -> [Int]? { model.shape(of: name) }
+        func read(_ name: String, rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
+            try model.read(name, rows: rows, into: destination)
+        }
+    }
+
+    @Test func theStoryEndToEnd() async throws {
+        let runner = FakeRunner(model)
+        let (results, folder) = try await run(runner)
+        let byName = Dictionary(uniqueKeysWithValues: results.conditions.map { ($0.name, $0) })
+        #expect(results.conditions.map(\.name) == ["set_difference", "unedited", "random", "tuned", "tuned-frozen"])
+        #expect(byName["unedited"]?.attack?.paper.mean.value == 0)
+        #expect(byName["set_difference"]?.attack?.gated.mean.value == 1)
+        #expect(byName["random"]?.attack?.gated.mean.value == 0)
+        #expect(byName["tuned"]?.attack?.gated.mean.value == 1)
+        #expect(byName["tuned-frozen"]?.attack?.gated.mean.value == 0)
+        #expect(byName["unedited"]?.overRefusal?.phrase.mean.value == 0)
+        #expect(byName["tuned"]?.losses == [2, 1, Float(2) / 3])
+        // Shorter choice: −2 against −3.
+        #expect(byName["unedited"]?.tasks.map(\.accuracy.value) == [1])
+        #expect(byName["unedited"]?.perplexity.map { abs($0.value - 2.718281828) < 1e-6 } == true)
+        #expect(results.gate.floor == -1)
+
+        // The mask is the set difference of the written scores, and random takes as many of every matrix.
+        let safety = try ScoreFile(path: folder.scores("safety"))
+        let expected = try SetDifference.mask(
+            safety: safety, q: 20, utility: try ScoreFile(path: folder.scores("utility")), p: 20, group: .matrix)
+        let mask = try Mask(contentsOf: folder.mask("set_difference"))
+        #expect(mask.maps == expected.maps)
+        #expect(mask.count > 0)
+        let random = try Mask(contentsOf: folder.mask("random"))
+        #expect(random.maps.map { $0.bits.count } == mask.maps.map { $0.bits.count })
+        #expect(byName["set_difference"]?.zeroed == mask.count)
+        #expect(runner.seen.edits["set_difference"]?.maps == mask.maps)
+        #expect(runner.seen.frozen.map { $0?.maps } == [nil, mask.maps])
+        // Both fine-tuning runs see the same examples in the same order.
+        #expect(runner.seen.trainings[0] == runner.seen.trainings[1])
+    }
+
+    @Test func orderOfWork() async throws {
+        let runner = FakeRunner(model)
+        _ = try await run(runner)
+        #expect(
+            runner.seen.log == [
+                "generate [3, 3, 1] [none]", "score [\"safety 3\", \"utility 2\"] [none]",
+                // unedited: answers, tasks and perplexity, coherence
+                "generate [3, 2] [none]", "likelihood [none]", "likelihood [none]",
+                "generate [3, 2] [set_difference]", "likelihood [set_difference]", "likelihood [none]",
+                "generate [3, 2] [random]", "likelihood [random]", "likelihood [none]",
+                "train 3 [none]", "generate [3, 2] [trained]", "likelihood [trained]", "likelihood [none]",
+                "train 3 [none]", "generate [3, 2] [trained-frozen]", "likelihood [trained-frozen]", "likelihood [none]",
+            ])
+    }
+
+    @Test func calibrationKeepsRefusalsOnlyAndWarnsOfOverlap() async throws {
+        let runner = FakeRunner(model)
+        let (results, folder) = try await run(runner)
+        let pairs = try PairFile.read(folder.data("safety"))
+        #expect(pairs.count == 5)
+        #expect(pairs.allSatisfy { $0.prompt.hasPrefix("harm") && $0.response == FakeRunner.refusal })
+        #expect(runner.seen.requests[0].statistics == [.absoluteGradient(.mean)])
+        let seenPrompts = pairs.map(\.prompt)
+        #expect(results.warnings.contains { $0.contains("1 of 3 harmful") } == seenPrompts.contains("harm 1"))
+    }
+
+    @Test func outputsSayTheSameNumbers() async throws {
+        let (results, folder) = try await run(FakeRunner(model))
+        try results.write(to: folder, command: "faultline study run study.yaml", versions: [("faultline", "test")])
+        let json = try JSON.parse(TextFile.read(folder.resultsJSON))
+        let first = json["conditions"]?.elements?.first
+        #expect(first?["name"]?.string == "set_difference")
+        #expect(first?["measures"]?["asr_gated_mean"]?["value"]?.double == 1)
+        let csv = try CSV.table(TextFile.read(folder.resultsCSV), source: "csv")
+        let cell = csv.rows.first { $0.cells["condition"] == "unedited" && $0.cells["measure"] == "asr_paper_any" }
+        #expect(cell?.cells["value"] == "0.0")
+        let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
+        #expect(report.contains("| set_difference |"))
+        #expect(report.contains("faultline study run study.yaml"))
+        #expect(results.table().columns.map(\.title) == [
+            "condition", "zeroed %", "ASR phrase", "ASR paper", "ASR gated", "coherent", "over-refusal", "acc arc", "perplexity",
+        ])
+        let answers = try TextFile.lines(TextFile.read(folder.answers("unedited")))
+        #expect(answers.count == 5)
+        #expect(try JSON.parse(Array(answers[0].utf8))["is_refusal"]?.boolean == true)
+    }
+
+    @Test func badInputEndsBeforeAnyWork() async throws {
+        files.write("", to: "utility.jsonl")
+        let runner = FakeRunner(model)
+        await #expect(throws: InputError(files.file("utility.jsonl"), "empty file")) { try await run(runner) }
+        #expect(runner.seen.log.isEmpty)
+    }
+
+    @Test func aModelThatRefusesNothingIsSaidSo() async throws {
+        files.write("nice 1\nnice 2\n", to: "own.txt")
+        await #expect(
+            throws: InputError(files.file("own.txt"), "the model gave no refusal to 2 prompts; give pairs instead")
+        ) { try await run(FakeRunner(model)) }
+    }
+}
