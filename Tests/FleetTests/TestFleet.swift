@@ -1,0 +1,110 @@
+import Coordinator
+import Foundation
+import Protocol
+import Tensors
+import Worker
+
+/// A real fleet over ipc whose workers are threads of this process.
+final class TestFleet: @unchecked Sendable {
+    private(set) var workers: [WorkerRuntime] = []
+    private(set) var ends: [Int: WorkerEnd] = [:]
+    private let lock = NSLock()
+    private let group = DispatchGroup()
+    private(set) var logs: [String] = []
+    let folder: String
+    var fleet: Fleet!
+
+    init(
+        workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10, version: UInt16 = Limits.version,
+        levels: [(String, Int)] = [],
+        engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
+    ) throws {
+        folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
+        var settings = FleetSettings(runDirectory: folder)
+        settings.listen = "ipc://\(folder.replacingOccurrences(of: "faultline-fleet-", with: "f")).c"
+        settings.awaited = awaited ?? count
+        settings.pipelines = pipelines
+        settings.lease = lease
+        settings.registration = 10
+        settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
+        settings.bound = { [self] endpoint in
+            for index in 0..<count {
+                var options = WorkerOptions(connect: endpoint)
+                options.name = "w\(index)"
+                options.dataFolder = NSTemporaryDirectory()
+                options.version = version
+                options.beat = 0.1
+                if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
+                let box = EngineBox()
+                let runtime = WorkerRuntime(options: options, engine: box)
+                box.engine = engine(index, runtime)
+                workers.append(runtime)
+                group.enter()
+                Thread.detachNewThread { [self] in
+                    let end = runtime.run()
+                    lock.withLock { ends[index] = end }
+                    group.leave()
+                }
+            }
+        }
+        fleet = try Fleet(settings)
+    }
+
+    /// Ends the fleet and waits for its workers.
+    func close() -> [Int: WorkerEnd] {
+        fleet?.shutdown()
+        _ = group.wait(timeout: .now() + 20)
+        try? FileManager.default.removeItem(atPath: folder)
+        return lock.withLock { ends }
+    }
+
+    var log: [String] { lock.withLock { logs } }
+}
+
+/// Lets a test give an engine a handle on its own worker.
+private final class EngineBox: StageEngine {
+    var engine: (any StageEngine)!
+    func load(_ assignment: StageAssignment) throws { try engine.load(assignment) }
+    func apply(edit: TensorBundle?) throws { try engine.apply(edit: edit) }
+    func begin(task: UInt64, body: TaskBody) throws -> [StageOutput] { try engine.begin(task: task, body: body) }
+    func receive(_ packet: Packet) throws -> [StageOutput] { try engine.receive(packet) }
+    func abort(task: UInt64) { engine.abort(task: task) }
+}
+
+enum Fake {
+    static func model(layers: Int = 6) -> ModelPlan {
+        ModelPlan(path: "fake", layerBytes: [Int](repeating: 1000, count: layers), layerCost: [Double](repeating: 1, count: layers))
+    }
+
+    static func batches(_ count: Int, seed: Int) -> [Batch] {
+        (0..<count).map { batch in
+            Batch(sequences: (0..<3).map { Sequence(tokens: (0..<20).map { Int32((seed * 31 + batch * 7 + $0) % 97) } + [Int32($0)], scoredFrom: 4) })
+        }
+    }
+
+    static func tasks(_ count: Int) -> [FleetTask] {
+        (0..<count).map { index in
+            FleetTask(
+                body: index % 3 == 2
+                    ? .likelihood(batches: batches(3, seed: index)) : .score(statistics: [.inputSquares], batches: batches(5, seed: index)),
+                cost: 1)
+        }
+    }
+
+    /// All results of a run, by task and tensor: what must be the same whatever the fleet.
+    static func run(_ fleet: Fleet, _ tasks: [FleetTask]) throws -> [String: [Float]] {
+        var all: [String: [Float]] = [:]
+        var next = 0
+        try fleet.run(tasks, label: "test") { index, results in
+            guard index == next else { throw FleetError("task \(index) committed, \(next) expected") }
+            next += 1
+            for result in results {
+                for entry in try result.load().entries where entry.name.hasPrefix("model") {
+                    all["\(index)/\(entry.name)"] = Array(entry.buffer.floats)
+                }
+            }
+        }
+        guard next == tasks.count else { throw FleetError("\(next) of \(tasks.count) tasks were committed") }
+        return all
+    }
+}
