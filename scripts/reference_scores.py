@@ -79,11 +79,16 @@ def scores(model, data, reduction="mean", progress=lambda i: None):
     absolute = {name: torch.zeros_like(module.weight) for name, module in maps.items()}
     squares = {name: torch.zeros(module.in_features, dtype=torch.float64) for name, module in maps.items()}
     start = [0]
+
+    def tap(name):
+        def add(_, inputs):
+            squares[name].add_(inputs[0].detach()[0, start[0]:].double().square().sum(0))
+        return add
+
     hooks = []
     for name, module in maps.items():
         module.weight.requires_grad_(True)
-        hooks.append(module.register_forward_pre_hook(
-            lambda _, x, name=name: squares[name].add_(x[0].detach()[0, start[0]:].double().square().sum(0))))
+        hooks.append(module.register_forward_pre_hook(tap(name)))
     for i, (tokens, scored_from) in enumerate(data):
         start[0] = scored_from
         response_loss(model, tokens, scored_from, reduction).backward()
