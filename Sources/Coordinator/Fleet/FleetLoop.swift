@@ -198,6 +198,7 @@ final class FleetLoop: @unchecked Sendable {
         for directive in directives {
             switch directive {
             case .send(let worker, let message): send(worker, message)
+            case .dismiss(let member, let message): send(member.session, message)
             case .sendTask(let worker, let key, let body): sendTask(worker, key, body)
             case .offerEdit(let worker, let epoch, let layers): offerEdit(worker, epoch, layers)
             case .fetch(let worker, let key, let index, let stage, let layers, let digest, let byteCount):
