@@ -110,6 +110,9 @@ final class FleetLoop: @unchecked Sendable {
     private func childEnded(_ exit: LocalWorkers.Exit) {
         if let id = core.membership.id(named: exit.name) {
             carryOut(core.lose(id, exit.cause, crashed: exit.crashed))
+        } else if core.membership.joinedNames.contains(exit.name) {
+            // Its connection closed first, and it was lost by that.
+            settings.log("\(exit.name) \(exit.cause)")
         } else {
             let words = LocalWorkers.lastLine(of: exit.log).map { ": \($0)" } ?? ""
             settings.log("\(exit.name) \(exit.cause)\(words)")
