@@ -17,6 +17,10 @@ package struct Ending: Equatable {
         switch error {
         case is InputError, is SelectionError, is EvaluationError, is PackingError, is CheckpointError, is TensorFileError:
             (code, text) = (2, Self.line("\(error)"))
+        case is Endpoint.Refusal:
+            (code, text) = (2, Self.line("\(error)"))
+        case let error as FleetError:
+            (code, text) = (error.isUsage ? 2 : 1, Self.line(error.description))
         case is InternalError:
             (code, text) = (1, Self.line("\(error)"))
         default:

@@ -47,7 +47,7 @@ final class FleetLoop: @unchecked Sendable {
         let context = Context()
         let router = try Socket(.router, in: context)
         do { endpoint = try router.bind(bind) } catch {
-            if error.isAddressInUse { throw FleetError("--listen \(bind): another program listens there already; choose another port") }
+            if error.isAddressInUse { throw FleetError("--listen \(bind): another program listens there already; choose another port", isUsage: true) }
             throw FleetError("--listen \(bind): \(error)")
         }
         monitor = try Monitor(of: router, in: context, name: "control")

@@ -27,14 +27,34 @@ extension FleetRunner {
             Terminal.err("listening: start workers with faultline-worker --connect \(endpoint)\n")
         }
         do {
-            return FleetRunner(
+            let runner = FleetRunner(
                 fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(),
                 temporary: runDirectory == nil ? folder : nil)
+            endOnSignals(runner)
+            return runner
         } catch {
             if runDirectory == nil { try? FileManager.default.removeItem(atPath: folder) }
             throw error
         }
     }
+
+    /// Ctrl-C and SIGTERM end the workers and leave no temporary files; exit code 128 + the signal's number.
+    private static func endOnSignals(_ runner: FleetRunner) {
+        for number in [SIGINT, SIGTERM] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                runner.end()
+                Terminal.err("faultline: stopped by signal \(number)\n")
+                exit(128 + number)
+            }
+            source.resume()
+            signals.append(source)
+        }
+    }
+
+    /// Kept alive to the end; filled before the first command's work begins.
+    nonisolated(unsafe) private static var signals: [any DispatchSourceSignal] = []
 
     /// The worker beside this program, else the one in PATH.
     private static func workerExecutable() -> String {

@@ -136,7 +136,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         try setEdit(mask?.bundle, name: mask == nil ? "unedited" : "mask")
     }
 
-    package func shutdown() async {
+    package func shutdown() async { end() }
+
+    /// Ends the workers and removes what is temporary.
+    func end() {
         progress.end()
         fleet.shutdown()
         if let temporary { try? FileManager.default.removeItem(atPath: temporary) }

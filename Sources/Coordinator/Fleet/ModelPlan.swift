@@ -27,5 +27,10 @@ package struct ModelPlan: Sendable, Equatable {
 /// A failure of the fleet in one line for the user.
 package struct FleetError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String
-    package init(_ description: String) { self.description = description }
+    /// The user's arguments are the cause: exit code 2.
+    package var isUsage: Bool
+    package init(_ description: String, isUsage: Bool = false) {
+        self.description = description
+        self.isUsage = isUsage
+    }
 }
