@@ -53,7 +53,10 @@ final class TestFleet: @unchecked Sendable {
     /// Ends the fleet and waits for its workers.
     func close() -> [Int: WorkerEnd] {
         fleet?.shutdown()
-        _ = group.wait(timeout: .now() + 20)
+        if group.wait(timeout: .now() + 3) == .timedOut {
+            for worker in workers { worker.post(.vanish) }
+            _ = group.wait(timeout: .now() + 20)
+        }
         try? FileManager.default.removeItem(atPath: folder)
         return lock.withLock { ends }
     }

@@ -5,6 +5,8 @@ import Tensors
 struct FleetCore: Sendable {
     enum Directive: Sendable {
         case send(worker: Int, ToWorker)
+        /// Last words to a worker that is no member any more.
+        case dismiss(Member, ToWorker)
         case sendTask(worker: Int, TaskKey, TaskBody)
         /// The current edit, as far as it concerns these layers.
         case offerEdit(worker: Int, epoch: UInt64, layers: Range<Int>)
@@ -146,9 +148,9 @@ struct FleetCore: Sendable {
         var directives: [Directive] = []
         for member in membership.members.values.sorted(by: { $0.id < $1.id }) where member.capabilities.kernelLevel != level {
             if let rank, member.capabilities.kernelRank < rank {
-                directives.append(.send(worker: member.id, .refuse(reason: "this fleet runs at kernel level \(level); this machine has only \(member.capabilities.kernelLevel)")))
+                directives.append(.dismiss(member, .refuse(reason: "this fleet runs at kernel level \(level); this machine has only \(member.capabilities.kernelLevel)")))
             } else {
-                directives.append(.send(worker: member.id, .level(level)))
+                directives.append(.dismiss(member, .level(level)))
             }
             _ = membership.remove(member.id)
         }
@@ -187,7 +189,7 @@ struct FleetCore: Sendable {
                     digest: digest, byteCount: byteCount)
             ]
         case .leaving(let reason):
-            return [.send(worker: id, .goodbye(reason: "left"))] + lose(id, reason, crashed: false, end: false)
+            return [.dismiss(membership[id]!, .goodbye(reason: "left"))] + lose(id, reason, crashed: false, end: false)
         }
     }
 

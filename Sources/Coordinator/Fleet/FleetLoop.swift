@@ -110,6 +110,9 @@ final class FleetLoop: @unchecked Sendable {
     private func childEnded(_ exit: LocalWorkers.Exit) {
         if let id = core.membership.id(named: exit.name) {
             carryOut(core.lose(id, exit.cause, crashed: exit.crashed))
+        } else if core.membership.joinedNames.contains(exit.name) {
+            // Its connection closed first, and it was lost by that.
+            settings.log("\(exit.name) \(exit.cause)")
         } else {
             let words = LocalWorkers.lastLine(of: exit.log).map { ": \($0)" } ?? ""
             settings.log("\(exit.name) \(exit.cause)\(words)")
@@ -198,6 +201,7 @@ final class FleetLoop: @unchecked Sendable {
         for directive in directives {
             switch directive {
             case .send(let worker, let message): send(worker, message)
+            case .dismiss(let member, let message): send(member.session, message)
             case .sendTask(let worker, let key, let body): sendTask(worker, key, body)
             case .offerEdit(let worker, let epoch, let layers): offerEdit(worker, epoch, layers)
             case .fetch(let worker, let key, let index, let stage, let layers, let digest, let byteCount):

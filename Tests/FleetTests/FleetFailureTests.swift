@@ -1,0 +1,232 @@
+import Coordinator
+import Foundation
+import Protocol
+import Tensors
+import Testing
+import Worker
+
+/// What happens when workers die, stall, lie or refuse.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct FleetFailureTests {
+    /// Does something once, at the n-th call.
+    final class Once: @unchecked Sendable {
+        private let lock = NSLock()
+        private var left: Int
+        init(after calls: Int) { left = calls }
+        func strike() -> Bool {
+            lock.withLock {
+                left -= 1
+                return left == 0
+            }
+        }
+    }
+
+    @Test(arguments: [(3, 1, 0), (3, 1, 1), (3, 1, 2), (2, 2, 1), (3, 2, 2), (2, 1, 0)], [1, 7, 14])
+    func aWorkerVanishesMidTask(shape: (workers: Int, pipelines: Int, victim: Int), calls: Int) throws {
+        let once = Once(after: calls)
+        let test = try TestFleet(workers: shape.workers, pipelines: shape.pipelines, lease: 2) { index, runtime in
+            FakeEngine { call, _ in if index == shape.victim, call != "load", once.strike() { runtime?.post(.vanish) } }
+        }
+        defer { _ = test.close() }
+        try test.fleet.use(model: Fake.model())
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+        #expect(test.log.contains { $0.hasPrefix("lost w\(shape.victim)") })
+    }
+
+    @Test func aSilentWorkerIsLostAfterItsLease() throws {
+        let once = Once(after: 5)
+        let test = try TestFleet(workers: 2, pipelines: 1, lease: 1.5) { index, runtime in
+            FakeEngine { _, _ in if index == 1, once.strike() { runtime?.post(.mute) } }
+        }
+        defer { _ = test.close() }
+        try test.fleet.use(model: Fake.model())
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+        #expect(test.log.contains { $0.contains("silent") })
+    }
+
+    @Test func allDeadIsOneClearError() throws {
+        let test = try TestFleet(workers: 1, lease: 1.5) { _, runtime in
+            FakeEngine { call, _ in if call == "forward" { runtime?.post(.vanish) } }
+        }
+        defer { _ = test.close() }
+        try test.fleet.use(model: Fake.model())
+        let error = #expect(throws: FleetError.self) { try Fake.run(test.fleet, Fake.tasks(3)) }
+        #expect(error?.description.contains("no worker is left") == true)
+        #expect(throws: FleetError.self) { try Fake.run(test.fleet, Fake.tasks(3)) }
+    }
+
+    @Test func anEngineErrorFailsTheRunAtOnceAndTheFleetGoesOn() throws {
+        struct Bad: Error, CustomStringConvertible { var description: String { "NaN in layer 3" } }
+        let once = Once(after: 6)
+        let test = try TestFleet(workers: 2, pipelines: 1) { index, _ in
+            FakeEngine { call, _ in if index == 1, call == "forward", once.strike() { throw Bad() } }
+        }
+        defer { _ = test.close() }
+        try test.fleet.use(model: Fake.model())
+        let error = #expect(throws: FleetError.self) { try Fake.run(test.fleet, Fake.tasks(9)) }
+        #expect(error?.description.contains("NaN in layer 3") == true && error?.description.contains("w1") == true)
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+    }
+
+    @Test func aModelThatCannotBeLoadedIsSaid() throws {
+        struct Missing: Error, CustomStringConvertible { var description: String { "fake: no such file" } }
+        let test = try TestFleet(workers: 1) { _, _ in FakeEngine { call, _ in if call == "load" { throw Missing() } } }
+        defer { _ = test.close() }
+        let error = #expect(throws: FleetError.self) { try test.fleet.use(model: Fake.model()) }
+        #expect(error?.description == "w0: fake: no such file")
+    }
+
+    @Test func anotherVersionIsRefusedNamingBoth() throws {
+        let log = Log()
+        let folder = NSTemporaryDirectory() + "faultline-version-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var settings = FleetSettings(runDirectory: folder)
+        settings.listen = "ipc://\(folder).c"
+        settings.registration = 2
+        settings.log = { log.add($0) }
+        settings.bound = { endpoint in
+            var options = WorkerOptions(connect: endpoint)
+            options.version = 99
+            let joined = options
+            Thread.detachNewThread {
+                if case .refused(let reason) = WorkerRuntime(options: joined, engine: FakeEngine()).run() { log.add(reason) }
+                log.finished.signal()
+            }
+        }
+        let error = #expect(throws: FleetError.self) { try Fleet(settings) }
+        #expect(error?.description.contains("0 of 1 workers joined") == true)
+        #expect(log.finished.wait(timeout: .now() + 10) == .success)
+        #expect(log.lines.count { $0.contains("version 99") && $0.contains("version \(Limits.version)") } == 2)
+    }
+
+    @Test func bigResultsComeInChunksAndSurviveADeathInBetween() throws {
+        let floats = 900_000
+        func body(_ kill: Bool) throws -> [String: [Float]] {
+            let once = Once(after: 3)
+            let test = try TestFleet(workers: 3, pipelines: 1, lease: 2) { index, runtime in
+                FakeEngine(resultFloats: floats) { call, _ in
+                    // At its third task the first result is on its way.
+                    if kill, index == 1, call == "begin", once.strike() { runtime?.post(.vanish) }
+                }
+            }
+            defer { _ = test.close() }
+            try test.fleet.use(model: Fake.model())
+            let results = try Fake.run(test.fleet, Fake.tasks(4))
+            let left = try FileManager.default.contentsOfDirectory(atPath: test.folder + "/partials")
+            #expect(left.count == 4 * (kill ? 2 : 3) || kill && left.count <= 4 * 3)
+            #expect(left.allSatisfy { $0.hasSuffix(".safetensors") })
+            return results
+        }
+        let whole = try body(false)
+        #expect(whole["0/model.layers.0.x"]?.count == floats)
+        #expect(try body(true) == whole)
+    }
+
+    @Test func editsReachEveryStageAndThoseThatComeLater() throws {
+        let once = Once(after: 9)
+        let test = try TestFleet(workers: 3, pipelines: 1, lease: 2) { index, runtime in
+            FakeEngine { call, _ in if index == 1, call == "forward", once.strike() { runtime?.post(.vanish) } }
+        }
+        defer { _ = test.close() }
+        try test.fleet.use(model: Fake.model())
+        // One entry of 1.5 MB a layer: pulled in chunks.
+        let entries = (0..<6).map {
+            TensorBundle.Entry(name: "model.layers.\($0).mlp.mask", type: .u8, shape: [1_500_000], buffer: AlignedBuffer(byteCount: 1_500_000))
+        }
+        func editSum() throws -> Float {
+            var sum: Float = 0
+            try test.fleet.run(Fake.tasks(4), label: "edit") { index, results in
+                guard index == 3 else { return }
+                for result in results { sum += try result.load().entries.last!.buffer.floats[0] }
+            }
+            return sum
+        }
+        #expect(try editSum() == 0)
+        try test.fleet.apply(edit: TensorBundle(entries: entries), name: "mask")
+        #expect(try editSum() == 21)
+        try test.fleet.apply(edit: nil, name: "none")
+        #expect(try editSum() == 0)
+    }
+
+    @Test func trainingStartsAgainWhereItsPipelineBreaks() throws {
+        func tasks() -> [FleetTask] {
+            (0..<3).map { part in
+                let training = TaskBody.Training(
+                    steps: [Fake.batches(2, seed: part), Fake.batches(2, seed: part + 9)], firstStep: part * 2, parameters: .all, learningRate: 1)
+                return FleetTask(body: .train(training), cost: 1, sequence: 0)
+            } + [FleetTask(body: .export, cost: 1, sequence: 0)]
+        }
+        func results(_ kill: Int?) throws -> [[String: [Float]]] {
+            let once = Once(after: kill ?? .max)
+            let test = try TestFleet(workers: 3, pipelines: 1, lease: 2) { index, runtime in
+                FakeEngine { call, _ in if index == 1, call != "load", once.strike() { runtime?.post(.vanish) } }
+            }
+            defer { _ = test.close() }
+            var model = Fake.model()
+            model.preferOnePipeline = true
+            try test.fleet.use(model: model)
+            // The weights are used by a later run, too.
+            return [try Fake.run(test.fleet, tasks()), try Fake.run(test.fleet, [FleetTask(body: .export, cost: 1)]), try Fake.run(test.fleet, Fake.tasks(2))]
+        }
+        let golden = try results(nil)
+        for kill in [1, 8, 20, 27, 32] { #expect(try results(kill) == golden, "killed at call \(kill)") }
+    }
+
+    @Test func theFleetRunsAtItsLowestLevel() throws {
+        let folder = NSTemporaryDirectory() + "faultline-level-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var settings = FleetSettings(runDirectory: folder)
+        settings.listen = "ipc://\(folder).c"
+        settings.awaited = 2
+        settings.registration = 20
+        let log = Log()
+        settings.bound = { endpoint in
+            for (index, level) in [("SkylakeX", 3), ("Haswell", 2)].enumerated() {
+                Thread.detachNewThread {
+                    var options = WorkerOptions(connect: endpoint)
+                    options.name = "w\(index)"
+                    (options.kernelLevel, options.kernelRank) = level
+                    var end = WorkerRuntime(options: options, engine: FakeEngine()).run()
+                    if case .level(let lower) = end {
+                        log.add(lower)
+                        (options.kernelLevel, options.kernelRank) = (lower, 2)
+                        end = WorkerRuntime(options: options, engine: FakeEngine()).run()
+                    }
+                    log.finished.signal()
+                }
+            }
+        }
+        let fleet = try Fleet(settings)
+        #expect(fleet.kernelLevel == "Haswell" && log.lines == ["Haswell"])
+        fleet.shutdown()
+        for _ in 0..<2 { #expect(log.finished.wait(timeout: .now() + 10) == .success) }
+    }
+
+    @Test func aPortInUseIsSaid() throws {
+        let test = try TestFleet(workers: 0, awaited: 0)
+        defer { _ = test.close() }
+        var settings = FleetSettings(runDirectory: test.folder)
+        settings.awaited = 0
+        settings.listen = "127.0.0.1:*"
+        let first = try Fleet(settings)
+        defer { first.shutdown() }
+        settings.listen = first.endpoint
+        let error = #expect(throws: FleetError.self) { try Fleet(settings) }
+        #expect(error?.description.contains("another program listens there") == true)
+    }
+
+    @Test func anImpossibleNumberOfPipelinesIsSaid() throws {
+        let test = try TestFleet(workers: 2, pipelines: 3)
+        defer { _ = test.close() }
+        let error = #expect(throws: FleetError.self) { try test.fleet.use(model: Fake.model()) }
+        #expect(error?.description.contains("--pipelines 3") == true)
+    }
+}
+
+final class Log: @unchecked Sendable {
+    private let lock = NSLock()
+    private var all: [String] = []
+    let finished = DispatchSemaphore(value: 0)
+    func add(_ line: String) { lock.withLock { all.append(line) } }
+    var lines: [String] { lock.withLock { all } }
+}

@@ -1,0 +1,122 @@
+import Coordinator
+import Protocol
+import Tensors
+import Testing
+
+struct SchedulerTests {
+    func result(_ stage: Int, _ digest: String = "d", layers: Range<Int> = 0..<1) -> StageResult {
+        StageResult(stage: stage, layers: layers, digest: digest, bundle: .memory(TensorBundle()))
+    }
+
+    func words(_ directives: [Scheduler.Directive]) -> [String] {
+        directives.map {
+            switch $0 {
+            case .grant(let pipeline, let task): "grant \(task) to \(pipeline)"
+            case .commit(let task, let results): "commit \(task) of \(results.map(\.stage))"
+            case .discard: "discard"
+            case .finished: "finished"
+            case .fail(let reason): "fail \(reason.prefix(21))"
+            }
+        }
+    }
+
+    func score(_ count: Int) -> [FleetTask] { (0..<count).map { _ in FleetTask(body: .score(statistics: [], batches: []), cost: 1) } }
+
+    @Test func tasksAreGrantedInOrderAndBounded() {
+        var scheduler = Scheduler(tasks: score(5))
+        #expect(words(scheduler.pipelineReady(1, stageCount: 2)) == ["grant 0 to 1", "grant 1 to 1"])
+        #expect(words(scheduler.pipelineReady(2, stageCount: 2)) == ["grant 2 to 2", "grant 3 to 2"])
+        #expect(words(scheduler.result(result(1), task: 0, pipeline: 1)) == [])
+        #expect(words(scheduler.result(result(0), task: 0, pipeline: 1)) == ["commit 0 of [0, 1]", "grant 4 to 1"])
+    }
+
+    @Test func commitsAreInIndexOrderWhateverArrives() {
+        for order in permutations([0, 1, 2, 3]) {
+            var scheduler = Scheduler(tasks: score(4))
+            for pipeline in 1...4 { _ = scheduler.pipelineReady(UInt64(pipeline), stageCount: 1) }
+            var owner: [Int: UInt64] = [:]
+            for pipeline in 1...4 { for task in scheduler.running(on: UInt64(pipeline)) { owner[task] = UInt64(pipeline) } }
+            var seen: [String] = []
+            var pending = order
+            while let task = pending.first(where: { owner[$0] != nil }) {
+                pending.removeAll { $0 == task }
+                for directive in scheduler.result(result(0), task: task, pipeline: owner[task]!) {
+                    if case .grant(let pipeline, let task) = directive { owner[task] = pipeline } else { seen += words([directive]) }
+                }
+            }
+            #expect(seen == ["commit 0 of [0]", "commit 1 of [0]", "commit 2 of [0]", "commit 3 of [0]", "finished"])
+        }
+    }
+
+    private func permutations(_ items: [Int]) -> [[Int]] {
+        items.isEmpty ? [[]] : items.flatMap { first in permutations(items.filter { $0 != first }).map { [first] + $0 } }
+    }
+
+    @Test func aLostPipelineGivesItsTasksBack() {
+        var scheduler = Scheduler(tasks: score(4))
+        _ = scheduler.pipelineReady(1, stageCount: 2)
+        _ = scheduler.pipelineReady(2, stageCount: 1)
+        _ = scheduler.result(result(0), task: 0, pipeline: 1)
+        let directives = words(scheduler.pipelineLost(1, crashed: true, cause: "x"))
+        #expect(directives.first == "discard")
+        #expect(!directives.contains { $0.hasPrefix("fail") })
+        // What comes late from the lost pipeline is dropped.
+        #expect(words(scheduler.result(result(1), task: 0, pipeline: 1)) == ["discard"])
+        var commits: [String] = []
+        while let task = scheduler.running(on: 2).first {
+            commits += words(scheduler.result(result(0), task: task, pipeline: 2)).filter { !$0.hasPrefix("grant") }
+        }
+        #expect(commits.last == "finished" && commits.count == 5)
+    }
+
+    @Test func threeDeathsSetATaskAside() {
+        var scheduler = Scheduler(tasks: score(2))
+        for attempt in 1...3 {
+            _ = scheduler.pipelineReady(UInt64(attempt), stageCount: 2)
+            let directives = words(scheduler.pipelineLost(UInt64(attempt), crashed: true, cause: "w"))
+            #expect(directives.contains { $0.hasPrefix("fail task 0 is set aside") } == (attempt == 3))
+        }
+        var patient = Scheduler(tasks: score(2))
+        for attempt in 1...9 {
+            _ = patient.pipelineReady(UInt64(attempt), stageCount: 2)
+            #expect(!words(patient.pipelineLost(UInt64(attempt), crashed: false, cause: "left")).contains { $0.hasPrefix("fail") })
+        }
+    }
+
+    @Test func otherBytesForTheSameStageAreAnAlarm() {
+        var scheduler = Scheduler(tasks: score(1))
+        _ = scheduler.pipelineReady(1, stageCount: 2)
+        _ = scheduler.result(result(0, "a"), task: 0, pipeline: 1)
+        #expect(words(scheduler.result(result(0, "a"), task: 0, pipeline: 1)) == [])
+        #expect(words(scheduler.result(result(0, "b"), task: 0, pipeline: 1)) == ["fail determinism is broken"])
+    }
+
+    @Test func aSequenceRunsInOnePlaceInOrderAndAgainFromItsStart() {
+        let training = TaskBody.train(.init(steps: [], firstStep: 0, parameters: .all, learningRate: 0))
+        var scheduler = Scheduler(tasks: (0..<3).map { _ in FleetTask(body: training, cost: 1, sequence: 0) })
+        #expect(words(scheduler.pipelineReady(1, stageCount: 1)) == ["grant 0 to 1"])
+        #expect(words(scheduler.pipelineReady(2, stageCount: 1)) == [])
+        #expect(words(scheduler.result(result(0, "a"), task: 0, pipeline: 1)) == ["commit 0 of [0]", "grant 1 to 1"])
+        #expect(words(scheduler.pipelineLost(1, crashed: true, cause: "x")) == ["grant 0 to 2"])
+        // Not delivered twice; other bytes are an alarm.
+        var broken = scheduler
+        #expect(words(broken.result(result(0, "b"), task: 0, pipeline: 2)).contains("fail determinism is broken"))
+        #expect(words(scheduler.result(result(0, "a"), task: 0, pipeline: 2)) == ["discard", "grant 1 to 2"])
+        #expect(words(scheduler.result(result(0, "c"), task: 1, pipeline: 2)) == ["commit 1 of [0]", "grant 2 to 2"])
+        #expect(words(scheduler.result(result(0, "e"), task: 2, pipeline: 2)) == ["commit 2 of [0]", "finished"])
+    }
+
+    @Test func aCallerThatIsSlowHoldsTheGrants() {
+        var scheduler = Scheduler(tasks: score(10), lookahead: 2)
+        _ = scheduler.pipelineReady(1, stageCount: 3)
+        #expect(scheduler.running(on: 1) == [0, 1])
+        for task in 0..<2 { for stage in 0..<3 { _ = scheduler.result(result(stage), task: task, pipeline: 1) } }
+        #expect(scheduler.running(on: 1) == [])
+        #expect(words(scheduler.acknowledge(through: 0)) == ["grant 2 to 1"])
+    }
+
+    @Test func nothingToDoIsFinished() {
+        var scheduler = Scheduler(tasks: [])
+        #expect(words(scheduler.start()) == ["finished"])
+    }
+}
