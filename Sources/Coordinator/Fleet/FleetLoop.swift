@@ -26,6 +26,7 @@ final class FleetLoop: @unchecked Sendable {
     private let partials: String
     private let disk = DispatchQueue(label: "faultline.spool")
     private let ended = DispatchSemaphore(value: 0)
+    private var hasStarted = false
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
@@ -55,6 +56,7 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     func start() {
+        hasStarted = true
         let thread = Thread { [self] in
             run()
             (monitor, router, context) = (nil, nil, nil)
@@ -66,6 +68,7 @@ final class FleetLoop: @unchecked Sendable {
 
     /// Says goodbye to all workers and closes the sockets.
     func stop() {
+        guard hasStarted else { return }
         commands.post(.shutdown)
         _ = ended.wait(timeout: .now() + 15)
     }
@@ -110,6 +113,9 @@ final class FleetLoop: @unchecked Sendable {
     private func childEnded(_ exit: LocalWorkers.Exit) {
         if let id = core.membership.id(named: exit.name) {
             carryOut(core.lose(id, exit.cause, crashed: exit.crashed))
+        } else if core.membership.namesSeen.contains(exit.name) {
+            // Its connection told of its end before its exit did.
+            settings.log("\(exit.name) \(exit.cause)")
         } else {
             let words = LocalWorkers.lastLine(of: exit.log).map { ": \($0)" } ?? ""
             settings.log("\(exit.name) \(exit.cause)\(words)")
