@@ -9,7 +9,7 @@ if [ -z "${MODEL:-}" ]; then
 fi
 tokens=$(mktemp --suffix=.jsonl)
 trap 'rm -f "$tokens"' EXIT
-"$root/.build/release/faultline-bench" --model "$MODEL" --threads "$threads" --tokens-out "$tokens"
+"$root/.build/release/Bench" --model "$MODEL" --threads "$threads" --tokens-out "$tokens"
 if python=$(bash "$root/scripts/python-env.sh"); then
     echo "PyTorch, SNIP on the same tokens:"
     "$python" "$root/scripts/bench_pytorch.py" --model "$MODEL" --examples "$tokens" --threads "$threads" 2>/dev/null ||

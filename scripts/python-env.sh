@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Prints the path of a Python that has torch, transformers, gguf and safetensors (bench and check-full compare with them),
+# Prints the path of a Python that has torch, transformers, accelerate, gguf, safetensors (bench and check-full compare with them),
 # making a virtual environment in .venv the first time. FAULTLINE_PYTHON names one of your own.
 # Where that is not possible: one line on standard error, exit 1.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 venv="$root/.venv"
 # transformers reads GGUF since 4.41; the newest release that was tried is pinned.
-packages=(torch==2.13.0 transformers==5.23.0 gguf==0.19.0 safetensors==0.8.0 sentencepiece==0.2.3 'numpy>=1.26')
-needed='import torch, transformers, gguf, safetensors, numpy'
+packages=(torch==2.13.0 transformers==5.23.0 accelerate==1.15.0 gguf==0.19.0 safetensors==0.8.0 sentencepiece==0.2.3 'numpy>=1.26')
+needed='import torch, transformers, accelerate, gguf, safetensors, numpy'
 
 usable() { "$1" -c "$needed" >/dev/null 2>&1; }
 
 if [ -n "${FAULTLINE_PYTHON:-}" ]; then
     usable "$FAULTLINE_PYTHON" && echo "$FAULTLINE_PYTHON" && exit 0
-    echo "python-env: FAULTLINE_PYTHON=$FAULTLINE_PYTHON cannot import torch, transformers, gguf, safetensors" >&2
+    echo "python-env: FAULTLINE_PYTHON=$FAULTLINE_PYTHON cannot import torch, transformers, accelerate, gguf, safetensors" >&2
     exit 1
 fi
 usable "$venv/bin/python" && echo "$venv/bin/python" && exit 0
@@ -35,6 +35,6 @@ echo "python-env: installing torch and transformers into .venv (once)" >&2
 if attempt; then
     echo "$venv/bin/python"
 else
-    echo "python-env: PyTorch could not be set up ($(grep -m1 -E '^ERROR' "$log" || tail -n1 "$log")); set FAULTLINE_PYTHON to a Python that has torch, transformers, gguf and safetensors" >&2
+    echo "python-env: PyTorch could not be set up ($(grep -m1 -E '^ERROR' "$log" || tail -n1 "$log")); set FAULTLINE_PYTHON to a Python that has torch, transformers, accelerate, gguf and safetensors" >&2
     exit 1
 fi

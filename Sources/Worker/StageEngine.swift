@@ -54,6 +54,8 @@ package enum StageOutput: Sendable {
     case packet(Packet)
     /// This batch has left this stage for good: its memory is free, and the source may send another.
     case retired(task: UInt64, index: Int)
+    /// A step of a task without batches of its own is over (a generation step): shown as progress.
+    case advanced(task: UInt64)
     /// The stage is done with the task; this is its share of the result (often empty).
     case result(task: UInt64, TensorBundle)
 }

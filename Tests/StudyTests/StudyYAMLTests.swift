@@ -47,7 +47,7 @@ import Testing
         #expect(study.workers == 3)
         #expect(study.pipelines == nil)
         #expect(study.system == .template)
-        #expect(study.calibration?.safety == .answers(prompts: "dir/p.txt", keep: .refusals, samples: 8, maxNewTokens: 32))
+        #expect(study.calibration?.safety == .answers(prompts: "dir/p.txt", limit: nil, keep: .refusals, samples: 8, maxNewTokens: 32))
         #expect(study.calibration?.utility == .pairs(file: "/abs/u.jsonl", samples: nil))
         #expect(study.scores == Study.Scores(method: .snip, loss: .sum))
         #expect(study.conditions.map(\.name) == ["unedited", "set_difference", "random", "least", "tuned"])

@@ -41,6 +41,7 @@ final class LocalPipeline {
                     case .local: queues[stage].append(packet)
                     }
                 case .retired: if stage == 0 { retired += 1 }
+                case .advanced: break
                 case .result(_, let bundle): results[stage] = bundle
                 }
             }

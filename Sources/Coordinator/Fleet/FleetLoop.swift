@@ -113,8 +113,8 @@ final class FleetLoop: @unchecked Sendable {
     private func childEnded(_ exit: LocalWorkers.Exit) {
         if let id = core.membership.id(named: exit.name) {
             carryOut(core.lose(id, exit.cause, crashed: exit.crashed))
-        } else if core.membership.namesSeen.contains(exit.name) {
-            // Its connection told of its end before its exit did.
+        } else if core.membership.joinedNames.contains(exit.name) {
+            // Its connection closed first, and it was lost by that.
             settings.log("\(exit.name) \(exit.cause)")
         } else {
             let words = LocalWorkers.lastLine(of: exit.log).map { ": \($0)" } ?? ""

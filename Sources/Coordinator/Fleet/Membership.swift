@@ -16,13 +16,13 @@ struct Member: Sendable {
 struct Membership: Sendable {
     private(set) var members: [Int: Member] = [:]
     private var nextID = 1
-    /// Names that have been here, also those that are gone.
-    private(set) var namesSeen: Set<String> = []
+    /// Names that have joined at some time: a process of such a name that ends was lost, not missing.
+    private(set) var joinedNames: Set<String> = []
 
     mutating func join(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> Member {
+        joinedNames.insert(capabilities.name)
         let member = Member(id: nextID, session: session, capabilities: capabilities, lastHeard: now)
         nextID += 1
-        namesSeen.insert(capabilities.name)
         members[member.id] = member
         return member
     }

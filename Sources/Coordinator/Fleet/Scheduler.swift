@@ -48,11 +48,15 @@ package struct Scheduler: Sendable {
     package var isFinished: Bool { nextCommit == entries.count }
     package var count: Int { entries.count }
     package var totalCost: Double { entries.reduce(0) { $0 + $1.task.cost } }
+    /// Steps of progress inside a task: batches, or generation steps.
     package func batchCount(of task: Int) -> Int {
         switch entries[task].task.body {
         case .score(_, let batches), .likelihood(let batches): batches.count
         case .train(let training): training.steps.reduce(0) { $0 + $1.count }
-        case .generate, .export: 0
+        // At most: answers that end early end it sooner.
+        case .generate(let generation):
+            (generation.prompts.count + generation.slots - 1) / max(1, generation.slots) * generation.maxNewTokens
+        case .export: 0
         }
     }
     package var costDone: Double {

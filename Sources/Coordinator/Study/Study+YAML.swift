@@ -59,18 +59,18 @@ extension Study {
     private static func pairs(
         _ parent: StudyNode, _ key: String, _ path: (String) -> String
     ) throws(InputError) -> PairSource {
-        let keys = ["pairs", "prompts", "keep", "samples", "max_new_tokens"]
+        let keys = ["pairs", "prompts", "limit", "keep", "samples", "max_new_tokens"]
         guard let node = try parent.mapping(key, keys: keys) else { throw parent.error(key, "is missing") }
         let samples = try node.integer("samples", in: 1...Int.max)
         switch (try node.string("pairs"), try node.string("prompts")) {
         case (let file?, nil):
-            for other in ["keep", "max_new_tokens"] where node.has(other) {
+            for other in ["limit", "keep", "max_new_tokens"] where node.has(other) {
                 throw node.error(other, "goes with prompts, not with pairs")
             }
             return .pairs(file: path(file), samples: samples)
         case (nil, let file?):
             return .answers(
-                prompts: path(file), keep: try node.choice("keep", as: Keep.self) ?? .refusals, samples: samples,
+                prompts: path(file), limit: try node.integer("limit", in: 1...1_000_000), keep: try node.choice("keep", as: Keep.self) ?? .refusals, samples: samples,
                 maxNewTokens: try node.integer("max_new_tokens", in: 1...100_000) ?? 64)
         default: throw parent.error(key, "needs either pairs or prompts")
         }

@@ -33,7 +33,7 @@ package struct Study: Sendable, Equatable {
     package enum PairSource: Sendable, Equatable {
         case pairs(file: String, samples: Int?)
         /// The unedited model's own answers (paper: safety-full).
-        case answers(prompts: String, keep: Keep, samples: Int?, maxNewTokens: Int)
+        case answers(prompts: String, limit: Int?, keep: Keep, samples: Int?, maxNewTokens: Int)
     }
 
     package struct CalibrationData: Sendable, Equatable {

@@ -44,7 +44,7 @@ package struct StudyPlan {
         let samples: Int? =
             switch source {
             case .pairs(_, let samples): samples
-            case .answers(_, _, let samples, _): samples
+            case .answers(_, _, _, let samples, _): samples
             }
         return samples.map { ($0 + study.blockExamples - 1) / study.blockExamples }
     }

@@ -43,7 +43,7 @@ package final class StudyRun {
         for source in [study.calibration?.safety, study.calibration?.utility] {
             switch source {
             case .pairs(let file, _)?: _ = try PairFile.read(file)
-            case .answers(let prompts, _, _, _)?: _ = try PromptFile.read(prompts)
+            case .answers(let prompts, _, _, _, _)?: _ = try PromptFile.read(prompts)
             case nil: break
             }
         }
@@ -115,12 +115,14 @@ package final class StudyRun {
         case .pairs(let file, let samples):
             return try Sampling.sample(
                 try PairFile.read(file), count: samples, seed: study.seed, name: name, source: file)
-        case .answers(let file, let keep, let samples, let maxNewTokens):
+        case .answers(let file, let limit, let keep, let samples, let maxNewTokens):
             let answers = try await OwnAnswers(
                 codec: codec, judge: judge, seed: study.seed, slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts
             ).pairs(
-                try PromptFile.read(file), source: file, keep: keep, maxNewTokens: maxNewTokens, runner: runner,
+                try Sampling.sample(
+                    try PromptFile.read(file), count: limit, seed: study.seed, name: "\(name) prompts", source: file),
+                source: file, keep: keep, maxNewTokens: maxNewTokens, runner: runner,
                 label: "own answers (\(name))")
             if let samples, answers.count < samples {
                 warnings.append("\(name): \(samples) pairs were asked for, the model's own answers gave \(answers.count)")

@@ -121,6 +121,7 @@ final class ComputeThread: @unchecked Sendable {
                 case .retired(let task, let index):
                     queue.retired(epoch: key.epoch, task: task, index: index)
                     events.post(.retired(TaskKey(epoch: key.epoch, task: task)))
+                case .advanced(let task): events.post(.retired(TaskKey(epoch: key.epoch, task: task)))
                 case .result(let task, let bundle):
                     queue.finished(epoch: key.epoch, task: task)
                     open.remove(task)

@@ -105,7 +105,7 @@ final class GenerateJob: StageJob {
                 if answers[prompt].count == generation.maxNewTokens { prompts[slot] = nil }
             }
         }
-        return try lead()
+        return [.advanced(task: task)] + (try lead())
     }
 
     private func follow(_ packet: Packet) throws -> [StageOutput] {

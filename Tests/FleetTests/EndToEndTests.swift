@@ -1,0 +1,133 @@
+import Checkpoint
+import Coordinator
+import Foundation
+import Protocol
+import Selection
+import Tensors
+import TestSupport
+import Testing
+
+/// Real worker processes with the real engine on a tiny model: whatever the fleet's shape and whoever dies, the bytes of
+/// scores, answers and trained weights are the same.
+@Suite(.serialized) struct EndToEndTests {
+    struct Shape: CustomStringConvertible, Sendable {
+        var workers: Int
+        var pipelines: Int
+        var threads = 1
+        var description: String { "\(workers) workers, \(pipelines) pipelines, \(threads) threads" }
+    }
+
+    private static let model =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
+        + "/TransformerTests/Fixtures/qwen2"
+
+    /// A few examples a block, more blocks than any fleet here has pipelines.
+    private static let blocks: [[Batch]] = (0..<12).map { block in
+        (0..<2).map { batch in
+            Batch(
+                sequences: (0..<3).map { example in
+                    let seed = block * 31 + batch * 7 + example
+                    return Sequence(tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
+                })
+        }
+    }
+
+    private func withFleet<R>(_ shape: Shape, _ body: (Fleet, String) throws -> R) throws -> R {
+        let scratch = try ScratchFolder()
+        var settings = FleetSettings(runDirectory: scratch.file("run"))
+        settings.localWorkers = shape.workers
+        settings.pipelines = shape.pipelines
+        settings.threadsPerWorker = shape.threads
+        settings.memoryPerWorker = 0.5
+        settings.workerExecutable =
+            URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+            .appendingPathComponent("faultline-worker").path
+        let fleet = try Fleet(settings)
+        defer { fleet.shutdown() }
+        let layers = try Checkpoint.open(Self.model).config.layerCount
+        try fleet.use(
+            model: ModelPlan(
+                path: Self.model, layerBytes: Array(repeating: 1000, count: layers),
+                layerCost: Array(repeating: 1, count: layers)))
+        return try body(fleet, scratch.file("folded.safetensors"))
+    }
+
+    /// Folded scores of all blocks; `killing`: after the first commit one worker is killed.
+    private func scores(_ shape: Shape, killing: Bool = false) throws -> [UInt8] {
+        try withFleet(shape) { fleet, path in
+            var partials: [[any Partial]] = []
+            try fleet.run(
+                Self.blocks.map {
+                    FleetTask(body: .score(statistics: [.absoluteGradient(.mean), .inputSquares], batches: $0), cost: 1)
+                }, label: "scores"
+            ) { task, results in
+                if killing, task == 0 {
+                    let victim = try #require(Self.workers().last)
+                    #expect(kill(victim, SIGKILL) == 0)
+                }
+                partials.append(
+                    try results.map { BundlePartial(try $0.load(), label: "block \(task) stage \($0.stage)") })
+            }
+            #expect(partials.count == Self.blocks.count)
+            try Fold.fold(blocks: partials, to: path)
+            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        }
+    }
+
+    @Test func anyFleetGivesTheSameScores() throws {
+        let golden = try scores(Shape(workers: 1, pipelines: 1))
+        for shape in [
+            Shape(workers: 1, pipelines: 1, threads: 2), Shape(workers: 2, pipelines: 1), Shape(workers: 2, pipelines: 2),
+            Shape(workers: 3, pipelines: 3, threads: 2), Shape(workers: 3, pipelines: 2),
+        ] { #expect(try scores(shape) == golden, "\(shape)") }
+    }
+
+    /// kill -9 in the middle of scoring: the run ends by itself with the same bytes.
+    @Test(arguments: [Shape(workers: 3, pipelines: 3), Shape(workers: 3, pipelines: 1), Shape(workers: 2, pipelines: 1)])
+    func aKilledWorkerChangesNoByte(_ shape: Shape) throws {
+        var shape = shape
+        // Two layers make two stages at most; the third worker is a spare.
+        let golden = try scores(Shape(workers: 1, pipelines: 1))
+        #expect(try scores(shape, killing: true) == golden)
+        shape.threads = 2
+        #expect(try scores(shape, killing: true) == golden)
+    }
+
+    @Test func answersAndTrainedWeightsAreTheSameToo() throws {
+        let prompts = Self.blocks[0][0].sequences.map { Array($0.tokens.prefix(8)) }
+        let generation = TaskBody.Generation(
+            prompts: prompts, slots: 2, maxNewTokens: 9, stopTokens: [5], temperature: 0.8, seed: 3, streams: [1, 2, 3])
+        let training = TaskBody.Training(
+            steps: Self.blocks.prefix(3).map { $0 }, firstStep: 0, parameters: .all, learningRate: 1e-3)
+        func outcome(_ shape: Shape) throws -> [String: [UInt8]] {
+            try withFleet(shape) { fleet, _ in
+                var all: [String: [UInt8]] = [:]
+                try fleet.run([FleetTask(body: .generate(generation), cost: 1)], label: "answers") { _, results in
+                    for entry in try results.first!.load().entries { all[entry.name] = entry.buffer.byteArray() }
+                }
+                try fleet.run([FleetTask(body: .train(training), cost: 1, sequence: 0)], label: "training") { _, _ in }
+                try fleet.run([FleetTask(body: .export, cost: 1)], label: "weights") { _, results in
+                    for entry in try results.flatMap({ try $0.load().entries }) { all[entry.name] = entry.buffer.byteArray() }
+                }
+                return all
+            }
+        }
+        let golden = try outcome(Shape(workers: 1, pipelines: 1))
+        #expect(golden.count > 20)
+        for shape in [Shape(workers: 1, pipelines: 1, threads: 2), Shape(workers: 2, pipelines: 1)] {
+            #expect(try outcome(shape) == golden, "\(shape)")
+        }
+    }
+
+    /// Process ids of this process's workers, oldest first.
+    private static func workers() -> [Int32] {
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return all.compactMap(Int32.init).sorted().filter { pid in
+            guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+                let close = stat.lastIndex(of: ")")
+            else { return false }
+            let fields = stat[stat.index(after: close)...].split(separator: " ")
+            return stat.contains("(faultline-worke") && fields.count > 1 && fields[0] != "Z" && Int32(fields[1]) == getpid()
+        }
+    }
+}
