@@ -65,6 +65,7 @@ struct WorkerCommand: ParsableCommand {
         }
         let signals = leaveOnSignals(runtime)
         defer { for source in signals { source.cancel() } }
+        FileHandle.standardOutput.write(Data("joining \(options.connect) with \(options.threads) threads, BLAS \(options.kernelLevel)\n".utf8))
         switch runtime.run() {
         case .goodbye: return 0
         case .refused(let reason): return complain(reason, 2)

@@ -359,7 +359,9 @@ struct FleetCore: Sendable {
                 if !seat.loaded { state += " (loading)" }
             }
             progress.workers.append(
-                FleetProgress.Worker(name: member.name, host: member.capabilities.host, state: state, steps: member.beat.steps))
+                FleetProgress.Worker(
+                    name: member.name, host: member.capabilities.host, pid: member.capabilities.pid, state: state,
+                    steps: member.beat.steps))
         }
         return progress
     }

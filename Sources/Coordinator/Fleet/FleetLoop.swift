@@ -26,6 +26,7 @@ final class FleetLoop: @unchecked Sendable {
     private let partials: String
     private let disk = DispatchQueue(label: "faultline.spool")
     private let ended = DispatchSemaphore(value: 0)
+    private var hasStarted = false
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
@@ -55,6 +56,7 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     func start() {
+        hasStarted = true
         let thread = Thread { [self] in
             run()
             (monitor, router, context) = (nil, nil, nil)
@@ -66,6 +68,7 @@ final class FleetLoop: @unchecked Sendable {
 
     /// Says goodbye to all workers and closes the sockets.
     func stop() {
+        guard hasStarted else { return }
         commands.post(.shutdown)
         _ = ended.wait(timeout: .now() + 15)
     }

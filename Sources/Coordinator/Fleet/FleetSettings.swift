@@ -34,6 +34,7 @@ package struct FleetProgress: Sendable {
     package struct Worker: Sendable, Equatable {
         package var name: String
         package var host: String
+        package var pid: Int32
         /// "layers 0-11 of pipeline 1", "spare", "loading".
         package var state: String
         package var steps: UInt64
