@@ -27,7 +27,8 @@ let package = Package(
     targets: [
         // System libraries.
         .systemLibrary(name: "CZMQ", providers: [.apt(["libzmq3-dev"])]),
-        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         // The few SIMD loops BLAS has no name for.
         .target(
             name: "CKernels",
@@ -40,7 +41,8 @@ let package = Package(
         // Scores, masks and top-k; no BLAS, so that the coordinator can use it.
         .target(name: "Selection", dependencies: ["CKernels", "Tensors", "Checkpoint"], swiftSettings: numeric),
         .target(name: "Linalg", dependencies: ["COpenBLAS", "CKernels", "Tensors"], swiftSettings: numeric),
-        .target(name: "Transformer", dependencies: ["CKernels", "Tensors", "Checkpoint", "Linalg"], swiftSettings: numeric),
+        .target(
+            name: "Transformer", dependencies: ["CKernels", "Tensors", "Checkpoint", "Linalg"], swiftSettings: numeric),
         .target(
             name: "Attribution",
             dependencies: ["CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer"],
@@ -79,7 +81,8 @@ let package = Package(
         // Tests, one target a room.
         .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
-        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
         .testTarget(name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"]),
         .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
         .testTarget(
@@ -93,19 +96,25 @@ let package = Package(
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
         .testTarget(
             name: "StudyTests",
-            dependencies: ["Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint", "TestSupport", arguments]),
+            dependencies: [
+                "Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint",
+                "TestSupport", arguments,
+            ]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
         .testTarget(
             name: "FleetTests",
-            dependencies: ["Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "TestSupport"]),
+            dependencies: [
+                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
 
 for target in package.targets where [.regular, .executable, .test].contains(target.type) && target.name != "CKernels" {
-    target.swiftSettings = (target.swiftSettings ?? []) + [
-        .enableUpcomingFeature("ExistentialAny"),
-        .enableUpcomingFeature("MemberImportVisibility"),
-        .enableUpcomingFeature("InternalImportsByDefault"),
-    ]
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+        ]
 }

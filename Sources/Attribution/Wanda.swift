@@ -18,7 +18,8 @@ public final class Wanda: Tap {
         for name in names { squares[name] = sum }
         let acc = sum.address.assumingMemoryBound(to: Double.self)
         for span in batch.spans {
-            fl_square_accumulate(acc, x + span.responseRows.lowerBound * columns, span.responseRows.count, columns, columns)
+            fl_square_accumulate(
+                acc, x + span.responseRows.lowerBound * columns, span.responseRows.count, columns, columns)
         }
     }
 }

@@ -34,7 +34,9 @@ import Transformer
         let x = try stage.embedding!.rows(batch.tokens)
         let rows = batch.rowCount
         let targets = batch.targets.count
-        let linear = LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns } * config.layerCount
+        let linear =
+            LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns }
+            * config.layerCount
         let head = config.vocabularySize * config.hiddenSize
         let forward = 2.0 * (Double(linear) * Double(rows) + Double(head) * Double(targets))
 
@@ -42,35 +44,52 @@ import Transformer
         var trainer: Trainer?
 
         let work: [(name: String, flop: Double, body: () throws -> Void)] = [
-            ("sgemm [2016 x d] x [f x d]", 2.0 * 2016 * Double(config.hiddenSize) * Double(config.intermediateSize) * 8, {
-                try self.sgemm(pool, config)
-            }),
-            ("scoring forward", forward, {
-                let y = try stage.forward(x, batch: batch)
-                _ = try stage.head!.logProbabilities(y, batch: batch)
-            }),
-            ("SNIP (forward, backward, abs)", forward * 2 + 2 * Double(linear) * Double(rows), {
-                var tape = Stage.Tape()
-                let y = try stage.forward(x, batch: batch, tape: &tape, keep: true)
-                let (_, dy) = try stage.head!.lossGradient(
-                    y, batch: batch, weights: Array(repeating: 1 / Float(self.length - from), count: self.sequences),
-                    tap: snipPool, headGradient: nil)
-                _ = try stage.backward(dy, tape: &tape, batch: batch, tap: snipPool)
-            }),
-            ("fine-tuning step (linear maps)", forward * 2 + 2 * Double(linear) * Double(rows), {
-                let own = trainer ?? Trainer(stage, pool: pool, all: false, frozen: [:])
-                trainer = own
-                var tape = Stage.Tape()
-                let y = try stage.forward(x, batch: batch, tape: &tape, keep: true)
-                let (_, dy) = try stage.head!.lossGradient(
-                    y, batch: batch, weights: Array(repeating: 1 / Float(targets), count: self.sequences), tap: own,
-                    headGradient: nil)
-                _ = try stage.backward(dy, tape: &tape, batch: batch, tap: own)
-                own.update(.init(learningRate: 1e-9, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0))
-            }),
-            ("batched decoding (\(slots) slots)", 2.0 * Double(linear + head) * Double(slots) * 16, {
-                try self.decode(stage, examples)
-            }),
+            (
+                "sgemm [2016 x d] x [f x d]",
+                2.0 * 2016 * Double(config.hiddenSize) * Double(config.intermediateSize) * 8,
+                {
+                    try self.sgemm(pool, config)
+                }
+            ),
+            (
+                "scoring forward", forward,
+                {
+                    let y = try stage.forward(x, batch: batch)
+                    _ = try stage.head!.logProbabilities(y, batch: batch)
+                }
+            ),
+            (
+                "SNIP (forward, backward, abs)", forward * 2 + 2 * Double(linear) * Double(rows),
+                {
+                    var tape = Stage.Tape()
+                    let y = try stage.forward(x, batch: batch, tape: &tape, keep: true)
+                    let (_, dy) = try stage.head!.lossGradient(
+                        y, batch: batch,
+                        weights: Array(repeating: 1 / Float(self.length - from), count: self.sequences),
+                        tap: snipPool, headGradient: nil)
+                    _ = try stage.backward(dy, tape: &tape, batch: batch, tap: snipPool)
+                }
+            ),
+            (
+                "fine-tuning step (linear maps)", forward * 2 + 2 * Double(linear) * Double(rows),
+                {
+                    let own = trainer ?? Trainer(stage, pool: pool, all: false, frozen: [:])
+                    trainer = own
+                    var tape = Stage.Tape()
+                    let y = try stage.forward(x, batch: batch, tape: &tape, keep: true)
+                    let (_, dy) = try stage.head!.lossGradient(
+                        y, batch: batch, weights: Array(repeating: 1 / Float(targets), count: self.sequences), tap: own,
+                        headGradient: nil)
+                    _ = try stage.backward(dy, tape: &tape, batch: batch, tap: own)
+                    own.update(.init(learningRate: 1e-9, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0))
+                }
+            ),
+            (
+                "batched decoding (\(slots) slots)", 2.0 * Double(linear + head) * Double(slots) * 16,
+                {
+                    try self.decode(stage, examples)
+                }
+            ),
         ]
         var times = [[Double]](repeating: [], count: work.count)
         for round in 0...rounds {
@@ -83,13 +102,16 @@ import Transformer
                 }
             }
         }
-        print("\(model), \(threads) threads, \(sequences) sequences of \(length) tokens (\(length - from) scored), medians of \(rounds)")
+        print(
+            "\(model), \(threads) threads, \(sequences) sequences of \(length) tokens (\(length - from) scored), medians of \(rounds)"
+        )
         let rates = zip(work, times).map { $0.flop / median($1) / 1e9 }
         for (i, item) in work.enumerated() {
             let ratios = zip(times[i], times[0]).map { (item.flop / $0) / (work[0].flop / $1) }
             print(
                 item.name.padding(toLength: 36, withPad: " ", startingAt: 0)
-                    + String(format: "%8.1f GFLOP/s   %5.2f of SGEMM   %7.3f s", rates[i], median(ratios), median(times[i])))
+                    + String(
+                        format: "%8.1f GFLOP/s   %5.2f of SGEMM   %7.3f s", rates[i], median(ratios), median(times[i])))
         }
         print(String(format: "peak memory %.0f MiB", peakMiB()))
     }
@@ -103,7 +125,8 @@ import Transformer
         for i in 0..<n * k { b.floats[i] = Float(i % 13) * 0.1 - 0.6 }
         for _ in 0..<8 {
             GEMM.linear(
-                pool, y: c.floats.baseAddress!, ldy: n, x: a.floats.baseAddress!, ldx: k, w: b.floats.baseAddress!, rows: m,
+                pool, y: c.floats.baseAddress!, ldy: n, x: a.floats.baseAddress!, ldx: k, w: b.floats.baseAddress!,
+                rows: m,
                 outputs: n, inputs: k)
         }
     }

@@ -10,7 +10,8 @@ public struct ModelConfig: Sendable, Equatable, Codable {
         case linear(factor: Double)
         /// Llama 3.1's wavelength-dependent scaling.
         case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalMaxPositions: Int)
-        case yarn(factor: Double, originalMaxPositions: Int, betaFast: Double, betaSlow: Double, attentionFactor: Double)
+        case yarn(
+            factor: Double, originalMaxPositions: Int, betaFast: Double, betaSlow: Double, attentionFactor: Double)
         /// One divisor per frequency, as GGUF's `rope_freqs.weight` stores it [headDim / 2].
         case divisors([Float])
     }
@@ -46,7 +47,8 @@ public struct ModelConfig: Sendable, Equatable, Codable {
         architecture: Architecture, layerCount: Int, hiddenSize: Int, intermediateSize: Int, headCount: Int,
         keyValueHeadCount: Int, headDim: Int, vocabularySize: Int, normEpsilon: Float, ropeTheta: Double,
         ropeScaling: RopeScaling = .none, maxPositions: Int, attentionInputBias: Bool = false,
-        attentionOutputBias: Bool = false, mlpBias: Bool = false, queryKeyNorm: Bool = false, tiedEmbeddings: Bool = false,
+        attentionOutputBias: Bool = false, mlpBias: Bool = false, queryKeyNorm: Bool = false,
+        tiedEmbeddings: Bool = false,
         slidingWindows: [Int?]? = nil
     ) {
         self.architecture = architecture

@@ -40,7 +40,8 @@ public struct MultipleChoice: Sendable {
         guard start < whole.count else { throw EvaluationError(name, "choice \(choice) adds no token to its context") }
         let cut = max(0, whole.count - maximumLength)
         guard start - cut >= 1 else {
-            throw EvaluationError(name, "choice \(choice) alone has \(whole.count - start) tokens, the limit is \(maximumLength)")
+            throw EvaluationError(
+                name, "choice \(choice) alone has \(whole.count - start) tokens, the limit is \(maximumLength)")
         }
         return (Array(whole[cut...]), start - cut)
     }
@@ -93,7 +94,8 @@ public struct MultipleChoice: Sendable {
 
     /// - Parameter scores: of the groups' sequences, in order.
     public func results(_ scores: [SequenceScore]) -> [Result] {
-        precondition(scores.count == groups.reduce(0) { $0 + $1.sequences.count }, "\(scores.count) scores for the sequences")
+        precondition(
+            scores.count == groups.reduce(0) { $0 + $1.sequences.count }, "\(scores.count) scores for the sequences")
         var start = 0
         return documents.indices.map { index in
             defer { start += groups[index].sequences.count }

@@ -1,7 +1,8 @@
-#if canImport(Glibc)
-import Glibc
-#endif
 public import Protocol
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// exp(mean NLL) over non-overlapping windows of a text's tokens (paper.md, "Utility").
 ///

@@ -25,20 +25,27 @@ public struct TaskDocument: Sendable, Equatable {
     ///   - source: names the file in errors.
     ///   - defaultTask: the task of lines that name none.
     /// - Throws: `EvaluationError` with file, line and fault.
-    public static func parse(_ bytes: [UInt8], source: String, defaultTask: String) throws(EvaluationError) -> [TaskDocument] {
+    public static func parse(_ bytes: [UInt8], source: String, defaultTask: String) throws(EvaluationError)
+        -> [TaskDocument]
+    {
         var documents: [TaskDocument] = []
-        for (number, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+        for (number, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+        {
             guard line.contains(where: { $0 > 32 }) else { continue }
             let place = "\(source):\(number + 1)"
             let json: JSON
-            do throws(JSONError) { json = try JSON.parse(Array(line)) } catch { throw EvaluationError(place, "\(error)") }
+            do throws(JSONError) { json = try JSON.parse(Array(line)) } catch {
+                throw EvaluationError(place, "\(error)")
+            }
             documents.append(try document(json, place: place, defaultTask: defaultTask))
         }
         guard !documents.isEmpty else { throw EvaluationError(source, "no questions in this file") }
         return documents
     }
 
-    private static func document(_ json: JSON, place: String, defaultTask: String) throws(EvaluationError) -> TaskDocument {
+    private static func document(_ json: JSON, place: String, defaultTask: String) throws(EvaluationError)
+        -> TaskDocument
+    {
         guard json.members != nil else { throw EvaluationError(place, "not a JSON object") }
         guard let choices = json["choices"]?.elements?.map(\.string), choices.count >= 2, !choices.contains(nil) else {
             throw EvaluationError(place, "\"choices\" has to be a list of at least two texts")
@@ -51,7 +58,8 @@ public struct TaskDocument: Sendable, Equatable {
             throw EvaluationError(place, "\"label\" has to be the index of a choice, 0 to \(choices.count - 1)")
         }
         return TaskDocument(
-            task: json["task"]?.string ?? defaultTask, id: json["id"]?.string ?? json["id"]?.int.map { "\($0)" } ?? place,
+            task: json["task"]?.string ?? defaultTask,
+            id: json["id"]?.string ?? json["id"]?.int.map { "\($0)" } ?? place,
             contexts: contexts, choices: choices.compactMap { $0 }, label: label)
     }
 }

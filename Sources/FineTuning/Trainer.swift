@@ -46,7 +46,9 @@ public final class Trainer: Tap {
         /// Bits per part, or nil.
         var frozen: [AlignedBuffer?]
 
-        init(_ weight: AlignedBuffer, parts: [(name: String, shape: [Int], range: Range<Int>)], frozen: [AlignedBuffer?]) {
+        init(
+            _ weight: AlignedBuffer, parts: [(name: String, shape: [Int], range: Range<Int>)], frozen: [AlignedBuffer?]
+        ) {
             self.weight = weight
             self.parts = parts
             self.frozen = frozen
@@ -145,7 +147,10 @@ public final class Trainer: Tap {
         let parameter = Parameter(
             weight,
             parts: matrix.parts.map {
-                ($0.name, [$0.rows.count, matrix.columns], $0.rows.lowerBound * matrix.columns..<$0.rows.upperBound * matrix.columns)
+                (
+                    $0.name, [$0.rows.count, matrix.columns],
+                    $0.rows.lowerBound * matrix.columns..<$0.rows.upperBound * matrix.columns
+                )
             }, frozen: matrix.parts.map { frozen[$0.name] })
         parameters.append(parameter)
         return parameter
@@ -160,7 +165,9 @@ public final class Trainer: Tap {
                 return (part.name, [part.count], start..<start + part.count)
             }, frozen: parts.map { _ in nil })
         parameters.append(parameter)
-        for part in parameter.parts { vectors[part.name] = parameter.gradient.floats.baseAddress! + part.range.lowerBound }
+        for part in parameter.parts {
+            vectors[part.name] = parameter.gradient.floats.baseAddress! + part.range.lowerBound
+        }
     }
 
     private func power(_ base: Double, _ exponent: Int) -> Double {

@@ -36,7 +36,9 @@ public enum BatchPacking {
 
     /// Greedy and in order: a batch is closed when the next group does not fit.
     /// - Throws: `PackingError` naming the group that is larger than a batch.
-    public static func pack(_ groups: [SequenceGroup], maximumTokens: Int = standardTokens) throws(PackingError) -> [Batch] {
+    public static func pack(_ groups: [SequenceGroup], maximumTokens: Int = standardTokens) throws(PackingError)
+        -> [Batch]
+    {
         var batches: [Batch] = []
         var current = Batch(sequences: [])
         var tokens = 0

@@ -5,7 +5,9 @@ public enum Codec {
     private static let mark: [UInt8] = [0x46, 0x4C, 0x54, 0]
 
     /// - Throws: `ProtocolError.tooLarge` over `Limits.frameBytes`.
-    public static func encode(_ message: some Encodable, version: UInt16 = Limits.version) throws(ProtocolError) -> [UInt8] {
+    public static func encode(_ message: some Encodable, version: UInt16 = Limits.version) throws(ProtocolError)
+        -> [UInt8]
+    {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         guard let json = try? encoder.encode(message) else { throw .malformed("a message that JSON cannot hold") }
@@ -69,7 +71,8 @@ extension TaskBody {
         case .score(_, let batches), .likelihood(let batches):
             for batch in batches { try batch.check() }
         case .generate(let generation):
-            guard generation.streams.count == generation.prompts.count, generation.slots > 0, generation.slots <= 65_536,
+            guard generation.streams.count == generation.prompts.count, generation.slots > 0,
+                generation.slots <= 65_536,
                 generation.maxNewTokens >= 0, generation.temperature >= 0
             else { throw .malformed("generation: slots, streams or length") }
         case .train(let training):

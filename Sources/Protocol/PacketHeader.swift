@@ -103,7 +103,10 @@ private struct FieldWriter {
     private var bytes: [UInt8] = []
 
     mutating func start(kind: UInt8) {
-        bytes = [0x46, 0x4C, 0x44, kind, UInt8(truncatingIfNeeded: Limits.version), UInt8(truncatingIfNeeded: Limits.version >> 8), 0, 0]
+        bytes = [
+            0x46, 0x4C, 0x44, kind, UInt8(truncatingIfNeeded: Limits.version),
+            UInt8(truncatingIfNeeded: Limits.version >> 8), 0, 0,
+        ]
     }
 
     mutating func put(_ value: UInt64) {

@@ -29,7 +29,8 @@ public struct Assignment: Codable, Sendable, Equatable {
 
     /// `nil` where the numbers cannot be a stage.
     public var layers: Range<Int>? {
-        guard firstLayer >= 0, endLayer > firstLayer, stageCount > 0, stageCount <= 100_000, (0..<stageCount).contains(stageIndex)
+        guard firstLayer >= 0, endLayer > firstLayer, stageCount > 0, stageCount <= 100_000,
+            (0..<stageCount).contains(stageIndex)
         else { return nil }
         return firstLayer..<endLayer
     }

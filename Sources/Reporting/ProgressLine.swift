@@ -79,6 +79,8 @@ public final class ProgressLine: Sendable {
         guard done > 0, elapsed > 0 else { return text }
         let rate = Double(done) / elapsed
         text += ", \(Format.fixed(rate, rate < 10 ? 2 : 0))/s"
-        return text + (done >= total ? ", took \(Format.duration(elapsed))" : ", \(Format.duration(Double(total - done) / rate)) left")
+        return text
+            + (done >= total
+                ? ", took \(Format.duration(elapsed))" : ", \(Format.duration(Double(total - done) / rate)) left")
     }
 }

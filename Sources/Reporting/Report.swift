@@ -38,9 +38,13 @@ public struct Report: Sendable {
         if !notes.isEmpty { text += "\n" + notes.map { "* \($0)\n" }.joined() }
         text += section("Settings", settings) + section("Versions", versions)
         if !samples.isEmpty {
-            var table = Table([.init("condition", .left), .init("prompt", .left), .init("answer", .left), .init("verdict", .left)])
+            var table = Table([
+                .init("condition", .left), .init("prompt", .left), .init("answer", .left), .init("verdict", .left),
+            ])
             for sample in samples {
-                table.append([sample.condition, Format.line(sample.prompt, limit: 60), Format.line(sample.answer), sample.verdict])
+                table.append([
+                    sample.condition, Format.line(sample.prompt, limit: 60), Format.line(sample.answer), sample.verdict,
+                ])
             }
             text += "\n## Sample answers\n\nThe first line of a few answers, for a check by eye.\n\n" + table.markdown()
         }

@@ -78,7 +78,8 @@ public enum Fold {
             }
         }
         for tensor in tensors where found[tensor.name] != tensor {
-            throw SelectionError.file(path, map: tensor.name, fault: "block \(block) lacks it, or has it in another shape")
+            throw SelectionError.file(
+                path, map: tensor.name, fault: "block \(block) lacks it, or has it in another shape")
         }
         guard found.count == tensors.count else {
             throw SelectionError.file(path, fault: "block \(block) holds tensors that block 0 does not")
@@ -90,10 +91,14 @@ public enum Fold {
         precondition(bytes.count == sum.byteCount, "\(bytes.count) bytes added to \(sum.byteCount)")
         if type == .f64 {
             let sums = sum.address.assumingMemoryBound(to: Double.self)
-            for index in 0..<bytes.count / 8 { sums[index] += bytes.loadUnaligned(fromByteOffset: index * 8, as: Double.self) }
+            for index in 0..<bytes.count / 8 {
+                sums[index] += bytes.loadUnaligned(fromByteOffset: index * 8, as: Double.self)
+            }
         } else {
             let sums = sum.address.assumingMemoryBound(to: Float.self)
-            for index in 0..<bytes.count / 4 { sums[index] += bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self) }
+            for index in 0..<bytes.count / 4 {
+                sums[index] += bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+            }
         }
     }
 }

@@ -34,14 +34,18 @@ extension Mask {
         }
         guard bundle.metadata["version"] == Self.version else {
             throw .file(
-                source, fault: "mask version \(bundle.metadata["version"] ?? "missing"), this program reads \(Self.version)")
+                source,
+                fault: "mask version \(bundle.metadata["version"] ?? "missing"), this program reads \(Self.version)")
         }
         var maps: [Map] = []
         for entry in bundle.entries {
             guard entry.type == .u8, entry.shape.count == 1 else {
-                throw .file(source, map: entry.name, fault: "a mask is U8 with one dimension, not \(entry.type.rawValue) \(entry.shape)")
+                throw .file(
+                    source, map: entry.name,
+                    fault: "a mask is U8 with one dimension, not \(entry.type.rawValue) \(entry.shape)")
             }
-            guard let text = bundle.metadata["shape:\(entry.name)"], let shape = Self.shape(text, name: entry.name) else {
+            guard let text = bundle.metadata["shape:\(entry.name)"], let shape = Self.shape(text, name: entry.name)
+            else {
                 throw .file(source, map: entry.name, fault: "metadata shape:\(entry.name) is not \"rows,columns\"")
             }
             guard let bits = BitSet(size: shape.count, bytes: UnsafeRawBufferPointer(entry.buffer.bytes)) else {

@@ -35,7 +35,9 @@ public struct Mask: Sendable, Equatable {
 
     /// - Throws: `SelectionError.missing` or `.shape` where the masks do not cover the same matrices.
     public func union(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.union($1) } }
-    public func intersection(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.intersection($1) } }
+    public func intersection(_ other: Mask) throws(SelectionError) -> Mask {
+        try combined(other) { $0.intersection($1) }
+    }
     public func subtracting(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.subtracting($1) } }
 
     private func combined(_ other: Mask, _ operation: (BitSet, BitSet) -> BitSet) throws(SelectionError) -> Mask {

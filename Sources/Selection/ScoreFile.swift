@@ -21,7 +21,8 @@ public struct ScoreFile: ScoreSource, Sendable {
         maps = try file.tensors.map { tensor in
             guard tensor.type == .f32, tensor.shape.count == 2, tensor.shape[1] > 0 else {
                 throw SelectionError.file(
-                    path, map: tensor.name, fault: "scores are F32 matrices, not \(tensor.type.rawValue) \(tensor.shape)")
+                    path, map: tensor.name,
+                    fault: "scores are F32 matrices, not \(tensor.type.rawValue) \(tensor.shape)")
             }
             return MapShape(name: tensor.name, rows: tensor.shape[0], columns: tensor.shape[1])
         }

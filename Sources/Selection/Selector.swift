@@ -27,7 +27,8 @@ public enum Selector {
                     switch group {
                     case .row:
                         try TopK.selectRows(
-                            values, columns: map.columns, k: TopK.count(percent: percent, of: map.columns), order: order,
+                            values, columns: map.columns, k: TopK.count(percent: percent, of: map.columns),
+                            order: order,
                             map: map.name)
                     case .matrix, .model:
                         try TopK.select(
@@ -41,7 +42,8 @@ public enum Selector {
 
     /// As many entries of every matrix as `other` selects there.
     /// - Throws: `SelectionError`.
-    public static func mask(of scores: some ScoreSource, sizedLike other: Mask, order: Order = .largest) throws -> Mask {
+    public static func mask(of scores: some ScoreSource, sizedLike other: Mask, order: Order = .largest) throws -> Mask
+    {
         let shapes = Dictionary(scores.maps.map { ($0.name, $0) }) { first, _ in first }
         let maps = try other.maps.map { like in
             guard let map = shapes[like.shape.name] else {

@@ -99,7 +99,9 @@ struct ThresholdSearch {
 
         /// Sets bit `offset + i` for every selected score i, and uses ties up in that order.
         mutating func mark(_ scores: UnsafeBufferPointer<Float>, in bits: inout BitSet, offset: Int = 0) {
-            precondition(offset >= 0 && offset + scores.count <= bits.size, "\(scores.count) scores at \(offset) of \(bits.size)")
+            precondition(
+                offset >= 0 && offset + scores.count <= bits.size, "\(scores.count) scores at \(offset) of \(bits.size)"
+            )
             var left = ties
             bits.withWords { words in
                 for index in 0..<scores.count {

@@ -1,8 +1,9 @@
-#if canImport(Glibc)
-import Glibc
-#endif
 public import Checkpoint
 public import Tensors
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// What a stage calls its statistics of a linear map.
 public enum StatisticName {
@@ -77,8 +78,12 @@ public enum WeightScores {
         }
     }
 
-    private static func read(_ model: any WeightSource, _ map: MapShape, into scores: UnsafeMutableBufferPointer<Float>) throws {
-        guard let shape = model.shape(of: map.name) else { throw SelectionError.missing(map: map.name, source: "the model") }
+    private static func read(_ model: any WeightSource, _ map: MapShape, into scores: UnsafeMutableBufferPointer<Float>)
+        throws
+    {
+        guard let shape = model.shape(of: map.name) else {
+            throw SelectionError.missing(map: map.name, source: "the model")
+        }
         guard shape == [map.rows, map.columns] else {
             throw SelectionError.shape(map: map.name, expected: [map.rows, map.columns], found: shape)
         }
@@ -89,7 +94,9 @@ public enum WeightScores {
     private static func statistic(
         _ name: String, _ type: ElementType, shape: [Int], in file: SafetensorsFile
     ) throws -> Statistic {
-        guard let tensor = file.description(of: name) else { throw SelectionError.missing(map: name, source: file.path) }
+        guard let tensor = file.description(of: name) else {
+            throw SelectionError.missing(map: name, source: file.path)
+        }
         guard tensor.type == type, tensor.shape == shape else {
             throw SelectionError.shape(map: name, expected: shape, found: tensor.shape)
         }

@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// A block of memory aligned to 64 bytes, zeroed at birth, freed with its last reference.

@@ -7,7 +7,9 @@ public struct TensorBundle: Sendable {
         public let buffer: AlignedBuffer
 
         public init(name: String, type: ElementType, shape: [Int], buffer: AlignedBuffer) {
-            precondition(shape.reduce(1, *) * type.byteCount == buffer.byteCount, "\(name): shape \(shape) does not fit its buffer")
+            precondition(
+                shape.reduce(1, *) * type.byteCount == buffer.byteCount,
+                "\(name): shape \(shape) does not fit its buffer")
             self.name = name
             self.type = type
             self.shape = shape

@@ -42,7 +42,8 @@ struct Attention {
                 forEachQueryBlock(span) { block, seen in
                     let q = qkv + (span.rows.lowerBound + block.lowerBound) * width + head * headDim
                     GEMM.small(
-                        transposeA: false, transposeB: true, m: block.count, n: seen.count, k: headDim, a: q, lda: width,
+                        transposeA: false, transposeB: true, m: block.count, n: seen.count, k: headDim, a: q,
+                        lda: width,
                         b: keys.k + seen.lowerBound * keys.stride, ldb: keys.stride, c: s, ldc: seen.count)
                     softmax(s, block: block, seen: seen, offset: span.prefix.count)
                     GEMM.small(
@@ -83,7 +84,8 @@ struct Attention {
                     let k = keys.k + seen.lowerBound * keys.stride
                     let v = keys.v + seen.lowerBound * keys.stride
                     GEMM.small(
-                        transposeA: false, transposeB: true, m: block.count, n: seen.count, k: headDim, a: q, lda: width,
+                        transposeA: false, transposeB: true, m: block.count, n: seen.count, k: headDim, a: q,
+                        lda: width,
                         b: k, ldb: keys.stride, c: p, ldc: seen.count)
                     softmax(p, block: block, seen: seen, offset: 0)
                     GEMM.small(
@@ -109,13 +111,15 @@ struct Attention {
 
     /// One query per slot against its cached keys and values: `q` [heads·headDim], `k` and `v` [count × stride].
     func decode(
-        q: UnsafePointer<Float>, k: UnsafePointer<Float>, v: UnsafePointer<Float>, stride: Int, count: Int, head kv: Int,
+        q: UnsafePointer<Float>, k: UnsafePointer<Float>, v: UnsafePointer<Float>, stride: Int, count: Int,
+        head kv: Int,
         context: UnsafeMutablePointer<Float>, scratch s: UnsafeMutablePointer<Float>
     ) {
         let first = window.map { max(0, count - $0) } ?? 0
         let seen = count - first
         GEMM.small(
-            transposeA: false, transposeB: true, m: group, n: seen, k: headDim, a: q + kv * group * headDim, lda: headDim,
+            transposeA: false, transposeB: true, m: group, n: seen, k: headDim, a: q + kv * group * headDim,
+            lda: headDim,
             b: k + first * stride, ldb: stride, c: s, ldc: seen)
         for i in 0..<group { fl_softmax(s + i * seen, scale, seen) }
         GEMM.small(
@@ -124,7 +128,8 @@ struct Attention {
     }
 
     /// Query rows of the span in blocks, each with the range of key positions any of them sees.
-    private func forEachQueryBlock(_ span: PackedBatch.Span, _ body: (_ block: Range<Int>, _ seen: Range<Int>) -> Void) {
+    private func forEachQueryBlock(_ span: PackedBatch.Span, _ body: (_ block: Range<Int>, _ seen: Range<Int>) -> Void)
+    {
         var row = 0
         while row < span.rows.count {
             let block = row..<min(span.rows.count, row + Self.queryBlock)

@@ -6,7 +6,9 @@ public import Tensors
 extension Stage {
     /// Runs whole prompts and stores their keys and values.
     /// - Parameter slots: where each sequence of the batch goes.
-    public func prefill(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int], cache: KeyValueCache) throws -> AlignedBuffer {
+    public func prefill(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int], cache: KeyValueCache) throws
+        -> AlignedBuffer
+    {
         var x = x
         for (i, layer) in layers.enumerated() {
             let attention = layer.attention
@@ -28,7 +30,9 @@ extension Stage {
     /// - Parameters:
     ///   - x: [slots × d].
     ///   - batch: one sequence a row, as `DecodeBatch.make` builds it.
-    public func decode(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int], cache: KeyValueCache) throws -> AlignedBuffer {
+    public func decode(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int], cache: KeyValueCache) throws
+        -> AlignedBuffer
+    {
         var x = x
         for (i, layer) in layers.enumerated() {
             let attention = layer.attention
@@ -43,7 +47,8 @@ extension Stage {
                     let own = qkv + row * width + out
                     let keys = cache.keys(layer: i, slot: slot) + head * attention.headDim
                     let values = cache.values(layer: i, slot: slot) + head * attention.headDim
-                    (keys + position * cache.stride).update(from: own + head * attention.headDim, count: attention.headDim)
+                    (keys + position * cache.stride).update(
+                        from: own + head * attention.headDim, count: attention.headDim)
                     (values + position * cache.stride)
                         .update(from: own + cache.width + head * attention.headDim, count: attention.headDim)
                     let scratch = AlignedBuffer(floats: attention.group * (position + 1), zeroed: false)

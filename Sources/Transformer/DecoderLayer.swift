@@ -107,9 +107,14 @@ public final class DecoderLayer {
         }
         rotate(qkv, batch: batch)
         let context = AlignedBuffer(floats: rows * config.headCount * config.headDim, zeroed: false)
-        if let attend { attend(qkv.p, context.p) } else { attention.forward(pool, batch: batch, qkv: qkv.p, context: context.p) }
+        if let attend {
+            attend(qkv.p, context.p)
+        } else {
+            attention.forward(pool, batch: batch, qkv: qkv.p, context: context.p)
+        }
         tap?.input(
-            layer: index, stack: .attentionOutput, x: context.p, columns: config.headCount * config.headDim, batch: batch)
+            layer: index, stack: .attentionOutput, x: context.p, columns: config.headCount * config.headDim,
+            batch: batch)
         let middle = AlignedBuffer(floats: rows * d, zeroed: false)
         try apply(.attentionOutput, y: middle, x: context, rows: rows)
         add(middle, x)
@@ -136,7 +141,9 @@ public final class DecoderLayer {
 
     /// - Parameter dy: gradient at the block's output [rows × d]; overwritten.
     /// - Returns: gradient at its input [rows × d].
-    public func backward(_ dy: AlignedBuffer, _ a: Activations, batch: PackedBatch, tap: any Tap) throws -> AlignedBuffer {
+    public func backward(_ dy: AlignedBuffer, _ a: Activations, batch: PackedBatch, tap: any Tap) throws
+        -> AlignedBuffer
+    {
         let rows = batch.rowCount
         let d = config.hiddenSize
         let f = config.intermediateSize
@@ -242,7 +249,8 @@ public final class DecoderLayer {
                 before.address.copyMemory(from: dqkv.p + at, byteCount: dim * 4)
                 (dqkv.p + at).update(repeating: 0, count: dim)
                 fl_rmsnorm_backward(
-                    dqkv.p + at, h < config.headCount ? dqueryWeight : dkeyWeight, before.p, raw.p + at, norm.weight.p, dim,
+                    dqkv.p + at, h < config.headCount ? dqueryWeight : dkeyWeight, before.p, raw.p + at, norm.weight.p,
+                    dim,
                     norm.epsilon)
             }
         }

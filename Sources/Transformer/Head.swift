@@ -23,7 +23,8 @@ public final class Head {
     /// Calls `body` with the logits [tile.count × vocabulary] (its to overwrite) of each tile of `rows`, in order.
     /// - Parameter y: the last block's output [any × d]; `rows` index into it.
     public func forEachLogits(
-        _ y: AlignedBuffer, rows: [Int], _ body: (_ tile: Range<Int>, _ logits: UnsafeMutablePointer<Float>, _ normed: AlignedBuffer) throws -> Void
+        _ y: AlignedBuffer, rows: [Int],
+        _ body: (_ tile: Range<Int>, _ logits: UnsafeMutablePointer<Float>, _ normed: AlignedBuffer) throws -> Void
     ) throws {
         guard !rows.isEmpty else { return }
         let size = min(Self.rowTile, rows.count)

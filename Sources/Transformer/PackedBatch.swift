@@ -44,7 +44,8 @@ public struct PackedBatch: Sendable {
             var prefix = 0..<0
             if let parent = sequence.prefix {
                 guard parent >= 0, parent < number, spans[parent].prefix.isEmpty else {
-                    throw StageError.badBatch("sequence \(number) continues \(parent), which is not an earlier plain sequence")
+                    throw StageError.badBatch(
+                        "sequence \(number) continues \(parent), which is not an earlier plain sequence")
                 }
                 prefix = spans[parent].rows
             }
@@ -57,11 +58,14 @@ public struct PackedBatch: Sendable {
                 } else if !prefix.isEmpty {
                     targets.append(Target(row: prefix.upperBound - 1, token: token, sequence: number))
                 } else {
-                    throw StageError.badBatch("sequence \(number): its first token cannot be scored, nothing precedes it")
+                    throw StageError.badBatch(
+                        "sequence \(number): its first token cannot be scored, nothing precedes it")
                 }
             }
             spans.append(
-                Span(rows: start..<start + count, prefix: prefix, responseRows: start + sequence.scoredFrom..<start + count))
+                Span(
+                    rows: start..<start + count, prefix: prefix,
+                    responseRows: start + sequence.scoredFrom..<start + count))
         }
         self.tokens = tokens
         self.positions = positions

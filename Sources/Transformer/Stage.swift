@@ -19,7 +19,9 @@ public final class Stage {
         source: any WeightSource, layers range: Range<Int>, first: Bool, last: Bool, pool: ThreadPool,
         resident: Bool = true
     ) throws {
-        precondition(range.lowerBound >= 0 && range.upperBound <= source.config.layerCount, "layers \(range) of \(source.config.layerCount)")
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= source.config.layerCount,
+            "layers \(range) of \(source.config.layerCount)")
         BLAS.useSingleThreads()
         self.source = source
         config = source.config
@@ -65,7 +67,9 @@ public final class Stage {
     }
 
     /// Bytes of the activations that one token leaves behind per layer when they are kept for the backward.
-    public static func activationBytesPerToken(_ config: ModelConfig) -> Int { 4 * DecoderLayer.activationFloats(config) }
+    public static func activationBytesPerToken(_ config: ModelConfig) -> Int {
+        4 * DecoderLayer.activationFloats(config)
+    }
 
     /// What a forward leaves for the backward: each layer's input, and, where kept, everything else.
     public struct Tape {
@@ -80,7 +84,8 @@ public final class Stage {
     ///   - tape: filled for a later `backward`; nil: forward only.
     ///   - keep: keep all activations rather than make them again from each layer's input. Never changes a result.
     public func forward(
-        _ x: AlignedBuffer, batch: PackedBatch, tap: (any Tap)? = nil, tape: UnsafeMutablePointer<Tape>? = nil, keep: Bool = false
+        _ x: AlignedBuffer, batch: PackedBatch, tap: (any Tap)? = nil, tape: UnsafeMutablePointer<Tape>? = nil,
+        keep: Bool = false
     ) throws -> AlignedBuffer {
         var x = x
         for layer in layers {
@@ -93,7 +98,9 @@ public final class Stage {
     }
 
     /// Gradient at the stage's input, from the gradient at its output (overwritten). Consumes the tape.
-    public func backward(_ dy: AlignedBuffer, tape: inout Tape, batch: PackedBatch, tap: any Tap) throws -> AlignedBuffer {
+    public func backward(_ dy: AlignedBuffer, tape: inout Tape, batch: PackedBatch, tap: any Tap) throws
+        -> AlignedBuffer
+    {
         var dy = dy
         for (i, layer) in layers.enumerated().reversed() {
             let activations = try tape.activations[i] ?? layer.forward(tape.inputs[i], batch: batch).activations

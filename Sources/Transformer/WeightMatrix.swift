@@ -111,7 +111,8 @@ public final class WeightMatrix {
 
     private func widen(into buffer: AlignedBuffer) throws {
         for part in parts {
-            try readRows(source, part.name, count: part.rows.count, columns: columns, pool: pool,
+            try readRows(
+                source, part.name, count: part.rows.count, columns: columns, pool: pool,
                 into: buffer.floats.baseAddress! + part.rows.lowerBound * columns)
         }
     }

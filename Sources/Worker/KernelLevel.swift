@@ -23,7 +23,8 @@ enum KernelLevel {
     /// Replaces this process by one at `level`; returns only where that fails, with the reason.
     static func restart(at level: String) -> String {
         guard getenv(variable).map({ String(cString: $0) }) != level else {
-            return "the fleet runs at kernel level \(level), which this machine's BLAS does not take (it runs \(current))"
+            return
+                "the fleet runs at kernel level \(level), which this machine's BLAS does not take (it runs \(current))"
         }
         setenv(variable, level, 1)
         var arguments = CommandLine.arguments.map { strdup($0) } + [nil]

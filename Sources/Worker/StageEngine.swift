@@ -38,7 +38,8 @@ package struct Packet: Sendable {
     package var payload: AlignedBuffer?
 
     package init(
-        task: UInt64, direction: Direction, index: Int, kind: UInt8 = 0, integers: [Int32] = [], payload: AlignedBuffer? = nil
+        task: UInt64, direction: Direction, index: Int, kind: UInt8 = 0, integers: [Int32] = [],
+        payload: AlignedBuffer? = nil
     ) {
         self.task = task
         self.direction = direction

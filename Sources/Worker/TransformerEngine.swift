@@ -95,7 +95,8 @@ enum EngineError: Error, CustomStringConvertible {
         case .notTrained: "there is nothing to export: no fine-tuning has run on this stage"
         case .trainingNeedsMemory:
             "fine-tuning keeps weights, gradients and moments as f32 in memory: give the worker more --memory or add workers"
-        case .outOfOrder(let step): "fine-tuning cannot go on at step \(step): this stage does not hold the steps before it"
+        case .outOfOrder(let step):
+            "fine-tuning cannot go on at step \(step): this stage does not hold the steps before it"
         case .wrongMask(let what): "the mask does not fit the model: \(what)"
         case .badGeneration(let what): "bad generation task: \(what)"
         }

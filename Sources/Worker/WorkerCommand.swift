@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoint
-import Foundation
 import Dispatch
+import Foundation
 import Linalg
 import Protocol
 
@@ -31,8 +31,12 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: .hidden) var dataFolder: String?
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads \(threads) is out of range: 1 to 1024") }
-        if let memory, !(memory > 0.01 && memory < 1_000_000) { throw ValidationError("--memory \(memory) GiB is out of range") }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads \(threads) is out of range: 1 to 1024")
+        }
+        if let memory, !(memory > 0.01 && memory < 1_000_000) {
+            throw ValidationError("--memory \(memory) GiB is out of range")
+        }
         do {
             _ = try Endpoint.checked(connect, insecure: insecurePlainTCP)
             if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: insecurePlainTCP) }
@@ -43,7 +47,8 @@ struct WorkerCommand: ParsableCommand {
     func work() -> Int32 {
         var options = WorkerOptions(connect: (try? Endpoint.checked(connect, insecure: insecurePlainTCP)) ?? connect)
         options.threads = threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount)
-        options.memoryBytes = Int((memory ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / 1_073_741_824) * 1_073_741_824)
+        options.memoryBytes = Int(
+            (memory ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / 1_073_741_824) * 1_073_741_824)
         options.name = name
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
@@ -65,7 +70,8 @@ struct WorkerCommand: ParsableCommand {
         }
         let signals = leaveOnSignals(runtime)
         defer { for source in signals { source.cancel() } }
-        FileHandle.standardOutput.write(Data("joining \(options.connect) with \(options.threads) threads, BLAS \(options.kernelLevel)\n".utf8))
+        FileHandle.standardOutput.write(
+            Data("joining \(options.connect) with \(options.threads) threads, BLAS \(options.kernelLevel)\n".utf8))
         switch runtime.run() {
         case .goodbye: return 0
         case .refused(let reason): return complain(reason, 2)

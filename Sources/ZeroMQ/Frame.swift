@@ -44,9 +44,12 @@ struct OutgoingMessage: ~Copyable {
         switch frame {
         case .bytes(let bytes):
             guard zmq_msg_init_size(message, bytes.count) == 0 else { throw ZeroMQError("zmq_msg_init_size") }
-            bytes.withUnsafeBytes { if $0.count > 0 { zmq_msg_data(message)!.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
+            bytes.withUnsafeBytes {
+                if $0.count > 0 { zmq_msg_data(message)!.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+            }
         case .slice(let buffer, let range):
-            precondition(range.lowerBound >= 0 && range.upperBound <= buffer.byteCount, "bytes \(range) of \(buffer.byteCount)")
+            precondition(
+                range.lowerBound >= 0 && range.upperBound <= buffer.byteCount, "bytes \(range) of \(buffer.byteCount)")
             let hint = Unmanaged.passRetained(buffer)
             let status = zmq_msg_init_data(
                 message, buffer.address + range.lowerBound, range.count,

@@ -72,7 +72,9 @@ public final class Socket {
         guard zmq_bind(handle, endpoint) == 0 else { throw ZeroMQError("bind \(endpoint)") }
         var text = [CChar](repeating: 0, count: 512)
         var size = text.count
-        guard zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &text, &size) == 0 else { throw ZeroMQError("bind \(endpoint)") }
+        guard zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &text, &size) == 0 else {
+            throw ZeroMQError("bind \(endpoint)")
+        }
         return String(decoding: text.prefix(max(0, size - 1)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 

@@ -7,14 +7,18 @@ import Testing
     }
 
     @Test func fillsInOrder() throws {
-        let batches = try BatchPacking.pack([plain("a", 4), plain("b", 6), plain("c", 1), plain("d", 10)], maximumTokens: 10)
+        let batches = try BatchPacking.pack(
+            [plain("a", 4), plain("b", 6), plain("c", 1), plain("d", 10)], maximumTokens: 10)
         #expect(batches.map { $0.sequences.map(\.tokens.count) } == [[4, 6], [1], [10]])
     }
 
     @Test func prefixesStayWithTheirContinuations() throws {
         let shared = SequenceGroup(
             name: "q",
-            sequences: [.init(tokens: [1, 2, 3], scoredFrom: 3), .init(tokens: [4], scoredFrom: 0, prefix: 0), .init(tokens: [5], scoredFrom: 0, prefix: 0)])
+            sequences: [
+                .init(tokens: [1, 2, 3], scoredFrom: 3), .init(tokens: [4], scoredFrom: 0, prefix: 0),
+                .init(tokens: [5], scoredFrom: 0, prefix: 0),
+            ])
         let batches = try BatchPacking.pack([plain("a", 4), shared, shared], maximumTokens: 9)
         #expect(batches.map(\.tokenCount) == [9, 5])
         #expect(batches[0].sequences.map(\.prefix) == [nil, nil, 1, 1])

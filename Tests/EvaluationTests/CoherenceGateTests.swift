@@ -15,7 +15,9 @@ import Testing
         #expect(!gate.isCoherent(fluent, tokens: tokens, meanLogLikelihood: nil))
         #expect(!gate.isCoherent(fluent, tokens: tokens, meanLogLikelihood: .nan))
         #expect(!gate.isCoherent("", tokens: [], meanLogLikelihood: 0))
-        #expect(!gate.isCoherent(Array(repeating: "Lit", count: 30).joined(separator: " "), tokens: tokens, meanLogLikelihood: -1))
+        #expect(
+            !gate.isCoherent(
+                Array(repeating: "Lit", count: 30).joined(separator: " "), tokens: tokens, meanLogLikelihood: -1))
         #expect(!gate.isCoherent(fluent, tokens: Array(repeating: 5, count: 40), meanLogLikelihood: -0.1))
     }
 

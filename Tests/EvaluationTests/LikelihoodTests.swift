@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct LikelihoodTests {
     private let sequences: [Protocol.Sequence] = [
-        .init(tokens: [1, 2], scoredFrom: 2), .init(tokens: [3, 4], scoredFrom: 0, prefix: 0), .init(tokens: [5, 6], scoredFrom: 1),
+        .init(tokens: [1, 2], scoredFrom: 2), .init(tokens: [3, 4], scoredFrom: 0, prefix: 0),
+        .init(tokens: [5, 6], scoredFrom: 1),
     ]
 
     @Test func flatListsAreCutBySequence() throws {

@@ -9,7 +9,11 @@ func toyTokens(_ text: String) -> [Int32] {
     var index = 0
     while index < bytes.count {
         let pair = index + 1 < bytes.count ? [bytes[index], bytes[index + 1]] : []
-        if pair == Array("ab".utf8) { tokens.append(300) } else if pair == Array(" x".utf8) { tokens.append(301) } else {
+        if pair == Array("ab".utf8) {
+            tokens.append(300)
+        } else if pair == Array(" x".utf8) {
+            tokens.append(301)
+        } else {
             tokens.append(Int32(bytes[index]))
             index += 1
             continue

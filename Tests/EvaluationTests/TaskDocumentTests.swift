@@ -22,9 +22,18 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{\"context\": \"Q\", \"choices\": [\"a\"], \"label\": 0}", "\"choices\" has to be a list of at least two texts"),
-        ("{\"context\": \"Q\", \"choices\": [\"a\", 3], \"label\": 0}", "\"choices\" has to be a list of at least two texts"),
-        ("{\"context\": \"Q\", \"choices\": [\"a\", \"b\"], \"label\": 2}", "\"label\" has to be the index of a choice, 0 to 1"),
+        (
+            "{\"context\": \"Q\", \"choices\": [\"a\"], \"label\": 0}",
+            "\"choices\" has to be a list of at least two texts"
+        ),
+        (
+            "{\"context\": \"Q\", \"choices\": [\"a\", 3], \"label\": 0}",
+            "\"choices\" has to be a list of at least two texts"
+        ),
+        (
+            "{\"context\": \"Q\", \"choices\": [\"a\", \"b\"], \"label\": 2}",
+            "\"label\" has to be the index of a choice, 0 to 1"
+        ),
         ("{\"choices\": [\"a\", \"b\"], \"label\": 1}", "\"context\" has to be a text, or one text for every choice"),
         ("[1]", "not a JSON object"),
     ])

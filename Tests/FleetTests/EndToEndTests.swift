@@ -27,7 +27,8 @@ import Testing
             Batch(
                 sequences: (0..<3).map { example in
                     let seed = block * 31 + batch * 7 + example
-                    return Sequence(tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
+                    return Sequence(
+                        tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
                 })
         }
     }
@@ -58,7 +59,8 @@ import Testing
             var partials: [[any Partial]] = []
             try fleet.run(
                 Self.blocks.map {
-                    FleetTask(body: .score(statistics: [.absoluteGradient(.mean), .inputSquares], batches: $0), cost: 1)
+                    FleetTask(
+                        body: .score(statistics: [.absoluteGradient(.mean), .inputSquares], batches: $0), cost: 1)
                 }, label: "scores"
             ) { task, results in
                 if killing, task == 0 {
@@ -77,13 +79,16 @@ import Testing
     @Test func anyFleetGivesTheSameScores() throws {
         let golden = try scores(Shape(workers: 1, pipelines: 1))
         for shape in [
-            Shape(workers: 1, pipelines: 1, threads: 2), Shape(workers: 2, pipelines: 1), Shape(workers: 2, pipelines: 2),
+            Shape(workers: 1, pipelines: 1, threads: 2), Shape(workers: 2, pipelines: 1),
+            Shape(workers: 2, pipelines: 2),
             Shape(workers: 3, pipelines: 3, threads: 2), Shape(workers: 3, pipelines: 2),
         ] { #expect(try scores(shape) == golden, "\(shape)") }
     }
 
     /// kill -9 in the middle of scoring: the run ends by itself with the same bytes.
-    @Test(arguments: [Shape(workers: 3, pipelines: 3), Shape(workers: 3, pipelines: 1), Shape(workers: 2, pipelines: 1)])
+    @Test(arguments: [
+        Shape(workers: 3, pipelines: 3), Shape(workers: 3, pipelines: 1), Shape(workers: 2, pipelines: 1),
+    ])
     func aKilledWorkerChangesNoByte(_ shape: Shape) throws {
         var shape = shape
         // Two layers make two stages at most; the third worker is a spare.
@@ -107,7 +112,9 @@ import Testing
                 }
                 try fleet.run([FleetTask(body: .train(training), cost: 1, sequence: 0)], label: "training") { _, _ in }
                 try fleet.run([FleetTask(body: .export, cost: 1)], label: "weights") { _, results in
-                    for entry in try results.flatMap({ try $0.load().entries }) { all[entry.name] = entry.buffer.byteArray() }
+                    for entry in try results.flatMap({ try $0.load().entries }) {
+                        all[entry.name] = entry.buffer.byteArray()
+                    }
                 }
                 return all
             }
@@ -127,7 +134,8 @@ import Testing
                 let close = stat.lastIndex(of: ")")
             else { return false }
             let fields = stat[stat.index(after: close)...].split(separator: " ")
-            return stat.contains("(faultline-worke") && fields.count > 1 && fields[0] != "Z" && Int32(fields[1]) == getpid()
+            return stat.contains("(faultline-worke") && fields.count > 1 && fields[0] != "Z"
+                && Int32(fields[1]) == getpid()
         }
     }
 }

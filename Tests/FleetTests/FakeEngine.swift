@@ -64,7 +64,9 @@ final class FakeEngine: StageEngine {
         case .generate, .export: return []
         }
         let goesBack = packet.direction != .forward
-        var values = packet.payload.map { Array($0.floats) } ?? batches[packet.index].sequences.flatMap { $0.tokens.map { Float($0) } }
+        var values =
+            packet.payload.map { Array($0.floats) }
+            ?? batches[packet.index].sequences.flatMap { $0.tokens.map { Float($0) } }
         for layer in goesBack ? assignment.layers.reversed() : Array(assignment.layers) {
             for index in values.indices {
                 values[index] = Float((Int(values[index]) * 3 + layer + 1 + Int(trained)) % 8191)
@@ -73,7 +75,9 @@ final class FakeEngine: StageEngine {
             jobs[packet.task]!.sums[layer, default: [0, 0]][goesBack ? 1 : 0] += sum
         }
         let direction: Packet.Direction? =
-            if goesBack { assignment.isFirst ? nil : .backward } else if !assignment.isLast { .forward } else if backward {
+            if goesBack { assignment.isFirst ? nil : .backward } else if !assignment.isLast {
+                .forward
+            } else if backward {
                 assignment.isFirst ? .local : .backward
             } else { nil }
         // The last stage turns a batch round: it passes its own layers backward at once, unless it is also the first.
@@ -107,8 +111,18 @@ final class FakeEngine: StageEngine {
             for (index, value) in (job.sums[layer] ?? [trained, 7]).enumerated() where index < resultFloats {
                 buffer.floats[index] = value
             }
-            return TensorBundle.Entry(name: "model.layers.\(layer).x", type: .f32, shape: [resultFloats], buffer: buffer)
+            return TensorBundle.Entry(
+                name: "model.layers.\(layer).x", type: .f32, shape: [resultFloats], buffer: buffer)
         }
-        return [.result(task: task, TensorBundle(entries: entries + [.init(name: "edit.\(assignment!.stageIndex)", type: .f32, shape: [1], buffer: AlignedBuffer([edit]))]))]
+        return [
+            .result(
+                task: task,
+                TensorBundle(
+                    entries: entries + [
+                        .init(
+                            name: "edit.\(assignment!.stageIndex)", type: .f32, shape: [1],
+                            buffer: AlignedBuffer([edit]))
+                    ]))
+        ]
     }
 }

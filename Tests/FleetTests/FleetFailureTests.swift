@@ -89,7 +89,9 @@ struct FleetFailureTests {
             options.version = 99
             let joined = options
             Thread.detachNewThread {
-                if case .refused(let reason) = WorkerRuntime(options: joined, engine: FakeEngine()).run() { log.add(reason) }
+                if case .refused(let reason) = WorkerRuntime(options: joined, engine: FakeEngine()).run() {
+                    log.add(reason)
+                }
                 log.finished.signal()
             }
         }
@@ -131,7 +133,9 @@ struct FleetFailureTests {
         try test.fleet.use(model: Fake.model())
         // One entry of 1.5 MB a layer: pulled in chunks.
         let entries = (0..<6).map {
-            TensorBundle.Entry(name: "model.layers.\($0).mlp.mask", type: .u8, shape: [1_500_000], buffer: AlignedBuffer(byteCount: 1_500_000))
+            TensorBundle.Entry(
+                name: "model.layers.\($0).mlp.mask", type: .u8, shape: [1_500_000],
+                buffer: AlignedBuffer(byteCount: 1_500_000))
         }
         func editSum() throws -> Float {
             var sum: Float = 0
@@ -152,7 +156,8 @@ struct FleetFailureTests {
         func tasks() -> [FleetTask] {
             (0..<3).map { part in
                 let training = TaskBody.Training(
-                    steps: [Fake.batches(2, seed: part), Fake.batches(2, seed: part + 9)], firstStep: part * 2, parameters: .all, learningRate: 1)
+                    steps: [Fake.batches(2, seed: part), Fake.batches(2, seed: part + 9)], firstStep: part * 2,
+                    parameters: .all, learningRate: 1)
                 return FleetTask(body: .train(training), cost: 1, sequence: 0)
             } + [FleetTask(body: .export, cost: 1, sequence: 0)]
         }
@@ -166,7 +171,10 @@ struct FleetFailureTests {
             model.preferOnePipeline = true
             try test.fleet.use(model: model)
             // The weights are used by a later run, too.
-            return [try Fake.run(test.fleet, tasks()), try Fake.run(test.fleet, [FleetTask(body: .export, cost: 1)]), try Fake.run(test.fleet, Fake.tasks(2))]
+            return [
+                try Fake.run(test.fleet, tasks()), try Fake.run(test.fleet, [FleetTask(body: .export, cost: 1)]),
+                try Fake.run(test.fleet, Fake.tasks(2)),
+            ]
         }
         let golden = try results(nil)
         for kill in [1, 8, 20, 27, 32] { #expect(try results(kill) == golden, "killed at call \(kill)") }

@@ -27,9 +27,14 @@ struct PlanTests {
     @Test func theHeadCountsForTheLastStageAndThreadsForAll() throws {
         var model = Fake.model(layers: 12)
         model.headCost = 4
-        #expect(try Plan.make(workers: workers(2), model: model, pipelines: 1).pipelines[0].map(\.layers) == [0..<8, 8..<12])
+        #expect(
+            try Plan.make(workers: workers(2), model: model, pipelines: 1).pipelines[0].map(\.layers) == [
+                0..<8, 8..<12,
+            ])
         model.headCost = 0
-        #expect(try Plan.make(workers: workers(2, threads: [1, 3]), model: model, pipelines: 1).pipelines[0].map(\.layers) == [0..<3, 3..<12])
+        #expect(
+            try Plan.make(workers: workers(2, threads: [1, 3]), model: model, pipelines: 1).pipelines[0].map(\.layers)
+                == [0..<3, 3..<12])
     }
 
     @Test func memoryDecidesHowManyShareAModel() throws {
@@ -41,8 +46,11 @@ struct PlanTests {
         // Too small for all of them together: still one pipeline, which widens its weights as it goes.
         let tight = try Plan.make(workers: workers(2, memory: 1000), model: model, pipelines: nil)
         #expect(tight.pipelines.count == 1 && !tight.fits)
-        let uneven = [Plan.Worker(id: 1, threads: 1, memoryBytes: 2000), Plan.Worker(id: 2, threads: 1, memoryBytes: 1 << 30)]
-        #expect(try Plan.make(workers: uneven, model: model, pipelines: 1).pipelines[0].map(\.layers) == [0..<1, 1..<6])
+        let uneven = [
+            Plan.Worker(id: 1, threads: 1, memoryBytes: 2000), Plan.Worker(id: 2, threads: 1, memoryBytes: 1 << 30),
+        ]
+        #expect(
+            try Plan.make(workers: uneven, model: model, pipelines: 1).pipelines[0].map(\.layers) == [0..<1, 1..<6])
     }
 
     @Test func onePipelineWhereOneIsPreferred() throws {
@@ -56,11 +64,15 @@ struct PlanTests {
 
     @Test(arguments: [0, 3, -1])
     func impossiblePipelinesAreRefused(pipelines: Int) {
-        #expect(throws: FleetError.self) { try Plan.make(workers: workers(2), model: Fake.model(), pipelines: pipelines) }
+        #expect(throws: FleetError.self) {
+            try Plan.make(workers: workers(2), model: Fake.model(), pipelines: pipelines)
+        }
     }
 
     @Test func noWorkersOrNoLayersIsAnError() {
         #expect(throws: FleetError.self) { try Plan.make(workers: [], model: Fake.model(), pipelines: nil) }
-        #expect(throws: FleetError.self) { try Plan.make(workers: workers(1), model: Fake.model(layers: 0), pipelines: nil) }
+        #expect(throws: FleetError.self) {
+            try Plan.make(workers: workers(1), model: Fake.model(layers: 0), pipelines: nil)
+        }
     }
 }

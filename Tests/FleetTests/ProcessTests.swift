@@ -22,11 +22,15 @@ struct ProcessTests {
     static func tasks(_ count: Int) -> [FleetTask] {
         (0..<count).map { block in
             let batches = (0..<6).map { batch in
-                Batch(sequences: (0..<4).map { row in
-                    Sequence(tokens: (0..<24).map { Int32(3 + (block * 13 + batch * 5 + row * 3 + $0 * $0) % 60) }, scoredFrom: 10)
-                })
+                Batch(
+                    sequences: (0..<4).map { row in
+                        Sequence(
+                            tokens: (0..<24).map { Int32(3 + (block * 13 + batch * 5 + row * 3 + $0 * $0) % 60) },
+                            scoredFrom: 10)
+                    })
             }
-            return FleetTask(body: .score(statistics: [.absoluteGradient(.mean), .inputSquares], batches: batches), cost: 1)
+            return FleetTask(
+                body: .score(statistics: [.absoluteGradient(.mean), .inputSquares], batches: batches), cost: 1)
         }
     }
 
@@ -45,7 +49,10 @@ struct ProcessTests {
         let fleet = try Fleet(settings)
         defer { fleet.shutdown() }
         let count = try layers()
-        try fleet.use(model: ModelPlan(path: model, layerBytes: [Int](repeating: 1, count: count), layerCost: [Double](repeating: 1, count: count)))
+        try fleet.use(
+            model: ModelPlan(
+                path: model, layerBytes: [Int](repeating: 1, count: count),
+                layerCost: [Double](repeating: 1, count: count)))
         let pids = fleet.progress.workers.map(\.pid)
         var all: [String: [UInt8]] = [:]
         try fleet.run(tasks(12), label: "score") { index, results in
@@ -68,13 +75,16 @@ struct ProcessTests {
 
     @Test(arguments: [(3, 1, 0), (3, 3, 1), (2, 1, 1)], [SIGKILL, SIGTERM])
     func aWorkerIsEndedInTheMiddle(shape: (workers: Int, pipelines: Int, victim: Int), signal: Int32) throws {
-        let results = try Self.score(workers: shape.workers, pipelines: shape.pipelines, strikeAt: 1) { kill($0[shape.victim], signal) }
+        let results = try Self.score(workers: shape.workers, pipelines: shape.pipelines, strikeAt: 1) {
+            kill($0[shape.victim], signal)
+        }
         #expect(try results == Self.golden.get())
     }
 
     @Test(arguments: [
         (["--connect", "nonsense"], "not an address"), (["--connect", "10.1.2.3:5"], "--insecure-plain-tcp"),
-        (["--connect", "127.0.0.1:1", "--threads", "0"], "--threads"), (["--connect", "127.0.0.1:1", "--bogus"], "bogus"), ([], "--connect"),
+        (["--connect", "127.0.0.1:1", "--threads", "0"], "--threads"),
+        (["--connect", "127.0.0.1:1", "--bogus"], "bogus"), ([], "--connect"),
     ])
     func wrongUsageIsOneLineAndCodeTwo(arguments: [String], words: String) throws {
         let child = try ChildProcess(Self.worker, arguments)
@@ -95,7 +105,8 @@ struct ProcessTests {
     }
 
     @Test func aWorkerProgramThatIsNotThereIsNamed() {
-        var settings = FleetSettings(runDirectory: NSTemporaryDirectory() + "faultline-none-\(UInt64.random(in: 0 ... .max))")
+        var settings = FleetSettings(
+            runDirectory: NSTemporaryDirectory() + "faultline-none-\(UInt64.random(in: 0 ... .max))")
         defer { try? FileManager.default.removeItem(atPath: settings.runDirectory) }
         settings.localWorkers = 1
         settings.workerExecutable = "/nowhere/faultline-worker"

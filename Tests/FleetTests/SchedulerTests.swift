@@ -20,7 +20,9 @@ struct SchedulerTests {
         }
     }
 
-    func score(_ count: Int) -> [FleetTask] { (0..<count).map { _ in FleetTask(body: .score(statistics: [], batches: []), cost: 1) } }
+    func score(_ count: Int) -> [FleetTask] {
+        (0..<count).map { _ in FleetTask(body: .score(statistics: [], batches: []), cost: 1) }
+    }
 
     @Test func tasksAreGrantedInOrderAndBounded() {
         var scheduler = Scheduler(tasks: score(5))
@@ -35,13 +37,19 @@ struct SchedulerTests {
             var scheduler = Scheduler(tasks: score(4))
             for pipeline in 1...4 { _ = scheduler.pipelineReady(UInt64(pipeline), stageCount: 1) }
             var owner: [Int: UInt64] = [:]
-            for pipeline in 1...4 { for task in scheduler.running(on: UInt64(pipeline)) { owner[task] = UInt64(pipeline) } }
+            for pipeline in 1...4 {
+                for task in scheduler.running(on: UInt64(pipeline)) { owner[task] = UInt64(pipeline) }
+            }
             var seen: [String] = []
             var pending = order
             while let task = pending.first(where: { owner[$0] != nil }) {
                 pending.removeAll { $0 == task }
                 for directive in scheduler.result(result(0), task: task, pipeline: owner[task]!) {
-                    if case .grant(let pipeline, let task) = directive { owner[task] = pipeline } else { seen += words([directive]) }
+                    if case .grant(let pipeline, let task) = directive {
+                        owner[task] = pipeline
+                    } else {
+                        seen += words([directive])
+                    }
                 }
             }
             #expect(seen == ["commit 0 of [0]", "commit 1 of [0]", "commit 2 of [0]", "commit 3 of [0]", "finished"])
@@ -49,7 +57,8 @@ struct SchedulerTests {
     }
 
     private func permutations(_ items: [Int]) -> [[Int]] {
-        items.isEmpty ? [[]] : items.flatMap { first in permutations(items.filter { $0 != first }).map { [first] + $0 } }
+        items.isEmpty
+            ? [[]] : items.flatMap { first in permutations(items.filter { $0 != first }).map { [first] + $0 } }
     }
 
     @Test func aLostPipelineGivesItsTasksBack() {
@@ -79,7 +88,10 @@ struct SchedulerTests {
         var patient = Scheduler(tasks: score(2))
         for attempt in 1...9 {
             _ = patient.pipelineReady(UInt64(attempt), stageCount: 2)
-            #expect(!words(patient.pipelineLost(UInt64(attempt), crashed: false, cause: "left")).contains { $0.hasPrefix("fail") })
+            #expect(
+                !words(patient.pipelineLost(UInt64(attempt), crashed: false, cause: "left")).contains {
+                    $0.hasPrefix("fail")
+                })
         }
     }
 

@@ -15,7 +15,8 @@ final class TestFleet: @unchecked Sendable {
     var fleet: Fleet!
 
     init(
-        workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10, version: UInt16 = Limits.version,
+        workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
+        version: UInt16 = Limits.version,
         levels: [(String, Int)] = [],
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
@@ -76,12 +77,18 @@ private final class EngineBox: StageEngine {
 
 enum Fake {
     static func model(layers: Int = 6) -> ModelPlan {
-        ModelPlan(path: "fake", layerBytes: [Int](repeating: 1000, count: layers), layerCost: [Double](repeating: 1, count: layers))
+        ModelPlan(
+            path: "fake", layerBytes: [Int](repeating: 1000, count: layers),
+            layerCost: [Double](repeating: 1, count: layers))
     }
 
     static func batches(_ count: Int, seed: Int) -> [Batch] {
         (0..<count).map { batch in
-            Batch(sequences: (0..<3).map { Sequence(tokens: (0..<20).map { Int32((seed * 31 + batch * 7 + $0) % 97) } + [Int32($0)], scoredFrom: 4) })
+            Batch(
+                sequences: (0..<3).map {
+                    Sequence(
+                        tokens: (0..<20).map { Int32((seed * 31 + batch * 7 + $0) % 97) } + [Int32($0)], scoredFrom: 4)
+                })
         }
     }
 
@@ -89,7 +96,8 @@ enum Fake {
         (0..<count).map { index in
             FleetTask(
                 body: index % 3 == 2
-                    ? .likelihood(batches: batches(3, seed: index)) : .score(statistics: [.inputSquares], batches: batches(5, seed: index)),
+                    ? .likelihood(batches: batches(3, seed: index))
+                    : .score(statistics: [.inputSquares], batches: batches(5, seed: index)),
                 cost: 1)
         }
     }

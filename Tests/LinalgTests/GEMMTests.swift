@@ -20,13 +20,16 @@ import Testing
         var expected = [Double](repeating: 0, count: rows * outputs)
         for r in 0..<rows {
             for o in 0..<outputs {
-                for i in 0..<inputs { expected[r * outputs + o] += Double(x[r * inputs + i]) * Double(w[o * inputs + i]) }
+                for i in 0..<inputs {
+                    expected[r * outputs + o] += Double(x[r * inputs + i]) * Double(w[o * inputs + i])
+                }
             }
         }
         let results = [1, 2, 3].map { threads in
             let y = AlignedBuffer(floats: rows * outputs)
             GEMM.linear(
-                ThreadPool(threads: threads), y: y.floats.baseAddress!, ldy: outputs, x: x, ldx: inputs, w: w, rows: rows,
+                ThreadPool(threads: threads), y: y.floats.baseAddress!, ldy: outputs, x: x, ldx: inputs, w: w,
+                rows: rows,
                 outputs: outputs, inputs: inputs)
             return y
         }

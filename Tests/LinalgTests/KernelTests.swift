@@ -21,13 +21,15 @@ import Testing
         var whole = [Float](repeating: 0.5, count: rows * columns)
         var tiled = whole
         for span in spans {
-            fl_snip_tile(&whole, columns, packedD, packedX, tokens, span.lowerBound, span.upperBound, 0, rows, 0, columns)
+            fl_snip_tile(
+                &whole, columns, packedD, packedX, tokens, span.lowerBound, span.upperBound, 0, rows, 0, columns)
         }
         for i in stride(from: 0, to: rows, by: 6) {
             for j in stride(from: 0, to: columns, by: 16) {
                 for span in spans {
                     fl_snip_tile(
-                        &tiled, columns, packedD, packedX, tokens, span.lowerBound, span.upperBound, i, min(rows, i + 6), j,
+                        &tiled, columns, packedD, packedX, tokens, span.lowerBound, span.upperBound, i,
+                        min(rows, i + 6), j,
                         min(columns, j + 16))
                 }
             }
@@ -51,7 +53,8 @@ import Testing
         let exact = logits.map { exp(0.7 * Double($0)) }
         let total = exact.reduce(0, +)
         for (a, b) in zip(p, exact) { #expect(abs(Double(a) - b / total) < 1e-6) }
-        #expect(abs(Double(fl_logsumexp(logits, logits.count)) - log(logits.map { exp(Double($0)) }.reduce(0, +))) < 1e-5)
+        #expect(
+            abs(Double(fl_logsumexp(logits, logits.count)) - log(logits.map { exp(Double($0)) }.reduce(0, +))) < 1e-5)
         // Finite differences of Σ c·softmax(0.7 s).
         let c = Self.values(37, 5)
         var gradient = c

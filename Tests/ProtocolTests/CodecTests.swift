@@ -5,20 +5,26 @@ import Testing
 struct CodecTests {
     let hello = ToCoordinator.hello(
         Capabilities(
-            host: "h", pid: 1, threads: 2, memoryBytes: 3, kernelLevel: "Haswell", kernelRank: 2, dataEndpoint: "ipc://x", name: "w"))
+            host: "h", pid: 1, threads: 2, memoryBytes: 3, kernelLevel: "Haswell", kernelRank: 2,
+            dataEndpoint: "ipc://x", name: "w"))
 
     @Test func messagesSurviveTheRoundTrip() throws {
         let key = TaskKey(epoch: .max, task: 1 << 60)
         let up: [ToCoordinator] = [
-            hello, .assigned(epoch: 1), .assignmentFailed(epoch: 2, error: "é\n"), .offer(key, digest: "ab", byteCount: 5),
+            hello, .assigned(epoch: 1), .assignmentFailed(epoch: 2, error: "é\n"),
+            .offer(key, digest: "ab", byteCount: 5),
             .chunk(key, offset: 7), .pullEdit(edit: 1, offset: 2, length: 3), .edited(epoch: 1, edit: 2),
             .taskFailed(key, error: ""), .beat(Beat()), .leaving(reason: "x"),
         ]
         for message in up { #expect(try Codec.decode(ToCoordinator.self, Codec.encode(message)) == message) }
         let down: [ToWorker] = [
             .welcome(worker: "w"), .refuse(reason: "r"), .level("Haswell"), .task(key, bodyBytes: 9), .abort(key),
-            .assign(Assignment(epoch: 1, model: "m", layers: 2..<4, stageIndex: 1, stageCount: 2, threads: 1, next: nil, window: 3)),
-            .pull(key, offset: 0, length: 1), .committed(key), .editChunk(edit: 1, offset: 2), .ping, .goodbye(reason: ""),
+            .assign(
+                Assignment(
+                    epoch: 1, model: "m", layers: 2..<4, stageIndex: 1, stageCount: 2, threads: 1, next: nil, window: 3)
+            ),
+            .pull(key, offset: 0, length: 1), .committed(key), .editChunk(edit: 1, offset: 2), .ping,
+            .goodbye(reason: ""),
             .edit(EditOffer(epoch: 1, edit: 2, name: "n", digest: "d", byteCount: 0)),
         ]
         for message in down { #expect(try Codec.decode(ToWorker.self, Codec.encode(message)) == message) }
@@ -26,7 +32,9 @@ struct CodecTests {
 
     @Test func anotherVersionIsNamedWithOurs() throws {
         let bytes = try Codec.encode(hello, version: 77)
-        #expect(throws: ProtocolError.version(theirs: 77, ours: Limits.version)) { try Codec.decode(ToCoordinator.self, bytes) }
+        #expect(throws: ProtocolError.version(theirs: 77, ours: Limits.version)) {
+            try Codec.decode(ToCoordinator.self, bytes)
+        }
         let words = "\(ProtocolError.version(theirs: 77, ours: 1))"
         #expect(words.contains("77") && words.contains("1"))
         var header = DataHeader.credit(epoch: 1, bytes: 2).encode()
@@ -37,12 +45,15 @@ struct CodecTests {
     @Test func sizesAreHeld() throws {
         let long = ToWorker.goodbye(reason: String(repeating: "x", count: Limits.frameBytes))
         #expect(throws: ProtocolError.self) { try Codec.encode(long) }
-        #expect(throws: ProtocolError.self) { try Codec.decode(ToWorker.self, [UInt8](repeating: 0, count: Limits.frameBytes + 1)) }
+        #expect(throws: ProtocolError.self) {
+            try Codec.decode(ToWorker.self, [UInt8](repeating: 0, count: Limits.frameBytes + 1))
+        }
         #expect(throws: ProtocolError.self) { try Codec.decodeBody([[1, 2]], byteCount: 3) }
         #expect(throws: ProtocolError.self) { try Codec.decodeBody([], byteCount: -1) }
         #expect(throws: ProtocolError.self) { try Codec.decodeBody([], byteCount: .max) }
         var header = PacketHeader(
-            epoch: 1, task: 2, direction: 0, kind: 3, index: 4, integerCount: 5, payloadBytes: Limits.packetBytes + 1, hasPayload: true)
+            epoch: 1, task: 2, direction: 0, kind: 3, index: 4, integerCount: 5, payloadBytes: Limits.packetBytes + 1,
+            hasPayload: true)
         #expect(throws: ProtocolError.self) { try DataHeader.decode(DataHeader.packet(header).encode()) }
         header.payloadBytes = Limits.chunkBytes * 2 + 4
         #expect(header.frameSizes == [20, Limits.chunkBytes, Limits.chunkBytes, 4])
@@ -61,32 +72,51 @@ struct CodecTests {
         let wrong: [TaskBody] = [
             .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1], scoredFrom: 2)])]),
             .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1], scoredFrom: 0, prefix: 0)])]),
-            .generate(.init(prompts: [[1]], slots: 0, maxNewTokens: 1, stopTokens: [], temperature: 0, seed: .max, streams: [1])),
-            .generate(.init(prompts: [[1]], slots: 1, maxNewTokens: 1, stopTokens: [], temperature: 0, seed: .max, streams: [])),
+            .generate(
+                .init(
+                    prompts: [[1]], slots: 0, maxNewTokens: 1, stopTokens: [], temperature: 0, seed: .max, streams: [1])
+            ),
+            .generate(
+                .init(
+                    prompts: [[1]], slots: 1, maxNewTokens: 1, stopTokens: [], temperature: 0, seed: .max, streams: [])),
         ]
         for body in wrong {
             let frames = try Codec.encode(body: body)
-            #expect(throws: ProtocolError.self) { try Codec.decodeBody(frames, byteCount: frames.reduce(0) { $0 + $1.count }) }
+            #expect(throws: ProtocolError.self) {
+                try Codec.decodeBody(frames, byteCount: frames.reduce(0) { $0 + $1.count })
+            }
         }
     }
 
     @Test func impossibleAssignmentsAreNoStage() {
         func layers(_ range: Range<Int>, _ index: Int, _ count: Int) -> Range<Int>? {
-            Assignment(epoch: 1, model: "", layers: range, stageIndex: index, stageCount: count, threads: 1, next: nil, window: 1).layers
+            Assignment(
+                epoch: 1, model: "", layers: range, stageIndex: index, stageCount: count, threads: 1, next: nil,
+                window: 1
+            ).layers
         }
         #expect(layers(0..<2, 0, 1) == 0..<2)
-        #expect(layers(-1..<2, 0, 1) == nil && layers(2..<2, 0, 1) == nil && layers(0..<1, 1, 1) == nil && layers(0..<1, 0, 0) == nil)
+        #expect(
+            layers(-1..<2, 0, 1) == nil && layers(2..<2, 0, 1) == nil && layers(0..<1, 1, 1) == nil
+                && layers(0..<1, 0, 0) == nil)
     }
 
     /// Damaged and random messages end in a typed error or another valid message, never in a trap.
     @Test func fuzz() throws {
         var random = SplitMix(state: 20_240_601)
         let key = TaskKey(epoch: 3, task: 4)
-        let packet = PacketHeader(epoch: 1, task: 2, direction: 1, kind: 3, index: 4, integerCount: 5, payloadBytes: 6, hasPayload: true)
+        let packet = PacketHeader(
+            epoch: 1, task: 2, direction: 1, kind: 3, index: 4, integerCount: 5, payloadBytes: 6, hasPayload: true)
         let seeds = [
             try Codec.encode(hello), try Codec.encode(ToCoordinator.offer(key, digest: "abc", byteCount: 10)),
-            try Codec.encode(ToWorker.assign(Assignment(epoch: 1, model: "m", layers: 0..<4, stageIndex: 0, stageCount: 2, threads: 1, next: "ipc://a", window: 3))),
-            DataHeader.packet(packet).encode(), try Codec.encode(body: .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1, 2], scoredFrom: 1)])]))[0],
+            try Codec.encode(
+                ToWorker.assign(
+                    Assignment(
+                        epoch: 1, model: "m", layers: 0..<4, stageIndex: 0, stageCount: 2, threads: 1, next: "ipc://a",
+                        window: 3))),
+            DataHeader.packet(packet).encode(),
+            try Codec.encode(
+                body: .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1, 2], scoredFrom: 1)])]))[0],
         ]
         for round in 0..<100_000 {
             var bytes = seeds[round % seeds.count]

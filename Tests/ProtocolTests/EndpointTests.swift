@@ -3,7 +3,8 @@ import Testing
 
 struct EndpointTests {
     @Test(arguments: [
-        ("127.0.0.1:5555", "tcp://127.0.0.1:5555"), ("tcp://localhost:1", "tcp://localhost:1"), ("ipc:///x", "ipc:///x"),
+        ("127.0.0.1:5555", "tcp://127.0.0.1:5555"), ("tcp://localhost:1", "tcp://localhost:1"),
+        ("ipc:///x", "ipc:///x"),
         ("[::1]:9", "tcp://[::1]:9"),
     ])
     func loopbackIsTaken(text: String, endpoint: String) throws {

@@ -8,7 +8,9 @@ import Testing
         let time = Mutex(0.0)
         let text = Mutex("")
         func line(terminal: Bool) -> ProgressLine {
-            ProgressLine(isTerminal: terminal, now: { self.time.withLock { $0 } }, write: { piece in self.text.withLock { $0 += piece } })
+            ProgressLine(
+                isTerminal: terminal, now: { self.time.withLock { $0 } },
+                write: { piece in self.text.withLock { $0 += piece } })
         }
         func set(_ seconds: Double) { time.withLock { $0 = seconds } }
         var written: String { text.withLock { $0 } }

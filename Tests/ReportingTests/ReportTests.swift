@@ -10,10 +10,14 @@ import Testing
         table.append(["unedited"])
         report.tables = [("Results", table)]
         report.samples = [
-            .init(condition: "c", prompt: "p", answer: "first\n" + String(repeating: "long ", count: 100), verdict: "answer")
+            .init(
+                condition: "c", prompt: "p", answer: "first\n" + String(repeating: "long ", count: 100),
+                verdict: "answer")
         ]
         let text = report.markdown()
-        for part in ["# Study x", "faultline study run x.yaml", "## Results", "| seed | 42 |", "**Warning.** few pairs"] {
+        for part in [
+            "# Study x", "faultline study run x.yaml", "## Results", "| seed | 42 |", "**Warning.** few pairs",
+        ] {
             #expect(text.contains(part), "\(part) is missing")
         }
         let sample = text.split(separator: "\n").first { $0.contains("first long") }

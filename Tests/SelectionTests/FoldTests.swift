@@ -11,7 +11,9 @@ import Testing
         let stream = RandomStream(seed: 3, name: "\(block) \(stage)")
         let single = AlignedBuffer((0..<6).map { stream.float($0) * 1e8 })
         let double = AlignedBuffer(byteCount: 24)
-        for index in 0..<3 { double.bytes.storeBytes(of: stream.double(index + 50) * 1e17, toByteOffset: index * 8, as: Double.self) }
+        for index in 0..<3 {
+            double.bytes.storeBytes(of: stream.double(index + 50) * 1e17, toByteOffset: index * 8, as: Double.self)
+        }
         return BundlePartial(
             TensorBundle(entries: [
                 .init(name: "g\(stage)", type: .f32, shape: [2, 3], buffer: single),

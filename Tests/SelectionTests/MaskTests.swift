@@ -23,7 +23,9 @@ import Testing
         var bits = BitSet(size: 12)
         bits[0] = true
         bits[10] = true
-        let small = Mask(maps: [.init(shape: MapShape(name: "model.layers.3.mlp.down_proj.weight", rows: 3, columns: 4), bits: bits)])
+        let small = Mask(maps: [
+            .init(shape: MapShape(name: "model.layers.3.mlp.down_proj.weight", rows: 3, columns: 4), bits: bits)
+        ])
         try small.write(to: folder.file("m.safetensors"))
         let bundle = try TensorBundle(safetensors: folder.file("m.safetensors"))
         let entry = try #require(bundle["model.layers.3.mlp.down_proj.weight"])
@@ -70,7 +72,8 @@ import Testing
         let model = MatrixModel(shapes: ["w0": [6, 10], "w1": [3, 17], "w2": [40, 30]])
         #expect(throws: Never.self) { try mask.check(against: model, named: "the model") }
         #expect(throws: SelectionError.shape(map: "w1", expected: [17, 3], found: [3, 17])) {
-            try mask.check(against: MatrixModel(shapes: ["w0": [6, 10], "w1": [17, 3], "w2": [40, 30]]), named: "the model")
+            try mask.check(
+                against: MatrixModel(shapes: ["w0": [6, 10], "w1": [17, 3], "w2": [40, 30]]), named: "the model")
         }
         #expect(throws: SelectionError.missing(map: "w2", source: "the model")) {
             try mask.check(against: MatrixModel(shapes: ["w0": [6, 10], "w1": [3, 17]]), named: "the model")

@@ -29,7 +29,8 @@ import Testing
 
     @Test func refusesOtherTensors() throws {
         let path = folder.file("s.safetensors")
-        try TensorBundle(entries: [.init(name: "a", type: .f32, shape: [4], buffer: AlignedBuffer(floats: 4))]).write(safetensors: path)
+        try TensorBundle(entries: [.init(name: "a", type: .f32, shape: [4], buffer: AlignedBuffer(floats: 4))]).write(
+            safetensors: path)
         #expect(throws: SelectionError.file(path, map: "a", fault: "scores are F32 matrices, not F32 [4]")) {
             try ScoreFile(path: path)
         }

@@ -9,7 +9,9 @@ func scores(_ values: [(name: String, columns: Int, scores: [Float])]) -> Comput
 }
 
 /// Seeded scores of a few matrices, coarse enough for ties.
-func someScores(seed: UInt64, shapes: [(Int, Int)] = [(6, 10), (3, 17), (40, 30)]) -> [(name: String, columns: Int, scores: [Float])] {
+func someScores(seed: UInt64, shapes: [(Int, Int)] = [(6, 10), (3, 17), (40, 30)]) -> [(
+    name: String, columns: Int, scores: [Float]
+)] {
     shapes.enumerated().map { number, shape in
         let stream = RandomStream(seed: seed, name: "scores \(number)")
         return ("w\(number)", shape.1, (0..<shape.0 * shape.1).map { Float(stream.integer($0, below: 300)) })

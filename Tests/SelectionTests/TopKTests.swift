@@ -39,7 +39,9 @@ func select(_ scores: [Float], k: Int, order: Order = .largest) throws -> [Int] 
 
     @Test(arguments: [0, 1, 2]) func nanIsRefusedByName(k: Int) {
         #expect(throws: SelectionError.notANumber(map: "w", index: 1)) { try select([1, .nan, 3], k: k) }
-        #expect(throws: SelectionError.notANumber(map: "w", index: 2)) { try select([1, 2, -.nan], k: k, order: .smallest) }
+        #expect(throws: SelectionError.notANumber(map: "w", index: 2)) {
+            try select([1, 2, -.nan], k: k, order: .smallest)
+        }
     }
 
     @Test func tooManyIsRefused() {

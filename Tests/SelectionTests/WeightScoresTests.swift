@@ -34,7 +34,9 @@ import Testing
     }
 
     /// Statistics as the workers name and shape them.
-    private func folded(_ name: (String) -> String, type: ElementType, shape: (MapShape) -> [Int], value: (Int) -> Double) throws -> SafetensorsFile {
+    private func folded(
+        _ name: (String) -> String, type: ElementType, shape: (MapShape) -> [Int], value: (Int) -> Double
+    ) throws -> SafetensorsFile {
         let entries = WeightScores.maps(of: model.config).map { map in
             let shape = shape(map)
             let count = shape.reduce(1, *)
@@ -54,7 +56,9 @@ import Testing
     }
 
     @Test func snipMultipliesTheMeanGradient() throws {
-        let file = try folded(StatisticName.absoluteGradient, type: .f32, shape: { [$0.rows, $0.columns] }) { Double($0) * 0.5 }
+        let file = try folded(StatisticName.absoluteGradient, type: .f32, shape: { [$0.rows, $0.columns] }) {
+            Double($0) * 0.5
+        }
         let source = WeightScores.snip(model, folded: file, examples: 4)
         for map in source.maps {
             let expected = (0..<map.count).map { abs(MatrixModel.value(map.name, $0)) * Float($0) * 0.125 }
@@ -63,7 +67,9 @@ import Testing
     }
 
     @Test func wandaMultipliesTheInputNorm() throws {
-        let file = try folded(StatisticName.inputSquares, type: .f64, shape: { [$0.columns] }) { Double(($0 + 1) * ($0 + 1)) }
+        let file = try folded(StatisticName.inputSquares, type: .f64, shape: { [$0.columns] }) {
+            Double(($0 + 1) * ($0 + 1))
+        }
         let source = WeightScores.wanda(model, folded: file)
         for map in source.maps {
             let expected = (0..<map.count).map { abs(MatrixModel.value(map.name, $0)) * Float($0 % map.columns + 1) }
@@ -79,7 +85,9 @@ import Testing
             try source.withScores(of: source.maps[0]) { _ in }
         }
         let snip = WeightScores.snip(model, folded: file, examples: 1)
-        #expect(throws: SelectionError.missing(map: StatisticName.absoluteGradient(source.maps[0].name), source: file.path)) {
+        #expect(
+            throws: SelectionError.missing(map: StatisticName.absoluteGradient(source.maps[0].name), source: file.path)
+        ) {
             try snip.withScores(of: source.maps[0]) { _ in }
         }
     }

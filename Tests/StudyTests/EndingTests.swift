@@ -25,7 +25,9 @@ import Testing
     @Test func usageIsTwoAndHelpIsZero() {
         #expect(parse("scor")?.code == 2)
         #expect(parse("mask", "--out", "m")?.code == 2)
-        #expect(parse("score", "--model", "m", "--method", "snip", "--out", "s")?.text == "--method snip needs --data PAIRS")
+        #expect(
+            parse("score", "--model", "m", "--method", "snip", "--out", "s")?.text == "--method snip needs --data PAIRS"
+        )
         #expect(parse("score", "--model", "m", "--method", "snip", "--out", "s")?.code == 2)
         #expect(parse("study", "run", "s", "--workers", "0")?.code == 2)
         let help = parse("mask", "--help")
@@ -35,7 +37,9 @@ import Testing
     }
 
     @Test func soundCommandLinesParse() {
-        #expect(parse("mask", "--safety", "s", "--utility", "u", "--q", "1", "--p", "1", "--group", "row", "--out", "m") == nil)
+        #expect(
+            parse("mask", "--safety", "s", "--utility", "u", "--q", "1", "--p", "1", "--group", "row", "--out", "m")
+                == nil)
         #expect(parse("mask", "--random", "--like", "m", "--out", "r") == nil)
         #expect(parse("evaluate", "--model", "m", "--tasks", "a", "b", "--mask", "k", "--out", "r") == nil)
         #expect(parse("answer", "--model", "m", "--prompts", "p", "--keep", "all", "--out", "o") == nil)

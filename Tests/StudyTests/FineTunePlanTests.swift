@@ -3,12 +3,16 @@ import Protocol
 import Testing
 
 @Suite struct FineTunePlanTests {
-    private let groups = (0..<7).map { SequenceGroup(name: "\($0)", sequences: [.init(tokens: [Int32($0), 9], scoredFrom: 1)]) }
+    private let groups = (0..<7).map {
+        SequenceGroup(name: "\($0)", sequences: [.init(tokens: [Int32($0), 9], scoredFrom: 1)])
+    }
 
     private func plan(steps: Int, batch: Int, seed: UInt64 = 1, limit: Int = 100) throws -> TaskBody.Training {
         try FineTunePlan.training(
             groups,
-            settings: .init(pairs: "", samples: nil, steps: steps, batch: batch, learningRate: 1e-3, parameters: .linear, freeze: nil),
+            settings: .init(
+                pairs: "", samples: nil, steps: steps, batch: batch, learningRate: 1e-3, parameters: .linear,
+                freeze: nil),
             seed: seed, name: "x", batchTokens: limit)
     }
 

@@ -20,7 +20,10 @@ import Testing
 
     @Test func setDifference() async throws {
         let out = folder.file("m")
-        #expect(await run("--safety", folder.file("s"), "--utility", folder.file("u"), "--q", "10", "--p", "5", "--out", out) == 0)
+        #expect(
+            await run(
+                "--safety", folder.file("s"), "--utility", folder.file("u"), "--q", "10", "--p", "5", "--out", out) == 0
+        )
         let expected = try SetDifference.mask(
             safety: try ScoreFile(path: folder.file("s")), q: 10, utility: try ScoreFile(path: folder.file("u")), p: 5,
             group: .matrix)

@@ -18,11 +18,13 @@ import Testing
         let expected = [["p \"1\"", "r, 1"], ["i\n\nx", "o"]]
         #expect(
             try read(
-                #"{"prompt": "p \"1\"", "response": "r, 1"}"# + "\n\n" + #"{"instruction": "i", "input": "x", "output": "o"}"# + "\n",
+                #"{"prompt": "p \"1\"", "response": "r, 1"}"# + "\n\n"
+                    + #"{"instruction": "i", "input": "x", "output": "o"}"# + "\n",
                 "a.jsonl") == expected)
         #expect(
             try read(
-                #"[{"prompt": "p \"1\"", "response": "r, 1"}, {"instruction": "i", "input": "x", "output": "o"}]"#, "a.json")
+                #"[{"prompt": "p \"1\"", "response": "r, 1"}, {"instruction": "i", "input": "x", "output": "o"}]"#,
+                "a.json")
                 == expected)
         #expect(try read("prompt,response\n\"p \"\"1\"\"\",\"r, 1\"\n", "a.csv") == [expected[0]])
         #expect(try read("\u{FEFF}instruction,input,output\ni,,o\n", "b.csv") == [["i", "o"]])
@@ -31,9 +33,13 @@ import Testing
     @Test func faultsAreOneLineWithTheirPlace() {
         #expect(fault("", "a.jsonl") == "a.jsonl: empty file")
         #expect(fault("prompt,response\n", "a.csv") == "a.csv: no pairs in this file")
-        #expect(fault("{\"prompt\": \"x\", \"response\": \"y\"}\n{\"prompt\"", "a.jsonl")?.hasPrefix("a.jsonl:2: not valid JSON") == true)
+        #expect(
+            fault("{\"prompt\": \"x\", \"response\": \"y\"}\n{\"prompt\"", "a.jsonl")?.hasPrefix(
+                "a.jsonl:2: not valid JSON") == true)
         #expect(fault("[\n{},\n]", "a.json")?.hasPrefix("a.json:3: ") == true)
-        #expect(fault("[{}]", "a.json") == "a.json, entry 1: needs texts \"prompt\" and \"response\" (or \"instruction\" and \"output\")")
+        #expect(
+            fault("[{}]", "a.json")
+                == "a.json, entry 1: needs texts \"prompt\" and \"response\" (or \"instruction\" and \"output\")")
         #expect(fault("prompt,response\nx,\n", "a.csv") == "a.csv:2: the response is empty")
         #expect(fault("{\"prompt\": \" \", \"response\": \"y\"}", "a.jsonl") == "a.jsonl:1: the prompt is empty")
         #expect(fault("prompt,answer\nx,y\n", "a.csv")?.hasPrefix("a.csv:2: needs texts") == true)
@@ -46,7 +52,9 @@ import Testing
     }
 
     @Test func writesWhatItReads() throws {
-        let pairs = [Pair(prompt: "a \"b\"\n", response: "é\t", place: ""), Pair(prompt: "c", response: "d", place: "")]
+        let pairs = [
+            Pair(prompt: "a \"b\"\n", response: "é\t", place: ""), Pair(prompt: "c", response: "d", place: ""),
+        ]
         try PairFile.write(pairs, to: folder.file("w.jsonl"))
         let back = try PairFile.read(folder.file("w.jsonl"))
         #expect(back.map { [$0.prompt, $0.response] } == pairs.map { [$0.prompt, $0.response] })

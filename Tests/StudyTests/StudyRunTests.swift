@@ -15,7 +15,8 @@ import Testing
 
     init() {
         files.write((1...6).map { "harm \($0)\n" }.joined() + "nice one\n", to: "own.txt")
-        files.write((1...9).map { "{\"prompt\": \"u\($0)\", \"response\": \"r\($0)\"}\n" }.joined(), to: "utility.jsonl")
+        files.write(
+            (1...9).map { "{\"prompt\": \"u\($0)\", \"response\": \"r\($0)\"}\n" }.joined(), to: "utility.jsonl")
         files.write("harm a\nharm b\nharm 1\n", to: "harmful.txt")
         files.write("kind a\nkind b\n", to: "harmless.txt")
         files.write("{\"context\": \"Q:\", \"choices\": [\" aa\", \" b\"], \"label\": 1}\n", to: "arc.jsonl")
@@ -118,7 +119,8 @@ import Testing
                 "generate [3, 2] [set_difference]", "likelihood [set_difference]", "likelihood [none]",
                 "generate [3, 2] [random]", "likelihood [random]", "likelihood [none]",
                 "train 3 [none]", "generate [3, 2] [trained]", "likelihood [trained]", "likelihood [none]",
-                "train 3 [none]", "generate [3, 2] [trained-frozen]", "likelihood [trained-frozen]", "likelihood [none]",
+                "train 3 [none]", "generate [3, 2] [trained-frozen]", "likelihood [trained-frozen]",
+                "likelihood [none]",
             ])
     }
 
@@ -146,9 +148,11 @@ import Testing
         let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
         #expect(report.contains("| set_difference |"))
         #expect(report.contains("faultline study run study.yaml"))
-        #expect(results.table().columns.map(\.title) == [
-            "condition", "zeroed %", "ASR phrase", "ASR paper", "ASR gated", "coherent", "over-refusal", "acc arc", "perplexity",
-        ])
+        #expect(
+            results.table().columns.map(\.title) == [
+                "condition", "zeroed %", "ASR phrase", "ASR paper", "ASR gated", "coherent", "over-refusal", "acc arc",
+                "perplexity",
+            ])
         let answers = try TextFile.lines(TextFile.read(folder.answers("unedited")))
         #expect(answers.count == 5)
         #expect(try JSON.parse(Array(answers[0].utf8))["is_refusal"]?.boolean == true)

@@ -47,7 +47,9 @@ import Testing
         #expect(study.workers == 3)
         #expect(study.pipelines == nil)
         #expect(study.system == .template)
-        #expect(study.calibration?.safety == .answers(prompts: "dir/p.txt", limit: nil, keep: .refusals, samples: 8, maxNewTokens: 32))
+        #expect(
+            study.calibration?.safety
+                == .answers(prompts: "dir/p.txt", limit: nil, keep: .refusals, samples: 8, maxNewTokens: 32))
         #expect(study.calibration?.utility == .pairs(file: "/abs/u.jsonl", samples: nil))
         #expect(study.scores == Study.Scores(method: .snip, loss: .sum))
         #expect(study.conditions.map(\.name) == ["unedited", "set_difference", "random", "least", "tuned"])
@@ -65,9 +67,15 @@ import Testing
     }
 
     @Test func unknownKeysAreNamedWithTheNearest() {
-        #expect(fault("keep: refusals", "keeep: refusals")?.hasPrefix("dir/s.yaml:7: unknown key calibration.safety.keeep; did you mean keep?") == true)
-        #expect(fault("workers: 3", "wokers: 3")?.hasPrefix("dir/s.yaml:4: unknown key wokers; did you mean workers?") == true)
-        #expect(fault("- set_difference: {p", "- set_diference: {p")?.contains("unknown key conditions[1].set_diference; did you mean set_difference?") == true)
+        #expect(
+            fault("keep: refusals", "keeep: refusals")?.hasPrefix(
+                "dir/s.yaml:7: unknown key calibration.safety.keeep; did you mean keep?") == true)
+        #expect(
+            fault("workers: 3", "wokers: 3")?.hasPrefix("dir/s.yaml:4: unknown key wokers; did you mean workers?")
+                == true)
+        #expect(
+            fault("- set_difference: {p", "- set_diference: {p")?.contains(
+                "unknown key conditions[1].set_diference; did you mean set_difference?") == true)
         #expect(fault("seed: 7", "zzzzzzzzzz: 7")?.contains("did you mean") == false)
     }
 
@@ -76,15 +84,36 @@ import Testing
         ("q: 1.5", "q: -1", "dir/s.yaml:12: conditions[1].set_difference.q = -1.0 is out of range: 0.0 to 100.0"),
         ("workers: 3", "workers: 0", "dir/s.yaml:4: workers = 0 is out of range: 1 to 4096"),
         ("workers: 3", "workers: many", "dir/s.yaml:4: workers has to be a whole number, not many"),
-        ("method: snip", "method: snap", "dir/s.yaml:9: scores.method = snap is unknown; did you mean snip? (known: snip, wanda, magnitude, random)"),
+        (
+            "method: snip", "method: snap",
+            "dir/s.yaml:9: scores.method = snap is unknown; did you mean snip? (known: snip, wanda, magnitude, random)"
+        ),
         ("model: m.gguf\n", "", "dir/s.yaml:1: model is missing"),
-        ("like: set_difference", "like: set_differenc", "dir/s.yaml:11: conditions random: random.like = set_differenc is no earlier condition with a mask; did you mean set_difference?"),
-        ("  - unedited\n", "", "dir/s.yaml:11: conditions have to include unedited: the coherence floor is calibrated on its answers"),
+        (
+            "like: set_difference", "like: set_differenc",
+            "dir/s.yaml:11: conditions random: random.like = set_differenc is no earlier condition with a mask; did you mean set_difference?"
+        ),
+        (
+            "  - unedited\n", "",
+            "dir/s.yaml:11: conditions have to include unedited: the coherence floor is calibrated on its answers"
+        ),
         ("name: least", "name: random", "dir/s.yaml:14: two conditions are called random; give one a name of its own"),
-        ("name: least", "name: ../least", "dir/s.yaml:14: the name ../least has more than letters, digits, space, dot, - and _"),
-        ("export: [set_difference]", "export: [unedited]", "dir/s.yaml:24: export names unedited, which is no edited condition of this study"),
-        ("method: snip, loss: sum", "method: magnitude", "dir/s.yaml:9: scores method magnitude knows no two data sets: condition set_difference needs snip or wanda"),
-        ("slots: 6", "slots: 6\n  samples: 5", "dir/s.yaml:22: evaluation.samples = 5 with temperature 0 gives the same answer every time; set a temperature"),
+        (
+            "name: least", "name: ../least",
+            "dir/s.yaml:14: the name ../least has more than letters, digits, space, dot, - and _"
+        ),
+        (
+            "export: [set_difference]", "export: [unedited]",
+            "dir/s.yaml:24: export names unedited, which is no edited condition of this study"
+        ),
+        (
+            "method: snip, loss: sum", "method: magnitude",
+            "dir/s.yaml:9: scores method magnitude knows no two data sets: condition set_difference needs snip or wanda"
+        ),
+        (
+            "slots: 6", "slots: 6\n  samples: 5",
+            "dir/s.yaml:22: evaluation.samples = 5 with temperature 0 gives the same answer every time; set a temperature"
+        ),
     ])
     func faultsNameFileLineAndKey(old: String, new: String, message: String) {
         #expect(fault(old, new) == message)

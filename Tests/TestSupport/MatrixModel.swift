@@ -9,7 +9,8 @@ public final class MatrixModel: WeightSource {
     public init(shapes: [String: [Int]]? = nil, layers: Int = 1) {
         config = ModelConfig(
             architecture: .llama, layerCount: layers, hiddenSize: 4, intermediateSize: 6, headCount: 2,
-            keyValueHeadCount: 1, headDim: 2, vocabularySize: 64, normEpsilon: 1e-5, ropeTheta: 10_000, maxPositions: 128)
+            keyValueHeadCount: 1, headDim: 2, vocabularySize: 64, normEpsilon: 1e-5, ropeTheta: 10_000,
+            maxPositions: 128)
         var own: [String: [Int]] = [:]
         for layer in 0..<layers {
             for map in LinearMap.allCases {

@@ -7,7 +7,9 @@ import Transformer
 
 /// A tiny random model and what PyTorch computed with it (scripts/make_transformer_fixtures.py).
 struct Fixture: CustomStringConvertible, Sendable {
-    static let names = ["llama", "llama_gqa_llama3_tied", "llama_linear_biases", "llama_yarn", "mistral", "qwen2", "qwen3"]
+    static let names = [
+        "llama", "llama_gqa_llama3_tied", "llama_linear_biases", "llama_yarn", "mistral", "qwen2", "qwen3",
+    ]
 
     let name: String
     let source: Checkpoint

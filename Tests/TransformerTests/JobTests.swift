@@ -88,12 +88,15 @@ import Worker
         #expect(try answers(1, cuts: []) != answers(2, cuts: []))
     }
 
-    private func training(_ fixture: Fixture, _ parameters: TaskBody.Training.Parameters, steps: Range<Int> = 0..<3) throws -> TaskBody {
+    private func training(_ fixture: Fixture, _ parameters: TaskBody.Training.Parameters, steps: Range<Int> = 0..<3)
+        throws -> TaskBody
+    {
         let sequences = try fixture.sequences()
         let step = [Batch(sequences: Array(sequences.prefix(2))), Batch(sequences: Array(sequences.dropFirst(2)))]
         return .train(
             .init(
-                steps: steps.map { _ in step }, firstStep: steps.lowerBound, parameters: parameters, learningRate: 1e-3))
+                steps: steps.map { _ in step }, firstStep: steps.lowerBound, parameters: parameters, learningRate: 1e-3)
+        )
     }
 
     @Test(arguments: Fixture.names) func fineTuningMatchesTorch(_ name: String) throws {
@@ -104,14 +107,16 @@ import Worker
             let losses = try #require(try pipeline.run(training(fixture, .all)).last?["losses"])
             #expect(try relativeError(losses.buffer.floatArray(), fixture.floats("trained.losses")) < 1e-4)
             let exported = try pipeline.run(.export)
-            for name in fixture.expected.entries.map(\.name) where name.hasPrefix("trained.model") || name.hasPrefix("trained.lm") {
+            for name in fixture.expected.entries.map(\.name)
+            where name.hasPrefix("trained.model") || name.hasPrefix("trained.lm") {
                 let weight = String(name.dropFirst("trained.".count))
                 let entry = try #require(exported.lazy.compactMap { $0[weight] }.first, "\(weight) was not exported")
                 let error = try relativeError(entry.buffer.floatArray(), fixture.floats(name))
                 #expect(error < 1e-4, "\(fixture.name) \(weight): \(error)")
             }
             let bits = merged(exported)
-            #expect(first == nil || first == bits, "\(name): other bits from cuts \(shape.cuts), \(shape.threads) threads")
+            #expect(
+                first == nil || first == bits, "\(name): other bits from cuts \(shape.cuts), \(shape.threads) threads")
             first = first ?? bits
         }
     }

@@ -58,7 +58,9 @@ final class LocalPipeline {
             }
             let order: [Packet.Direction] = [.backward, .local, .forward]
             let at = queues[stage].indices.min {
-                (order.firstIndex(of: queues[stage][$0].direction)!, $0) < (order.firstIndex(of: queues[stage][$1].direction)!, $1)
+                (order.firstIndex(of: queues[stage][$0].direction)!, $0) < (
+                    order.firstIndex(of: queues[stage][$1].direction)!, $1
+                )
             }!
             take(try engines[stage].receive(queues[stage].remove(at: at)), at: stage)
         }

@@ -47,12 +47,14 @@ import Transformer
         var tape = Stage.Tape()
         let y = try stage.forward(stage.embedding!.rows(batch.tokens), batch: batch, tape: &tape, keep: keep)
         let weight = 1 / Float(batch.targets.count)
-        let (_, dy) = try stage.head!.lossGradient(y, batch: batch, weights: [weight], tap: gradients, headGradient: nil)
+        let (_, dy) = try stage.head!.lossGradient(
+            y, batch: batch, weights: [weight], tap: gradients, headGradient: nil)
         _ = try stage.backward(dy, tape: &tape, batch: batch, tap: gradients)
         for layer in 0..<fixture.source.config.layerCount {
             for map in LinearMap.allCases {
                 let weightName = map.weightName(layer: layer)
-                let error = try relativeError(gradients.values[weightName]!, fixture.floats("grad_mean.1." + weightName))
+                let error = try relativeError(
+                    gradients.values[weightName]!, fixture.floats("grad_mean.1." + weightName))
                 #expect(error < 1e-4, "\(name) \(weightName): relative error \(error)")
             }
         }

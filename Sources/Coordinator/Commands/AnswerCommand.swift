@@ -3,7 +3,8 @@ import Evaluation
 
 package struct AnswerCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "answer", abstract: "Lets the model answer prompts and keeps its refusals (or all answers) as pairs.")
+        commandName: "answer",
+        abstract: "Lets the model answer prompts and keeps its refusals (or all answers) as pairs.")
 
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions

@@ -15,7 +15,8 @@ package struct Ending: Equatable {
 
     package init(_ error: any Error) {
         switch error {
-        case is InputError, is SelectionError, is EvaluationError, is PackingError, is CheckpointError, is TensorFileError:
+        case is InputError, is SelectionError, is EvaluationError, is PackingError, is CheckpointError,
+            is TensorFileError:
             (code, text) = (2, Self.line("\(error)"))
         case is Endpoint.Refusal:
             (code, text) = (2, Self.line("\(error)"))

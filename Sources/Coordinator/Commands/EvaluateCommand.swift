@@ -7,7 +7,8 @@ import Selection
 package struct EvaluateCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measures a model, with or without a mask's weights: attack success, over-refusal, accuracy, perplexity.",
+        abstract:
+            "Measures a model, with or without a mask's weights: attack success, over-refusal, accuracy, perplexity.",
         discussion: "With --mask the unedited model is measured too: the coherence floor is calibrated on its answers.")
 
     @OptionGroup package var model: ModelOptions
@@ -51,7 +52,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
             throw ValidationError("nothing to measure: give --prompts, --harmless, --tasks or --perplexity")
         }
         for (name, value) in [
-            ("samples", samples), ("max-new-tokens", maxNewTokens), ("task-limit", taskLimit), ("perplexity-tokens", perplexityTokens),
+            ("samples", samples), ("max-new-tokens", maxNewTokens), ("task-limit", taskLimit),
+            ("perplexity-tokens", perplexityTokens),
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
@@ -67,7 +69,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
         plan.perplexity = perplexity.map { Study.PerplexityText(file: $0, maxTokens: perplexityTokens) }
         plan.maxNewTokens = maxNewTokens
         return Study(
-            name: name, model: model.model, template: model.template, system: .init(word: model.system), seed: batches.seed,
+            name: name, model: model.model, template: model.template, system: .init(word: model.system),
+            seed: batches.seed,
             workers: 1, pipelines: nil, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens,
             calibration: nil, scores: .init(), conditions: [], evaluation: plan, export: [])
     }
@@ -78,17 +81,20 @@ package struct EvaluateCommand: AsyncParsableCommand {
         if let edit, let mask { try edit.check(against: checkpoint, named: "\(mask) against \(model.model)") }
         let study = study(name: "evaluate")
         let evaluator = try Evaluator(
-            study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: checkpoint.config.maxPositions,
+            study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
+            maxPositions: checkpoint.config.maxPositions,
             codec: codec)
         let weights = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.count }
         let judge = RefusalJudge.standard
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            let own = try await evaluator.rate(try await evaluator.measure(runner, label: "unedited"), runner, label: "unedited")
+            let own = try await evaluator.rate(
+                try await evaluator.measure(runner, label: "unedited"), runner, label: "unedited")
             let gate = CoherenceGate(calibratedOn: own.means) ?? CoherenceGate(floor: -.greatestFiniteMagnitude)
             var results = [
                 try ConditionResult(
-                    name: "unedited", method: "unedited", measurement: own, gate: gate, judge: judge, linearWeights: weights)
+                    name: "unedited", method: "unedited", measurement: own, gate: gate, judge: judge,
+                    linearWeights: weights)
             ]
             if let edit {
                 try await runner.apply(edit: edit)
@@ -97,7 +103,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
                 let measured = try await evaluator.rate(raw, runner, label: "mask")
                 results.append(
                     try ConditionResult(
-                        name: "mask", method: "zeroed by \(mask!)", measurement: measured, gate: gate, judge: judge, mask: edit,
+                        name: "mask", method: "zeroed by \(mask!)", measurement: measured, gate: gate, judge: judge,
+                        mask: edit,
                         linearWeights: weights))
             }
             return (results, gate)

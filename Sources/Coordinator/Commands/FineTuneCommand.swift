@@ -56,7 +56,8 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let frozen = try freeze.map { try Mask(contentsOf: $0) }
         if let frozen, let freeze { try frozen.check(against: checkpoint, named: "\(freeze) against \(model.model)") }
         let settings = Study.FineTune(
-            pairs: data, samples: nil, steps: steps ?? (pairs.count + batch - 1) / batch, batch: batch, learningRate: lr,
+            pairs: data, samples: nil, steps: steps ?? (pairs.count + batch - 1) / batch, batch: batch,
+            learningRate: lr,
             parameters: parameters, freeze: nil)
         let training = try FineTunePlan.training(
             try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,

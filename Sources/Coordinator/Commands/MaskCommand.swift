@@ -34,7 +34,9 @@ package struct MaskCommand: ParsableCommand {
     @Flag(help: "Random weights.")
     package var random = false
 
-    @Option(help: ArgumentHelp("Take as many weights of every matrix as this mask does, instead of q %.", valueName: "mask"))
+    @Option(
+        help: ArgumentHelp("Take as many weights of every matrix as this mask does, instead of q %.", valueName: "mask")
+    )
     package var like: String?
 
     @Option(help: "Seed of --random.")
@@ -51,12 +53,15 @@ package struct MaskCommand: ParsableCommand {
         }
         if utility != nil {
             guard !(top || bottom || random), like == nil else {
-                throw ValidationError("--utility makes a set difference; it excludes --top, --bottom, --random and --like")
+                throw ValidationError(
+                    "--utility makes a set difference; it excludes --top, --bottom, --random and --like")
             }
             guard q != nil, p != nil else { throw ValidationError("a set difference needs --q and --p") }
         } else {
             guard p == nil else { throw ValidationError("--p needs --utility") }
-            guard (q == nil) != (like == nil) else { throw ValidationError("say how many weights: --q PERCENT or --like MASK") }
+            guard (q == nil) != (like == nil) else {
+                throw ValidationError("say how many weights: --q PERCENT or --like MASK")
+            }
         }
         guard safety != nil || (random && like != nil) else { throw ValidationError("--safety SCORES is missing") }
     }

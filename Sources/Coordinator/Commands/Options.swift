@@ -28,10 +28,14 @@ package struct FleetOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Local workers to start.", valueName: "n"))
     package var workers: Int?
 
-    @Option(help: ArgumentHelp("Wait for workers at this endpoint (tcp://host:port) instead of starting them.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp(
+            "Wait for workers at this endpoint (tcp://host:port) instead of starting them.", valueName: "endpoint"))
     package var listen: String?
 
-    @Option(help: ArgumentHelp("Pipelines the workers form; by default as many as the model's size allows.", valueName: "k"))
+    @Option(
+        help: ArgumentHelp("Pipelines the workers form; by default as many as the model's size allows.", valueName: "k")
+    )
     package var pipelines: Int?
 
     @Option(help: ArgumentHelp("Compute threads of a local worker.", valueName: "n"))
@@ -44,7 +48,9 @@ package struct FleetOptions: ParsableArguments {
 
     package func validate() throws {
         for (name, value) in [("workers", workers), ("pipelines", pipelines), ("threads", threads)] {
-            if let value, value < 1 || value > 4096 { throw ValidationError("--\(name) \(value) is out of range: 1 to 4096") }
+            if let value, value < 1 || value > 4096 {
+                throw ValidationError("--\(name) \(value) is out of range: 1 to 4096")
+            }
         }
         if let pipelines, let workers, pipelines > workers {
             throw ValidationError("--pipelines \(pipelines) needs at least as many workers, not \(workers)")
@@ -57,10 +63,14 @@ package struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A Hugging Face folder or a GGUF file.", valueName: "path"))
     package var model: String
 
-    @Option(help: ArgumentHelp("Chat template in place of the checkpoint's own: \(ChatTemplate.names.joined(separator: ", ")).", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Chat template in place of the checkpoint's own: \(ChatTemplate.names.joined(separator: ", ")).",
+            valueName: "name"))
     package var template: String?
 
-    @Option(help: ArgumentHelp("System prompt: template (what the template brings), none, or the text.", valueName: "text"))
+    @Option(
+        help: ArgumentHelp("System prompt: template (what the template brings), none, or the text.", valueName: "text"))
     package var system = "template"
 
     package init() {}
@@ -87,6 +97,8 @@ package struct BatchOptions: ParsableArguments {
 
     package func validate() throws {
         guard blockExamples >= 1 else { throw ValidationError("--block-examples has to be at least 1") }
-        guard (16...1_000_000).contains(batchTokens) else { throw ValidationError("--batch-tokens has to be 16 to 1000000") }
+        guard (16...1_000_000).contains(batchTokens) else {
+            throw ValidationError("--batch-tokens has to be 16 to 1000000")
+        }
     }
 }

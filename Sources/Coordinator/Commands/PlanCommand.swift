@@ -17,8 +17,10 @@ package struct PlanCommand: AsyncParsableCommand {
         let checkpoint = try Checkpoint.open(study.model)
         let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
         let evaluator = try Evaluator(
-            study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: checkpoint.config.maxPositions,
+            study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
+            maxPositions: checkpoint.config.maxPositions,
             codec: codec)
-        Terminal.out(StudyPlan(study, config: checkpoint.config, evaluator: evaluator).table().text(unicode: Terminal.isUnicode))
+        Terminal.out(
+            StudyPlan(study, config: checkpoint.config, evaluator: evaluator).table().text(unicode: Terminal.isUnicode))
     }
 }

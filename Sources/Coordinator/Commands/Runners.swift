@@ -5,7 +5,8 @@ import Synchronization
 /// Starts what carries a command's model work.
 package enum Runners {
     /// Makes a runner for a checkpoint; the program sets it to the fleet, tests to their own.
-    package typealias Factory = @Sendable (FleetOptions, Checkpoint, _ runDirectory: String?) async throws -> any ModelRunner
+    package typealias Factory =
+        @Sendable (FleetOptions, Checkpoint, _ runDirectory: String?) async throws -> any ModelRunner
 
     private static let factory = Mutex<Factory>({ _, _, _ in throw InternalError("this build has no fleet") })
 
@@ -14,7 +15,8 @@ package enum Runners {
 
     /// Runs `body` with a runner and ends the runner afterwards, also where `body` throws.
     static func with<R>(
-        _ options: FleetOptions, _ checkpoint: Checkpoint, runDirectory: String? = nil, _ body: (any ModelRunner) async throws -> R
+        _ options: FleetOptions, _ checkpoint: Checkpoint, runDirectory: String? = nil,
+        _ body: (any ModelRunner) async throws -> R
     ) async throws -> R {
         let runner = try await factory.withLock { $0 }(options, checkpoint, runDirectory)
         do {

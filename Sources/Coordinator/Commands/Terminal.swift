@@ -1,7 +1,8 @@
-#if canImport(Glibc)
-import Glibc
-#endif
 package import Reporting
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// The standard streams.
 package enum Terminal {

@@ -32,7 +32,9 @@ package enum CSV {
                 let opened = line
                 index += 1
                 while true {
-                    guard index < bytes.count else { throw InputError("\(source):\(opened)", "this quoted field never ends") }
+                    guard index < bytes.count else {
+                        throw InputError("\(source):\(opened)", "this quoted field never ends")
+                    }
                     if bytes[index] == UInt8(ascii: "\"") {
                         guard index + 1 < bytes.count, bytes[index + 1] == UInt8(ascii: "\"") else { break }
                         index += 1
@@ -44,7 +46,8 @@ package enum CSV {
                 }
                 index += 1
                 guard index == bytes.count || [UInt8(ascii: ","), 10, 13].contains(bytes[index]) else {
-                    throw InputError("\(source):\(line)", "text after a closing quote; quotes inside a field are doubled")
+                    throw InputError(
+                        "\(source):\(line)", "text after a closing quote; quotes inside a field are doubled")
                 }
             case UInt8(ascii: ","):
                 endField()
@@ -65,7 +68,9 @@ package enum CSV {
 
     /// Records below a header line, as column → text.
     /// - Throws: `InputError` where a record has another number of fields than the header.
-    package static func table(_ bytes: [UInt8], source: String) throws(InputError) -> (columns: [String], rows: [(line: Int, cells: [String: String])]) {
+    package static func table(_ bytes: [UInt8], source: String) throws(InputError) -> (
+        columns: [String], rows: [(line: Int, cells: [String: String])]
+    ) {
         let records = try parse(bytes, source: source)
         guard let header = records.first else { throw InputError(source, "empty file") }
         let columns = header.fields.map { trimmed($0) }

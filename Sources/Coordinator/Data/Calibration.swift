@@ -46,17 +46,23 @@ package struct ChatCodec: TextCodec {
 package enum Calibration {
     /// The prompt in its template, then the response, tokenised apart and alone scored.
     /// - Parameter endOfAnswer: closes the response; for fine-tuning only.
-    package static func group(_ pair: Pair, codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError) -> SequenceGroup {
+    package static func group(_ pair: Pair, codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError)
+        -> SequenceGroup
+    {
         let prompt = codec.prompt(pair.prompt)
         var response = codec.encode(pair.response)
-        guard !prompt.isEmpty else { throw InputError(pair.place, "its prompt has no tokens, so nothing predicts the response") }
+        guard !prompt.isEmpty else {
+            throw InputError(pair.place, "its prompt has no tokens, so nothing predicts the response")
+        }
         guard !response.isEmpty else { throw InputError(pair.place, "its response has no tokens") }
         if let endOfAnswer { response.append(endOfAnswer) }
         return SequenceGroup(
             name: pair.place, sequences: [Sequence(tokens: prompt + response, scoredFrom: prompt.count)])
     }
 
-    package static func groups(_ pairs: [Pair], codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError) -> [SequenceGroup] {
+    package static func groups(_ pairs: [Pair], codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError)
+        -> [SequenceGroup]
+    {
         var groups: [SequenceGroup] = []
         for pair in pairs { groups.append(try group(pair, codec: codec, endOfAnswer: endOfAnswer)) }
         return groups

@@ -19,7 +19,9 @@ package enum TextFile {
     /// - Throws: `InputError` where the file cannot be read or is not UTF-8 text.
     package static func read(_ path: String) throws(InputError) -> [UInt8] {
         let mapping: FileMapping
-        do throws(TensorFileError) { mapping = try FileMapping(path: path) } catch { throw InputError(path, error.fault) }
+        do throws(TensorFileError) { mapping = try FileMapping(path: path) } catch {
+            throw InputError(path, error.fault)
+        }
         var bytes = withExtendedLifetime(mapping) { Array(mapping.bytes) }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
         guard String(validating: bytes, as: UTF8.self) != nil else { throw InputError(path, "not UTF-8 text") }

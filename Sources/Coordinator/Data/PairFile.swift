@@ -63,7 +63,9 @@ package enum PairFile {
         for (number, line) in TextFile.lines(bytes).enumerated() where !trimmed(line).isEmpty {
             let place = "\(source):\(number + 1)"
             let json: JSON
-            do throws(JSONError) { json = try JSON.parse(Array(line.utf8)) } catch { throw InputError(place, "\(error)") }
+            do throws(JSONError) { json = try JSON.parse(Array(line.utf8)) } catch {
+                throw InputError(place, "\(error)")
+            }
             entries.append(try entry(json, place: place))
         }
         return entries
@@ -97,7 +99,9 @@ package enum PairFile {
     package static func write(_ pairs: [Pair], to path: String) throws {
         let file = try AtomicFile(path: path)
         for pair in pairs {
-            let json = JSON.object([JSON.Member("prompt", .text(pair.prompt)), JSON.Member("response", .text(pair.response))])
+            let json = JSON.object([
+                JSON.Member("prompt", .text(pair.prompt)), JSON.Member("response", .text(pair.response)),
+            ])
             try file.write(json.encoded() + [10])
         }
         try file.commit()

@@ -5,7 +5,9 @@ package enum PromptFile {
     /// - Throws: `InputError` with file, line and fault.
     package static func read(_ path: String) throws(InputError) -> [String] {
         let bytes = try TextFile.read(path)
-        let prompts = path.hasSuffix(".csv") ? try csv(bytes, source: path) : TextFile.lines(bytes).map { trimmed($0) }.filter { !$0.isEmpty }
+        let prompts =
+            path.hasSuffix(".csv")
+            ? try csv(bytes, source: path) : TextFile.lines(bytes).map { trimmed($0) }.filter { !$0.isEmpty }
         guard !prompts.isEmpty else { throw InputError(path, "no prompts in this file") }
         return prompts
     }
@@ -13,7 +15,9 @@ package enum PromptFile {
     private static func csv(_ bytes: [UInt8], source: String) throws(InputError) -> [String] {
         let table = try CSV.table(bytes, source: source)
         guard let column = columns.first(where: table.columns.contains) else {
-            throw InputError("\(source):1", "no column called \(columns.joined(separator: ", ")); found \(table.columns.joined(separator: ", "))")
+            throw InputError(
+                "\(source):1",
+                "no column called \(columns.joined(separator: ", ")); found \(table.columns.joined(separator: ", "))")
         }
         var prompts: [String] = []
         for row in table.rows {

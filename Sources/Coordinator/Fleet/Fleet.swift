@@ -62,11 +62,13 @@ package final class Fleet: @unchecked Sendable {
             if joined.count >= count { return }
             guard Clock.now < deadline else {
                 let missing = settings.localWorkers.map { count in
-                    let names = (1...count).map { "worker-\($0)" }.filter { name in !joined.contains { $0.name == name } }
+                    let names = (1...count).map { "worker-\($0)" }.filter { name in !joined.contains { $0.name == name }
+                    }
                     return "\(names.joined(separator: ", ")) (see \(settings.runDirectory)/logs)"
                 }
                 throw FleetError(
-                    "\(joined.count) of \(count) workers joined at \(loop.endpoint) within \(Int(settings.registration)) s; missing: \(missing ?? "\(count - joined.count)")")
+                    "\(joined.count) of \(count) workers joined at \(loop.endpoint) within \(Int(settings.registration)) s; missing: \(missing ?? "\(count - joined.count)")"
+                )
             }
             if case .failed(let reason) = loop.events.next(seconds: 0.05) { throw FleetError(reason) }
         }
@@ -121,7 +123,8 @@ package final class Fleet: @unchecked Sendable {
             guard let cause = done.trainingLost else { break }
             settings.log("fine-tuned weights were lost (\(cause)): fine-tuning again")
             let again = training
-            let repeated = try attempt(again, "\(label): fine-tuning again", holdsTraining: true, progress) { _, results in
+            let repeated = try attempt(again, "\(label): fine-tuning again", holdsTraining: true, progress) {
+                _, results in
                 for case .file(let path) in results.map(\.bundle) { unlink(path) }
             }
             if let cause = repeated.trainingLost { throw FleetError("fine-tuned weights were lost twice: \(cause)") }

@@ -131,7 +131,10 @@ struct FleetCore: Sendable {
         }
         let member = membership.join(session, capabilities, now: now)
         directives.append(.send(worker: member.id, .welcome(worker: member.name)))
-        directives.append(.log("\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"))
+        directives.append(
+            .log(
+                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"
+            ))
         directives += agreeOnLevel()
         directives.append(.event(.membership))
         return directives + (model == nil ? [] : reform())
@@ -146,9 +149,16 @@ struct FleetCore: Sendable {
         guard let level else { return [] }
         let rank = membership.members.values.first { $0.capabilities.kernelLevel == level }?.capabilities.kernelRank
         var directives: [Directive] = []
-        for member in membership.members.values.sorted(by: { $0.id < $1.id }) where member.capabilities.kernelLevel != level {
+        for member in membership.members.values.sorted(by: { $0.id < $1.id })
+        where member.capabilities.kernelLevel != level {
             if let rank, member.capabilities.kernelRank < rank {
-                directives.append(.dismiss(member, .refuse(reason: "this fleet runs at kernel level \(level); this machine has only \(member.capabilities.kernelLevel)")))
+                directives.append(
+                    .dismiss(
+                        member,
+                        .refuse(
+                            reason:
+                                "this fleet runs at kernel level \(level); this machine has only \(member.capabilities.kernelLevel)"
+                        )))
             } else {
                 directives.append(.dismiss(member, .level(level)))
             }
@@ -178,7 +188,9 @@ struct FleetCore: Sendable {
         case .taskFailed(let key, let error):
             guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
             let layers = pipelines[key.epoch]!.seats[seat].layers
-            return fail("\(membership[id]!.name), layers \(layers.lowerBound) to \(layers.upperBound - 1), task \(index): \(error)")
+            return fail(
+                "\(membership[id]!.name), layers \(layers.lowerBound) to \(layers.upperBound - 1), task \(index): \(error)"
+            )
         case .offer(let key, let digest, let byteCount):
             guard let seat = seat(of: id, key.epoch), let index = index(of: key),
                 scheduler?.running(on: key.epoch).contains(index) == true
@@ -210,7 +222,9 @@ struct FleetCore: Sendable {
     mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
         guard let member = membership.remove(id) else { return [] }
         lastCause = "\(member.name) \(cause)"
-        var directives: [Directive] = [.log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership)]
+        var directives: [Directive] = [
+            .log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership),
+        ]
         if end { directives.append(.ended(member)) }
         guard let (epoch, pipeline) = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } }) else {
             return directives
@@ -224,7 +238,11 @@ struct FleetCore: Sendable {
         directives.append(.dropTransfers(epoch: epoch))
         if holdsTraining {
             holdsTraining = false
-            if scheduler == nil { trainingLoss = lastCause } else { directives.append(.event(.trainingLost(lastCause))) }
+            if scheduler == nil {
+                trainingLoss = lastCause
+            } else {
+                directives.append(.event(.trainingLost(lastCause)))
+            }
             return directives + endRun(holdsTraining: false) + reform() + advance()
         }
         if scheduler != nil {
@@ -244,10 +262,13 @@ struct FleetCore: Sendable {
             return form(free, pipelines: settings.pipelines.map { min($0, free.count) })
         }
         let most = settings.pipelines ?? (model.preferOnePipeline ? 1 : model.maxPipelines ?? .max)
-        guard !free.isEmpty, pipelines.count < most, model.preferOnePipeline == false || settings.pipelines != nil else { return [] }
+        guard !free.isEmpty, pipelines.count < most, model.preferOnePipeline == false || settings.pipelines != nil
+        else { return [] }
         var limited = model
         limited.maxPipelines = most - pipelines.count
-        guard let plan = try? Plan.make(workers: free.map(planWorker), model: limited, pipelines: nil), plan.fits else { return [] }
+        guard let plan = try? Plan.make(workers: free.map(planWorker), model: limited, pipelines: nil), plan.fits else {
+            return []
+        }
         return seat(plan)
     }
 
@@ -270,13 +291,17 @@ struct FleetCore: Sendable {
             epoch += 1
             pipelines[epoch] = Pipeline(seats: stages.map { Seat(worker: $0.worker, layers: $0.layers) })
             for (index, stage) in stages.enumerated() {
-                let next = index + 1 < stages.count ? membership[stages[index + 1].worker]!.capabilities.dataEndpoint : nil
+                let next =
+                    index + 1 < stages.count ? membership[stages[index + 1].worker]!.capabilities.dataEndpoint : nil
                 let assignment = Assignment(
                     epoch: epoch, model: model!.path, layers: stage.layers, stageIndex: index, stageCount: stages.count,
                     threads: membership[stage.worker]!.capabilities.threads, next: next,
                     window: settings.window ?? stages.count + 1)
                 directives.append(.send(worker: stage.worker, .assign(assignment)))
-                directives.append(.log("pipeline \(epoch): \(membership[stage.worker]!.name) takes layers \(stage.layers.lowerBound) to \(stage.layers.upperBound - 1)"))
+                directives.append(
+                    .log(
+                        "pipeline \(epoch): \(membership[stage.worker]!.name) takes layers \(stage.layers.lowerBound) to \(stage.layers.upperBound - 1)"
+                    ))
             }
         }
         return directives
@@ -286,7 +311,8 @@ struct FleetCore: Sendable {
 
     private mutating func advance() -> [Directive] {
         var directives: [Directive] = []
-        for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced {
+        for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced
+        {
             pipelines[epoch]!.announced = true
             if scheduler != nil {
                 let grants = scheduler!.pipelineReady(epoch, stageCount: pipeline.seats.count)
@@ -311,7 +337,9 @@ struct FleetCore: Sendable {
             switch directive {
             case .grant(let epoch, let task):
                 for seat in pipelines[epoch]?.seats ?? [] {
-                    result.append(.sendTask(worker: seat.worker, TaskKey(epoch: epoch, task: wire(task)), scheduler!.body(of: task)))
+                    result.append(
+                        .sendTask(
+                            worker: seat.worker, TaskKey(epoch: epoch, task: wire(task)), scheduler!.body(of: task)))
                 }
             case .commit(let task, let results): result.append(.event(.committed(task, results)))
             case .discard(let stale): result.append(.discard(stale))

@@ -48,7 +48,10 @@ final class FleetLoop: @unchecked Sendable {
         let context = Context()
         let router = try Socket(.router, in: context)
         do { endpoint = try router.bind(bind) } catch {
-            if error.isAddressInUse { throw FleetError("--listen \(bind): another program listens there already; choose another port", isUsage: true) }
+            if error.isAddressInUse {
+                throw FleetError(
+                    "--listen \(bind): another program listens there already; choose another port", isUsage: true)
+            }
             throw FleetError("--listen \(bind): \(error)")
         }
         monitor = try Monitor(of: router, in: context, name: "control")
@@ -222,13 +225,17 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func fetch(
-        _ worker: Int, _ key: TaskKey, _ index: Int, _ stage: Int, _ layers: Range<Int>, _ digest: String, _ byteCount: Int,
+        _ worker: Int, _ key: TaskKey, _ index: Int, _ stage: Int, _ layers: Range<Int>, _ digest: String,
+        _ byteCount: Int,
         _ inline: ReceivedFrame?
     ) {
         if let inline, inline.count == byteCount, byteCount <= Limits.inlineBytes {
             do {
-                guard Digest.sha256(inline.bytes) == digest else { throw FleetError("task \(index): the result's digest differs from the one offered") }
-                let bundle = try TensorBundle(safetensors: inline.bytes, source: "result of task \(index), stage \(stage)")
+                guard Digest.sha256(inline.bytes) == digest else {
+                    throw FleetError("task \(index): the result's digest differs from the one offered")
+                }
+                let bundle = try TensorBundle(
+                    safetensors: inline.bytes, source: "result of task \(index), stage \(stage)")
                 let result = StageResult(stage: stage, layers: layers, digest: digest, bundle: .memory(bundle))
                 carryOut(core.fetched(key, index: index, result, worker: worker))
             } catch { events.post(.failed("\(error)")) }
@@ -264,7 +271,8 @@ final class FleetLoop: @unchecked Sendable {
         bundle.entries = bundle.entries.filter { layer(of: $0.name).map(layers.contains) ?? true }
         let image = bundle.image()
         images[worker] = (id, image)
-        let offer = EditOffer(epoch: epoch, edit: id, name: edit.name, digest: image.sha256(), byteCount: image.byteCount)
+        let offer = EditOffer(
+            epoch: epoch, edit: id, name: edit.name, digest: image.sha256(), byteCount: image.byteCount)
         var raw: [OutgoingFrame] = []
         if image.byteCount <= Limits.inlineBytes {
             let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)

@@ -6,7 +6,6 @@ package import Reporting
 package import Selection
 package import Tensors
 
-
 /// A model on a fleet: turns what a study asks into tasks, and their results into numbers.
 ///
 /// Calls block the calling task while the fleet works; a study makes them one after the other.
@@ -71,7 +70,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         try run(
             batches.map { FleetTask(body: .likelihood(batches: [$0]), cost: Double($0.tokenCount)) }, label: label
         ) { task, results in
-            guard let bundle = try results.last?.load(), let values = bundle["log_probability"], let hits = bundle["greedy"],
+            guard let bundle = try results.last?.load(), let values = bundle["log_probability"],
+                let hits = bundle["greedy"],
                 let split = SequenceScore.split(
                     logProbabilities: values.buffer.floatArray(), greedy: hits.buffer.byteArray().map { $0 != 0 },
                     over: batches[task].sequences)

@@ -21,13 +21,15 @@ final class LocalWorkers {
 
     /// - Throws: `FleetError` where the program cannot be started.
     func start(
-        _ count: Int, executable: String, endpoint: String, dataFolder: String, threads: Int, memoryGiB: Double, logFolder: String
+        _ count: Int, executable: String, endpoint: String, dataFolder: String, threads: Int, memoryGiB: Double,
+        logFolder: String
     ) throws {
         for index in 1...count {
             let name = "worker-\(index)"
             let log = "\(logFolder)/\(name).log"
             let arguments = [
-                executable, "--connect", endpoint, "--threads", "\(threads)", "--memory", String(format: "%.3f", memoryGiB),
+                executable, "--connect", endpoint, "--threads", "\(threads)", "--memory",
+                String(format: "%.3f", memoryGiB),
                 "--name", name, "--parent", "\(getpid())", "--data-folder", dataFolder,
             ]
             var actions = posix_spawn_file_actions_t()
@@ -62,7 +64,10 @@ final class LocalWorkers {
             let signal = status & 0x7F
             let code = (status >> 8) & 0xFF
             let cause = signal != 0 ? "was ended by signal \(signal)" : "ended with exit code \(code)"
-            exits.append(Exit(name: child.name, cause: cause, crashed: signal != SIGTERM && (signal != 0 || code != 0), log: child.log))
+            exits.append(
+                Exit(
+                    name: child.name, cause: cause, crashed: signal != SIGTERM && (signal != 0 || code != 0),
+                    log: child.log))
             return true
         }
         return exits

@@ -39,7 +39,9 @@ struct Membership: Sendable {
     func overdue(now: Double, lease: Double, stall: Double) -> [(id: Int, cause: String)] {
         members.values.sorted { $0.id < $1.id }.compactMap { member in
             if now - member.lastHeard > lease { return (member.id, "silent for \(Int(now - member.lastHeard)) s") }
-            if member.beat.busySeconds > stall { return (member.id, "stalled: one step has taken \(Int(member.beat.busySeconds)) s") }
+            if member.beat.busySeconds > stall {
+                return (member.id, "stalled: one step has taken \(Int(member.beat.busySeconds)) s")
+            }
             return nil
         }
     }

@@ -34,7 +34,9 @@ package struct Plan: Sendable, Equatable {
         let workers = workers.sorted { $0.id < $1.id }
         if let pipelines {
             guard pipelines > 0, pipelines <= workers.count else {
-                throw FleetError("--pipelines \(pipelines): with \(workers.count) worker\(workers.count == 1 ? "" : "s") choose 1 to \(workers.count)")
+                throw FleetError(
+                    "--pipelines \(pipelines): with \(workers.count) worker\(workers.count == 1 ? "" : "s") choose 1 to \(workers.count)"
+                )
             }
             return arrange(workers, model, pipelines)
         }
@@ -71,7 +73,8 @@ package struct Plan: Sendable, Equatable {
             var cost = costSums[range.upperBound] - costSums[range.lowerBound]
             if range.lowerBound == 0 { cost += model.embeddingCost }
             if range.upperBound == layers { cost += model.headCost }
-            return Load(overflow: overflow(workers[stage], range, model), time: cost / Double(max(1, workers[stage].threads)))
+            return Load(
+                overflow: overflow(workers[stage], range, model), time: cost / Double(max(1, workers[stage].threads)))
         }
         // best[end]: the smallest worst load of stages 0...stage over layers 0..<end; cut[stage][end]: where the last begins.
         var best: [Load?] = (0...layers).map { $0 == 0 ? nil : load(0, 0..<$0) }

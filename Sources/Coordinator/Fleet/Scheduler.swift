@@ -87,7 +87,11 @@ package struct Scheduler: Sendable {
         if crashed, let task = lost.running.min() {
             entries[task].crashes += 1
             if entries[task].crashes >= Self.crashLimit {
-                return directives + [.fail("task \(task) is set aside: workers died under it \(entries[task].crashes) times (last: \(cause))")]
+                return directives + [
+                    .fail(
+                        "task \(task) is set aside: workers died under it \(entries[task].crashes) times (last: \(cause))"
+                    )
+                ]
             }
         }
         return directives + grants()
@@ -95,7 +99,8 @@ package struct Scheduler: Sendable {
 
     /// One stage's result is safe.
     package mutating func result(_ result: StageResult, task: Int, pipeline: UInt64) -> [Directive] {
-        guard entries.indices.contains(task), case .running(pipeline) = entries[task].state, let owner = pipelines[pipeline]
+        guard entries.indices.contains(task), case .running(pipeline) = entries[task].state,
+            let owner = pipelines[pipeline]
         else { return [.discard(result)] }
         if let earlier = entries[task].results[result.stage] {
             guard earlier.digest == result.digest else { return [alarm(task, result)] }
@@ -110,7 +115,9 @@ package struct Scheduler: Sendable {
             for again in entries[task].results.values {
                 if let first = before.first(where: { $0.stage == again.stage && $0.layers == again.layers }),
                     first.digest != again.digest
-                { return [alarm(task, again)] }
+                {
+                    return [alarm(task, again)]
+                }
                 directives.append(.discard(again))
             }
             entries[task].results = [:]
@@ -139,7 +146,9 @@ package struct Scheduler: Sendable {
     package mutating func start() -> [Directive] { entries.isEmpty ? [.finished] : grants() }
 
     private func alarm(_ task: Int, _ result: StageResult) -> Directive {
-        .fail("determinism is broken: task \(task), stage \(result.stage) came twice with different bytes (\(result.digest.prefix(12))…)")
+        .fail(
+            "determinism is broken: task \(task), stage \(result.stage) came twice with different bytes (\(result.digest.prefix(12))…)"
+        )
     }
 
     private mutating func reset(_ task: Int) -> [Directive] {

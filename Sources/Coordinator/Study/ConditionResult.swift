@@ -20,7 +20,8 @@ package struct ConditionResult: Sendable {
     package var harmless: [(answer: Answer, verdict: Verdict)]
 
     package init(
-        name: String, method: String, measurement: Measurement, gate: CoherenceGate, judge: RefusalJudge, mask: Mask? = nil,
+        name: String, method: String, measurement: Measurement, gate: CoherenceGate, judge: RefusalJudge,
+        mask: Mask? = nil,
         linearWeights: Int, losses: [Float] = []
     ) throws {
         self.name = name

@@ -8,8 +8,8 @@ package struct Measurement: Sendable {
     package var tasks: [TaskAccuracy] = []
     package var perplexity: Estimate?
 
-    /// Mean log-likelihoods of all answers that have tokens.
-    package var means: [Double] { (harmful + harmless).compactMap(\.meanLogLikelihood) }
+    /// Mean log-likelihoods of the answers to harmful prompts that have tokens.
+    package var means: [Double] { harmful.compactMap(\.meanLogLikelihood) }
 }
 
 /// Asks one condition's model everything the plan names: one generation job and one likelihood job.
@@ -63,7 +63,8 @@ package struct Evaluator: Sendable {
 
     private static func prompts(_ set: Study.PromptSet?, seed: UInt64, name: String) throws(InputError) -> [String] {
         guard let set else { return [] }
-        return try Sampling.sample(try PromptFile.read(set.file), count: set.samples, seed: seed, name: name, source: set.file)
+        return try Sampling.sample(
+            try PromptFile.read(set.file), count: set.samples, seed: seed, name: name, source: set.file)
     }
 
     /// Measures the model as it is now; the answers' likelihoods come with `rate`.
@@ -106,13 +107,14 @@ package struct Evaluator: Sendable {
         return zip(requests, answers).map { Answer(prompt: $0.prompt, text: codec.decode($1), tokens: $1) }
     }
 
-    /// Adds every answer's mean log-likelihood under the current model, which has to be the unedited one.
-    package func rate(_ measurement: Measurement, _ runner: any ModelRunner, label: String) async throws -> Measurement {
+    /// Adds the mean log-likelihood, under the current model, of every answer to a harmful prompt: what the coherence
+    /// gate judges. The current model has to be the unedited one.
+    package func rate(_ measurement: Measurement, _ runner: any ModelRunner, label: String) async throws -> Measurement
+    {
         var result = measurement
         var groups: [SequenceGroup] = []
-        for (answer, offset) in measurement.harmful.map({ ($0, 0) }) + measurement.harmless.map({ ($0, harmful.count) })
-        where !answer.tokens.isEmpty {
-            let prompt = prompts[answer.prompt + offset]
+        for answer in measurement.harmful where !answer.tokens.isEmpty {
+            let prompt = prompts[answer.prompt]
             groups.append(
                 SequenceGroup(
                     name: "answer to prompt \(answer.prompt + 1)",
@@ -123,9 +125,6 @@ package struct Evaluator: Sendable {
         var means = try await runner.likelihood(batches, label: "\(label): coherence").map(\.mean).makeIterator()
         for index in result.harmful.indices where !result.harmful[index].tokens.isEmpty {
             result.harmful[index].meanLogLikelihood = means.next() ?? nil
-        }
-        for index in result.harmless.indices where !result.harmless[index].tokens.isEmpty {
-            result.harmless[index].meanLogLikelihood = means.next() ?? nil
         }
         return result
     }

@@ -15,7 +15,8 @@ package enum FineTunePlan {
         var steps: [[Batch]] = []
         for _ in 0..<settings.steps {
             while row.count < settings.batch {
-                let order = RandomStream(seed: seed, name: "finetune/\(name)/\(pass)").sample(groups.count, of: groups.count)
+                let order = RandomStream(seed: seed, name: "finetune/\(name)/\(pass)").sample(
+                    groups.count, of: groups.count)
                 row += order.map { groups[$0] }
                 pass += 1
             }

@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-import Glibc
-#endif
 package import Checkpoint
 package import Selection
 package import Tensors
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// Exports over a checkpoint, one matrix in memory at a time.
 package struct FolderExporter: ModelExporter {
@@ -51,7 +52,8 @@ package struct FolderExporter: ModelExporter {
             for file in files {
                 guard let tensor = file.description(of: name) else { continue }
                 guard tensor.type == .f32, tensor.shape == checkpoint.shape(of: name) else {
-                    throw SelectionError.shape(map: name, expected: checkpoint.shape(of: name) ?? [], found: tensor.shape)
+                    throw SelectionError.shape(
+                        map: name, expected: checkpoint.shape(of: name) ?? [], found: tensor.shape)
                 }
                 let columns = tensor.shape.dropFirst().reduce(1, *)
                 _ = file.withBytes(of: name) { bytes in

@@ -40,11 +40,14 @@ package struct OwnAnswers {
         for (index, tokens) in answers.enumerated() {
             let text = codec.decode(tokens)
             guard !trimmed(text).isEmpty, keep == .all || judge.hasPhrase(text) else { continue }
-            pairs.append(Pair(prompt: prompts[index], response: text, place: "\(source), answer to prompt \(index + 1)"))
+            pairs.append(
+                Pair(prompt: prompts[index], response: text, place: "\(source), answer to prompt \(index + 1)"))
         }
         guard !pairs.isEmpty else {
             throw InputError(
-                source, "the model gave no \(keep == .refusals ? "refusal" : "answer") to \(prompts.count) prompts; give pairs instead")
+                source,
+                "the model gave no \(keep == .refusals ? "refusal" : "answer") to \(prompts.count) prompts; give pairs instead"
+            )
         }
         return pairs
     }

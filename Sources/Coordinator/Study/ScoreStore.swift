@@ -1,11 +1,10 @@
 package import Checkpoint
-
 package import Protocol
 import Selection
 import Tensors
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Scores data sets over the fleet, or without one where the method needs no data.

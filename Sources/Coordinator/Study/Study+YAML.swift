@@ -5,7 +5,8 @@ import Yams
 
 extension Study {
     static let keys = [
-        "name", "model", "template", "system", "seed", "workers", "pipelines", "block_examples", "batch_tokens", "calibration",
+        "name", "model", "template", "system", "seed", "workers", "pipelines", "block_examples", "batch_tokens",
+        "calibration",
         "scores", "conditions", "evaluation", "export",
     ]
 
@@ -18,7 +19,9 @@ extension Study {
     /// - Parameter file: names the text in errors, and its folder is where relative paths begin.
     package init(yaml text: String, file: String) throws {
         let node: Node?
-        do { node = try Yams.compose(yaml: text) } catch let error as YamlError { throw InputError(file, Self.line(error)) }
+        do { node = try Yams.compose(yaml: text) } catch let error as YamlError {
+            throw InputError(file, Self.line(error))
+        }
         guard let node else { throw InputError(file, "empty study") }
         try self.init(StudyNode(node, path: "", keys: Self.keys, file: file), file: file)
     }
@@ -31,7 +34,8 @@ extension Study {
         model = path(try top.required("model", top.string))
         template = try top.string("template")
         if let template, !ChatTemplate.names.contains(template) {
-            throw top.error("template", "= \(template) is unknown (known: \(ChatTemplate.names.joined(separator: ", ")))")
+            throw top.error(
+                "template", "= \(template) is unknown (known: \(ChatTemplate.names.joined(separator: ", ")))")
         }
         system = SystemPrompt(word: try top.string("system"))
         seed = UInt64(try top.integer("seed", in: 0...Int.max) ?? 42)
@@ -51,7 +55,9 @@ extension Study {
         }
         conditions = try Self.conditions(top, file: file, path)
         evaluation = EvaluationPlan()
-        if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) { evaluation = try Self.evaluation(node, path) }
+        if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
+            evaluation = try Self.evaluation(node, path)
+        }
         export = try top.strings("export") ?? []
         try check(top)
     }
@@ -70,7 +76,8 @@ extension Study {
             return .pairs(file: path(file), samples: samples)
         case (nil, let file?):
             return .answers(
-                prompts: path(file), limit: try node.integer("limit", in: 1...1_000_000), keep: try node.choice("keep", as: Keep.self) ?? .refusals, samples: samples,
+                prompts: path(file), limit: try node.integer("limit", in: 1...1_000_000),
+                keep: try node.choice("keep", as: Keep.self) ?? .refusals, samples: samples,
                 maxNewTokens: try node.integer("max_new_tokens", in: 1...100_000) ?? 64)
         default: throw parent.error(key, "needs either pairs or prompts")
         }
@@ -81,7 +88,9 @@ extension Study {
     private static func conditions(
         _ top: StudyNode, file: String, _ path: (String) -> String
     ) throws(InputError) -> [Condition] {
-        guard let nodes = try top.list("conditions"), !nodes.isEmpty else { throw top.error("conditions", "has to be a list") }
+        guard let nodes = try top.list("conditions"), !nodes.isEmpty else {
+            throw top.error("conditions", "has to be a list")
+        }
         var conditions: [Condition] = []
         for (index, node) in nodes.enumerated() {
             let place = StudyNode.place(file, node.mark?.line)
@@ -95,7 +104,8 @@ extension Study {
                 let entry = try StudyNode(node, path: "conditions[\(index)]", keys: ["name"] + methodKeys, file: file)
                 let methods = entry.keys.filter { $0 != "name" }
                 guard methods.count == 1, let key = methods.first else {
-                    throw InputError(place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
+                    throw InputError(
+                        place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
                 }
                 condition = Condition(name: try entry.string("name") ?? key, method: try method(entry, key, path))
             }
@@ -104,7 +114,9 @@ extension Study {
             }
             guard condition.name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._- ".contains($0)) }),
                 condition.name.first != "."
-            else { throw InputError(place, "the name \(condition.name) has more than letters, digits, space, dot, - and _") }
+            else {
+                throw InputError(place, "the name \(condition.name) has more than letters, digits, space, dot, - and _")
+            }
             conditions.append(condition)
         }
         return conditions
@@ -115,12 +127,16 @@ extension Study {
     ) throws(InputError) -> Condition.Method {
         switch key {
         case "set_difference":
-            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["p", "q", "group"]) }
+            let node = try entry.required(key) { key throws(InputError) in
+                try entry.mapping(key, keys: ["p", "q", "group"])
+            }
             return .setDifference(
                 p: try node.required("p", node.percent), q: try node.required("q", node.percent),
                 group: try node.choice("group", as: Group.self) ?? .matrix)
         case "top", "bottom":
-            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["of", "q", "group"]) }
+            let node = try entry.required(key) { key throws(InputError) in
+                try entry.mapping(key, keys: ["of", "q", "group"])
+            }
             return .ranked(
                 side: try node.choice("of", as: Side.self) ?? .safety, q: try node.required("q", node.percent),
                 group: try node.choice("group", as: Group.self) ?? .matrix, order: key == "top" ? .largest : .smallest)
@@ -133,8 +149,11 @@ extension Study {
             let freeze = try node.string("freeze")
             return .fineTune(
                 FineTune(
-                    pairs: path(try node.required("pairs", node.string)), samples: try node.integer("samples", in: 1...Int.max),
-                    steps: try node.required("steps") { key throws(InputError) in try node.integer(key, in: 1...1_000_000) },
+                    pairs: path(try node.required("pairs", node.string)),
+                    samples: try node.integer("samples", in: 1...Int.max),
+                    steps: try node.required("steps") { key throws(InputError) in
+                        try node.integer(key, in: 1...1_000_000)
+                    },
                     batch: try node.integer("batch", in: 1...100_000) ?? 10,
                     learningRate: try node.number("lr", in: 0...1) ?? 5e-5,
                     parameters: try node.choice("parameters", as: TaskBody.Training.Parameters.self) ?? .all,
@@ -144,7 +163,8 @@ extension Study {
     }
 
     private static let evaluationKeys = [
-        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts", "tasks", "task_limit",
+        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts", "tasks",
+        "task_limit",
         "perplexity",
     ]
 
@@ -156,7 +176,8 @@ extension Study {
             let keys = ["prompts", "samples"]
             let set = try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
             return PromptSet(
-                file: path(try set.required("prompts", set.string)), samples: try set.integer("samples", in: 1...Int.max))
+                file: path(try set.required("prompts", set.string)),
+                samples: try set.integer("samples", in: 1...Int.max))
         }
         plan.harmful = try prompts("harmful")
         plan.harmless = try prompts("harmless")
@@ -164,7 +185,8 @@ extension Study {
         plan.samples = try node.integer("samples", in: 1...1000) ?? plan.samples
         plan.temperature = try node.number("temperature", in: 0...100) ?? plan.temperature
         if plan.samples > 1, plan.temperature == 0 {
-            throw node.error("samples", "= \(plan.samples) with temperature 0 gives the same answer every time; set a temperature")
+            throw node.error(
+                "samples", "= \(plan.samples) with temperature 0 gives the same answer every time; set a temperature")
         }
         plan.slots = try node.integer("slots", in: 1...4096) ?? plan.slots
         plan.groupPrompts = try node.integer("group_prompts", in: 1...1_000_000) ?? 2 * plan.slots
@@ -175,7 +197,8 @@ extension Study {
                 plan.perplexity = PerplexityText(file: path(try node.required("perplexity", node.string)))
             } else if let text = try node.mapping("perplexity", keys: ["file", "max_tokens", "window"]) {
                 plan.perplexity = PerplexityText(
-                    file: path(try text.required("file", text.string)), maxTokens: try text.integer("max_tokens", in: 2...Int.max),
+                    file: path(try text.required("file", text.string)),
+                    maxTokens: try text.integer("max_tokens", in: 2...Int.max),
                     window: try text.integer("window", in: 2...1_000_000))
             }
         }
@@ -194,7 +217,10 @@ extension Study {
                     throw top.error("calibration", "is missing: condition \(condition.name) needs scores")
                 }
                 if case .setDifference = condition.method, !scores.method.needsData {
-                    throw top.error("scores", "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda")
+                    throw top.error(
+                        "scores",
+                        "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda"
+                    )
                 }
             case .random(let like): try checkMask(like, of: condition, key: "random.like", top)
             case .fineTune(let settings):
@@ -216,7 +242,8 @@ extension Study {
         guard masks.contains(name) else {
             let nearest = nearestName(to: name, among: masks)
             throw top.error(
-                "conditions", "\(condition.name): \(key) = \(name) is no earlier condition with a mask"
+                "conditions",
+                "\(condition.name): \(key) = \(name) is no earlier condition with a mask"
                     + (nearest.map { "; did you mean \($0)?" } ?? ""))
         }
     }

@@ -5,7 +5,6 @@ package import Selection
 /// What a user asks for: which model, which data, which conditions, and how they are measured.
 ///
 /// A condition is an edit of the model (or a fine-tuning run) that is evaluated like every other one. A new method is a
-/// new case of `Condition.Method` with its keys in `Study+YAML.swift` and its recipe in `EditRecipe.swift`.
 package struct Study: Sendable, Equatable {
     package var name: String
     /// A Hugging Face folder or a GGUF file.
@@ -80,7 +79,8 @@ package struct Study: Sendable, Equatable {
         package var freeze: String?
 
         package init(
-            pairs: String, samples: Int?, steps: Int, batch: Int, learningRate: Double, parameters: TaskBody.Training.Parameters,
+            pairs: String, samples: Int?, steps: Int, batch: Int, learningRate: Double,
+            parameters: TaskBody.Training.Parameters,
             freeze: String?
         ) {
             self.pairs = pairs

@@ -14,7 +14,8 @@ struct StudyNode {
         self.file = file
         line = node.mark?.line
         guard let mapping = node.mapping else {
-            throw InputError(Self.place(file, node.mark?.line), "\(path.isEmpty ? "a study" : path) has to be a mapping of keys")
+            throw InputError(
+                Self.place(file, node.mark?.line), "\(path.isEmpty ? "a study" : path) has to be a mapping of keys")
         }
         var values: [String: Node] = [:]
         for (key, value) in mapping {
@@ -23,10 +24,13 @@ struct StudyNode {
             guard keys.contains(name) else {
                 let nearest = nearestName(to: name, among: keys)
                 throw InputError(
-                    place, "unknown key \(path.isEmpty ? name : "\(path).\(name)")"
+                    place,
+                    "unknown key \(path.isEmpty ? name : "\(path).\(name)")"
                         + (nearest.map { "; did you mean \($0)?" } ?? "") + " (known: \(keys.joined(separator: ", ")))")
             }
-            guard values.updateValue(value, forKey: name) == nil else { throw InputError(place, "\(name) appears twice") }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw InputError(place, "\(name) appears twice")
+            }
         }
         self.values = values
     }
@@ -56,9 +60,12 @@ struct StudyNode {
 
     func integer(_ key: String, in range: ClosedRange<Int>) throws(InputError) -> Int? {
         guard let node = values[key] else { return nil }
-        guard let value = node.int else { throw error(key, "has to be a whole number, not \(node.scalar?.string ?? "a list or mapping")") }
+        guard let value = node.int else {
+            throw error(key, "has to be a whole number, not \(node.scalar?.string ?? "a list or mapping")")
+        }
         guard range.contains(value) else {
-            let limit = range.upperBound == .max ? "at least \(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
+            let limit =
+                range.upperBound == .max ? "at least \(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"
             throw error(key, "= \(value) is out of range: \(limit)")
         }
         return value
@@ -66,7 +73,9 @@ struct StudyNode {
 
     func number(_ key: String, in range: ClosedRange<Double>) throws(InputError) -> Double? {
         guard let node = values[key] else { return nil }
-        guard let value = node.float else { throw error(key, "has to be a number, not \(node.scalar?.string ?? "a list or mapping")") }
+        guard let value = node.float else {
+            throw error(key, "has to be a number, not \(node.scalar?.string ?? "a list or mapping")")
+        }
         guard range.contains(value) else {
             throw error(key, "= \(value) is out of range: \(range.lowerBound) to \(range.upperBound)")
         }
@@ -75,12 +84,14 @@ struct StudyNode {
 
     func percent(_ key: String) throws(InputError) -> Double? { try number(key, in: 0...100) }
 
-    func choice<T: RawRepresentable & CaseIterable>(_ key: String, as: T.Type) throws(InputError) -> T? where T.RawValue == String {
+    func choice<T: RawRepresentable & CaseIterable>(_ key: String, as: T.Type) throws(InputError) -> T?
+    where T.RawValue == String {
         guard let text = try string(key) else { return nil }
         guard let value = T(rawValue: text) else {
             let names = T.allCases.map(\.rawValue)
             throw error(
-                key, "= \(text) is unknown" + (nearestName(to: text, among: names).map { "; did you mean \($0)?" } ?? "")
+                key,
+                "= \(text) is unknown" + (nearestName(to: text, among: names).map { "; did you mean \($0)?" } ?? "")
                     + " (known: \(names.joined(separator: ", ")))")
         }
         return value

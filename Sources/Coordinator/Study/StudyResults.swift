@@ -1,6 +1,6 @@
 package import Evaluation
-package import Reporting
 import Protocol
+package import Reporting
 import Selection
 import Tensors
 
@@ -65,7 +65,9 @@ package struct StudyResults: Sendable {
         for condition in conditions {
             table.append([condition.name, "zeroed_fraction", "\(condition.sparsity)", "0", "\(condition.zeroed)"])
             for (measure, estimate) in measures(condition) {
-                table.append([condition.name, measure, "\(estimate.value)", "\(estimate.standardError)", "\(estimate.count)"])
+                table.append([
+                    condition.name, measure, "\(estimate.value)", "\(estimate.standardError)", "\(estimate.count)",
+                ])
             }
         }
         return table.csv()
@@ -106,7 +108,8 @@ package struct StudyResults: Sendable {
                                 name,
                                 .object([
                                     .init("value", .number(estimate.value)),
-                                    .init("standard_error", .number(estimate.standardError)), .init("count", .integer(estimate.count)),
+                                    .init("standard_error", .number(estimate.standardError)),
+                                    .init("count", .integer(estimate.count)),
                                 ]))
                         })),
                 .init("losses", .array(condition.losses.map { .number(Double($0)) })),
@@ -123,15 +126,20 @@ package struct StudyResults: Sendable {
 
     private var settings: [(name: String, value: String)] {
         [
-            ("model", study.model), ("model digest", modelDigest), ("chat template", codec), ("system prompt", study.system.word),
-            ("seed", "\(study.seed)"), ("scores", "\(study.scores.method.rawValue), loss \(study.scores.loss.rawValue)"),
+            ("model", study.model), ("model digest", modelDigest), ("chat template", codec),
+            ("system prompt", study.system.word),
+            ("seed", "\(study.seed)"),
+            ("scores", "\(study.scores.method.rawValue), loss \(study.scores.loss.rawValue)"),
             ("examples a block", "\(study.blockExamples)"), ("tokens a batch", "\(study.batchTokens)"),
             ("new tokens", "\(study.evaluation.maxNewTokens)"), ("samples a prompt", "\(study.evaluation.samples)"),
             ("temperature", "\(study.evaluation.temperature)"),
             ("harmful prompts", study.evaluation.harmful.map { "\(harmful.count) of \($0.file)" } ?? "none"),
             ("harmless prompts", study.evaluation.harmless.map { "\(harmless.count) of \($0.file)" } ?? "none"),
             ("refusal phrases", "version \(judge.version)"),
-            ("coherence", "floor \(Format.fixed(gate.floor, 3)) nats a token, unique words ≥ \(gate.minimumUniqueWords), distinct 4-grams ≥ \(gate.minimumDistinctGrams)"),
+            (
+                "coherence",
+                "floor \(Format.fixed(gate.floor, 3)) nats a token, unique words ≥ \(gate.minimumUniqueWords), distinct 4-grams ≥ \(gate.minimumDistinctGrams)"
+            ),
         ]
     }
 
@@ -159,7 +167,8 @@ package struct StudyResults: Sendable {
                 report.samples.append(
                     .init(
                         condition: condition.name, prompt: harmful[answer.prompt], answer: answer.text,
-                        verdict: (verdict.isRefusal ? "refusal" : "answer") + (verdict.isCoherent ? "" : ", incoherent")))
+                        verdict: (verdict.isRefusal ? "refusal" : "answer") + (verdict.isCoherent ? "" : ", incoherent")
+                    ))
             }
         }
         return report

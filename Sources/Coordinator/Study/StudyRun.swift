@@ -77,7 +77,8 @@ package final class StudyRun {
             try await runner.apply(edit: nil)
             measurement = try await evaluator.rate(measurement, runner, label: condition.name)
             let result = try ConditionResult(
-                name: condition.name, method: condition.method.words, measurement: measurement, gate: gate, judge: judge,
+                name: condition.name, method: condition.method.words, measurement: measurement, gate: gate,
+                judge: judge,
                 mask: recipe.mask, linearWeights: linearWeights, losses: recipe.losses)
             results[condition.name] = result
             try write(result)
@@ -105,7 +106,9 @@ package final class StudyRun {
             warn(pairs.map(\.prompt), name: side.rawValue)
             jobs.append(ScoreStore.Job(name: side.rawValue, pairs: pairs, output: folder.scores(side.rawValue)))
         }
-        announce("scoring \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs by \(study.scores.method.rawValue)")
+        announce(
+            "scoring \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs by \(study.scores.method.rawValue)"
+        )
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens)
     }
@@ -125,7 +128,8 @@ package final class StudyRun {
                 source: file, keep: keep, maxNewTokens: maxNewTokens, runner: runner,
                 label: "own answers (\(name))")
             if let samples, answers.count < samples {
-                warnings.append("\(name): \(samples) pairs were asked for, the model's own answers gave \(answers.count)")
+                warnings.append(
+                    "\(name): \(samples) pairs were asked for, the model's own answers gave \(answers.count)")
             }
             return try Sampling.sample(
                 answers, count: samples.map { min($0, answers.count) }, seed: study.seed, name: name, source: file)
@@ -190,7 +194,11 @@ package final class StudyRun {
         guard let exporter else { return }
         let target = folder.model(condition.name)
         announce("writing \(target)")
-        if let mask { try exporter.export(mask: mask, to: target) } else { try await exporter.exportTrained(runner, to: target) }
+        if let mask {
+            try exporter.export(mask: mask, to: target)
+        } else {
+            try await exporter.exportTrained(runner, to: target)
+        }
     }
 
     private func write(_ result: ConditionResult) throws {

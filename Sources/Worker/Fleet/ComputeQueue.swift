@@ -20,7 +20,12 @@ final class ComputeQueue: @unchecked Sendable {
         var order: Int
         /// Backward before local before forward, then lower task, then lower index, then first come.
         var rank: (Int, UInt64, Int, Int) {
-            let direction = switch packet.direction { case .backward: 0; case .local: 1; case .forward: 2 }
+            let direction =
+                switch packet.direction {
+                case .backward: 0;
+                case .local: 1;
+                case .forward: 2
+                }
             return (direction, packet.task, packet.index, order)
         }
     }

@@ -33,7 +33,8 @@ extension Packet {
     /// Header and raw frames; the payload is sent from its own memory.
     func frames(epoch: UInt64) throws(ProtocolError) -> [OutgoingFrame] {
         let bytes = payload?.byteCount ?? 0
-        guard integers.count <= Limits.packetIntegers, bytes <= Limits.packetBytes, index >= 0, index <= Int(Int32.max) else {
+        guard integers.count <= Limits.packetIntegers, bytes <= Limits.packetBytes, index >= 0, index <= Int(Int32.max)
+        else {
             throw .tooLarge(what: "packet", bytes: bytes, limit: Limits.packetBytes)
         }
         let header = PacketHeader(

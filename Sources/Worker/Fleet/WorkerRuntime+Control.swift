@@ -50,7 +50,9 @@ extension WorkerRuntime {
     private func take(_ new: Assignment) {
         guard new.epoch > (assignment?.epoch ?? 0) else { return }
         guard let layers = new.layers else {
-            return send(.assignmentFailed(epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
+            return send(
+                .assignmentFailed(
+                    epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
         }
         assignment = new
         results = [:]
@@ -109,7 +111,10 @@ extension WorkerRuntime {
         guard offer.epoch == assignment?.epoch else { return }
         guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
         guard offer.byteCount <= options.memoryBytes else {
-            return send(.assignmentFailed(epoch: offer.epoch, error: "edit \(offer.name) of \(offer.byteCount) bytes exceeds this worker's memory"))
+            return send(
+                .assignmentFailed(
+                    epoch: offer.epoch,
+                    error: "edit \(offer.name) of \(offer.byteCount) bytes exceeds this worker's memory"))
         }
         incomingEdit = (offer, AlignedBuffer(byteCount: offer.byteCount, zeroed: false), 0, 0)
         if let frame = raw.first { return takeEditChunk(offer.edit, 0, frame) }

@@ -31,7 +31,11 @@ extension WorkerRuntime {
         switch header {
         case .hello(let theirs, let credit):
             guard let sender, theirs >= epoch else { return }
-            if theirs == epoch { greet(sender, credit: credit) } else if earlyPeers.count < 64 { earlyPeers[theirs] = (sender, credit) }
+            if theirs == epoch {
+                greet(sender, credit: credit)
+            } else if earlyPeers.count < 64 {
+                earlyPeers[theirs] = (sender, credit)
+            }
         case .credit(let theirs, let bytes):
             guard theirs == epoch, bytes <= 1 << 40 else { return }
             if sender == nil { outgoing.credit += Int(bytes) } else if sender == peer { returning.credit += Int(bytes) }
@@ -62,7 +66,9 @@ extension WorkerRuntime {
     func flushLinks() throws {
         guard let epoch = assignment?.epoch, !muted else { return }
         if let forward { while let packet = outgoing.pop() { _ = try forward.send(packet.frames(epoch: epoch)) } }
-        if let peer { while let packet = returning.pop() { _ = try router?.send([.bytes(peer)] + packet.frames(epoch: epoch)) } }
+        if let peer {
+            while let packet = returning.pop() { _ = try router?.send([.bytes(peer)] + packet.frames(epoch: epoch)) }
+        }
         queue.setOutgoingFull(outgoing.waiting.count >= DataLink.fullAt)
     }
 

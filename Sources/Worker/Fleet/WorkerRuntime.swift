@@ -1,5 +1,5 @@
 import Foundation
-package import Protocol
+import Protocol
 import Tensors
 import ZeroMQ
 
@@ -155,9 +155,12 @@ package final class WorkerRuntime: @unchecked Sendable {
                 nextBeat = now + options.beat
                 sendBeat()
             }
-            if now - lastHeard > options.silence + (welcomed ? options.patience : 0), welcomed || now - began > options.patience {
+            if now - lastHeard > options.silence + (welcomed ? options.patience : 0),
+                welcomed || now - began > options.patience
+            {
                 return .coordinatorGone(
-                    "no coordinator answered at \(options.connect) for \(Int(now - lastHeard)) s: is it running, and is this its address?")
+                    "no coordinator answered at \(options.connect) for \(Int(now - lastHeard)) s: is it running, and is this its address?"
+                )
             }
         }
     }

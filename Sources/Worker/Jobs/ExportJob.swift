@@ -14,7 +14,9 @@ final class ExportJob: StageJob {
 
     func begin() throws -> [StageOutput] {
         guard let trainer = context.trainer else { throw EngineError.notTrained }
-        return [.result(task: task, TensorBundle(metadata: ["steps": "\(context.nextStep)"], entries: trainer.tensors()))]
+        return [
+            .result(task: task, TensorBundle(metadata: ["steps": "\(context.nextStep)"], entries: trainer.tensors()))
+        ]
     }
 
     func receive(_ packet: Packet) throws -> [StageOutput] { [] }

@@ -31,10 +31,13 @@ final class GenerateJob: StageJob {
     private static let prefillTokens = 2016
 
     init(_ task: UInt64, _ context: StageContext, _ generation: TaskBody.Generation) throws {
-        guard generation.slots > 0, generation.maxNewTokens > 0, generation.streams.count == generation.prompts.count else {
+        guard generation.slots > 0, generation.maxNewTokens > 0, generation.streams.count == generation.prompts.count
+        else {
             throw EngineError.badGeneration("slots, new tokens and one stream a prompt are needed")
         }
-        guard !generation.prompts.contains(where: \.isEmpty) else { throw EngineError.badGeneration("a prompt is empty") }
+        guard !generation.prompts.contains(where: \.isEmpty) else {
+            throw EngineError.badGeneration("a prompt is empty")
+        }
         let longest = generation.prompts.map(\.count).max() ?? 0
         guard longest + generation.maxNewTokens <= context.config.maxPositions else {
             throw EngineError.badGeneration(
@@ -46,7 +49,8 @@ final class GenerateJob: StageJob {
         self.generation = generation
         let slots = min(generation.slots, max(1, generation.prompts.count))
         cache = KeyValueCache(
-            context.config, layers: context.stage.layers.count, slots: slots, capacity: longest + generation.maxNewTokens)
+            context.config, layers: context.stage.layers.count, slots: slots,
+            capacity: longest + generation.maxNewTokens)
         prompts = Array(repeating: nil, count: slots)
         counts = Array(repeating: 0, count: slots)
         answers = Array(repeating: [], count: generation.prompts.count)

@@ -48,8 +48,10 @@ final class ScoreJob: StageJob {
             y = try context.stage.forward(x, batch: batch, tap: forwardTap)
         } else {
             let inFlight = context.isLast ? 1 : context.assignment.stageCount + 1
-            let sums = 2 * Stage.residentBytes(
-                context.config, layers: context.stage.range, first: context.isFirst, last: false)
+            let sums =
+                2
+                * Stage.residentBytes(
+                    context.config, layers: context.stage.range, first: context.isFirst, last: false)
             let keep = context.keepsActivations(tokens: batch.rowCount, inFlight: inFlight, reserved: sums)
             y = try context.stage.forward(x, batch: batch, tap: forwardTap, tape: &tape, keep: keep)
         }
@@ -78,7 +80,9 @@ final class ScoreJob: StageJob {
         return try finish(packet.index, entry.batch, &tape, dy)
     }
 
-    private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws -> [StageOutput] {
+    private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws
+        -> [StageOutput]
+    {
         let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!)
         let outputs: [StageOutput] =
             context.isFirst ? [] : [.packet(Packet(task: task, direction: .backward, index: index, payload: dx))]

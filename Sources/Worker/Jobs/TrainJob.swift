@@ -1,5 +1,5 @@
-import FineTuning
 import Checkpoint
+import FineTuning
 import Protocol
 import Tensors
 import Transformer
@@ -89,8 +89,9 @@ final class TrainJob: StageJob {
         var tape = Stage.Tape()
         let keep = context.keepsActivations(
             tokens: batch.rowCount, inFlight: context.isLast ? 1 : context.assignment.stageCount + 1,
-            reserved: 3 * Stage.residentBytes(
-                context.config, layers: context.stage.range, first: context.isFirst, last: context.isLast))
+            reserved: 3
+                * Stage.residentBytes(
+                    context.config, layers: context.stage.range, first: context.isFirst, last: context.isLast))
         let y = try context.stage.forward(x, batch: batch, tape: &tape, keep: keep)
         guard let head = context.stage.head else {
             tapes[index] = (batch, tape)
@@ -116,7 +117,9 @@ final class TrainJob: StageJob {
         return try finish(packet.index, entry.batch, &tape, dy)
     }
 
-    private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws -> [StageOutput] {
+    private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws
+        -> [StageOutput]
+    {
         let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: trainer)
         var outputs: [StageOutput] = []
         if !context.isFirst {
