@@ -1,5 +1,6 @@
 package import Checkpoint
 import Evaluation
+import Foundation
 import Selection
 
 /// Carries a study out: own refusals → scores → masks → every condition evaluated → table and report.
@@ -194,6 +195,8 @@ package final class StudyRun {
         guard let exporter else { return }
         let target = folder.model(condition.name)
         announce("writing \(target)")
+        // The run's own folder: an earlier run of the same study may have left its model there.
+        if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
         if let mask {
             try exporter.export(mask: mask, to: target)
         } else {
