@@ -81,7 +81,7 @@ struct FleetFailureTests {
         let folder = NSTemporaryDirectory() + "faultline-version-\(UInt64.random(in: 0 ... .max))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var settings = FleetSettings(runDirectory: folder)
-        settings.listen = "ipc://\(folder).c"
+        settings.listen = "ipc://\(folder)/c"
         settings.registration = 2
         settings.log = { log.add($0) }
         settings.bound = { endpoint in
@@ -184,7 +184,7 @@ struct FleetFailureTests {
         let folder = NSTemporaryDirectory() + "faultline-level-\(UInt64.random(in: 0 ... .max))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var settings = FleetSettings(runDirectory: folder)
-        settings.listen = "ipc://\(folder).c"
+        settings.listen = "ipc://\(folder)/c"
         settings.awaited = 2
         settings.registration = 20
         let log = Log()

@@ -22,7 +22,7 @@ final class TestFleet: @unchecked Sendable {
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
         var settings = FleetSettings(runDirectory: folder)
-        settings.listen = "ipc://\(folder.replacingOccurrences(of: "faultline-fleet-", with: "f")).c"
+        settings.listen = "ipc://\(folder)/c"
         settings.awaited = awaited ?? count
         settings.pipelines = pipelines
         settings.lease = lease
