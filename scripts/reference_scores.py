@@ -6,7 +6,7 @@
 EXAMPLES: one JSON object a line, {"tokens": [ids], "scored_from": n}; tokens scored_from.. are the response. PAIRS:
 {"prompt", "response"}, tokenised here by transformers: the chat template around one user turn, then the response apart,
 without an end token. Both files hold F32 [d_out, d_in] under the weights' own names:
-    SNIP   |W| * sum over examples of |gradient of the example's NLL|   (divided by nothing)
+    SNIP   |W| * mean over examples of |gradient of the example's NLL|
     Wanda  |W| * sqrt(sum over response positions of the map's input squared)
 """
 import argparse
@@ -99,7 +99,7 @@ def scores(model, data, reduction="mean", progress=lambda i: None):
     for hook in hooks:
         hook.remove()
     weights = {name: module.weight.detach().abs() for name, module in maps.items()}
-    return ({name: weights[name] * absolute[name] for name in maps},
+    return ({name: weights[name] * absolute[name] / len(data) for name in maps},
             {name: (weights[name].double() * squares[name].sqrt()).float() for name in maps})
 
 
