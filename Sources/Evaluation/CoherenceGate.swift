@@ -14,7 +14,7 @@ public struct CoherenceGate: Sendable, Equatable, Codable {
 
     public init(floor: Double) { self.floor = floor }
 
-    /// Sets the floor to the 5th percentile of the mean log-likelihoods of the unedited model's own answers.
+    /// Sets the floor to the 5th percentile of the mean log-likelihoods of answers that the unedited model sampled.
     /// - Returns: `nil` where there are none.
     public init?(calibratedOn means: [Double]) {
         guard let floor = Self.percentile(5, of: means) else { return nil }

@@ -10,6 +10,43 @@ public struct SequenceGroup: Sendable, Equatable {
         self.name = name
         self.sequences = sequences
     }
+
+    /// Plain sequences as groups that run what all of them begin with once, as a first sequence of its own; as many in a
+    /// group as `maximumTokens` holds. Scored tokens are never shared.
+    public static func sharingPrefix(_ sequences: [Sequence], name: String, maximumTokens: Int) -> [SequenceGroup] {
+        guard let first = sequences.first else { return [] }
+        let limit = sequences.map { min($0.scoredFrom, $0.tokens.count - 1) }.min()!
+        let common = CommonPrefix.length(sequences.map(\.tokens), atMost: limit)
+        guard common > 0 else { return sequences.map { SequenceGroup(name: name, sequences: [$0]) } }
+        let head = Sequence(tokens: Array(first.tokens.prefix(common)), scoredFrom: common)
+        var groups: [SequenceGroup] = []
+        var tokens = Int.max
+        for sequence in sequences {
+            let rest = sequence.tokens.count - common
+            if tokens > maximumTokens - rest {
+                groups.append(SequenceGroup(name: name, sequences: [head]))
+                tokens = common
+            }
+            groups[groups.count - 1].sequences.append(
+                Sequence(
+                    tokens: Array(sequence.tokens.dropFirst(common)), scoredFrom: sequence.scoredFrom - common,
+                    prefix: 0))
+            tokens += rest
+        }
+        return groups
+    }
+}
+
+/// The tokens that several sequences begin with alike: mostly a chat template and its system prompt.
+public enum CommonPrefix {
+    public static func length(_ sequences: [[Int32]], atMost limit: Int) -> Int {
+        guard let first = sequences.first else { return 0 }
+        var length = limit
+        for sequence in sequences {
+            length = zip(first, sequence).prefix(length).prefix { $0 == $1 }.count
+        }
+        return length
+    }
 }
 
 /// An example that fits no batch.

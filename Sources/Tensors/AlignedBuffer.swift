@@ -9,17 +9,24 @@ public final class AlignedBuffer: @unchecked Sendable {
     public let address: UnsafeMutableRawPointer
     /// Size in bytes.
     public let byteCount: Int
+    private let capacity: Int
 
     /// - Parameter zeroed: pass `false` where every byte is written before it is read.
     public init(byteCount: Int, zeroed: Bool = true) {
         precondition(byteCount >= 0, "negative buffer size \(byteCount)")
         var pointer: UnsafeMutableRawPointer?
-        let size = max(64, (byteCount + 63) & ~63)
-        let status = posix_memalign(&pointer, 64, size)
-        precondition(status == 0 && pointer != nil, "out of memory: could not allocate \(byteCount) bytes")
+        var size = max(64, (byteCount + 63) & ~63)
+        if size >= BufferPool.smallest {
+            size = BufferPool.blockSize(size)
+            pointer = BufferPool.take(size)
+        } else if posix_memalign(&pointer, 64, size) != 0 {
+            pointer = nil
+        }
+        precondition(pointer != nil, "out of memory: could not allocate \(byteCount) bytes")
+        capacity = size
         self.address = pointer!
         self.byteCount = byteCount
-        if zeroed { memset(pointer!, 0, size) }
+        if zeroed { memset(pointer!, 0, byteCount) }
     }
 
     /// `count` 32-bit floats.
@@ -42,7 +49,9 @@ public final class AlignedBuffer: @unchecked Sendable {
         values.withUnsafeBytes { if $0.count > 0 { address.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
     }
 
-    deinit { free(address) }
+    deinit {
+        if capacity >= BufferPool.smallest { BufferPool.give(address, size: capacity) } else { free(address) }
+    }
 
     /// The buffer as floats; valid while somebody holds the buffer, so never take it from a temporary.
     public var floats: UnsafeMutableBufferPointer<Float> {

@@ -5,8 +5,8 @@ public import Tensors
 /// Prefill and decode steps of a stage, with a key-value cache.
 extension Stage {
     /// Runs whole prompts and stores their keys and values.
-    /// - Parameter slots: where each sequence of the batch goes.
-    public func prefill(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int], cache: KeyValueCache) throws
+    /// - Parameter slots: where each sequence of the batch goes, with the prefix it continues; `nil` for a prefix alone.
+    public func prefill(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int?], cache: KeyValueCache) throws
         -> AlignedBuffer
     {
         var x = x
@@ -14,15 +14,17 @@ extension Stage {
             let attention = layer.attention
             let offset = attention.heads * attention.headDim
             x = try layer.forward(x, batch: batch) { qkv, context in
-                for (span, slot) in zip(batch.spans, slots) {
-                    for (position, row) in span.rows.enumerated() {
+                for case (let span, let slot?) in zip(batch.spans, slots) {
+                    for (position, row) in (Array(span.prefix) + Array(span.rows)).enumerated() {
                         cache.store(qkv + row * attention.width + offset, layer: i, slot: slot, position: position)
                     }
                 }
                 attention.forward(self.pool, batch: batch, qkv: qkv, context: context)
             }.output
         }
-        for (span, slot) in zip(batch.spans, slots) { cache.setLength(span.rows.count, slot: slot) }
+        for case (let span, let slot?) in zip(batch.spans, slots) {
+            cache.setLength(span.prefix.count + span.rows.count, slot: slot)
+        }
         return x
     }
 

@@ -18,7 +18,6 @@ package final class TransformerEngine: StageEngine {
     package init(memoryBytes: Int, open: @escaping (String) throws -> any WeightSource) {
         self.memoryBytes = memoryBytes
         self.open = open
-        fl_keep_large_buffers()
     }
 
     package func load(_ assignment: StageAssignment) throws {
@@ -32,9 +31,11 @@ package final class TransformerEngine: StageEngine {
         let stage = try Stage(
             source: source, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast, pool: pool,
             resident: resident)
+        let spare = max(0, memoryBytes - (resident ? bytes : 0))
+        // A batch's activations use at most half of what is left (`keepsActivations`); half of that may lie idle.
+        BufferPool.setLimit(max(64 << 20, spare / 4))
         context = StageContext(
-            stage: stage, assignment: assignment, pool: pool, resident: resident,
-            spareBytes: memoryBytes - (resident ? bytes : 0))
+            stage: stage, assignment: assignment, pool: pool, resident: resident, spareBytes: spare)
     }
 
     package func apply(edit: TensorBundle?) throws {

@@ -114,8 +114,8 @@ import Testing
         #expect(
             runner.seen.log == [
                 "generate [3, 3, 1] [none]", "score [\"safety 3\", \"utility 2\"] [none]",
-                // unedited: answers, tasks and perplexity, coherence
-                "generate [3, 2] [none]", "likelihood [none]", "likelihood [none]",
+                // unedited: answers and those of the calibration, tasks and perplexity, coherence
+                "generate [3, 2, 3, 3, 3, 3, 3, 3, 2] [none]", "likelihood [none]", "likelihood [none]",
                 "generate [3, 2] [set_difference]", "likelihood [set_difference]", "likelihood [none]",
                 "generate [3, 2] [random]", "likelihood [random]", "likelihood [none]",
                 "train 3 [none]", "generate [3, 2] [trained]", "likelihood [trained]", "likelihood [none]",

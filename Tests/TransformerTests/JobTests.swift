@@ -74,6 +74,26 @@ import Worker
         }
     }
 
+    /// What prompts have in common runs once and is copied: each answer is the one it would be alone.
+    @Test(arguments: Fixture.names) func aSharedBeginningChangesNoAnswer(_ name: String) throws {
+        let fixture = try Fixture(name)
+        let text = try fixture.sequences().map(\.tokens)
+        let beginning = Array(text[1].prefix(6))
+        let prompts = [[], [1, 2], Array(text[0].prefix(5)), [2]].map { beginning + $0 }
+        func answers(_ prompts: [[Int32]], slots: Int) throws -> [Int32] {
+            let results = try LocalPipeline(fixture, cuts: [1]).run(
+                .generate(
+                    .init(
+                        prompts: prompts, slots: slots, maxNewTokens: 10, stopTokens: [], temperature: 0, seed: 0,
+                        streams: prompts.indices.map { UInt64($0) })))
+            return try #require(results[0]["tokens"]).buffer.int32Array()
+        }
+        let alone = try prompts.flatMap { try answers([$0], slots: 1) }
+        #expect(try answers(prompts, slots: 4) == alone)
+        // Later prompts enter a group that is under way.
+        #expect(try answers(prompts, slots: 2) == alone)
+    }
+
     @Test func samplingDependsOnTheStreamOnly() throws {
         let fixture = try Fixture("qwen2")
         let prompts = try fixture.sequences().map { Array($0.tokens.prefix($0.scoredFrom)) }

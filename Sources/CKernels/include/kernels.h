@@ -12,9 +12,6 @@ extern "C" {
 // 3 where AVX2 + FMA code is in use, else 1: part of the handshake, as the two round differently.
 int fl_kernel_level(void);
 
-// Batches come and go in buffers of tens of megabytes: keep them in the heap instead of asking the kernel for fresh
-// pages each time. Once per process.
-void fl_keep_large_buffers(void);
 
 // --- elementwise -------------------------------------------------------------------------------------------------
 // y += x

@@ -9,7 +9,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         commandName: "evaluate",
         abstract:
             "Measures a model, with or without a mask's weights: attack success, over-refusal, accuracy, perplexity.",
-        discussion: "With --mask the unedited model is measured too: the coherence floor is calibrated on its answers.")
+        discussion: "With --mask the unedited model is measured too: the coherence floor is calibrated on answers it samples.")
 
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
@@ -88,9 +88,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let judge = RefusalJudge.standard
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            let own = try await evaluator.rate(
-                try await evaluator.measure(runner, label: "unedited"), runner, label: "unedited")
-            let gate = CoherenceGate(calibratedOn: own.means) ?? CoherenceGate(floor: -.greatestFiniteMagnitude)
+            let (own, gate) = try await evaluator.measureUnedited(runner, label: "unedited")
             var results = [
                 try ConditionResult(
                     name: "unedited", method: "unedited", measurement: own, gate: gate, judge: judge,

@@ -7,9 +7,6 @@ package struct Measurement: Sendable {
     package var harmless: [Answer] = []
     package var tasks: [TaskAccuracy] = []
     package var perplexity: Estimate?
-
-    /// Mean log-likelihoods of the answers to harmful prompts that have tokens.
-    package var means: [Double] { harmful.compactMap(\.meanLogLikelihood) }
 }
 
 /// Asks one condition's model everything the plan names: one generation job and one likelihood job.
@@ -69,38 +66,93 @@ package struct Evaluator: Sendable {
 
     /// Measures the model as it is now; the answers' likelihoods come with `rate`.
     package func measure(_ runner: any ModelRunner, label: String) async throws -> Measurement {
+        try await measure(runner, label: label, and: []).measurement
+    }
+
+    /// Measures the unedited model, which has to be the current one, rates its answers, and sets the gate's floor.
+    ///
+    /// The floor is calibrated on answers *sampled* at temperature 1: they show how likely a model finds ordinary text
+    /// of its own. Greedy answers are each step's likeliest token, so most fluent text of an edited model lies below them.
+    package func measureUnedited(
+        _ runner: any ModelRunner, label: String
+    ) async throws -> (Measurement, CoherenceGate) {
+        let requests = harmful.isEmpty || plan.coherenceFloor != nil ? [] : calibrationRequests
+        var (measurement, sampled) = try await measure(runner, label: label, and: requests)
+        (measurement, sampled) = try await rate(measurement, and: sampled, runner, label: label)
+        // Without a single answer there is nothing to gate.
+        let gate =
+            plan.coherenceFloor.map { CoherenceGate(floor: $0) }
+            ?? CoherenceGate(calibratedOn: sampled.compactMap(\.meanLogLikelihood))
+            ?? CoherenceGate(floor: -.greatestFiniteMagnitude)
+        return (measurement, gate)
+    }
+
+    /// One answer of one prompt.
+    private struct Request {
+        var prompt: Int
+        var sample: Int
+        var temperature: Double
+    }
+
+    /// At least this many answers make the floor.
+    private static let calibrationAnswers = 20
+
+    /// The harmless prompts, whose answers are ordinary text; the harmful ones where there are no others.
+    private var calibrationRequests: [Request] {
+        let used = harmless.isEmpty ? 0..<harmful.count : harmful.count..<prompts.count
+        let samples = (Self.calibrationAnswers + used.count - 1) / used.count
+        // Numbers of their own, so that the draws differ from the measured answers'.
+        return used.flatMap { prompt in
+            (0..<samples).map { Request(prompt: prompt, sample: 1 << 19 | $0, temperature: 1) }
+        }
+    }
+
+    private func measure(
+        _ runner: any ModelRunner, label: String, and calibration: [Request]
+    ) async throws -> (measurement: Measurement, calibration: [Answer]) {
         var measurement = Measurement()
+        var sampled: [Answer] = []
         if !prompts.isEmpty {
-            let answers = try await generate(runner, label: label)
-            measurement.harmful = answers.filter { $0.prompt < harmful.count }
-            measurement.harmless = answers.filter { $0.prompt >= harmful.count }.map { answer in
-                var answer = answer
-                answer.prompt -= harmful.count
-                return answer
+            let requests = prompts.indices.flatMap { prompt in
+                (0..<plan.samples).map { Request(prompt: prompt, sample: $0, temperature: plan.temperature) }
             }
+            let answers = try await generate(groups(requests) + groups(calibration), runner, label: label)
+            sampled = Array(answers.dropFirst(requests.count))
+            measurement.harmful = answers.prefix(requests.count).filter { $0.prompt < harmful.count }
+            measurement.harmless = answers.prefix(requests.count).filter { $0.prompt >= harmful.count }
+                .map { answer in
+                    var answer = answer
+                    answer.prompt -= harmful.count
+                    return answer
+                }
         }
         let groups = (questions?.groups ?? []) + (perplexity?.groups ?? [])
-        guard !groups.isEmpty else { return measurement }
+        guard !groups.isEmpty else { return (measurement, sampled) }
         let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
         let scores = try await runner.likelihood(batches, label: "\(label): tasks and perplexity")
         let asked = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
         if let questions { measurement.tasks = TaskAccuracy.all(questions, questions.results(Array(scores[..<asked]))) }
         if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[asked...])) }
-        return measurement
+        return (measurement, sampled)
     }
 
-    private func generate(_ runner: any ModelRunner, label: String) async throws -> [Answer] {
-        let requests = prompts.indices.flatMap { prompt in (0..<plan.samples).map { (prompt: prompt, sample: $0) } }
-        var groups: [TaskBody.Generation] = []
-        for start in stride(from: 0, to: requests.count, by: plan.groupPrompts) {
+    /// Cuts requests of one temperature into generation groups, each with its requests.
+    private func groups(_ requests: [Request]) -> [(requests: ArraySlice<Request>, body: TaskBody.Generation)] {
+        stride(from: 0, to: requests.count, by: plan.groupPrompts).map { start in
             let part = requests[start..<min(requests.count, start + plan.groupPrompts)]
-            groups.append(
-                TaskBody.Generation(
-                    prompts: part.map { prompts[$0.prompt] }, slots: plan.slots, maxNewTokens: plan.maxNewTokens,
-                    stopTokens: codec.stopTokens, temperature: Float(plan.temperature), seed: seed,
-                    streams: part.map { UInt64($0.prompt) << 20 | UInt64($0.sample) }))
+            let body = TaskBody.Generation(
+                prompts: part.map { prompts[$0.prompt] }, slots: plan.slots, maxNewTokens: plan.maxNewTokens,
+                stopTokens: codec.stopTokens, temperature: Float(part.first!.temperature), seed: seed,
+                streams: part.map { UInt64($0.prompt) << 20 | UInt64($0.sample) })
+            return (part, body)
         }
-        let answers = try await runner.generate(groups, label: "\(label): answers")
+    }
+
+    private func generate(
+        _ groups: [(requests: ArraySlice<Request>, body: TaskBody.Generation)], _ runner: any ModelRunner, label: String
+    ) async throws -> [Answer] {
+        let requests = groups.flatMap(\.requests)
+        let answers = try await runner.generate(groups.map(\.body), label: "\(label): answers")
         guard answers.count == requests.count else {
             throw InternalError("the fleet gave \(answers.count) answers to \(requests.count) prompts")
         }
@@ -111,22 +163,29 @@ package struct Evaluator: Sendable {
     /// gate judges. The current model has to be the unedited one.
     package func rate(_ measurement: Measurement, _ runner: any ModelRunner, label: String) async throws -> Measurement
     {
-        var result = measurement
-        var groups: [SequenceGroup] = []
-        for answer in measurement.harmful where !answer.tokens.isEmpty {
+        try await rate(measurement, and: [], runner, label: label).0
+    }
+
+    private func rate(
+        _ measurement: Measurement, and calibration: [Answer], _ runner: any ModelRunner, label: String
+    ) async throws -> (Measurement, [Answer]) {
+        var answers = measurement.harmful + calibration
+        let sequences = answers.filter { !$0.tokens.isEmpty }.map { answer in
             let prompt = prompts[answer.prompt]
-            groups.append(
-                SequenceGroup(
-                    name: "answer to prompt \(answer.prompt + 1)",
-                    sequences: [.init(tokens: prompt + answer.tokens, scoredFrom: prompt.count)]))
+            return Protocol.Sequence(tokens: prompt + answer.tokens, scoredFrom: prompt.count)
         }
-        guard !groups.isEmpty else { return result }
+        guard !sequences.isEmpty else { return (measurement, calibration) }
+        let groups = SequenceGroup.sharingPrefix(sequences, name: "answers", maximumTokens: batchTokens)
         let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
-        var means = try await runner.likelihood(batches, label: "\(label): coherence").map(\.mean).makeIterator()
-        for index in result.harmful.indices where !result.harmful[index].tokens.isEmpty {
-            result.harmful[index].meanLogLikelihood = means.next() ?? nil
+        let scores = try await runner.likelihood(batches, label: "\(label): coherence")
+        let isAnswer = batches.flatMap { $0.sequences.map { $0.scoredFrom < $0.tokens.count } }
+        var means = zip(scores, isAnswer).filter(\.1).map(\.0.mean).makeIterator()
+        for index in answers.indices where !answers[index].tokens.isEmpty {
+            answers[index].meanLogLikelihood = means.next() ?? nil
         }
-        return result
+        var result = measurement
+        result.harmful = Array(answers.prefix(measurement.harmful.count))
+        return (result, Array(answers.dropFirst(measurement.harmful.count)))
     }
 }
 

@@ -144,7 +144,7 @@ extension Study {
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
             return .random(like: try node.required("like", node.string))
         case "finetune":
-            let keys = ["pairs", "samples", "steps", "batch", "lr", "parameters", "freeze"]
+            let keys = ["pairs", "samples", "steps", "batch", "batch_tokens", "lr", "parameters", "freeze"]
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: keys) }
             let freeze = try node.string("freeze")
             return .fineTune(
@@ -155,6 +155,7 @@ extension Study {
                         try node.integer(key, in: 1...1_000_000)
                     },
                     batch: try node.integer("batch", in: 1...100_000) ?? 10,
+                    batchTokens: try node.integer("batch_tokens", in: 16...1_000_000),
                     learningRate: try node.number("lr", in: 0...1) ?? 5e-5,
                     parameters: try node.choice("parameters", as: TaskBody.Training.Parameters.self) ?? .all,
                     freeze: freeze == "none" ? nil : freeze))
@@ -163,9 +164,8 @@ extension Study {
     }
 
     private static let evaluationKeys = [
-        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts", "tasks",
-        "task_limit",
-        "perplexity",
+        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts",
+        "coherence_floor", "tasks", "task_limit", "perplexity",
     ]
 
     private static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError) -> EvaluationPlan {
@@ -190,6 +190,7 @@ extension Study {
         }
         plan.slots = try node.integer("slots", in: 1...4096) ?? plan.slots
         plan.groupPrompts = try node.integer("group_prompts", in: 1...1_000_000) ?? 2 * plan.slots
+        plan.coherenceFloor = try node.number("coherence_floor", in: -1000...0)
         plan.tasks = (try node.strings("tasks") ?? []).map(path)
         plan.taskLimit = try node.integer("task_limit", in: 1...Int.max)
         if node.has("perplexity") {

@@ -4,7 +4,7 @@ package import Selection
 
 /// What a user asks for: which model, which data, which conditions, and how they are measured.
 ///
-/// A condition is an edit of the model (or a fine-tuning run) that is evaluated like every other one. A new method is a
+/// A condition is an edit of the model (or a fine-tuning run) that is evaluated like every other one.
 package struct Study: Sendable, Equatable {
     package var name: String
     /// A Hugging Face folder or a GGUF file.
@@ -73,20 +73,22 @@ package struct Study: Sendable, Equatable {
         package var steps: Int
         /// Examples a step.
         package var batch: Int
+        /// Tokens of a micro-batch at most; `nil`: the study's `batchTokens`. Several a step keep a pipeline's stages busy.
+        package var batchTokens: Int?
         package var learningRate: Double
         package var parameters: TaskBody.Training.Parameters
         /// The condition whose mask stays frozen.
         package var freeze: String?
 
         package init(
-            pairs: String, samples: Int?, steps: Int, batch: Int, learningRate: Double,
-            parameters: TaskBody.Training.Parameters,
-            freeze: String?
+            pairs: String, samples: Int?, steps: Int, batch: Int, batchTokens: Int? = nil, learningRate: Double,
+            parameters: TaskBody.Training.Parameters, freeze: String?
         ) {
             self.pairs = pairs
             self.samples = samples
             self.steps = steps
             self.batch = batch
+            self.batchTokens = batchTokens
             self.learningRate = learningRate
             self.parameters = parameters
             self.freeze = freeze
@@ -114,6 +116,8 @@ package struct Study: Sendable, Equatable {
         /// Rows of a decode batch, and prompts of a generation group.
         package var slots = 24
         package var groupPrompts = 48
+        /// Nats a token that an answer's mean log-likelihood has to reach; `nil`: calibrated on the unedited model.
+        package var coherenceFloor: Double?
         package var tasks: [String] = []
         /// Questions taken of every task file, from its start.
         package var taskLimit: Int?

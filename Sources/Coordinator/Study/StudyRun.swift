@@ -61,10 +61,7 @@ package final class StudyRun {
         var results: [String: ConditionResult] = [:]
         let unedited = study.conditions.first { $0.method == .unedited }!
         announce("condition \(unedited.name)")
-        let own = try await evaluator.rate(
-            try await evaluator.measure(runner, label: unedited.name), runner, label: unedited.name)
-        // Without a single answer there is nothing to gate.
-        let gate = CoherenceGate(calibratedOn: own.means) ?? CoherenceGate(floor: -.greatestFiniteMagnitude)
+        let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
         results[unedited.name] = try ConditionResult(
             name: unedited.name, method: unedited.method.words, measurement: own, gate: gate, judge: judge,
             linearWeights: linearWeights)
@@ -163,7 +160,8 @@ package final class StudyRun {
         let groups = try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer)
         // One stream for all runs of a study: with and without a frozen mask they see the same examples.
         let training = try FineTunePlan.training(
-            groups, settings: settings, seed: study.seed, name: "order", batchTokens: study.batchTokens)
+            groups, settings: settings, seed: study.seed, name: "order",
+            batchTokens: settings.batchTokens ?? study.batchTokens)
         let losses = try await runner.train(
             training, freeze: settings.freeze.flatMap { masks[$0] }, label: "\(condition.name): fine-tuning")
         return (nil, losses)

@@ -17,6 +17,8 @@ final class GenerateJob: StageJob {
     private let context: StageContext
     private let generation: TaskBody.Generation
     private let cache: KeyValueCache
+    /// Tokens that all prompts begin with: every prefill runs them once.
+    private let shared: Int
     /// Prompt in each slot, and how many tokens it has been given.
     private var prompts: [Int?]
     private var counts: [Int]
@@ -47,6 +49,8 @@ final class GenerateJob: StageJob {
         self.task = task
         self.context = context
         self.generation = generation
+        shared = CommonPrefix.length(
+            generation.prompts, atMost: generation.prompts.count < 2 ? 0 : generation.prompts.map(\.count).min()! - 1)
         let slots = min(generation.slots, max(1, generation.prompts.count))
         cache = KeyValueCache(
             context.config, layers: context.stage.layers.count, slots: slots,
@@ -77,10 +81,10 @@ final class GenerateJob: StageJob {
         let remaining = generation.prompts.count - waiting
         if remaining > 0, active.isEmpty || free.count >= max(1, prompts.count / 4) {
             var step: [Int32] = [Step.prefill.rawValue]
-            var tokens = 0
+            var tokens = shared
             rows = []
             for slot in free where waiting < generation.prompts.count {
-                let length = generation.prompts[waiting].count
+                let length = generation.prompts[waiting].count - shared
                 guard rows.isEmpty || tokens + length <= Self.prefillTokens else { break }
                 step += [Int32(slot), Int32(waiting)]
                 rows.append(slot)
@@ -130,14 +134,16 @@ final class GenerateJob: StageJob {
                 prompts[Int(step[i])] = Int(step[i + 1])
                 counts[Int(step[i])] = 0
             }
+            let heads = shared > 0 ? [Array(generation.prompts[0].prefix(shared))] : []
             let batch = try PackedBatch(
-                rows.map { slot in
-                    let prompt = generation.prompts[prompts[slot]!]
-                    return (prompt, prompt.count, nil)
-                })
+                heads.map { ($0, shared, nil) }
+                    + rows.map { slot in
+                        let rest = Array(generation.prompts[prompts[slot]!].dropFirst(shared))
+                        return (rest, rest.count, heads.isEmpty ? nil : 0)
+                    })
             let x = try payload ?? stage.embedding!.rows(batch.tokens)
-            y = try stage.prefill(x, batch: batch, slots: rows, cache: cache)
-            lastRows = batch.spans.map { $0.rows.upperBound - 1 }
+            y = try stage.prefill(x, batch: batch, slots: heads.map { _ in nil } + rows, cache: cache)
+            lastRows = batch.spans.dropFirst(heads.count).map { $0.rows.upperBound - 1 }
         } else {
             let last = context.isFirst ? rows.map { answers[prompts[$0]!].last! } : rows.map { _ in Int32(0) }
             let batch = DecodeBatch.make(tokens: last, positions: rows.map { cache.lengths[$0] })
