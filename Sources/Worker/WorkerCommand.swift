@@ -52,6 +52,7 @@ struct WorkerCommand: ParsableCommand {
         options.name = name
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
+        options.simdLevel = KernelLevel.simd
         var ownFolder: String?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? "127.0.0.1"

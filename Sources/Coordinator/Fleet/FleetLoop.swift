@@ -229,6 +229,7 @@ final class FleetLoop: @unchecked Sendable {
         _ byteCount: Int,
         _ inline: ReceivedFrame?
     ) {
+        let name = core.membership[worker]?.name ?? "worker \(worker)"
         if let inline, inline.count == byteCount, byteCount <= Limits.inlineBytes {
             do {
                 guard Digest.sha256(inline.bytes) == digest else {
@@ -236,14 +237,16 @@ final class FleetLoop: @unchecked Sendable {
                 }
                 let bundle = try TensorBundle(
                     safetensors: inline.bytes, source: "result of task \(index), stage \(stage)")
-                let result = StageResult(stage: stage, layers: layers, digest: digest, bundle: .memory(bundle))
+                let result = StageResult(
+                    stage: stage, layers: layers, digest: digest, bundle: .memory(bundle), worker: name)
                 carryOut(core.fetched(key, index: index, result, worker: worker))
             } catch { events.post(.failed("\(error)")) }
             return
         }
         guard byteCount > 0, spools[key]?[worker] == nil else { return }
         let spool = Spool(
-            key, worker: worker, index: index, stage: stage, layers: layers, digest: digest, byteCount: byteCount,
+            key, worker: worker, name: name, index: index, stage: stage, layers: layers, digest: digest,
+            byteCount: byteCount,
             folder: partials, queue: disk)
         spools[key, default: [:]][worker] = spool
         ask(spool)

@@ -16,6 +16,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// A folder of this run alone, removed at the end.
     private let temporary: String?
     private var plan: ModelPlan?
+    private lazy var digest = checkpoint.digest()
     /// Fine-tuned weights are the current ones; the fleet trains again where a worker takes its share with it.
     private var holdsTraining = false
     /// What every stage has been told to change.
@@ -164,6 +165,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         var wanted = ModelPlan(
             path: checkpoint.path, layerBytes: Array(repeating: 4 * perLayer, count: config.layerCount),
             layerCost: Array(repeating: Double(perLayer), count: config.layerCount))
+        wanted.digest = digest
         wanted.headBytes = 4 * table
         // Only scored positions reach the head, about half of all.
         wanted.headCost = Double(table) / 2

@@ -38,6 +38,8 @@ package struct FleetProgress: Sendable {
         /// "layers 0-11 of pipeline 1", "spare", "loading".
         package var state: String
         package var steps: UInt64
+        /// Tasks its pipeline works on.
+        package var running: Int
     }
     package var label = ""
     package var tasksDone = 0

@@ -127,7 +127,8 @@ package struct Scheduler: Sendable {
             entries[nextCommit].results = [:]
             if entries[nextCommit].task.sequence != nil {
                 committed[nextCommit] = results.map {
-                    StageResult(stage: $0.stage, layers: $0.layers, digest: $0.digest, bundle: .file(""))
+                    StageResult(
+                        stage: $0.stage, layers: $0.layers, digest: $0.digest, bundle: .file(""), worker: $0.worker)
                 }
             }
             directives.append(.commit(task: nextCommit, results))

@@ -28,12 +28,15 @@ package struct StageResult: Sendable {
     package var layers: Range<Int>
     package var digest: String
     package var bundle: Bundle
+    /// Who computed it.
+    package var worker: String
 
-    package init(stage: Int, layers: Range<Int>, digest: String, bundle: Bundle) {
+    package init(stage: Int, layers: Range<Int>, digest: String, bundle: Bundle, worker: String) {
         self.stage = stage
         self.layers = layers
         self.digest = digest
         self.bundle = bundle
+        self.worker = worker
     }
 
     /// The result in memory, read from its file where it is in one.

@@ -67,7 +67,8 @@ extension WorkerRuntime {
         queue.post(
             .load(
                 StageAssignment(
-                    model: new.model, layers: layers, stageIndex: new.stageIndex, stageCount: new.stageCount,
+                    model: new.model, modelDigest: new.modelDigest, layers: layers, stageIndex: new.stageIndex,
+                    stageCount: new.stageCount,
                     threads: max(1, new.threads)), epoch: new.epoch, reload: false))
         openForwardLink(new)
         if let early = earlyPeers[new.epoch] { greet(early.peer, credit: early.credit) }
@@ -78,6 +79,7 @@ extension WorkerRuntime {
         switch event {
         case .loaded(let epoch): send(.assigned(epoch: epoch))
         case .loadFailed(let epoch, let error): send(.assignmentFailed(epoch: epoch, error: cut(error)))
+        case .unfit(let epoch, let reason): send(.unfit(epoch: epoch, reason: cut(reason)))
         case .edited(let epoch, let edit): send(.edited(epoch: epoch, edit: edit))
         case .send(let packet, let epoch):
             guard epoch == assignment?.epoch else { return }

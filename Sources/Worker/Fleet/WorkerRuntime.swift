@@ -14,6 +14,7 @@ package struct WorkerOptions: Sendable {
     package var name = ""
     package var kernelLevel = "default"
     package var kernelRank = 0
+    package var simdLevel = 0
     /// Seconds without a word from the coordinator after which it is looked for again, and then given up.
     package var silence = 30.0
     package var patience = 60.0
@@ -173,8 +174,8 @@ package final class WorkerRuntime: @unchecked Sendable {
             .hello(
                 Capabilities(
                     host: name, pid: getpid(), threads: options.threads, memoryBytes: options.memoryBytes,
-                    kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, dataEndpoint: endpoint,
-                    name: options.name)))
+                    kernelLevel: options.kernelLevel, kernelRank: options.kernelRank,
+                    simdLevel: options.simdLevel, dataEndpoint: endpoint, name: options.name)))
     }
 
     private func sendBeat() {
