@@ -60,6 +60,8 @@ public struct EditOffer: Codable, Sendable, Equatable {
 /// Messages from the coordinator to a worker.
 public enum ToWorker: Codable, Sendable, Equatable {
     case welcome(worker: String)
+    /// The coordinator does not know this session (it was given up, or the coordinator started anew): say hello again.
+    case rejoin
     case refuse(reason: String)
     /// The fleet's lowest common kernel level: restart with it.
     case level(String)

@@ -18,6 +18,7 @@ struct CodecTests {
         ]
         for message in up { #expect(try Codec.decode(ToCoordinator.self, Codec.encode(message)) == message) }
         let down: [ToWorker] = [
+            .rejoin,
             .welcome(worker: "w"), .refuse(reason: "r"), .level("Haswell"), .task(key, bodyBytes: 9), .abort(key),
             .assign(
                 Assignment(

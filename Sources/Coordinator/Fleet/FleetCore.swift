@@ -17,6 +17,8 @@ struct FleetCore: Sendable {
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
         case log(String)
+        /// For the run's journal.
+        case note(kind: String, task: String, worker: String, text: String)
         case event(FleetEvent)
     }
 
@@ -51,7 +53,10 @@ struct FleetCore: Sendable {
     private var simd: Int?
     private var lastCause = "none ever joined"
 
-    init(settings: FleetSettings) { self.settings = settings }
+    init(settings: FleetSettings) {
+        self.settings = settings
+        epoch = settings.firstEpoch
+    }
 
     // MARK: The driver's wishes
 
@@ -137,6 +142,9 @@ struct FleetCore: Sendable {
             .log(
                 "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"
             ))
+        directives.append(
+            .note(kind: "joined", task: "", worker: member.name, text: "\(capabilities.host) (pid \(capabilities.pid))")
+        )
         directives += agreeOnLevel()
         directives.append(.event(.membership))
         return directives + (model == nil ? [] : reform())
@@ -246,12 +254,15 @@ struct FleetCore: Sendable {
         lastCause = "\(member.name) \(cause)"
         var directives: [Directive] = [
             .log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership),
+            .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
         guard let (epoch, pipeline) = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } }) else {
             return directives
         }
         for task in scheduler?.running(on: epoch) ?? [] {
+            directives.append(
+                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: member.name, text: cause))
             for seat in pipeline.seats where seat.worker != id {
                 directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
             }
@@ -323,7 +334,7 @@ struct FleetCore: Sendable {
                 directives.append(.send(worker: stage.worker, .assign(assignment)))
                 directives.append(
                     .log(
-                        "pipeline \(epoch): \(membership[stage.worker]!.name) takes layers \(stage.layers.lowerBound) to \(stage.layers.upperBound - 1)"
+                        "pipeline \(epoch & 0xFFFF_FFFF): \(membership[stage.worker]!.name) takes layers \(stage.layers.lowerBound) to \(stage.layers.upperBound - 1)"
                     ))
             }
         }
@@ -359,6 +370,11 @@ struct FleetCore: Sendable {
         for directive in directives {
             switch directive {
             case .grant(let epoch, let task):
+                let workers = (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
+                result.append(
+                    .note(
+                        kind: "granted", task: scheduler!.name(of: task), worker: workers.joined(separator: ", "),
+                        text: "pipeline \(epoch & 0xFFFF_FFFF)"))
                 for seat in pipelines[epoch]?.seats ?? [] {
                     result.append(
                         .sendTask(

@@ -168,7 +168,8 @@ final class FleetLoop: @unchecked Sendable {
                 return carryOut(core.hello(session, capabilities, now: now))
             }
             guard let id = core.membership.id(of: session) else {
-                return send(session, .goodbye(reason: "this worker was taken for lost and its work given to others"))
+                // Given up earlier, or of an earlier life of this run: welcome as somebody new.
+                return send(session, .rejoin)
             }
             carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))
             switch message {
@@ -219,6 +220,7 @@ final class FleetLoop: @unchecked Sendable {
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
             case .log(let line): settings.log(line)
+            case .note(let kind, let task, let worker, let text): settings.note(kind, task, worker, text)
             case .event(let event): events.post(event)
             }
         }

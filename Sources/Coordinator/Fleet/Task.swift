@@ -8,6 +8,8 @@ package struct FleetTask: Sendable {
     package var cost: Double
     /// Tasks of one sequence share state: same pipeline, in order, all again where that pipeline is lost.
     package var sequence: Int?
+    /// What people call it: `scoring 3`.
+    package var name = ""
 
     package init(body: TaskBody, cost: Double, sequence: Int? = nil) {
         self.body = body

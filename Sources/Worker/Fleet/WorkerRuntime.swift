@@ -70,6 +70,9 @@ package final class WorkerRuntime: @unchecked Sendable {
     var retired: [UInt64: Int] = [:]
     var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
     var welcomed = false
+    /// Say hello at once.
+    var helloDue = false
+    var highestEpoch: UInt64 = 0
     var lastHeard = Clock.now
     var muted = false
     var dataPath: String?
@@ -147,6 +150,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             if let end { return end }
             let now = Clock.now
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
+            if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
             if !welcomed, now >= nextHello {
                 sendHello(endpoint)
                 nextHello = now + backoff * Double.random(in: 0.75...1.25)
