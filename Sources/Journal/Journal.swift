@@ -46,13 +46,20 @@ public final class Journal: Sendable {
                 return UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1)
             }
         } catch let error as JournalError { throw error } catch {
-            if let error = error as? DatabaseError,
-                [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT].contains(error.resultCode)
-            {
-                throw Self.damaged(path)
-            }
+            // What is no trouble with the disk or with rights is trouble with the file.
+            let troubles: [ResultCode] = [
+                .SQLITE_FULL, .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_BUSY,
+                .SQLITE_LOCKED, .SQLITE_NOMEM,
+            ]
+            if let error = error as? DatabaseError, !troubles.contains(error.resultCode) { throw Self.damaged(path) }
             throw JournalError(.other, "\(path): \(error)")
         }
+    }
+
+    /// Lets others have the directory. Nothing may be recorded after it.
+    public func close() {
+        try? database.close()
+        lock.release()
     }
 
     private static func damaged(_ path: String) -> JournalError {

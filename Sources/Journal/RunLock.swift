@@ -1,13 +1,14 @@
 import Foundation
+import Synchronization
 
 /// One coordinator a run directory: an advisory lock that the kernel drops with its process, however that ends.
 final class RunLock: Sendable {
-    private let descriptor: Int32
+    private let held: Mutex<Int32?>
 
     /// - Throws: `JournalError.inUse` naming the process that holds it.
     init(folder: String) throws(JournalError) {
         let path = folder + "/run.lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw JournalError(.other, "\(path): cannot open: \(String(cString: strerror(errno)))")
         }
@@ -24,7 +25,15 @@ final class RunLock: Sendable {
         let words = Array("process \(getpid())".utf8)
         ftruncate(descriptor, 0)
         _ = pwrite(descriptor, words, words.count, 0)
+        held = Mutex(descriptor)
     }
 
-    deinit { close(descriptor) }
+    deinit { release() }
+
+    func release() {
+        held.withLock { descriptor in
+            if let open = descriptor { close(open) }
+            descriptor = nil
+        }
+    }
 }

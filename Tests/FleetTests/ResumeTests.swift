@@ -37,7 +37,12 @@ import Testing
     private final class Story: @unchecked Sendable {
         private let lock = NSLock()
         private var kinds: [String] = []
+        private var over = false
         var fleet: Fleet?
+        var isOver: Bool {
+            get { lock.withLock { over } }
+            set { lock.withLock { over = newValue } }
+        }
         func add(_ kind: String) { lock.withLock { kinds.append(kind) } }
         func count(_ kind: String) -> Int { lock.withLock { kinds.count { $0 == kind } } }
     }
@@ -67,8 +72,17 @@ import Testing
         let runner = FleetRunner(
             fleet: fleet, checkpoint: try Checkpoint.open(Self.model),
             progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: record)
-        defer { Task { await runner.shutdown() } }
-        let folded = folder + "/folded"
+        do {
+            let outcome = try await carryOut(runner, folded: folder + "/folded")
+            await runner.shutdown()
+            return outcome
+        } catch {
+            await runner.shutdown()
+            throw error
+        }
+    }
+
+    private func carryOut(_ runner: FleetRunner, folded: String) async throws -> Outcome {
         let request = ScoreRequest(
             name: "x", statistics: [.absoluteGradient(.mean)], blocks: Self.request, output: folded)
         try await runner.apply(edit: nil)
@@ -77,7 +91,6 @@ import Testing
         let answers = try await runner.generate(Self.groups, label: "answers")
         let losses = try await runner.train(Self.training, freeze: nil, label: "tuning")
         let tuned = try await runner.generate(Self.groups, label: "tuned answers")
-        await runner.shutdown()
         return Outcome(scores: scores, answers: answers, losses: losses, tunedAnswers: tuned)
     }
 
@@ -101,14 +114,14 @@ import Testing
         while lives < 12 {
             lives += 1
             let story = Story()
-            let breaker = Task.detached {
-                while !Task.isCancelled {
-                    // Two more grants in every life than it takes to get going, then the fleet is gone at once.
+            // A thread of its own: the work blocks the pool's. A few grants a life, then the fleet is gone at once.
+            Thread.detachNewThread {
+                while !story.isOver {
                     if story.count("granted") >= 3 { return story.fleet?.shutdown() ?? () }
-                    try? await Task.sleep(for: .milliseconds(2))
+                    usleep(1000)
                 }
             }
-            defer { breaker.cancel() }
+            defer { story.isOver = true }
             if let outcome = try? await work(folder, workers: 1 + lives % 3, story: story) {
                 #expect(outcome == golden)
                 break

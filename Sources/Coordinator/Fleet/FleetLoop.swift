@@ -146,6 +146,7 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func farewell() {
+        events.post(.failed("the fleet was shut down"))
         for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
         let deadline = Clock.now + 5
         while Clock.now < deadline, !local.children.isEmpty {

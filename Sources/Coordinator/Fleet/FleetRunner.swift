@@ -178,7 +178,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         progress.end()
         fleet.shutdown()
         memory?.note("ended")
-        memory?.flush()
+        memory?.close()
         if let temporary { try? FileManager.default.removeItem(atPath: temporary) }
     }
 

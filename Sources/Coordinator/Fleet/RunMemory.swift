@@ -65,7 +65,8 @@ package final class RunMemory: Sendable {
         notes.async { [journal] in journal.note(kind, task: task, worker: worker, text) }
     }
 
-    package func flush() { notes.sync {} }
+    /// Writes what is still to be noted, and lets others have the directory.
+    func close() { notes.sync { journal.close() } }
 
     /// Removes partials that no record names: halves of files, and results a crash left unrecorded.
     private func sweep() throws {
