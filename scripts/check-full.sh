@@ -79,4 +79,7 @@ else
     verdict "the run ends by itself after a kill" 1
 fi
 
+echo "== kill -9 of the coordinator, and the same command again"
+MODEL=$MODEL bash scripts/check-resume.sh || failures=$((failures + 1))
+
 [ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

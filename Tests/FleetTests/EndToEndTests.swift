@@ -92,7 +92,7 @@ import Testing
     private static func busyWorker(of fleet: Fleet) -> FleetProgress.Worker? {
         let deadline = Date(timeIntervalSinceNow: 5)
         while Date() < deadline {
-            if let worker = fleet.progress.workers.last(where: { $0.running > 0 }) { return worker }
+            if let worker = fleet.progress.workers.last(where: { !$0.running.isEmpty }) { return worker }
             usleep(5000)
         }
         return nil

@@ -404,7 +404,7 @@ struct FleetCore: Sendable {
 
     var currentEdit: UInt64 { editID }
 
-    func progress() -> FleetProgress {
+    func progress(now: Double) -> FleetProgress {
         var progress = FleetProgress()
         if let scheduler {
             (progress.tasksDone, progress.tasks) = (scheduler.doneCount, scheduler.count)
@@ -420,17 +420,18 @@ struct FleetCore: Sendable {
         }
         for member in membership.members.values.sorted(by: { $0.id < $1.id }) {
             var state = "spare"
-            var running = 0
+            var running: [String] = []
             for (number, pipeline) in pipelines.sorted(by: { $0.key < $1.key }).enumerated() {
                 guard let seat = pipeline.value.seats.first(where: { $0.worker == member.id }) else { continue }
                 state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(number + 1)"
-                running = scheduler?.running(on: pipeline.key).count ?? 0
+                running = (scheduler?.running(on: pipeline.key) ?? []).map { scheduler!.name(of: $0) }
                 if !seat.loaded { state += " (loading)" }
             }
             progress.workers.append(
                 FleetProgress.Worker(
                     name: member.name, host: member.capabilities.host, pid: member.capabilities.pid, state: state,
-                    steps: member.beat.steps, running: running))
+                    steps: member.beat.steps, running: running,
+                    silent: max(0, now - member.lastHeard), busy: member.beat.busySeconds))
         }
         return progress
     }

@@ -82,6 +82,7 @@ final class FleetLoop: @unchecked Sendable {
     private func run() {
         var nextTick = Clock.now
         var nextPing = nextTick
+        var nextStatus = nextTick
         while let router, let monitor {
             Poller.wait([router, monitor.socket], commands, milliseconds: 50)
             for command in commands.drain() {
@@ -103,8 +104,15 @@ final class FleetLoop: @unchecked Sendable {
             if now >= nextTick {
                 nextTick = now + 0.2
                 carryOut(core.tick(now: now))
-                let progress = core.progress()
+                let progress = core.progress(now: now)
                 snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
+            }
+            if now >= nextStatus {
+                nextStatus = now + 1
+                let status = RunStatus(
+                    process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32,
+                    progress: core.progress(now: now))
+                disk.async { [settings] in status.write(to: settings.runDirectory) }
             }
             if now >= nextPing {
                 nextPing = now + 2
@@ -154,7 +162,7 @@ final class FleetLoop: @unchecked Sendable {
             Poller.wait([], commands, milliseconds: 20)
         }
         for child in local.children { local.kill(named: child.name) }
-        disk.sync {}
+        disk.sync { RunStatus.remove(from: settings.runDirectory) }
     }
 
     // MARK: Messages in

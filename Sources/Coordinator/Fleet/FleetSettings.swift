@@ -37,16 +37,19 @@ package struct FleetSettings: Sendable {
 }
 
 /// What is shown while a fleet works.
-package struct FleetProgress: Sendable {
-    package struct Worker: Sendable, Equatable {
+package struct FleetProgress: Sendable, Equatable, Codable {
+    package struct Worker: Sendable, Equatable, Codable {
         package var name: String
         package var host: String
         package var pid: Int32
         /// "layers 0-11 of pipeline 1", "spare", "loading".
         package var state: String
         package var steps: UInt64
-        /// Tasks its pipeline works on.
-        package var running: Int
+        /// Tasks its pipeline works on, by name.
+        package var running: [String]
+        /// Seconds since its last word, and seconds its present step has taken (0: it waits for work).
+        package var silent: Double
+        package var busy: Double
     }
     package var label = ""
     package var tasksDone = 0
