@@ -58,18 +58,20 @@ let package = Package(
             name: "Evaluation", dependencies: ["Tensors", "Protocol"],
             resources: [.embedInCode("refusal-phrases.txt")]),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
+        // A fleet's keys: files, the list of who may come in.
+        .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
         .target(name: "Reporting", dependencies: []),
         // The two programs.
         .executableTarget(
             name: "Worker",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", arguments, logging,
+                "Protocol", "ZeroMQ", "Keys", arguments, logging,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Reporting",
+                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Keys", "Reporting",
                 arguments, logging, yams,
             ]),
         // Speeds side by side (`make bench`).
@@ -105,6 +107,12 @@ let package = Package(
             name: "FleetTests",
             dependencies: [
                 "Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "TestSupport",
+            ]),
+        .testTarget(
+            name: "SecurityTests",
+            dependencies: [
+                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "Tensors", "Checkpoint", "Selection",
+                "TestSupport", arguments,
             ]),
     ],
     swiftLanguageModes: [.v6]

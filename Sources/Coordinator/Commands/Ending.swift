@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import Evaluation
+import Keys
 import Protocol
 import Selection
 import Tensors
@@ -16,7 +17,7 @@ package struct Ending: Equatable {
     package init(_ error: any Error) {
         switch error {
         case is InputError, is SelectionError, is EvaluationError, is PackingError, is CheckpointError,
-            is TensorFileError:
+            is TensorFileError, is KeyError:
             (code, text) = (2, Self.line("\(error)"))
         case is Endpoint.Refusal:
             (code, text) = (2, Self.line("\(error)"))

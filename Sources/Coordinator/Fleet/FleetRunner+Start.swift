@@ -1,5 +1,6 @@
 package import Checkpoint
 import Foundation
+import Keys
 
 extension FleetRunner {
     /// Starts local workers, or listens for a fleet, as the command line says.
@@ -18,13 +19,14 @@ extension FleetRunner {
             settings.localWorkers = options.workers ?? 1
         }
         settings.insecurePlainTCP = options.insecurePlainTCP
+        settings.keys = try options.keys.map { try CoordinatorKeys(contentsOf: $0) }
         settings.pipelines = options.pipelines
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
         settings.log = { Terminal.err("\($0)\n") }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
-            Terminal.err("listening: start workers with faultline-worker --connect \(endpoint)\n")
+            Terminal.err("listening: start workers with faultline-worker --connect \(endpoint)\(options.keys == nil ? "" : " --keys FILE")\n")
         }
         do {
             let runner = FleetRunner(
