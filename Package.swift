@@ -71,7 +71,8 @@ let package = Package(
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Keys", "Reporting",
+                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Keys",
+                "Reporting",
                 arguments, logging, yams,
             ]),
         // Speeds side by side (`make bench`).

@@ -1,6 +1,6 @@
 import Foundation
-public import ZeroMQ
 import Tensors
+import ZeroMQ
 
 /// Who may connect to a coordinator: `allowed.json`, beside `coordinator.key`. It holds no secrets.
 public struct AllowList: Sendable, Equatable, Codable {

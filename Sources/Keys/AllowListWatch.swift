@@ -17,7 +17,8 @@ package final class AllowListWatch: @unchecked Sendable {
     package func changed() -> Result<AllowList, KeyError>? {
         var status = stat()
         let found = stat(path, &status) == 0
-        let stamp = found
+        let stamp =
+            found
             ? Stamp(
                 inode: status.st_ino, seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec,
                 size: status.st_size) : nil

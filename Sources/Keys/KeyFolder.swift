@@ -19,17 +19,22 @@ public struct KeyFolder: Sendable {
         try locked { () throws(KeyError) in try makeLocked(workers, names, days, now ?? Day.now) }
     }
 
-    private func makeLocked(_ workers: Int?, _ names: [String], _ days: Int?, _ now: Double) throws(KeyError) -> [String] {
+    private func makeLocked(_ workers: Int?, _ names: [String], _ days: Int?, _ now: Double) throws(KeyError)
+        -> [String]
+    {
         let isNew = !exists(coordinatorPath)
         var list: AllowList
         var coordinator: KeyFile?
         if isNew {
-            guard !exists(listPath) else { throw KeyError(listPath, "is there without coordinator.key; use another folder") }
+            guard !exists(listPath) else {
+                throw KeyError(listPath, "is there without coordinator.key; use another folder")
+            }
             list = AllowList(fleet: String(UInt64.random(in: 0 ... .max), radix: 36))
         } else {
             guard workers != nil || !names.isEmpty else {
                 throw KeyError(
-                    path, "holds a fleet's keys already, and keys are never overwritten; --workers or --names adds workers")
+                    path,
+                    "holds a fleet's keys already, and keys are never overwritten; --workers or --names adds workers")
             }
             coordinator = try KeyFile(contentsOf: coordinatorPath)
             list = try AllowList(contentsOf: listPath)
@@ -41,7 +46,8 @@ public struct KeyFolder: Sendable {
         var wanted: [(name: String, role: KeyRole)] = isNew ? [("coordinator", .coordinator), ("viewer", .viewer)] : []
         for name in names {
             guard KeyName.isValid("worker-\(name)") else {
-                throw KeyError(path, "a worker cannot be named \"\(name)\"; letters, digits, '.', '_' and '-' are allowed")
+                throw KeyError(
+                    path, "a worker cannot be named \"\(name)\"; letters, digits, '.', '_' and '-' are allowed")
             }
             wanted.append(("worker-\(name)", .worker))
         }
@@ -104,7 +110,8 @@ public struct KeyFolder: Sendable {
             }
             let entry = list.keys[index]
             guard entry.role != .coordinator else {
-                throw KeyError(listPath, "the coordinator's key cannot be revoked; make a new fleet's keys in another folder")
+                throw KeyError(
+                    listPath, "the coordinator's key cannot be revoked; make a new fleet's keys in another folder")
             }
             if let day = entry.revoked { throw KeyError(listPath, "\(entry.name) was revoked on \(day) already") }
             list.keys[index].revoked = Day.text(now ?? Day.now)

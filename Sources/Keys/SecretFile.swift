@@ -32,7 +32,8 @@ enum SecretFile {
     static func create(_ path: String, _ data: Data) throws(KeyError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw KeyError(path, errno == EEXIST ? "exists already; keys are never overwritten" : reason("cannot create"))
+            throw KeyError(
+                path, errno == EEXIST ? "exists already; keys are never overwritten" : reason("cannot create"))
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         do {

@@ -22,7 +22,8 @@ package struct ModelRoots: Sendable {
         // Says of a path outside no more than that: not whether it exists.
         guard let resolved = Self.resolved(path), roots.contains(where: { Self.lies(resolved, under: $0) }) else {
             throw CheckpointError(
-                .unreadable, file: path, "is not under a --model-root of this worker (\(roots.joined(separator: ", ")))")
+                .unreadable, file: path, "is not under a --model-root of this worker (\(roots.joined(separator: ", ")))"
+            )
         }
         return path
     }

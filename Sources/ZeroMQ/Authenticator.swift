@@ -13,8 +13,9 @@ public struct HandshakeRequest: Sendable, Equatable {
 public enum Admission: Sendable, Equatable {
     /// Every message of the connection carries this text (`ReceivedFrame.userID`).
     case admit(userID: String)
-    /// ZAP 300: the peer is cut off without a word, and its libzmq tries again.
-    case notNow
+    /// No answer yet: asked again at every `answer`, until libzmq cuts the handshake off and the peer tries again.
+    /// (ZAP's own "not now", 300, leaves both ends of libzmq 4.3.4 waiting.)
+    case wait
     /// ZAP 400: the peer is told so, and its libzmq gives up.
     case refuse
 }
@@ -23,6 +24,9 @@ public enum Admission: Sendable, Equatable {
 public final class Authenticator {
     /// To be polled with the others.
     public let socket: Socket
+    private var waiting: [(frames: [ReceivedFrame], request: HandshakeRequest, until: ContinuousClock.Instant)] = []
+    /// A stranger's requests must not pile up: the oldest is refused.
+    private static let mostWaiting = 64
 
     /// - Throws: `ZeroMQError` where the context has one already.
     public init(in context: Context) throws(ZeroMQError) {
@@ -32,22 +36,44 @@ public final class Authenticator {
 
     /// Answers all that wait.
     public func answer(_ decide: (HandshakeRequest) -> Admission) throws(ZeroMQError) {
-        while let frames = try socket.receive() { try answer(frames, decide) }
+        let now = ContinuousClock.now
+        let old = waiting
+        waiting = []
+        for item in old {
+            let admission = decide(item.request)
+            if admission != .wait {
+                try reply(item.frames, admission)
+            } else if now < item.until {
+                waiting.append(item)
+            }
+        }
+        while let frames = try socket.receive() {
+            guard frames.count >= 4 else { continue }
+            guard let request = Self.request(frames) else {
+                try reply(frames, .refuse)
+                continue
+            }
+            let admission = decide(request)
+            guard admission == .wait else {
+                try reply(frames, admission)
+                continue
+            }
+            if waiting.count >= Self.mostWaiting { try reply(waiting.removeFirst().frames, .refuse) }
+            waiting.append((frames, request, now + .milliseconds(SocketSettings().handshakeMilliseconds)))
+        }
     }
 
     // routing id, empty, version, request id, domain, address, peer's id, mechanism, credentials
-    private func answer(_ frames: [ReceivedFrame], _ decide: (HandshakeRequest) -> Admission) throws(ZeroMQError) {
-        guard frames.count >= 4 else { return }
+    private static func request(_ frames: [ReceivedFrame]) -> HandshakeRequest? {
+        guard frames.count == 9 else { return nil }
         let text = frames.map { String(decoding: $0.bytes, as: UTF8.self) }
-        var code = "400"
-        var userID = ""
-        if frames.count == 9, text[2] == "1.0", text[7] == "CURVE", let key = Z85.encode(frames[8].array) {
-            switch decide(HandshakeRequest(domain: text[4], address: text[5], publicKey: key)) {
-            case .admit(let user): (code, userID) = ("200", user)
-            case .notNow: code = "300"
-            case .refuse: break
-            }
-        }
+        guard text[2] == "1.0", text[7] == "CURVE", let key = Z85.encode(frames[8].array) else { return nil }
+        return HandshakeRequest(domain: text[4], address: text[5], publicKey: key)
+    }
+
+    private func reply(_ frames: [ReceivedFrame], _ admission: Admission) throws(ZeroMQError) {
+        var (code, userID) = ("400", "")
+        if case .admit(let user) = admission { (code, userID) = ("200", user) }
         // A peer that has gone meanwhile is of no interest.
         _ = try socket.send([
             .bytes(frames[0].array), .bytes([]), .bytes(Array("1.0".utf8)), .bytes(frames[3].array),

@@ -26,7 +26,9 @@ package struct KeygenCommand: ParsableCommand {
         if let workers, !(0...10_000).contains(workers) {
             throw ValidationError("--workers \(workers) is out of range: 0 to 10000")
         }
-        if let days, !(1...36_500).contains(days) { throw ValidationError("--days \(days) is out of range: 1 to 36500") }
+        if let days, !(1...36_500).contains(days) {
+            throw ValidationError("--days \(days) is out of range: 1 to 36500")
+        }
         if revoke != nil, workers != nil || names != nil || days != nil {
             throw ValidationError("--revoke goes with --out alone")
         }

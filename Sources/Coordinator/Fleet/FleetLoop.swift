@@ -90,9 +90,10 @@ final class FleetLoop: @unchecked Sendable {
     private func run() {
         var nextTick = Clock.now
         var nextPing = nextTick
+        var lastPing = 0.0
         let watch = gate?.listPath.map { AllowListWatch($0) }
         while let router, let monitor, let gate {
-            Poller.wait([router, monitor.socket] + gate.sockets, commands, milliseconds: 50)
+            Poller.wait([router, monitor.socket] + gate.sockets, commands, milliseconds: gate.milliseconds)
             for command in commands.drain() {
                 if case .shutdown = command { return farewell() }
                 obey(command)
@@ -102,7 +103,9 @@ final class FleetLoop: @unchecked Sendable {
                 while let frames = try router.receive() { handle(frames) }
                 while let event = try monitor.next() {
                     switch event {
-                    case .disconnected: nextPing = 0
+                    case .accepted(let descriptor): gate.accepted(descriptor)
+                    // Strangers disconnect too: not for each of them.
+                    case .disconnected: nextPing = min(nextPing, lastPing + 0.1)
                     case .handshakeFailed(let failure): gate.noted(failure)
                     default: break
                     }
@@ -117,7 +120,7 @@ final class FleetLoop: @unchecked Sendable {
                 snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
             }
             if now >= nextPing {
-                nextPing = now + 2
+                (lastPing, nextPing) = (now, now + 2)
                 if let watch { disk.async { [self] in reread(watch) } }
                 for id in core.membership.members.keys.sorted() { send(id, .ping) }
             }

@@ -26,7 +26,9 @@ extension FleetRunner {
         settings.log = { Terminal.err("\($0)\n") }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
-            Terminal.err("listening: start workers with faultline-worker --connect \(endpoint)\(options.keys == nil ? "" : " --keys FILE")\n")
+            Terminal.err(
+                "listening: start workers with faultline-worker --connect \(endpoint)\(options.keys == nil ? "" : " --keys FILE")\n"
+            )
         }
         do {
             let runner = FleetRunner(

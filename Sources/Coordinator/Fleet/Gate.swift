@@ -7,6 +7,7 @@ import ZeroMQ
 final class Gate {
     private var keys: CoordinatorKeys?
     private let authenticator: Authenticator?
+    private var crowd: ConnectionGuard?
     private var byUser: [String: AllowList.Entry] = [:]
     private var refusals = RefusalLog()
     private let log: @Sendable (String) -> Void
@@ -15,7 +16,8 @@ final class Gate {
     /// Before any other socket of the context.
     /// - Parameter keys: `nil`: plain.
     init(
-        _ keys: CoordinatorKeys?, in context: Context, answers: Bool = true, clock: @escaping () -> Double = { Day.now },
+        _ keys: CoordinatorKeys?, in context: Context, answers: Bool = true,
+        clock: @escaping () -> Double = { Day.now },
         log: @escaping @Sendable (String) -> Void
     ) throws {
         self.keys = keys
@@ -40,15 +42,27 @@ final class Gate {
     /// - Throws: `FleetError` where an unknown key is not refused.
     func test(_ endpoint: String, in context: Context, stranger: CurveKeyPair) throws(FleetError) {
         guard let keys else { return }
+        crowd = ConnectionGuard(endpoint: endpoint)
         do throws(StrangerTest.Fault) {
             try StrangerTest.run(
                 endpoint, in: context, stranger: stranger, server: keys.pair.publicKey, authenticator: authenticator
-            ) { _ in (try? keys.allowed.admit(stranger.publicKey, as: .worker, now: clock())) == nil ? .refuse : .notNow }
+            ) { request in
+                (try? keys.allowed.admit(request.publicKey, as: .worker, now: clock())).map { .admit(userID: $0.name) }
+                    ?? .refuse
+            }
         } catch { throw FleetError(error.description) }
     }
 
-    /// Answers the handshakes that wait.
-    func answer() throws { try authenticator?.answer(decide) }
+    /// Answers the handshakes that wait, and shuts out those that are none.
+    func answer() throws {
+        try authenticator?.answer(decide)
+        if let count = crowd?.check(), count > 0 { refused("it did not finish its handshake, or sent too much in it") }
+    }
+
+    /// How long the I/O thread may sleep.
+    var milliseconds: Int { crowd?.isBusy == true ? 10 : 50 }
+
+    func accepted(_ descriptor: Int32) { crowd?.accepted(descriptor) }
 
     private func decide(_ request: HandshakeRequest) -> Admission {
         guard let keys else { return .refuse }
@@ -101,7 +115,7 @@ final class Gate {
                     ? "it uses keys, and this coordinator runs without --keys"
                     : "it uses no keys; a worker of this fleet needs --keys")
         case .serverKey: refused("it holds another server key than this coordinator's: keys of another fleet")
-        case .badProtocol, .cut: refused("it did not finish its handshake")
+        case .badProtocol, .cut: refused("it did not finish its handshake, or sent too much in it")
         }
     }
 

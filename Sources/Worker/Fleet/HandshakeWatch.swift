@@ -22,7 +22,8 @@ package struct HandshakeWatch: Sendable {
             (failingSince, failures) = (nil, 0)
             return nil
         case .handshakeFailed(.refused(status: 400)):
-            return "the coordinator at \(endpoint) refuses the key \(keyName ?? "") (400): it is not in its allowed.json, "
+            return
+                "the coordinator at \(endpoint) refuses the key \(keyName ?? "") (400): it is not in its allowed.json, "
                 + "was revoked, has expired, or is not a worker's; the coordinator's log says which"
         case .handshakeFailed(.refused(status: 500)):
             return "the coordinator at \(endpoint) could not check the key \(keyName ?? "") (500); see its log"

@@ -22,9 +22,9 @@ extension WorkerRuntime {
         return .client(keys.pair, server: nextKey)
     }
 
-    /// The previous stage alone; it may come before this worker's own assignment does, hence "not now".
+    /// The previous stage alone; it may come before this worker's own assignment does, hence the wait.
     private func admit(_ request: HandshakeRequest) -> Admission {
-        request.publicKey == previousKey ? .admit(userID: request.publicKey) : .notNow
+        request.publicKey == previousKey ? .admit(userID: request.publicKey) : .wait
     }
 
     /// Judged by message: the pipeline may have changed since the handshake.
@@ -35,13 +35,17 @@ extension WorkerRuntime {
     func test(_ endpoint: String, in context: Context, _ stranger: CurveKeyPair) throws(StrangerTest.Fault) {
         guard let keys else { return }
         try StrangerTest.run(
-            endpoint, in: context, stranger: stranger, server: keys.pair.publicKey, authenticator: authenticator,
-            decide: admit)
+            endpoint, in: context, stranger: stranger, server: keys.pair.publicKey, authenticator: authenticator
+        ) { if case .admit(let user) = admit($0) { .admit(userID: user) } else { .refuse } }
     }
 
     /// Answers who wants to come in, and listens to how the own handshake with the coordinator went.
     func watchTheDoor() throws {
         try authenticator?.answer(admit)
+        while let event = try routerMonitor?.next() {
+            if case .accepted(let descriptor) = event { crowd?.accepted(descriptor) }
+        }
+        _ = crowd?.check()
         while let event = try controlMonitor?.next() {
             if let reason = handshakes.note(event, now: Clock.now) { end = end ?? .refused(reason) }
         }

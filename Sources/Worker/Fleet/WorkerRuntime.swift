@@ -66,6 +66,8 @@ package final class WorkerRuntime: @unchecked Sendable {
     var control: Socket?
     var controlMonitor: Monitor?
     var handshakes: HandshakeWatch
+    var routerMonitor: Monitor?
+    var crowd: ConnectionGuard?
     /// The public key that may connect to the data socket: the previous stage's.
     var previousKey: String?
     var router: Socket?
@@ -109,7 +111,8 @@ package final class WorkerRuntime: @unchecked Sendable {
         queue.enter(epoch: .max, isFirst: false, window: 1)
         queue.post(.stop)
         for socket in [router, forward] { socket?.closeWithoutLinger() }
-        (control, controlMonitor, router, forward, authenticator, context) = (nil, nil, nil, nil, nil, nil)
+        (control, controlMonitor, router, routerMonitor) = (nil, nil, nil, nil)
+        (forward, authenticator, context) = (nil, nil, nil)
         if let dataPath { unlink(dataPath) }
         return result
     }
@@ -129,7 +132,11 @@ package final class WorkerRuntime: @unchecked Sendable {
             dataPath = path
             endpoint = try router.bind("ipc://\(path)")
         }
-        if let stranger { try test(endpoint, in: context, stranger) }
+        if let stranger {
+            try test(endpoint, in: context, stranger)
+            routerMonitor = try Monitor(of: router, in: context, name: "data")
+            crowd = ConnectionGuard(endpoint: endpoint)
+        }
         let control = try Socket(.dealer, in: context, security: controlSecurity)
         controlMonitor = try Monitor(of: control, in: context, name: "control")
         try control.connect(options.connect)
@@ -144,8 +151,8 @@ package final class WorkerRuntime: @unchecked Sendable {
         var backoff = 1.0
         while true {
             Poller.wait(
-                [control, router, forward, authenticator?.socket, controlMonitor?.socket].compactMap { $0 }, events,
-                milliseconds: 100)
+                [control, router, forward, authenticator?.socket, controlMonitor?.socket, routerMonitor?.socket]
+                    .compactMap { $0 }, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
             for command in commands.withLock({ () -> [WorkerOrder] in
                 defer { pendingCommands = [] }
                 return pendingCommands
