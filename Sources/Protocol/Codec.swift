@@ -33,9 +33,11 @@ public enum Codec {
         }
     }
 
-    /// A task body as raw frames of at most a chunk.
+    /// A task body as raw frames of at most a chunk; equal bodies give equal bytes.
     public static func encode(body: TaskBody) throws(ProtocolError) -> [[UInt8]] {
-        guard let json = try? JSONEncoder().encode(body) else { throw .malformed("a task body that JSON cannot hold") }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        guard let json = try? encoder.encode(body) else { throw .malformed("a task body that JSON cannot hold") }
         guard json.count <= Limits.bodyBytes else {
             throw .tooLarge(what: "task body", bytes: json.count, limit: Limits.bodyBytes)
         }

@@ -68,6 +68,7 @@ struct WorkerCommand: ParsableCommand {
         options.name = name
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
+        options.simdLevel = KernelLevel.simd
         let roots: ModelRoots
         do {
             options.keys = try keys.map { try KeyFile(contentsOf: $0, role: .worker) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import Evaluation
+import Journal
 import Keys
 import Protocol
 import Selection
@@ -19,7 +20,7 @@ package struct Ending: Equatable {
         case is InputError, is SelectionError, is EvaluationError, is PackingError, is CheckpointError,
             is TensorFileError, is KeyError:
             (code, text) = (2, Self.line("\(error)"))
-        case is Endpoint.Refusal:
+        case is Endpoint.Refusal, is JournalError:
             (code, text) = (2, Self.line("\(error)"))
         case let error as FleetError:
             (code, text) = (error.isUsage ? 2 : 1, Self.line(error.description))

@@ -47,8 +47,10 @@ final class Gate {
             try StrangerTest.run(
                 endpoint, in: context, stranger: stranger, server: keys.pair.publicKey, authenticator: authenticator
             ) { request in
-                (try? keys.allowed.admit(request.publicKey, as: .worker, now: clock())).map { .admit(userID: $0.name) }
-                    ?? .refuse
+                // Workers may already come; only the stranger is not worth a line in the log.
+                guard request.publicKey == stranger.publicKey else { return decide(request) }
+                let entry = try? keys.allowed.admit(request.publicKey, as: .worker, now: clock())
+                return entry.map { .admit(userID: Self.user($0)) } ?? .refuse
             }
         } catch { throw FleetError(error.description) }
     }

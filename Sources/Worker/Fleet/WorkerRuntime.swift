@@ -15,6 +15,7 @@ package struct WorkerOptions: Sendable {
     package var name = ""
     package var kernelLevel = "default"
     package var kernelRank = 0
+    package var simdLevel = 0
     /// Seconds without a word from the coordinator after which it is looked for again, and then given up.
     package var silence = 30.0
     package var patience = 60.0
@@ -81,6 +82,9 @@ package final class WorkerRuntime: @unchecked Sendable {
     var retired: [UInt64: Int] = [:]
     var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
     var welcomed = false
+    /// Say hello at once.
+    var helloDue = false
+    var highestEpoch: UInt64 = 0
     var lastHeard = Clock.now
     var muted = false
     var dataPath: String?
@@ -178,6 +182,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             if let end { return end }
             let now = Clock.now
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
+            if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
             if !welcomed, now >= nextHello {
                 sendHello(endpoint)
                 nextHello = now + backoff * Double.random(in: 0.75...1.25)
@@ -203,8 +208,8 @@ package final class WorkerRuntime: @unchecked Sendable {
         let name = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var capabilities = Capabilities(
             host: name, pid: getpid(), threads: options.threads, memoryBytes: options.memoryBytes,
-            kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, dataEndpoint: endpoint,
-            name: options.name)
+            kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, simdLevel: options.simdLevel,
+            dataEndpoint: endpoint, name: options.name)
         capabilities.publicKey = keys?.pair.publicKey
         send(.hello(capabilities))
     }
