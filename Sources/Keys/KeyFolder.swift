@@ -45,7 +45,7 @@ public struct KeyFolder: Sendable {
         let expires = days.map { Day.text(now + Double($0) * 86_400) }
         var wanted: [(name: String, role: KeyRole)] = isNew ? [("coordinator", .coordinator), ("viewer", .viewer)] : []
         for name in names {
-            guard KeyName.isValid("worker-\(name)") else {
+            guard KeyName.isValid(name), KeyName.isValid("worker-\(name)") else {
                 throw KeyError(
                     path, "a worker cannot be named \"\(name)\"; letters, digits, '.', '_' and '-' are allowed")
             }

@@ -28,6 +28,7 @@ public enum HandshakeFailure: Sendable, Equatable {
 /// Listens to one socket's connection events.
 public final class Monitor {
     public let socket: Socket
+    private let watched: Socket
 
     /// - Parameter name: unique in the context.
     public init(of watched: Socket, in context: Context, name: String) throws(ZeroMQError) {
@@ -37,9 +38,15 @@ public final class Monitor {
             | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
         let address = "inproc://monitor-\(name)"
         guard zmq_socket_monitor(watched.handle, address, events) == 0 else { throw ZeroMQError("zmq_socket_monitor") }
+        self.watched = watched
         socket = try Socket(.pair, in: context)
+        // libzmq's I/O thread stands still where it cannot deliver an event: no bound, the owner reads them all.
+        socket.set(ZMQ_RCVHWM, 0)
         try socket.connect(address)
     }
+
+    /// Ends the events before their receiver goes: with nobody to deliver to, libzmq's I/O thread would wait for ever.
+    deinit { zmq_socket_monitor(watched.handle, nil, 0) }
 
     public func next() throws(ZeroMQError) -> ConnectionEvent? {
         guard let frames = try socket.receive() else { return nil }
