@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import Dispatch
 import Foundation
+import Keys
 import Linalg
 import Protocol
 
@@ -23,6 +24,15 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Own address that other workers reach, for a fleet over TCP.", valueName: "host"))
     var dataBind: String?
 
+    @Option(help: ArgumentHelp("This worker's key file (faultline keygen); for TCP.", valueName: "file"))
+    var keys: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Read models under this folder only; may be given more than once. Default: wherever the study says.",
+            valueName: "dir"))
+    var modelRoot: [String] = []
+
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     var insecurePlainTCP = false
 
@@ -37,15 +47,21 @@ struct WorkerCommand: ParsableCommand {
         if let memory, !(memory > 0.01 && memory < 1_000_000) {
             throw ValidationError("--memory \(memory) GiB is out of range")
         }
+        if keys != nil, insecurePlainTCP {
+            throw ValidationError("--keys and --insecure-plain-tcp exclude each other")
+        }
         do {
-            _ = try Endpoint.checked(connect, insecure: insecurePlainTCP)
-            if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: insecurePlainTCP) }
+            _ = try Endpoint.checked(connect, insecure: mayLeave)
+            if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: mayLeave) }
         } catch { throw ValidationError("\(error)") }
     }
 
+    /// Whether its TCP may go beyond this machine.
+    private var mayLeave: Bool { insecurePlainTCP || keys != nil }
+
     /// How the worker ends, as its exit code: 0 done, 1 failed, 2 refused, 4 the coordinator is gone.
     func work() -> Int32 {
-        var options = WorkerOptions(connect: (try? Endpoint.checked(connect, insecure: insecurePlainTCP)) ?? connect)
+        var options = WorkerOptions(connect: (try? Endpoint.checked(connect, insecure: mayLeave)) ?? connect)
         options.threads = threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount)
         options.memoryBytes = Int(
             (memory ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / 1_073_741_824) * 1_073_741_824)
@@ -53,6 +69,12 @@ struct WorkerCommand: ParsableCommand {
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
+        let roots: ModelRoots
+        do {
+            options.keys = try keys.map { try KeyFile(contentsOf: $0, role: .worker) }
+            roots = try ModelRoots(modelRoot)
+        } catch { return complain("\(error)", 2) }
+        if keys == nil, let warning = Endpoint.plainWarning(options.connect) { _ = complain(warning, 0) }
         var ownFolder: String?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? "127.0.0.1"
@@ -66,7 +88,7 @@ struct WorkerCommand: ParsableCommand {
         }
         defer { if let ownFolder { rmdir(ownFolder) } }
         let parent = parent
-        let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes)) {
+        let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes, roots)) {
             parent.map { getppid() == $0 } ?? true
         }
         let signals = leaveOnSignals(runtime)
@@ -82,8 +104,8 @@ struct WorkerCommand: ParsableCommand {
         }
     }
 
-    private func makeEngine(memoryBytes: Int) -> any StageEngine {
-        TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open($0) }
+    private func makeEngine(memoryBytes: Int, _ roots: ModelRoots) -> any StageEngine {
+        TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
     }
 
     private func leaveOnSignals(_ runtime: WorkerRuntime) -> [any DispatchSourceSignal] {

@@ -1,5 +1,6 @@
 package import Checkpoint
 import Foundation
+import Keys
 
 extension FleetRunner {
     /// Starts local workers, or listens for a fleet, as the command line says.
@@ -18,6 +19,7 @@ extension FleetRunner {
             settings.localWorkers = options.workers ?? 1
         }
         settings.insecurePlainTCP = options.insecurePlainTCP
+        settings.keys = try options.keys.map { try CoordinatorKeys(contentsOf: $0) }
         settings.pipelines = options.pipelines
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
@@ -33,7 +35,9 @@ extension FleetRunner {
         }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
-            Terminal.err("listening: start workers with faultline-worker --connect \(endpoint)\n")
+            Terminal.err(
+                "listening: start workers with faultline-worker --connect \(endpoint)\(options.keys == nil ? "" : " --keys FILE")\n"
+            )
         }
         do {
             let runner = FleetRunner(
