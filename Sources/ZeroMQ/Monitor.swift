@@ -5,6 +5,8 @@ public enum ConnectionEvent: Sendable, Equatable {
     case connected, accepted, disconnected
     /// With libzmq's code: 300, 400 and 500 are ZAP's refusals.
     case handshakeFailed(code: Int)
+    /// The other side went away before it had said who it is: a worker's probe, a port scan.
+    case handshakeAbandoned
     case other(Int)
 }
 
@@ -32,7 +34,8 @@ public final class Monitor {
         case ZMQ_EVENT_CONNECTED: return .connected
         case ZMQ_EVENT_ACCEPTED: return .accepted
         case ZMQ_EVENT_DISCONNECTED: return .disconnected
-        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return .handshakeAbandoned
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
             return .handshakeFailed(code: value)
         default: return .other(Int(event))
         }

@@ -1,0 +1,58 @@
+import Coordinator
+import Foundation
+import Protocol
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+/// Workers that come by a join file over TCP and are sent away by SIGTERM or SIGUSR1 in the middle of a task, as Slurm and
+/// Kubernetes do.
+@Suite(.serialized, .timeLimit(.minutes(3)))
+struct PreemptionTests {
+    /// More workers are sent away under one run than a task may have crashes.
+    @Test(arguments: [SIGTERM, SIGUSR1])
+    func preemptedWorkersCostNothingButTime(signal: Int32) throws {
+        let folder = try ScratchFolder()
+        let log = Mutex<[String]>([])
+        let join = folder.file("join.json")
+        var settings = FleetSettings(runDirectory: folder.file("run"))
+        settings.listen = "tcp://127.0.0.1:0"
+        settings.joinFile = join
+        settings.awaited = 2
+        settings.pipelines = 1
+        settings.log = { line in log.withLock { $0.append(line) } }
+        func worker() throws -> ChildProcess {
+            try ChildProcess(ProcessTests.worker, ["--join-file", join, "--threads", "1", "--memory", "1"])
+        }
+        // They wait for the file.
+        var workers = try [worker(), worker()]
+        let fleet = try Fleet(settings)
+        defer { fleet.shutdown() }
+        let count = try ProcessTests.layers()
+        try fleet.use(
+            model: ModelPlan(
+                path: ProcessTests.model, layerBytes: [Int](repeating: 1, count: count),
+                layerCost: [Double](repeating: 1, count: count)))
+        var all: [String: [UInt8]] = [:]
+        var left: [ChildProcess] = []
+        try fleet.run(ProcessTests.tasks(12), label: "score") { index, results in
+            if index < 5 {
+                left.append(workers.removeFirst())
+                workers.append(try worker())
+                left.last?.send(signal)
+                #expect(left.last?.waitForEnd() == 0)
+            }
+            for result in results {
+                for entry in try result.load().entries { all["\(index)/\(entry.name)"] = Array(entry.buffer.bytes) }
+            }
+        }
+        #expect(try all == ProcessTests.golden.get())
+        let said = log.withLock { $0 }
+        let name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1"
+        #expect(said.filter { $0.contains("was asked to stop (\(name))") }.count == 5, "\(said)")
+        fleet.shutdown()
+        for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
+        #expect(!FileManager.default.fileExists(atPath: join))
+    }
+}
