@@ -59,11 +59,11 @@ same_scores() { # WORDS FILE
 }
 pairs=$work/pairs.jsonl
 head -n "${PAIRS:-12}" demo/harmless_pairs.jsonl >"$pairs"
-golden=$work/golden.safetensors
-# What every run here computes: many small blocks, so that there is work to move.
-command=(score --model "$MODEL" --data "$pairs" --method snip --block-examples 2)
-golden_scores() {
-    [ -e "$golden" ] && return
+# What a run computes, with `golden` the scores of a single local worker: many small blocks, so that there is work to move.
+compute() { # METHOD EXAMPLES-A-BLOCK: sets command and golden
+    command=(score --model "$MODEL" --data "$pairs" --method "$1" --block-examples "$2")
+    golden=$work/golden-$1-$2.safetensors
+    [ ! -e "$golden" ] || return 0
     "$bin/faultline" "${command[@]}" --workers 1 --out "$golden" >"$work/golden.log" 2>&1 || {
         tail -n 3 "$work/golden.log" >&2
         echo "check-deploy: a single local worker failed" >&2

@@ -69,8 +69,9 @@ package struct NetworkAddress: Sendable, Equatable {
     /// What a worker may try to reach a socket bound at `bound`, likeliest first: an address with a default route, then
     /// others, bridges, loopback.
     package static func endpoints(bound: String, of addresses: [NetworkAddress]) -> [String] {
-        guard bound.hasPrefix("tcp://"), let colon = bound.lastIndex(of: ":") else { return [bound] }
-        let host = bound[bound.index(bound.startIndex, offsetBy: 6)..<colon]
+        let address = bound.dropFirst(6)
+        guard bound.hasPrefix("tcp://"), let colon = address.lastIndex(of: ":") else { return [bound] }
+        let host = address[..<colon]
         guard ["0.0.0.0", "*", "[::]"].contains(host) else { return [bound] }
         func rank(_ address: NetworkAddress) -> Int {
             (address.isLoopback ? 8 : 0) + (address.isBridge ? 4 : 0) + (address.hasDefaultRoute ? 0 : 2)
@@ -81,6 +82,6 @@ package struct NetworkAddress: Sendable, Equatable {
             .filter({ host == "[::]" || !$0.element.isIPv6 })
             .sorted(by: { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) })
         where !hosts.contains(address.host) { hosts.append(address.host) }
-        return hosts.map { "tcp://\($0)\(bound[colon...])" }
+        return hosts.map { "tcp://\($0)\(address[colon...])" }
     }
 }

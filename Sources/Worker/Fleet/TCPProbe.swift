@@ -13,16 +13,17 @@ package enum TCPProbe {
     ///   - endpoint: `tcp://host:port`.
     ///   - seconds: for each address the host's name has.
     package static func ask(_ endpoint: String, seconds: Double = 2) -> ProbeAnswer {
-        guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":") else {
+        let address = endpoint.dropFirst(6)
+        guard endpoint.hasPrefix("tcp://"), let colon = address.lastIndex(of: ":") else {
             return .fails("not a TCP address")
         }
-        var host = endpoint[endpoint.index(endpoint.startIndex, offsetBy: 6)..<colon]
+        var host = address[..<colon]
         if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICSERV
         var list: UnsafeMutablePointer<addrinfo>?
-        let status = getaddrinfo(String(host), String(endpoint[endpoint.index(after: colon)...]), &hints, &list)
+        let status = getaddrinfo(String(host), String(address[address.index(after: colon)...]), &hints, &list)
         guard status == 0 else { return .fails(String(cString: gai_strerror(status))) }
         defer { freeaddrinfo(list) }
         var answer = ProbeAnswer.fails("has no address")
