@@ -2,7 +2,7 @@
 # More than one machine, on this one: every file under deploy/ is checked, and used. Each run's scores are compared byte for
 # byte with a single local worker's. MODEL, PAIRS (default 12). ONLY="files slurm network ssh" chooses parts.
 # A part that this machine lacks rights or packages for is skipped with one line; CHECK_STRICT=1 makes that a failure.
-set -euo pipefail
+set -Eeuo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 bin=$root/bin
@@ -27,6 +27,7 @@ leave() {
 }
 trap leave EXIT
 trap 'exit 130' INT TERM
+trap 'echo "check-deploy: ${BASH_SOURCE[0]##*/} line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 verdict() { # WORDS STATUS
     if [ "$2" -eq 0 ]; then echo "ok      $1"; else echo "FAILED  $1"; failures=$((failures + 1)); fi

@@ -79,4 +79,6 @@ else
     verdict "the run ends by itself after a kill" 1
 fi
 
+MODEL=$MODEL bash scripts/check-deploy.sh || failures=$((failures + 1))
+
 [ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

@@ -1,7 +1,6 @@
 import Coordinator
 import Foundation
 import Protocol
-import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -14,19 +13,19 @@ struct PreemptionTests {
     @Test(arguments: [SIGTERM, SIGUSR1])
     func preemptedWorkersCostNothingButTime(signal: Int32) throws {
         let folder = try ScratchFolder()
-        let log = Mutex<[String]>([])
+        let log = FleetLog()
         let join = folder.file("join.json")
         var settings = FleetSettings(runDirectory: folder.file("run"))
         settings.listen = "tcp://127.0.0.1:0"
         settings.joinFile = join
-        settings.awaited = 2
+        settings.awaited = 3
         settings.pipelines = 1
-        settings.log = { line in log.withLock { $0.append(line) } }
+        settings.log = { log.add($0) }
         func worker() throws -> ChildProcess {
             try ChildProcess(ProcessTests.worker, ["--join-file", join, "--threads", "1", "--memory", "1"])
         }
         // They wait for the file.
-        var workers = try [worker(), worker()]
+        var workers = try [worker(), worker(), worker()]
         let fleet = try Fleet(settings)
         defer { fleet.shutdown() }
         let count = try ProcessTests.layers()
@@ -38,6 +37,8 @@ struct PreemptionTests {
         var left: [ChildProcess] = []
         try fleet.run(ProcessTests.tasks(12), label: "score") { index, results in
             if index < 5 {
+                // A spare is there, so that never all are gone at once.
+                #expect(log.waitFor(3 + index, linesWith: " joined from "))
                 left.append(workers.removeFirst())
                 workers.append(try worker())
                 left.last?.send(signal)
@@ -48,11 +49,36 @@ struct PreemptionTests {
             }
         }
         #expect(try all == ProcessTests.golden.get())
-        let said = log.withLock { $0 }
+        let said = log.lines
         let name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1"
         #expect(said.filter { $0.contains("was asked to stop (\(name))") }.count == 5, "\(said)")
         fleet.shutdown()
         for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
         #expect(!FileManager.default.fileExists(atPath: join))
+    }
+}
+
+/// What a fleet logs, and a way to wait for it.
+private final class FleetLog: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var all: [String] = []
+
+    var lines: [String] { condition.withLock { all } }
+
+    func add(_ line: String) {
+        condition.withLock {
+            all.append(line)
+            condition.broadcast()
+        }
+    }
+
+    func waitFor(_ count: Int, linesWith words: String, seconds: Double = 30) -> Bool {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        return condition.withLock {
+            while all.count(where: { $0.contains(words) }) < count {
+                if !condition.wait(until: deadline) { return false }
+            }
+            return true
+        }
     }
 }
