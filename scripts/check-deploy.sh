@@ -23,7 +23,7 @@ clean_up() {
 # shellcheck disable=SC2317 # called by the trap
 leave() {
     clean_up
-    rm -rf "$work"
+    rm -rf "$work" || true
 }
 trap leave EXIT
 trap 'exit 130' INT TERM
@@ -46,6 +46,13 @@ check() { # WORDS COMMAND...: silent unless it fails
 have() { command -v "$1" >/dev/null; }
 installed() { # PACKAGE...: there, or installed now
     bash scripts/apt-install.sh "$@" >"$work/apt.log" 2>&1
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+end_daemon() { # PID-FILE: ended, and waited for
+    local pid
+    pid=$(cat "$1" 2>/dev/null) || return 0
+    kill "$pid" 2>/dev/null || return 0
+    within 10 gone "$pid"
 }
 within() { # SECONDS COMMAND...: until the command succeeds
     local end=$((SECONDS + $1))

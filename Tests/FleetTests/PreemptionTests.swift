@@ -49,6 +49,8 @@ struct PreemptionTests {
             }
         }
         #expect(try all == ProcessTests.golden.get())
+        // The last one may still be on its way.
+        #expect(log.waitFor(8, linesWith: " joined from "))
         let said = log.lines
         let name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1"
         #expect(said.filter { $0.contains("was asked to stop (\(name))") }.count == 5, "\(said)")

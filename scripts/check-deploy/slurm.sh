@@ -14,7 +14,7 @@ start_slurm() { # FOLDER
     chmod 600 "$folder/munge/key"
     munged --force --socket="$folder/munge/socket" --key-file="$folder/munge/key" --pid-file="$folder/munge/pid" \
         --log-file="$folder/munge/log" --seed-file="$folder/munge/seed" >/dev/null 2>&1 || return 1
-    cleanups+=("kill \$(cat '$folder/munge/pid')")
+    cleanups+=("end_daemon '$folder/munge/pid'")
     cat >"$folder/slurm.conf" <<CONF
 ClusterName=faultline
 SlurmctldHost=$host(127.0.0.1)
@@ -51,9 +51,9 @@ PartitionName=preemptible Nodes=ALL PriorityTier=1 PreemptMode=REQUEUE GraceTime
 CONF
     export SLURM_CONF=$folder/slurm.conf
     slurmctld >"$folder/start.log" 2>&1 || return 1
-    cleanups+=("kill \$(cat '$folder/slurmctld.pid')")
+    cleanups+=("end_daemon '$folder/slurmctld.pid'")
     slurmd >>"$folder/start.log" 2>&1 || return 1
-    cleanups+=("kill \$(cat '$folder/slurmd.pid')")
+    cleanups+=("end_daemon '$folder/slurmd.pid'")
     # Before the daemons: what is still queued or running.
     cleanups+=("scancel --quiet --user=root; within 20 no_jobs")
     within 30 node_is_idle

@@ -34,7 +34,7 @@ Host *
 CONF
     [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
     "$(command -v sshd || echo /usr/sbin/sshd)" -f "$folder/sshd_config" || return 1
-    cleanups+=("kill \$(cat '$folder/sshd.pid')")
+    cleanups+=("end_daemon '$folder/sshd.pid'")
     within 10 ssh -F "$folder/ssh_config" 127.0.0.1 true
 }
 
