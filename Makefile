@@ -20,7 +20,7 @@ help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## install the system libraries that are missing
-	@bash scripts/apt-install.sh libzmq3-dev libopenblas-dev liblapacke-dev pkg-config
+	@bash scripts/apt-install.sh libzmq3-dev libopenblas-dev liblapacke-dev libsqlite3-dev pkg-config
 	@$(SWIFT) --version >/dev/null 2>&1 || \
 	    { echo "setup: no swift in PATH; install Swift 6.3 (https://www.swift.org/install) and try again" >&2; exit 1; }
 

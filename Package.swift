@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // The ground floor comes first: a target may depend only on targets above it in this list.
@@ -7,6 +7,7 @@ import PackageDescription
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// Numeric targets are optimised in debug builds too: unoptimised, they are 200 to 600 times slower.
@@ -22,6 +23,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
@@ -59,6 +61,7 @@ let package = Package(
             resources: [.embedInCode("refusal-phrases.txt")]),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
         .target(name: "Reporting", dependencies: []),
+        .target(name: "Journal", dependencies: ["Tensors", grdb]),
         // The two programs.
         .executableTarget(
             name: "Worker",
@@ -70,7 +73,7 @@ let package = Package(
             name: "Coordinator",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Reporting",
-                arguments, logging, yams,
+                "Journal", arguments, logging, yams,
             ]),
         // Speeds side by side (`make bench`).
         .executableTarget(
@@ -93,6 +96,7 @@ let package = Package(
             ],
             exclude: ["Fixtures"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"]),
+        .testTarget(name: "JournalTests", dependencies: ["Journal", "Tensors", "TestSupport"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
         .testTarget(
             name: "StudyTests",
@@ -104,13 +108,18 @@ let package = Package(
         .testTarget(
             name: "FleetTests",
             dependencies: [
-                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "TestSupport",
+                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "Journal",
+                "Reporting", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]
 )
 
+/// CI only: a newer compiler's new warnings shall not stop a user's build.
+let isStrict = Context.environment["FAULTLINE_STRICT"] == "1"
+
 for target in package.targets where [.regular, .executable, .test].contains(target.type) && target.name != "CKernels" {
+    if isStrict { target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)] }
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"),

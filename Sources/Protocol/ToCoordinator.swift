@@ -4,9 +4,11 @@ public struct Capabilities: Codable, Sendable, Equatable {
     public var pid: Int32
     public var threads: Int
     public var memoryBytes: Int
-    /// Which BLAS and own kernels it runs, and their rank among all levels (higher: newer CPUs only).
+    /// Which BLAS kernels it runs, and their rank among all levels (higher: newer CPUs only).
     public var kernelLevel: String
     public var kernelRank: Int
+    /// Which of our own kernels' versions the CPU chose (`fl_kernel_level`); unlike BLAS it cannot be lowered.
+    public var simdLevel: Int
     /// Where the previous stage connects to.
     public var dataEndpoint: String
     /// The name its starter gave it; empty for workers that came by themselves.
@@ -14,7 +16,7 @@ public struct Capabilities: Codable, Sendable, Equatable {
 
     public init(
         host: String, pid: Int32, threads: Int, memoryBytes: Int, kernelLevel: String, kernelRank: Int,
-        dataEndpoint: String, name: String
+        simdLevel: Int, dataEndpoint: String, name: String
     ) {
         self.host = host
         self.pid = pid
@@ -22,6 +24,7 @@ public struct Capabilities: Codable, Sendable, Equatable {
         self.memoryBytes = memoryBytes
         self.kernelLevel = kernelLevel
         self.kernelRank = kernelRank
+        self.simdLevel = simdLevel
         self.dataEndpoint = dataEndpoint
         self.name = name
     }
@@ -54,6 +57,8 @@ public enum ToCoordinator: Codable, Sendable, Equatable {
     case assigned(epoch: UInt64)
     /// The model could not be loaded, or the edit not applied: one line.
     case assignmentFailed(epoch: UInt64, error: String)
+    /// This worker cannot take part (its copy of the model is another one); the fleet goes on without it.
+    case unfit(epoch: UInt64, reason: String)
     /// A stage's finished result; where it is small the bytes follow as a raw frame.
     case offer(TaskKey, digest: String, byteCount: Int)
     /// Bytes of an offered result follow as a raw frame.

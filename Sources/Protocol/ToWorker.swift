@@ -2,6 +2,8 @@
 public struct Assignment: Codable, Sendable, Equatable {
     public var epoch: UInt64
     public var model: String
+    /// What the coordinator's copy of the model is known by; `nil`: not compared.
+    public var modelDigest: String?
     public var firstLayer: Int
     public var endLayer: Int
     public var stageIndex: Int
@@ -13,11 +15,12 @@ public struct Assignment: Codable, Sendable, Equatable {
     public var window: Int
 
     public init(
-        epoch: UInt64, model: String, layers: Range<Int>, stageIndex: Int, stageCount: Int, threads: Int, next: String?,
-        window: Int
+        epoch: UInt64, model: String, modelDigest: String? = nil, layers: Range<Int>, stageIndex: Int, stageCount: Int,
+        threads: Int, next: String?, window: Int
     ) {
         self.epoch = epoch
         self.model = model
+        self.modelDigest = modelDigest
         self.firstLayer = layers.lowerBound
         self.endLayer = layers.upperBound
         self.stageIndex = stageIndex
@@ -57,6 +60,8 @@ public struct EditOffer: Codable, Sendable, Equatable {
 /// Messages from the coordinator to a worker.
 public enum ToWorker: Codable, Sendable, Equatable {
     case welcome(worker: String)
+    /// The coordinator does not know this session (it was given up, or the coordinator started anew): say hello again.
+    case rejoin
     case refuse(reason: String)
     /// The fleet's lowest common kernel level: restart with it.
     case level(String)

@@ -28,6 +28,14 @@ public final class ProgressLine: Sendable {
         self.write = write
     }
 
+    /// A plain line of its own, ending the step before.
+    public func note(_ line: String) {
+        state.withLock { state in
+            close(&state)
+            write(line + "\n")
+        }
+    }
+
     /// Starts a step of `total` units, ending the one before.
     public func begin(_ label: String, total: Int, unit: String) {
         state.withLock { state in

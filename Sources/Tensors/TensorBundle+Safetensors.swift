@@ -14,6 +14,14 @@ extension TensorBundle {
         /// Size of the whole file in bytes.
         public var byteCount: Int { layout.byteCount }
 
+        /// The whole file; for small ones.
+        public func bytes() -> [UInt8] {
+            [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+                copyBytes(0..<byteCount, into: UnsafeMutableRawBufferPointer(buffer))
+                count = byteCount
+            }
+        }
+
         /// Copies the file's bytes `range` to the start of `destination`.
         public func copyBytes(_ range: Range<Int>, into destination: UnsafeMutableRawBufferPointer) {
             precondition(

@@ -1,3 +1,4 @@
+import CKernels
 import Foundation
 import Linalg
 
@@ -7,6 +8,9 @@ enum KernelLevel {
     private static let variable = "OPENBLAS_CORETYPE"
 
     static var current: String { BLAS.coreName }
+
+    /// The version of our own kernels that this CPU takes.
+    static var simd: Int { Int(fl_kernel_level()) }
 
     /// Higher needs a newer CPU. Names OpenBLAS knows; all others rank lowest.
     static func rank(of level: String) -> Int {

@@ -5,6 +5,8 @@ package import Tensors
 package struct StageAssignment: Sendable, Equatable {
     /// A Hugging Face folder or a GGUF file on the worker's own disk.
     package var model: String
+    /// What the copy has to be known by; `nil`: any.
+    package var modelDigest: String?
     /// Decoder layers, end exclusive.
     package var layers: Range<Int>
     package var stageIndex: Int
@@ -14,13 +16,22 @@ package struct StageAssignment: Sendable, Equatable {
     package var isFirst: Bool { stageIndex == 0 }
     package var isLast: Bool { stageIndex == stageCount - 1 }
 
-    package init(model: String, layers: Range<Int>, stageIndex: Int, stageCount: Int, threads: Int) {
+    package init(
+        model: String, modelDigest: String? = nil, layers: Range<Int>, stageIndex: Int, stageCount: Int, threads: Int
+    ) {
         self.model = model
+        self.modelDigest = modelDigest
         self.layers = layers
         self.stageIndex = stageIndex
         self.stageCount = stageCount
         self.threads = threads
     }
+}
+
+/// Why an engine cannot hold what it is assigned, though others may: this worker is left out, the run goes on.
+package struct UnfitWorker: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// What travels between neighbouring stages (and, as `.local`, from a stage to its own queue).

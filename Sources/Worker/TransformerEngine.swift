@@ -24,6 +24,11 @@ package final class TransformerEngine: StageEngine {
         jobs = [:]
         context = nil
         let source = try open(assignment.model)
+        if let expected = assignment.modelDigest, let own = (source as? Checkpoint)?.digest(), own != expected {
+            throw UnfitWorker(
+                "\(assignment.model) here is another model (digest \(own.prefix(12))…) than the coordinator's (\(expected.prefix(12))…): copy the same files to every machine"
+            )
+        }
         let bytes = Stage.residentBytes(
             source.config, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast)
         let pool = ThreadPool(threads: assignment.threads)

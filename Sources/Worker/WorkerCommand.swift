@@ -103,6 +103,7 @@ struct WorkerCommand: ParsableCommand {
         options.name = name
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
+        options.simdLevel = KernelLevel.simd
         var ownFolder: String?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"

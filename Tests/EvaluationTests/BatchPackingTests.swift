@@ -42,7 +42,9 @@ import Testing
     }
 
     @Test func withoutACommonBeginningTheyStandAlone() throws {
-        let sequences: [Protocol.Sequence] = [.init(tokens: [1, 2], scoredFrom: 1), .init(tokens: [2, 2], scoredFrom: 1)]
+        let sequences: [Protocol.Sequence] = [
+            .init(tokens: [1, 2], scoredFrom: 1), .init(tokens: [2, 2], scoredFrom: 1),
+        ]
         let groups = SequenceGroup.sharingPrefix(sequences, name: "a", maximumTokens: 9)
         #expect(groups.map { $0.sequences.map(\.prefix) } == [[nil], [nil]])
     }

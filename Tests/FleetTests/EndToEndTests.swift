@@ -21,17 +21,23 @@ import Testing
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
         + "/TransformerTests/Fixtures/qwen2"
 
-    /// A few examples a block, more blocks than any fleet here has pipelines.
-    private static let blocks: [[Batch]] = (0..<12).map { block in
-        (0..<2).map { batch in
-            Batch(
-                sequences: (0..<3).map { example in
-                    let seed = block * 31 + batch * 7 + example
-                    return Sequence(
-                        tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
-                })
+    /// A few examples a batch, more blocks than any fleet here has pipelines.
+    private static func blocks(ofBatches count: Int) -> [[Batch]] {
+        (0..<12).map { block in
+            (0..<count).map { batch in
+                Batch(
+                    sequences: (0..<3).map { example in
+                        let seed = block * 31 + batch * 7 + example
+                        return Sequence(
+                            tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
+                    })
+            }
         }
     }
+
+    private static let blocks = blocks(ofBatches: 2)
+    /// Long enough (about a second each) that one is under way whenever a worker is killed.
+    private static let longBlocks = blocks(ofBatches: 200)
 
     private func withFleet<R>(_ shape: Shape, _ body: (Fleet, String) throws -> R) throws -> R {
         let scratch = try ScratchFolder()
@@ -53,25 +59,31 @@ import Testing
         return try body(fleet, scratch.file("folded.safetensors"))
     }
 
-    /// Folded scores of all blocks; `killing`: after the first commit one worker is killed.
-    private func scores(_ shape: Shape, killing: Bool = false) throws -> [UInt8] {
+    /// Folded scores of all blocks; `killing`: after the first commit a worker with a block under way is killed.
+    private func scores(_ shape: Shape, blocks: [[Batch]] = Self.blocks, killing: Bool = false) throws -> [UInt8] {
         try withFleet(shape) { fleet, path in
             var partials: [[any Partial]] = []
+            var contributors: Set<String> = []
             try fleet.run(
-                Self.blocks.map {
+                blocks.map {
                     FleetTask(
                         body: .score(statistics: [.absoluteGradient(.mean), .inputSquares], batches: $0), cost: 1)
                 }, label: "scores"
             ) { task, results in
                 if killing, task == 0 {
                     // By its fleet's own account: other suites have workers of their own.
-                    let victim = try #require(fleet.progress.workers.last?.pid)
-                    #expect(kill(victim, SIGKILL) == 0)
+                    let victim = try #require(
+                        fleet.progress.workers.last { $0.running > 0 }, "no block was under way")
+                    #expect(kill(victim.pid, SIGKILL) == 0)
                 }
+                contributors.formUnion(results.map(\.worker))
                 partials.append(
                     try results.map { BundlePartial(try $0.load(), label: "block \(task) stage \($0.stage)") })
             }
-            #expect(partials.count == Self.blocks.count)
+            #expect(partials.count == blocks.count)
+            // The model has two layers: of three workers in one pipeline the third is a spare.
+            let seated = min(shape.workers, 2 * shape.pipelines)
+            #expect(killing ? contributors.count >= 1 : contributors.count == seated, "\(contributors)")
             try Fold.fold(blocks: partials, to: path)
             return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         }
@@ -93,10 +105,10 @@ import Testing
     func aKilledWorkerChangesNoByte(_ shape: Shape) throws {
         var shape = shape
         // Two layers make two stages at most; the third worker is a spare.
-        let golden = try scores(Shape(workers: 1, pipelines: 1))
-        #expect(try scores(shape, killing: true) == golden)
+        let golden = try scores(Shape(workers: 1, pipelines: 1), blocks: Self.longBlocks)
+        #expect(try scores(shape, blocks: Self.longBlocks, killing: true) == golden)
         shape.threads = 2
-        #expect(try scores(shape, killing: true) == golden)
+        #expect(try scores(shape, blocks: Self.longBlocks, killing: true) == golden)
     }
 
     @Test func answersAndTrainedWeightsAreTheSameToo() throws {

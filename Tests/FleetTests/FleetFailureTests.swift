@@ -210,6 +210,29 @@ struct FleetFailureTests {
         for _ in 0..<2 { #expect(log.finished.wait(timeout: .now() + 10) == .success) }
     }
 
+    /// BLAS can be lowered, our own kernels cannot: the odd one out is told, the others go on.
+    @Test func anotherKindOfCPUIsRefused() throws {
+        let test = try TestFleet(workers: 3, awaited: 2, simd: [3, 3, 1])
+        try test.fleet.use(model: Fake.model())
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+        let ends = test.close()
+        guard case .refused(let reason) = ends[2] else {
+            Issue.record("w2 ended \(String(describing: ends[2]))"); return
+        }
+        #expect(reason.contains("at level 3, this machine's at 1"))
+    }
+
+    /// Another copy of the model: that worker alone is refused, before any work.
+    @Test func aWorkerWithAnotherModelIsLeftOut() throws {
+        let test = try TestFleet(workers: 3, pipelines: 3) { index, _ in
+            FakeEngine { call, _ in if call == "load", index == 1 { throw UnfitWorker("another model (digest 12…)") } }
+        }
+        try test.fleet.use(model: Fake.model())
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+        #expect(test.close()[1] == .refused("another model (digest 12…)"))
+        #expect(test.log.contains { $0.contains("w1") && $0.contains("another model") })
+    }
+
     @Test func aPortInUseIsSaid() throws {
         let test = try TestFleet(workers: 0, awaited: 0)
         defer { _ = test.close() }

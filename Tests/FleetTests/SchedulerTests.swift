@@ -5,7 +5,7 @@ import Testing
 
 struct SchedulerTests {
     func result(_ stage: Int, _ digest: String = "d", layers: Range<Int> = 0..<1) -> StageResult {
-        StageResult(stage: stage, layers: layers, digest: digest, bundle: .memory(TensorBundle()))
+        StageResult(stage: stage, layers: layers, digest: digest, bundle: .memory(TensorBundle()), worker: "w")
     }
 
     func words(_ directives: [Scheduler.Directive]) -> [String] {

@@ -17,7 +17,7 @@ final class TestFleet: @unchecked Sendable {
     init(
         workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
         version: UInt16 = Limits.version,
-        levels: [(String, Int)] = [],
+        levels: [(String, Int)] = [], simd: [Int] = [],
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
@@ -36,6 +36,7 @@ final class TestFleet: @unchecked Sendable {
                 options.version = version
                 options.beat = 0.1
                 if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
+                if index < simd.count { options.simdLevel = simd[index] }
                 let box = EngineBox()
                 let runtime = WorkerRuntime(options: options, engine: box)
                 box.engine = engine(index, runtime)

@@ -6,18 +6,19 @@ struct CodecTests {
     let hello = ToCoordinator.hello(
         Capabilities(
             host: "h", pid: 1, threads: 2, memoryBytes: 3, kernelLevel: "Haswell", kernelRank: 2,
-            dataEndpoint: "ipc://x", name: "w"))
+            simdLevel: 3, dataEndpoint: "ipc://x", name: "w"))
 
     @Test func messagesSurviveTheRoundTrip() throws {
         let key = TaskKey(epoch: .max, task: 1 << 60)
         let up: [ToCoordinator] = [
-            hello, .assigned(epoch: 1), .assignmentFailed(epoch: 2, error: "é\n"),
+            hello, .assigned(epoch: 1), .assignmentFailed(epoch: 2, error: "é\n"), .unfit(epoch: 1, reason: "x"),
             .offer(key, digest: "ab", byteCount: 5),
             .chunk(key, offset: 7), .pullEdit(edit: 1, offset: 2, length: 3), .edited(epoch: 1, edit: 2),
             .taskFailed(key, error: ""), .beat(Beat()), .leaving(reason: "x"),
         ]
         for message in up { #expect(try Codec.decode(ToCoordinator.self, Codec.encode(message)) == message) }
         let down: [ToWorker] = [
+            .rejoin,
             .welcome(worker: "w"), .refuse(reason: "r"), .level("Haswell"), .task(key, bodyBytes: 9), .abort(key),
             .assign(
                 Assignment(

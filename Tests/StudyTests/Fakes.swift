@@ -91,5 +91,7 @@ final class FakeRunner: ModelRunner {
     }
 
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try body(TensorBundle()) }
+    func scored(_ requests: [ScoreRequest]) throws {}
+    func concluded() throws {}
     func shutdown() async { note("shutdown") }
 }

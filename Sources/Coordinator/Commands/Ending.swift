@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import Evaluation
+import Journal
 import Protocol
 import Selection
 import Tensors
@@ -18,7 +19,7 @@ package struct Ending: Equatable {
         case is InputError, is SelectionError, is EvaluationError, is PackingError, is CheckpointError,
             is TensorFileError:
             (code, text) = (2, Self.line("\(error)"))
-        case is Endpoint.Refusal:
+        case is Endpoint.Refusal, is JournalError:
             (code, text) = (2, Self.line("\(error)"))
         case let error as FleetError:
             (code, text) = (error.isUsage ? 2 : 1, Self.line(error.description))

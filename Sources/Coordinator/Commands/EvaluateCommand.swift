@@ -9,7 +9,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
         commandName: "evaluate",
         abstract:
             "Measures a model, with or without a mask's weights: attack success, over-refusal, accuracy, perplexity.",
-        discussion: "With --mask the unedited model is measured too: the coherence floor is calibrated on answers it samples.")
+        discussion:
+            "With --mask the unedited model is measured too: the coherence floor is calibrated on answers it samples.")
 
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions

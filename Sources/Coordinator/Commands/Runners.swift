@@ -21,6 +21,7 @@ package enum Runners {
         let runner = try await factory.withLock { $0 }(options, checkpoint, runDirectory)
         do {
             let result = try await body(runner)
+            try runner.concluded()
             await runner.shutdown()
             return result
         } catch {

@@ -17,6 +17,8 @@ struct FleetCore: Sendable {
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
         case log(String)
+        /// For the run's journal.
+        case note(kind: String, task: String, worker: String, text: String)
         case event(FleetEvent)
     }
 
@@ -47,9 +49,14 @@ struct FleetCore: Sendable {
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
     private(set) var level: String?
+    /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
+    private var simd: Int?
     private var lastCause = "none ever joined"
 
-    init(settings: FleetSettings) { self.settings = settings }
+    init(settings: FleetSettings) {
+        self.settings = settings
+        epoch = settings.firstEpoch
+    }
 
     // MARK: The driver's wishes
 
@@ -135,6 +142,9 @@ struct FleetCore: Sendable {
             .log(
                 "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"
             ))
+        directives.append(
+            .note(kind: "joined", task: "", worker: member.name, text: "\(capabilities.host) (pid \(capabilities.pid))")
+        )
         directives += agreeOnLevel()
         directives.append(.event(.membership))
         return directives + (model == nil ? [] : reform())
@@ -147,11 +157,27 @@ struct FleetCore: Sendable {
             level = membership.commonLevel?.name
         }
         guard let level else { return [] }
+        if simd == nil {
+            let levels = membership.members.values.map(\.capabilities.simdLevel)
+            simd = Set(levels).max { a, b in
+                (levels.count { $0 == a }, a) < (levels.count { $0 == b }, b)
+            }
+        }
         let rank = membership.members.values.first { $0.capabilities.kernelLevel == level }?.capabilities.kernelRank
         var directives: [Directive] = []
         for member in membership.members.values.sorted(by: { $0.id < $1.id })
-        where member.capabilities.kernelLevel != level {
-            if let rank, member.capabilities.kernelRank < rank {
+        where member.capabilities.kernelLevel != level || member.capabilities.simdLevel != simd {
+            if member.capabilities.simdLevel != simd {
+                directives.append(
+                    .dismiss(
+                        member,
+                        .refuse(
+                            reason:
+                                "this fleet's CPUs run Faultline's kernels at level \(simd ?? 0), this machine's at \(member.capabilities.simdLevel): results would differ in their last bits; give it a fleet of its own"
+                        )))
+                directives.append(
+                    .log("\(member.name) on \(member.capabilities.host) was refused: another kind of CPU"))
+            } else if let rank, member.capabilities.kernelRank < rank {
                 directives.append(
                     .dismiss(
                         member,
@@ -185,6 +211,10 @@ struct FleetCore: Sendable {
         case .assignmentFailed(let epoch, let error):
             guard seat(of: id, epoch) != nil else { return [] }
             return fail("\(membership[id]!.name): \(error)")
+        case .unfit(let epoch, let reason):
+            guard seat(of: id, epoch) != nil else { return [] }
+            return [.dismiss(membership[id]!, .refuse(reason: reason))]
+                + lose(id, "was refused: \(reason)", crashed: false, end: false)
         case .taskFailed(let key, let error):
             guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
             let layers = pipelines[key.epoch]!.seats[seat].layers
@@ -224,12 +254,15 @@ struct FleetCore: Sendable {
         lastCause = "\(member.name) \(cause)"
         var directives: [Directive] = [
             .log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership),
+            .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
         guard let (epoch, pipeline) = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } }) else {
             return directives
         }
         for task in scheduler?.running(on: epoch) ?? [] {
+            directives.append(
+                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: member.name, text: cause))
             for seat in pipeline.seats where seat.worker != id {
                 directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
             }
@@ -294,13 +327,14 @@ struct FleetCore: Sendable {
                 let next =
                     index + 1 < stages.count ? membership[stages[index + 1].worker]!.capabilities.dataEndpoint : nil
                 let assignment = Assignment(
-                    epoch: epoch, model: model!.path, layers: stage.layers, stageIndex: index, stageCount: stages.count,
+                    epoch: epoch, model: model!.path, modelDigest: model!.digest, layers: stage.layers,
+                    stageIndex: index, stageCount: stages.count,
                     threads: membership[stage.worker]!.capabilities.threads, next: next,
                     window: settings.window ?? stages.count + 1)
                 directives.append(.send(worker: stage.worker, .assign(assignment)))
                 directives.append(
                     .log(
-                        "pipeline \(epoch): \(membership[stage.worker]!.name) takes layers \(stage.layers.lowerBound) to \(stage.layers.upperBound - 1)"
+                        "pipeline \(epoch & 0xFFFF_FFFF): \(membership[stage.worker]!.name) takes layers \(stage.layers.lowerBound) to \(stage.layers.upperBound - 1)"
                     ))
             }
         }
@@ -336,6 +370,11 @@ struct FleetCore: Sendable {
         for directive in directives {
             switch directive {
             case .grant(let epoch, let task):
+                let workers = (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
+                result.append(
+                    .note(
+                        kind: "granted", task: scheduler!.name(of: task), worker: workers.joined(separator: ", "),
+                        text: "pipeline \(epoch & 0xFFFF_FFFF)"))
                 for seat in pipelines[epoch]?.seats ?? [] {
                     result.append(
                         .sendTask(
@@ -381,15 +420,17 @@ struct FleetCore: Sendable {
         }
         for member in membership.members.values.sorted(by: { $0.id < $1.id }) {
             var state = "spare"
+            var running = 0
             for (number, pipeline) in pipelines.sorted(by: { $0.key < $1.key }).enumerated() {
                 guard let seat = pipeline.value.seats.first(where: { $0.worker == member.id }) else { continue }
                 state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(number + 1)"
+                running = scheduler?.running(on: pipeline.key).count ?? 0
                 if !seat.loaded { state += " (loading)" }
             }
             progress.workers.append(
                 FleetProgress.Worker(
                     name: member.name, host: member.capabilities.host, pid: member.capabilities.pid, state: state,
-                    steps: member.beat.steps))
+                    steps: member.beat.steps, running: running))
         }
         return progress
     }

@@ -168,7 +168,8 @@ final class FleetLoop: @unchecked Sendable {
                 return carryOut(core.hello(session, capabilities, now: now))
             }
             guard let id = core.membership.id(of: session) else {
-                return send(session, .goodbye(reason: "this worker was taken for lost and its work given to others"))
+                // Given up earlier, or of an earlier life of this run: welcome as somebody new.
+                return send(session, .rejoin)
             }
             carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))
             switch message {
@@ -219,6 +220,7 @@ final class FleetLoop: @unchecked Sendable {
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
             case .log(let line): settings.log(line)
+            case .note(let kind, let task, let worker, let text): settings.note(kind, task, worker, text)
             case .event(let event): events.post(event)
             }
         }
@@ -229,6 +231,7 @@ final class FleetLoop: @unchecked Sendable {
         _ byteCount: Int,
         _ inline: ReceivedFrame?
     ) {
+        let name = core.membership[worker]?.name ?? "worker \(worker)"
         if let inline, inline.count == byteCount, byteCount <= Limits.inlineBytes {
             do {
                 guard Digest.sha256(inline.bytes) == digest else {
@@ -236,14 +239,16 @@ final class FleetLoop: @unchecked Sendable {
                 }
                 let bundle = try TensorBundle(
                     safetensors: inline.bytes, source: "result of task \(index), stage \(stage)")
-                let result = StageResult(stage: stage, layers: layers, digest: digest, bundle: .memory(bundle))
+                let result = StageResult(
+                    stage: stage, layers: layers, digest: digest, bundle: .memory(bundle), worker: name)
                 carryOut(core.fetched(key, index: index, result, worker: worker))
             } catch { events.post(.failed("\(error)")) }
             return
         }
         guard byteCount > 0, spools[key]?[worker] == nil else { return }
         let spool = Spool(
-            key, worker: worker, index: index, stage: stage, layers: layers, digest: digest, byteCount: byteCount,
+            key, worker: worker, name: name, index: index, stage: stage, layers: layers, digest: digest,
+            byteCount: byteCount,
             folder: partials, queue: disk)
         spools[key, default: [:]][worker] = spool
         ask(spool)

@@ -24,6 +24,15 @@ extension FleetRunner {
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
         settings.log = { Terminal.err("\($0)\n") }
+        let memory = try runDirectory.map { folder in
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            return try RunMemory(folder: folder, log: settings.log)
+        }
+        if let memory {
+            settings.firstEpoch = memory.firstEpoch
+            settings.note = { memory.note($0, task: $1, worker: $2, $3) }
+            memory.note("started", "faultline \(Faultline.version), process \(getpid())")
+        }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
             let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(endpoint)"
@@ -31,9 +40,9 @@ extension FleetRunner {
         }
         do {
             let runner = FleetRunner(
-                fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(),
+                fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
                 temporary: runDirectory == nil ? folder : nil)
-            endOnSignals(runner)
+            endOnSignals(runner, resumable: runDirectory != nil)
             return runner
         } catch {
             if runDirectory == nil { try? FileManager.default.removeItem(atPath: folder) }
@@ -43,13 +52,14 @@ extension FleetRunner {
 
     /// Ctrl-C, SIGTERM and SIGUSR1 (Slurm's warning before a time limit or a preemption) end the workers and leave no
     /// temporary files; exit code 128 + the signal's number.
-    private static func endOnSignals(_ runner: FleetRunner) {
+    private static func endOnSignals(_ runner: FleetRunner, resumable: Bool) {
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 runner.end()
-                Terminal.err("faultline: stopped by signal \(number)\n")
+                let words = !resumable ? "" : "; the same command goes on where it was"
+                Terminal.err("faultline: stopped by signal \(number)\(words)\n")
                 exit(128 + number)
             }
             source.resume()

@@ -8,28 +8,47 @@ package import Tensors
 
 /// A model on a fleet: turns what a study asks into tasks, and their results into numbers.
 ///
-/// Calls block the calling task while the fleet works; a study makes them one after the other.
+/// Calls block the calling task while the fleet works; a study makes them one after the other. What the run's journal
+/// holds is not computed again, and the fleet's weights are changed only when something has to be computed with them.
 package final class FleetRunner: ModelRunner, @unchecked Sendable {
     private let fleet: Fleet
     private let checkpoint: Checkpoint
     private let progress: ProgressLine
+    private let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
     private let temporary: String?
     private var plan: ModelPlan?
-    /// Fine-tuned weights are the current ones; the fleet trains again where a worker takes its share with it.
-    private var holdsTraining = false
-    /// What every stage has been told to change.
-    private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
+    private lazy var digest = checkpoint.digest()
+    /// What the next work is to be done with.
+    private var weights = Weights.edited(nil, name: "unedited", digest: Weights.unedited)
+    /// What the workers hold.
+    private var held: String?
 
-    package init(fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, temporary: String? = nil) {
+    /// The weights a task computes with, known by a digest of what made them.
+    private enum Weights {
+        static let unedited = "unedited"
+        case edited(TensorBundle?, name: String, digest: String)
+        case trained(FleetTask, freeze: TensorBundle?, digest: String)
+
+        var digest: String {
+            switch self {
+            case .edited(_, _, let digest), .trained(_, _, let digest): digest
+            }
+        }
+    }
+
+    package init(
+        fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, memory: RunMemory? = nil,
+        temporary: String? = nil
+    ) {
         self.fleet = fleet
         self.checkpoint = checkpoint
         self.progress = progress
+        self.memory = memory
         self.temporary = temporary
     }
 
     package func score(_ requests: [ScoreRequest], label: String) async throws {
-        try use(copies: 2.2, onePipeline: false)
         var tasks: [FleetTask] = []
         var owner: [Int] = []
         for (number, request) in requests.enumerated() {
@@ -42,16 +61,24 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         var partials: [[[StageResult]]] = requests.map { _ in [] }
-        try run(tasks, label: label) { task, results in
+        try run(tasks, label: label, copies: 2.2) { task, results in
             partials[owner[task]].append(results)
             // A request is folded as soon as its last block is in, which bounds the disk the partials take.
             guard partials[owner[task]].count == requests[owner[task]].blocks.count else { return }
-            try Self.fold(partials[owner[task]], to: requests[owner[task]].output)
+            try fold(partials[owner[task]], to: requests[owner[task]].output)
             partials[owner[task]] = []
         }
     }
 
-    private static func fold(_ blocks: [[StageResult]], to path: String) throws {
+    /// What a request was folded into is safe where the caller keeps it: its partials may go.
+    package func scored(_ requests: [ScoreRequest]) throws {
+        let bodies = requests.flatMap { request in
+            request.blocks.map { TaskBody.score(statistics: request.statistics, batches: $0) }
+        }
+        try memory?.forget(keys(of: bodies))
+    }
+
+    private func fold(_ blocks: [[StageResult]], to path: String) throws {
         try Fold.fold(
             blocks: try blocks.map { results in
                 try results.map { result -> any Partial in
@@ -61,11 +88,12 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
                     }
                 }
             }, to: path)
+        // Where there is a journal they stay on record until the caller says that the scores are safe.
+        guard memory == nil else { return }
         for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
     }
 
     package func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
-        try useForReading()
         var scores: [SequenceScore] = []
         try run(
             batches.map { FleetTask(body: .likelihood(batches: [$0]), cost: Double($0.tokenCount)) }, label: label
@@ -82,7 +110,6 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     package func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
-        try useForReading()
         var answers: [[Int32]] = []
         try run(
             groups.map { group in
@@ -107,22 +134,28 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     package func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float] {
-        try use(copies: 4.2, onePipeline: true)
         var bundle = freeze?.bundle
         bundle?.metadata["edit"] = "freeze"
-        try setEdit(bundle, name: freeze == nil ? "unedited" : "freeze")
+        let frozen = bundle.map { $0.image().sha256() } ?? "none"
         let tokens = training.steps.joined().reduce(0) { $0 + $1.tokenCount }
-        var losses: [Float] = []
-        try run([FleetTask(body: .train(training), cost: Double(tokens), sequence: 0)], label: label) { _, results in
-            losses = try results.last?.load()["losses"]?.buffer.floatArray() ?? []
+        let task = FleetTask(body: .train(training), cost: Double(tokens), sequence: 0)
+        // The weights are what this task makes of the checkpoint; the task itself is known by them.
+        weights = .trained(task, freeze: bundle, digest: "trained \(try Self.digest(of: task.body)) frozen \(frozen)")
+        let key = keys(of: [task.body])[0]
+        var results = try memory?.results(of: key)
+        if results == nil {
+            results = try trainOnFleet(label: label)
+            try memory?.commit(key, label: label, results!)
         }
-        holdsTraining = true
-        return losses
+        return try results!.last?.load()["losses"]?.buffer.floatArray() ?? []
     }
 
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
-        guard holdsTraining else { throw InternalError("nothing has been trained") }
-        try run([FleetTask(body: .export, cost: 1)], label: "fetching trained weights") { _, results in
+        guard case .trained = weights else { throw InternalError("nothing has been trained") }
+        try ready(copies: 1.1)
+        progress.begin("fetching trained weights", total: 1, unit: "models")
+        defer { progress.end() }
+        try fleet.run([FleetTask(body: .export, cost: 1)], label: "fetching trained weights") { _, results in
             for result in results {
                 try body(try result.load())
                 if case .file(let path) = result.bundle { unlink(path) }
@@ -131,10 +164,12 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     package func apply(edit mask: Mask?) async throws {
-        holdsTraining = false
-        if plan == nil { try use(copies: 1.1, onePipeline: false) }
-        try setEdit(mask?.bundle, name: mask == nil ? "unedited" : "mask")
+        weights = .edited(
+            mask?.bundle, name: mask == nil ? "unedited" : "mask",
+            digest: mask.map { $0.bundle.image().sha256() } ?? Weights.unedited)
     }
+
+    package func concluded() throws { try memory?.forgetUnused() }
 
     package func shutdown() async { end() }
 
@@ -142,19 +177,40 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     func end() {
         progress.end()
         fleet.shutdown()
+        memory?.note("ended")
+        memory?.flush()
         if let temporary { try? FileManager.default.removeItem(atPath: temporary) }
     }
 
     // MARK: Fleet
 
-    private func setEdit(_ bundle: TensorBundle?, name: String) throws {
-        edit = (bundle, name)
-        try fleet.apply(edit: bundle, name: name)
+    /// Makes the workers hold what `weights` says; does nothing where they do.
+    /// - Parameter copies: how many times the weights' memory the work takes.
+    private func ready(copies: Double) throws {
+        switch weights {
+        case .edited(let bundle, let name, let digest):
+            try use(copies: copies, onePipeline: false)
+            guard held != digest else { return }
+            held = nil
+            try fleet.apply(edit: bundle, name: name)
+            held = digest
+        case .trained(_, _, let digest):
+            guard held != digest else { return }
+            _ = try trainOnFleet(label: "fine-tuning again")
+        }
     }
 
-    /// Reading work takes any plan, and keeps the one that holds trained weights.
-    private func useForReading() throws {
-        if !holdsTraining { try use(copies: 1.1, onePipeline: false) }
+    private func trainOnFleet(label: String) throws -> [StageResult] {
+        guard case .trained(let task, let freeze, let digest) = weights else {
+            throw InternalError("nothing is to be trained")
+        }
+        try use(copies: 4.2, onePipeline: true)
+        held = nil
+        try fleet.apply(edit: freeze, name: freeze == nil ? "unedited" : "freeze")
+        var made: [StageResult] = []
+        try runOnFleet([task], label: label) { _, results in made = results }
+        held = digest
+        return made
     }
 
     private func use(copies: Double, onePipeline: Bool) throws {
@@ -164,25 +220,77 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         var wanted = ModelPlan(
             path: checkpoint.path, layerBytes: Array(repeating: 4 * perLayer, count: config.layerCount),
             layerCost: Array(repeating: Double(perLayer), count: config.layerCount))
+        wanted.digest = digest
         wanted.headBytes = 4 * table
         // Only scored positions reach the head, about half of all.
         wanted.headCost = Double(table) / 2
         wanted.memoryMultiplier = copies
         wanted.preferOnePipeline = onePipeline
         guard wanted != plan else { return }
+        (plan, held) = (nil, nil)
         try fleet.use(model: wanted)
         plan = wanted
-        try fleet.apply(edit: edit.bundle, name: edit.name)
     }
 
+    /// Runs tasks with the current weights; those that the journal knows are not run again.
+    /// - Parameter committed: called in index order.
     private func run(
-        _ tasks: [FleetTask], label: String, committed: (Int, [StageResult]) throws -> Void
+        _ tasks: [FleetTask], label: String, copies: Double = 1.1, committed: (Int, [StageResult]) throws -> Void
     ) throws {
         guard !tasks.isEmpty else { return }
+        let keys = memory == nil ? [] : keys(of: tasks.map(\.body))
+        var known: [Int: [StageResult]] = [:]
+        for (index, key) in keys.enumerated() { known[index] = try memory?.results(of: key) }
+        let missing = tasks.indices.filter { known[$0] == nil }
+        var next = 0
+        func deliverKnown() throws {
+            while let results = known.removeValue(forKey: next) {
+                try committed(next, results)
+                next += 1
+            }
+        }
+        try deliverKnown()
+        guard !missing.isEmpty else { return progress.note("\(label): on record") }
+        try ready(copies: copies)
+        let pending = missing.map { index in
+            var task = tasks[index]
+            task.name = "\(label) \(index + 1)"
+            return task
+        }
+        try runOnFleet(pending, label: label) { number, results in
+            let index = missing[number]
+            if let memory { try memory.commit(keys[index], label: pending[number].name, results) }
+            try committed(index, results)
+            next = index + 1
+            try deliverKnown()
+        }
+    }
+
+    private func runOnFleet(
+        _ tasks: [FleetTask], label: String, committed: (Int, [StageResult]) throws -> Void
+    ) throws {
         let total = tasks.reduce(0.0) { $0 + $1.cost }
         progress.begin(label, total: Int(total), unit: "tokens")
         defer { progress.end() }
         try fleet.run(
             tasks, label: label, progress: { [progress] in progress.update(Int($0.costDone)) }, committed: committed)
+    }
+
+    // MARK: What a task is known by
+
+    /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
+    private func keys(of bodies: [TaskBody]) -> [String] {
+        let common = [Faultline.version, digest, fleet.kernelLevel ?? "", weights.digest].joined(separator: "\n")
+        var seen: [String: Int] = [:]
+        return bodies.map { body in
+            // A body that cannot be encoded fails when it is sent, with the reason.
+            let key = Digest.sha256(Array("\(common)\n\((try? Self.digest(of: body)) ?? "")".utf8))
+            seen[key, default: 0] += 1
+            return "\(key)-\(seen[key]!)"
+        }
+    }
+
+    private static func digest(of body: TaskBody) throws -> String {
+        Digest.sha256(try Codec.encode(body: body).flatMap { $0 })
     }
 }

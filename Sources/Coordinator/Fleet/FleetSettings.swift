@@ -19,6 +19,13 @@ package struct FleetSettings: Sendable {
     /// Told the endpoint as soon as workers can connect to it.
     package var bound: @Sendable (String) -> Void = { _ in }
 
+    /// Told what happens to tasks and workers, for the run's journal: kind, task, worker, words. Must not block.
+    package var note: @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void = {
+        _, _, _, _ in
+    }
+    /// Epochs begin above this: workers of an earlier life of the run are behind it.
+    package var firstEpoch: UInt64 = 0
+
     /// Seconds: silence after which a worker is lost; one engine call after which it is stalled; wait for registration;
     /// wait for a model to be loaded.
     package var lease = 30.0
@@ -40,6 +47,8 @@ package struct FleetProgress: Sendable {
         /// "layers 0-11 of pipeline 1", "spare", "loading".
         package var state: String
         package var steps: UInt64
+        /// Tasks its pipeline works on.
+        package var running: Int
     }
     package var label = ""
     package var tasksDone = 0

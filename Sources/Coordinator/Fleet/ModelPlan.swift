@@ -1,6 +1,8 @@
 /// What the plan must know about a model: bytes decide where it fits, cost how its layers are shared out.
 package struct ModelPlan: Sendable, Equatable {
     package var path: String
+    /// Workers whose copy has another digest are refused; `nil`: not compared.
+    package var digest: String?
     /// Resident bytes and relative cost of every decoder layer.
     package var layerBytes: [Int]
     package var layerCost: [Double]

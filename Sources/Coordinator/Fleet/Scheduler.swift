@@ -63,6 +63,9 @@ package struct Scheduler: Sendable {
         entries.reduce(0) { if case .done = $1.state { $0 + $1.task.cost } else { $0 } }
     }
     package var doneCount: Int { entries.count { if case .done = $0.state { true } else { false } } }
+    package func name(of task: Int) -> String {
+        entries[task].task.name.isEmpty ? "task \(task)" : entries[task].task.name
+    }
     package func body(of task: Int) -> TaskBody { entries[task].task.body }
     package func cost(of task: Int) -> Double { entries[task].task.cost }
     package func running(on pipeline: UInt64) -> [Int] { pipelines[pipeline]?.running.sorted() ?? [] }
@@ -127,7 +130,8 @@ package struct Scheduler: Sendable {
             entries[nextCommit].results = [:]
             if entries[nextCommit].task.sequence != nil {
                 committed[nextCommit] = results.map {
-                    StageResult(stage: $0.stage, layers: $0.layers, digest: $0.digest, bundle: .file(""))
+                    StageResult(
+                        stage: $0.stage, layers: $0.layers, digest: $0.digest, bundle: .file(""), worker: $0.worker)
                 }
             }
             directives.append(.commit(task: nextCommit, results))

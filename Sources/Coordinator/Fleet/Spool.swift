@@ -12,6 +12,7 @@ final class Spool: @unchecked Sendable {
 
     let key: TaskKey
     let worker: Int
+    private let name: String
     let index: Int
     let stage: Int
     let layers: Range<Int>
@@ -28,10 +29,12 @@ final class Spool: @unchecked Sendable {
     private var cancelled = false
 
     init(
-        _ key: TaskKey, worker: Int, index: Int, stage: Int, layers: Range<Int>, digest: String, byteCount: Int,
+        _ key: TaskKey, worker: Int, name: String, index: Int, stage: Int, layers: Range<Int>, digest: String,
+        byteCount: Int,
         folder: String, queue: DispatchQueue
     ) {
         (self.key, self.worker, self.index, self.stage, self.layers) = (key, worker, index, stage, layers)
+        self.name = name
         (self.byteCount, expected, self.queue) = (byteCount, digest, queue)
         path = "\(folder)/task-\(key.task)-stage-\(stage)-epoch-\(key.epoch).safetensors"
         queue.async { [self] in
@@ -75,7 +78,10 @@ final class Spool: @unchecked Sendable {
                 }
                 try file?.commit()
                 file = nil
-                done(.success(StageResult(stage: stage, layers: layers, digest: expected, bundle: .file(path))))
+                done(
+                    .success(
+                        StageResult(
+                            stage: stage, layers: layers, digest: expected, bundle: .file(path), worker: name)))
             } catch {
                 file = nil
                 done(.failure(FleetError("\(error)")))

@@ -8,6 +8,8 @@ package struct FleetTask: Sendable {
     package var cost: Double
     /// Tasks of one sequence share state: same pipeline, in order, all again where that pipeline is lost.
     package var sequence: Int?
+    /// What people call it: `scoring 3`.
+    package var name = ""
 
     package init(body: TaskBody, cost: Double, sequence: Int? = nil) {
         self.body = body
@@ -28,12 +30,15 @@ package struct StageResult: Sendable {
     package var layers: Range<Int>
     package var digest: String
     package var bundle: Bundle
+    /// Who computed it.
+    package var worker: String
 
-    package init(stage: Int, layers: Range<Int>, digest: String, bundle: Bundle) {
+    package init(stage: Int, layers: Range<Int>, digest: String, bundle: Bundle, worker: String) {
         self.stage = stage
         self.layers = layers
         self.digest = digest
         self.bundle = bundle
+        self.worker = worker
     }
 
     /// The result in memory, read from its file where it is in one.

@@ -12,6 +12,9 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// output file. Runs on the weights as they are.
     func score(_ requests: [ScoreRequest], label: String) async throws
 
+    /// The outputs of these requests are safe where the caller keeps them: what they were folded from may go.
+    func scored(_ requests: [ScoreRequest]) throws
+
     /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
 
@@ -28,6 +31,9 @@ package protocol ModelRunner: AnyObject, Sendable {
 
     /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
     func apply(edit: Mask?) async throws
+
+    /// All that was asked for is done: what is on record beside it may go.
+    func concluded() throws
 
     /// Ends the workers.
     func shutdown() async

@@ -45,9 +45,16 @@ package struct ScoreStore {
     }
 
     /// Scores all data sets in one job of the fleet and writes one score file each.
+    /// - Parameter reuse: leave files that were made of the same model, data and settings as they are.
     package func score(
-        _ jobs: [Job], runner: any ModelRunner, codec: any TextCodec, blockExamples: Int, batchTokens: Int
+        _ jobs: [Job], runner: any ModelRunner, codec: any TextCodec, blockExamples: Int, batchTokens: Int,
+        reuse: Bool = false
     ) async throws {
+        func words(_ job: Job) -> [String: String] {
+            metadata(job.pairs).merging(["block_examples": "\(blockExamples)", "batch_tokens": "\(batchTokens)"]) { $1 }
+        }
+        let jobs = jobs.filter { !reuse || !isMade($0.output, words($0)) }
+        guard !jobs.isEmpty else { return }
         var requests: [ScoreRequest] = []
         for job in jobs {
             let blocks = try BatchPacking.blocks(
@@ -62,9 +69,10 @@ package struct ScoreStore {
                 settings.method == .wanda
                 ? WeightScores.wanda(model, folded: folded)
                 : WeightScores.snip(model, folded: folded, examples: job.pairs.count)
-            try ScoreFile.write(scores, to: job.output, metadata: metadata(job.pairs))
+            try ScoreFile.write(scores, to: job.output, metadata: words(job))
             unlink(request.output)
         }
+        try runner.scored(requests)
     }
 
     /// Magnitude or random scores, which need no data.
@@ -73,6 +81,12 @@ package struct ScoreStore {
             settings.method == .random
             ? WeightScores.random(maps: WeightScores.maps(of: model.config), seed: seed) : WeightScores.magnitude(model)
         try ScoreFile.write(scores, to: path, metadata: metadata([]))
+    }
+
+    /// Score files appear only when they are whole.
+    private func isMade(_ path: String, _ words: [String: String]) -> Bool {
+        guard access(path, F_OK) == 0, let file = try? ScoreFile(path: path) else { return false }
+        return words.allSatisfy { file.metadata[$0.key] == $0.value }
     }
 
     private func metadata(_ pairs: [Pair]) -> [String: String] {

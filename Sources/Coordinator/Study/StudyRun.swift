@@ -108,7 +108,8 @@ package final class StudyRun {
             "scoring \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs by \(study.scores.method.rawValue)"
         )
         try await store.score(
-            jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+            jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
+            reuse: true)
     }
 
     private func pairs(_ source: Study.PairSource, name: String) async throws -> [Pair] {

@@ -7,6 +7,7 @@ import ZeroMQ
 enum ComputeEvent: Sendable {
     case loaded(epoch: UInt64)
     case loadFailed(epoch: UInt64, String)
+    case unfit(epoch: UInt64, String)
     case edited(epoch: UInt64, edit: UInt64)
     case send(Packet, epoch: UInt64)
     /// A packet's memory is free: its sender may have the credit back.
@@ -108,6 +109,8 @@ final class ComputeThread: @unchecked Sendable {
                 held = assignment
             }
             events.post(.loaded(epoch: epoch))
+        } catch let error as UnfitWorker {
+            events.post(.unfit(epoch: epoch, error.description))
         } catch { events.post(.loadFailed(epoch: epoch, "\(error)")) }
     }
 

@@ -19,6 +19,7 @@ extension WorkerRuntime {
     private func obey(_ message: ToWorker, _ raw: ArraySlice<ReceivedFrame>) throws(ProtocolError) {
         switch message {
         case .welcome: welcomed = true
+        case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
         case .level(let level): end = .level(level)
         case .goodbye(let reason): end = .goodbye(reason)
@@ -47,8 +48,25 @@ extension WorkerRuntime {
         }
     }
 
+    /// What was under way belongs to a fleet that does not know this worker any more.
+    private func rejoin() {
+        guard welcomed else { return }
+        welcomed = false
+        helloDue = true
+        let epoch = assignment?.epoch ?? 0
+        assignment = nil
+        (results, retired, incomingEdit, earlyPeers) = ([:], [:], nil, [:])
+        outgoing.reset()
+        returning.reset()
+        peer = nil
+        forward?.closeWithoutLinger()
+        forward = nil
+        queue.enter(epoch: epoch + 1, isFirst: false, window: 1)
+    }
+
     private func take(_ new: Assignment) {
-        guard new.epoch > (assignment?.epoch ?? 0) else { return }
+        guard new.epoch > highestEpoch else { return }
+        highestEpoch = new.epoch
         guard let layers = new.layers else {
             return send(
                 .assignmentFailed(
@@ -67,7 +85,8 @@ extension WorkerRuntime {
         queue.post(
             .load(
                 StageAssignment(
-                    model: new.model, layers: layers, stageIndex: new.stageIndex, stageCount: new.stageCount,
+                    model: new.model, modelDigest: new.modelDigest, layers: layers, stageIndex: new.stageIndex,
+                    stageCount: new.stageCount,
                     threads: max(1, new.threads)), epoch: new.epoch, reload: false))
         openForwardLink(new)
         if let early = earlyPeers[new.epoch] { greet(early.peer, credit: early.credit) }
@@ -78,6 +97,7 @@ extension WorkerRuntime {
         switch event {
         case .loaded(let epoch): send(.assigned(epoch: epoch))
         case .loadFailed(let epoch, let error): send(.assignmentFailed(epoch: epoch, error: cut(error)))
+        case .unfit(let epoch, let reason): send(.unfit(epoch: epoch, reason: cut(reason)))
         case .edited(let epoch, let edit): send(.edited(epoch: epoch, edit: edit))
         case .send(let packet, let epoch):
             guard epoch == assignment?.epoch else { return }

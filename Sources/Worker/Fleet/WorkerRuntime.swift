@@ -14,6 +14,7 @@ package struct WorkerOptions: Sendable {
     package var name = ""
     package var kernelLevel = "default"
     package var kernelRank = 0
+    package var simdLevel = 0
     /// Seconds without a word from the coordinator after which it is looked for again, and then given up.
     package var silence = 30.0
     package var patience = 60.0
@@ -69,6 +70,9 @@ package final class WorkerRuntime: @unchecked Sendable {
     var retired: [UInt64: Int] = [:]
     var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
     var welcomed = false
+    /// Say hello at once.
+    var helloDue = false
+    var highestEpoch: UInt64 = 0
     var lastHeard = Clock.now
     var muted = false
     var dataPath: String?
@@ -146,6 +150,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             if let end { return end }
             let now = Clock.now
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
+            if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
             if !welcomed, now >= nextHello {
                 sendHello(endpoint)
                 nextHello = now + backoff * Double.random(in: 0.75...1.25)
@@ -173,8 +178,8 @@ package final class WorkerRuntime: @unchecked Sendable {
             .hello(
                 Capabilities(
                     host: name, pid: getpid(), threads: options.threads, memoryBytes: options.memoryBytes,
-                    kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, dataEndpoint: endpoint,
-                    name: options.name)))
+                    kernelLevel: options.kernelLevel, kernelRank: options.kernelRank,
+                    simdLevel: options.simdLevel, dataEndpoint: endpoint, name: options.name)))
     }
 
     private func sendBeat() {

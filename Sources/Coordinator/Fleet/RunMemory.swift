@@ -1,0 +1,77 @@
+import Dispatch
+import Foundation
+import Journal
+import Tensors
+
+/// The fleet's side of the journal: results as records, and the files of both in step.
+package final class RunMemory: Sendable {
+    private let journal: Journal
+    private let partials: String
+    private let notes = DispatchQueue(label: "faultline.notes")
+
+    /// - Parameter folder: the run directory.
+    /// - Throws: `JournalError`.
+    package init(folder: String, log: @escaping @Sendable (String) -> Void) throws {
+        partials = "\(folder)/partials"
+        journal = try Journal(folder: folder, log: log)
+        try sweep()
+    }
+
+    /// Pipelines of this life of the run have higher epochs than all before.
+    package var firstEpoch: UInt64 { journal.epoch << 32 }
+
+    func commit(_ key: String, label: String, _ results: [StageResult]) throws {
+        let records = results.map { result in
+            let content: StageRecord.Content =
+                switch result.bundle {
+                case .memory(let bundle): .inline(bundle.image().bytes())
+                case .file(let path): .file(URL(fileURLWithPath: path).lastPathComponent)
+                }
+            return StageRecord(
+                stage: result.stage, layers: result.layers, digest: result.digest, worker: result.worker,
+                content: content)
+        }
+        try journal.commit(key, label: label, records)
+        for record in records { note("committed", task: label, worker: record.worker, "stage \(record.stage)") }
+    }
+
+    /// - Throws: `JournalError`; `TensorFileError` where a record's bytes are no results.
+    func results(of key: String) throws -> [StageResult]? {
+        try journal.results(of: key)?.map { record in
+            let bundle: StageResult.Bundle =
+                switch record.content {
+                case .inline(let bytes):
+                    .memory(try bytes.withUnsafeBytes { try TensorBundle(safetensors: $0, source: "the journal") })
+                case .file(let name): .file("\(partials)/\(name)")
+                }
+            return StageResult(
+                stage: record.stage, layers: record.layers, digest: record.digest, bundle: bundle,
+                worker: record.worker)
+        }
+    }
+
+    func forget(_ keys: [String]) throws {
+        try journal.forget(keys)
+        try sweep()
+    }
+
+    func forgetUnused() throws {
+        try journal.forgetUnused()
+        try sweep()
+    }
+
+    /// Off the caller's thread: an I/O loop may tell, too.
+    package func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
+        notes.async { [journal] in journal.note(kind, task: task, worker: worker, text) }
+    }
+
+    package func flush() { notes.sync {} }
+
+    /// Removes partials that no record names: halves of files, and results a crash left unrecorded.
+    private func sweep() throws {
+        let named = try journal.files()
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: partials)) ?? [] where !named.contains(name) {
+            unlink("\(partials)/\(name)")
+        }
+    }
+}

@@ -1,0 +1,222 @@
+import Foundation
+import GRDB
+
+/// What a run has finished, in `journal.sqlite` of its directory: kill the program at any time, start it again with the
+/// same command, and only what is missing is computed.
+///
+/// A task is known by its content (model, edit, data, settings), so a changed study reuses what it shares with the old
+/// one. Every commit is one transaction, on disk before it returns. All SQL of Faultline is in this file.
+public final class Journal: Sendable {
+    /// Raised at every start: whoever comes with a lower one is of an earlier life of the run.
+    public let epoch: UInt64
+    private let folder: String
+    private let lock: RunLock
+    private let database: DatabaseQueue
+    private let log: @Sendable (String) -> Void
+    /// Events kept; the oldest go.
+    private static let eventLimit = 20_000
+
+    public static func path(in folder: String) -> String { folder + "/journal.sqlite" }
+
+    /// Opens or makes the journal of a run directory, and locks the directory.
+    /// - Parameter log: gets a line when the disk is full or read-only, and when that is over.
+    /// - Throws: `JournalError`.
+    public init(folder: String, log: @escaping @Sendable (String) -> Void = { _ in }) throws(JournalError) {
+        self.folder = folder
+        self.log = log
+        lock = try RunLock(folder: folder)
+        let path = Self.path(in: folder)
+        do {
+            var configuration = Configuration()
+            configuration.prepareDatabase { database in
+                // A commit has to survive a power cut.
+                try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            }
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            try Self.migrator.migrate(database)
+            guard try database.read({ try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }) == "ok" else {
+                throw Self.damaged(path)
+            }
+            epoch = try database.write { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO setting (name, value) VALUES ('epoch', 1)
+                        ON CONFLICT (name) DO UPDATE SET value = value + 1
+                        """)
+                return UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1)
+            }
+        } catch let error as JournalError { throw error } catch {
+            if let error = error as? DatabaseError,
+                [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT].contains(error.resultCode)
+            {
+                throw Self.damaged(path)
+            }
+            throw JournalError(.other, "\(path): \(error)")
+        }
+    }
+
+    private static func damaged(_ path: String) -> JournalError {
+        JournalError(
+            .damaged,
+            "\(path) is damaged: move it away (mv \(path) \(path).damaged) and start again; what it recorded is computed anew, with the same results"
+        )
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL);
+                    CREATE TABLE task (key TEXT PRIMARY KEY, label TEXT NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID;
+                    CREATE TABLE result (
+                        key TEXT NOT NULL REFERENCES task (key) ON DELETE CASCADE, stage INTEGER NOT NULL,
+                        first_layer INTEGER NOT NULL, end_layer INTEGER NOT NULL, digest TEXT NOT NULL,
+                        worker TEXT NOT NULL, bytes BLOB, file TEXT, PRIMARY KEY (key, stage)) WITHOUT ROWID;
+                    CREATE TABLE event (
+                        id INTEGER PRIMARY KEY, seconds REAL NOT NULL, epoch INTEGER NOT NULL, kind TEXT NOT NULL,
+                        task TEXT NOT NULL, worker TEXT NOT NULL, text TEXT NOT NULL);
+                    CREATE INDEX event_of_task ON event (task);
+                    """)
+        }
+        return migrator
+    }
+
+    // MARK: Tasks
+
+    /// Records a task's results, all or none; returns when they are on disk. Where the disk is full or read-only it says
+    /// so and waits until it is not.
+    /// - Throws: `JournalError`.
+    public func commit(_ key: String, label: String, _ results: [StageRecord]) throws(JournalError) {
+        try persist("recording \(label)") { database in
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO task (key, label, epoch) VALUES (?, ?, ?)",
+                arguments: [key, label, Int64(self.epoch)])
+            for result in results {
+                let (bytes, file): (Data?, String?) =
+                    switch result.content {
+                    case .inline(let bytes): (Data(bytes), nil)
+                    case .file(let name): (nil, name)
+                    }
+                try database.execute(
+                    sql: """
+                        INSERT OR REPLACE INTO result (key, stage, first_layer, end_layer, digest, worker, bytes, file)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        key, result.stage, result.layers.lowerBound, result.layers.upperBound, result.digest,
+                        result.worker, bytes, file,
+                    ])
+            }
+        }
+    }
+
+    /// What was committed under a key, by stage; `nil` where nothing was, or where a file of it is gone.
+    public func results(of key: String) throws(JournalError) -> [StageRecord]? {
+        try persist("reading") { database in
+            try database.execute(
+                sql: "UPDATE task SET epoch = ? WHERE key = ? AND epoch <> ?",
+                arguments: [Int64(self.epoch), key, Int64(self.epoch)])
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT * FROM result WHERE key = ? ORDER BY stage", arguments: [key])
+            guard !rows.isEmpty else { return nil }
+            let records = rows.compactMap { row -> StageRecord? in
+                let (first, end): (Int, Int) = (row["first_layer"], row["end_layer"])
+                guard first <= end else { return nil }
+                let content: StageRecord.Content
+                if let name: String = row["file"] {
+                    guard FileManager.default.fileExists(atPath: "\(self.folder)/partials/\(name)") else { return nil }
+                    content = .file(name)
+                } else {
+                    content = .inline([UInt8](row["bytes"] as Data? ?? Data()))
+                }
+                return StageRecord(
+                    stage: row["stage"], layers: first..<end, digest: row["digest"], worker: row["worker"],
+                    content: content)
+            }
+            return records.count == rows.count ? records : nil
+        }
+    }
+
+    /// Takes tasks off the record: what was made of them is safe elsewhere. Their files are the caller's to remove.
+    public func forget(_ keys: [String]) throws(JournalError) {
+        try persist("forgetting") { database in
+            for key in keys { try database.execute(sql: "DELETE FROM task WHERE key = ?", arguments: [key]) }
+        }
+    }
+
+    /// Takes everything off the record that this life of the run did not ask for: the study has changed since.
+    public func forgetUnused() throws(JournalError) {
+        try persist("tidying") { database in
+            try database.execute(sql: "DELETE FROM task WHERE epoch <> ?", arguments: [Int64(self.epoch)])
+        }
+    }
+
+    /// Names of files in `partials` that records refer to.
+    public func files() throws(JournalError) -> Set<String> {
+        try persist("reading") { try String.fetchSet($0, sql: "SELECT file FROM result WHERE file IS NOT NULL") }
+    }
+
+    // MARK: Events
+
+    /// Notes what happened. Best effort: a full disk loses the note, never the run.
+    public func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
+        try? database.write { database in
+            try database.execute(
+                sql: "INSERT INTO event (seconds, epoch, kind, task, worker, text) VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [Date().timeIntervalSince1970, Int64(epoch), kind, task, worker, String(text.prefix(2000))])
+            try database.execute(
+                sql: "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", arguments: [Self.eventLimit])
+        }
+    }
+
+    /// The story of a task (`nil`: of the run), oldest first, read without the lock: the run may be under way.
+    /// - Throws: `JournalError`.
+    public static func events(in folder: String, task: String?) throws(JournalError) -> [Event] {
+        let path = path(in: folder)
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw JournalError(.other, "\(folder): no journal here; give the directory of a run")
+        }
+        do {
+            var configuration = Configuration()
+            configuration.readonly = true
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            return try database.read { database in
+                try Row.fetchAll(
+                    database, sql: "SELECT * FROM event WHERE ?1 IS NULL OR task = ?1 ORDER BY id", arguments: [task]
+                ).map { row in
+                    Event(
+                        seconds: row["seconds"], epoch: UInt64(row["epoch"] as Int64), kind: row["kind"],
+                        task: row["task"], worker: row["worker"], text: row["text"])
+                }
+            }
+        } catch let error as DatabaseError where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode) {
+            throw damaged(path)
+        } catch { throw JournalError(.other, "\(path): \(error)") }
+    }
+
+    // MARK: Writing
+
+    /// Runs a transaction, again and again while the disk has no room or refuses to be written to.
+    private func persist<R>(_ what: String, _ body: @escaping (Database) throws -> R) throws(JournalError) -> R {
+        var waits = 0
+        while true {
+            do {
+                let value = try database.write(body)
+                if waits > 0 { log("\(folder): the disk takes data again; going on") }
+                return value
+            } catch {
+                let code = (error as? DatabaseError)?.resultCode
+                guard let code, [.SQLITE_FULL, .SQLITE_IOERR, .SQLITE_READONLY, .SQLITE_CANTOPEN].contains(code) else {
+                    if code == .SQLITE_CORRUPT { throw Self.damaged(Self.path(in: folder)) }
+                    throw JournalError(.other, "\(Self.path(in: folder)): \(what): \(error)")
+                }
+                if waits % 30 == 0 {
+                    log("\(folder): the disk is full or read-only (\(what)); paused until it is not: free some space")
+                }
+                waits += 1
+                Thread.sleep(forTimeInterval: 2)
+            }
+        }
+    }
+}

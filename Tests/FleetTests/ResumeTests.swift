@@ -1,0 +1,123 @@
+import Checkpoint
+import Coordinator
+import Foundation
+import Journal
+import Protocol
+import Reporting
+import Tensors
+import TestSupport
+import Testing
+
+/// A run that ends at any point goes on where it was, with the bytes of a run that was not disturbed.
+@Suite(.serialized) struct ResumeTests {
+    private static let model =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
+        + "/TransformerTests/Fixtures/qwen2"
+
+    private static let request: [[Batch]] = (0..<6).map { block in
+        (0..<40).map { batch in
+            Batch(
+                sequences: (0..<3).map { example in
+                    let seed = block * 31 + batch * 7 + example
+                    return Sequence(
+                        tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
+                })
+        }
+    }
+    private static let prompts = request[0][0].sequences.map { Array($0.tokens.prefix(8)) }
+    private static let groups = (0..<4).map { group in
+        TaskBody.Generation(
+            prompts: prompts, slots: 2, maxNewTokens: 9, stopTokens: [5], temperature: 0.8, seed: UInt64(group),
+            streams: [1, 2, 3])
+    }
+    private static let training = TaskBody.Training(
+        steps: request.prefix(3).map { Array($0.prefix(2)) }, firstStep: 0, parameters: .linear, learningRate: 1e-3)
+
+    /// Counts what the journal is told, and ends the fleet at the `stop`-th task recorded.
+    private final class Story: @unchecked Sendable {
+        private let lock = NSLock()
+        private var kinds: [String] = []
+        var fleet: Fleet?
+        func add(_ kind: String) { lock.withLock { kinds.append(kind) } }
+        func count(_ kind: String) -> Int { lock.withLock { kinds.count { $0 == kind } } }
+    }
+
+    private struct Outcome: Equatable {
+        var scores: [UInt8]
+        var answers: [[Int32]]
+        var losses: [Float]
+        var tunedAnswers: [[Int32]]
+    }
+
+    /// The whole work in one run directory.
+    private func work(
+        _ folder: String, workers: Int, story: Story = Story(), memory: Bool = true
+    ) async throws -> Outcome {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        var settings = FleetSettings(runDirectory: folder)
+        settings.localWorkers = workers
+        settings.threadsPerWorker = 1
+        settings.memoryPerWorker = 0.5
+        settings.workerExecutable = ChildProcess.product("faultline-worker")
+        let record = memory ? try RunMemory(folder: folder, log: { _ in }) : nil
+        settings.firstEpoch = record?.firstEpoch ?? 0
+        settings.note = { kind, _, _, _ in story.add(kind) }
+        let fleet = try Fleet(settings)
+        story.fleet = fleet
+        let runner = FleetRunner(
+            fleet: fleet, checkpoint: try Checkpoint.open(Self.model),
+            progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: record)
+        defer { Task { await runner.shutdown() } }
+        let folded = folder + "/folded"
+        let request = ScoreRequest(
+            name: "x", statistics: [.absoluteGradient(.mean)], blocks: Self.request, output: folded)
+        try await runner.apply(edit: nil)
+        try await runner.score([request], label: "scoring")
+        let scores = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folded)))
+        let answers = try await runner.generate(Self.groups, label: "answers")
+        let losses = try await runner.train(Self.training, freeze: nil, label: "tuning")
+        let tuned = try await runner.generate(Self.groups, label: "tuned answers")
+        await runner.shutdown()
+        return Outcome(scores: scores, answers: answers, losses: losses, tunedAnswers: tuned)
+    }
+
+    @Test func aFinishedRunComputesNothingAgain() async throws {
+        let scratch = try ScratchFolder()
+        let golden = try await work(scratch.file("plain"), workers: 1, memory: false)
+        let first = Story()
+        #expect(try await work(scratch.file("run"), workers: 2, story: first) == golden)
+        #expect(first.count("granted") == 6 + 4 + 1 + 4)
+        let second = Story()
+        #expect(try await work(scratch.file("run"), workers: 1, story: second) == golden)
+        #expect(second.count("granted") == 0)
+    }
+
+    /// The run is broken off after each number of records in turn; the last life finishes it.
+    @Test func aRunBrokenOffGoesOn() async throws {
+        let scratch = try ScratchFolder()
+        let golden = try await work(scratch.file("plain"), workers: 1, memory: false)
+        let folder = scratch.file("run")
+        var lives = 0
+        while lives < 12 {
+            lives += 1
+            let story = Story()
+            let breaker = Task.detached {
+                while !Task.isCancelled {
+                    // Two more grants in every life than it takes to get going, then the fleet is gone at once.
+                    if story.count("granted") >= 3 { return story.fleet?.shutdown() ?? () }
+                    try? await Task.sleep(for: .milliseconds(2))
+                }
+            }
+            defer { breaker.cancel() }
+            if let outcome = try? await work(folder, workers: 1 + lives % 3, story: story) {
+                #expect(outcome == golden)
+                break
+            }
+        }
+        let last = Story()
+        #expect(try await work(folder, workers: 2, story: last) == golden)
+        #expect(lives > 1, "nothing was broken off")
+        let journal = try Journal(folder: folder)
+        #expect(journal.epoch >= UInt64(lives))
+    }
+}

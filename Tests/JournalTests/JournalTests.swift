@@ -1,0 +1,104 @@
+import Foundation
+import Journal
+import TestSupport
+import Testing
+
+@Suite struct JournalTests {
+    let folder: ScratchFolder
+    var path: String { folder.path }
+
+    init() throws { folder = try ScratchFolder() }
+
+    private func record(_ stage: Int, _ content: StageRecord.Content) -> StageRecord {
+        StageRecord(stage: stage, layers: stage..<stage + 1, digest: "d\(stage)", worker: "w", content: content)
+    }
+
+    @Test func whatIsCommittedSurvives() throws {
+        try FileManager.default.createDirectory(atPath: path + "/partials", withIntermediateDirectories: true)
+        try Data([1]).write(to: URL(fileURLWithPath: path + "/partials/a.safetensors"))
+        let records = [record(0, .inline([1, 2, 3])), record(1, .file("a.safetensors"))]
+        do {
+            let journal = try Journal(folder: path)
+            #expect(journal.epoch == 1)
+            try journal.commit("key", label: "scoring 1", records)
+        }
+        let journal = try Journal(folder: path)
+        #expect(journal.epoch == 2)
+        #expect(try journal.results(of: "key") == records)
+        #expect(try journal.results(of: "other") == nil)
+        #expect(try journal.files() == ["a.safetensors"])
+        // A file that is gone takes the whole task with it.
+        try FileManager.default.removeItem(atPath: path + "/partials/a.safetensors")
+        #expect(try journal.results(of: "key") == nil)
+        try journal.forget(["key"])
+        #expect(try journal.files() == [])
+    }
+
+    @Test func whatTheStudyNoLongerAsksForGoes() throws {
+        do {
+            let journal = try Journal(folder: path)
+            for key in ["old", "kept"] { try journal.commit(key, label: key, [record(0, .inline([]))]) }
+        }
+        do {
+            let journal = try Journal(folder: path)
+            #expect(try journal.results(of: "kept") != nil)
+            try journal.forgetUnused()
+        }
+        let journal = try Journal(folder: path)
+        #expect(try journal.results(of: "old") == nil)
+        #expect(try journal.results(of: "kept") != nil)
+    }
+
+    @Test func aSecondCoordinatorIsRefused() throws {
+        let journal = try Journal(folder: path)
+        let error = #expect(throws: JournalError.self) { try Journal(folder: path) }
+        #expect(error?.kind == .inUse && error?.description.contains("process \(getpid())") == true)
+        withExtendedLifetime(journal) {}
+    }
+
+    @Test(arguments: [0, 30, 4096, 9000]) func aDamagedJournalSaysWhatToDo(offset: Int) throws {
+        do {
+            let journal = try Journal(folder: path)
+            for number in 0..<200 {
+                try journal.commit("key \(number)", label: "x", [record(0, .inline([UInt8](repeating: 7, count: 300)))])
+            }
+        }
+        let file = URL(fileURLWithPath: Journal.path(in: path))
+        var bytes = try Data(contentsOf: file)
+        for place in offset..<min(bytes.count, offset + 2000) { bytes[place] = 0xA5 }
+        try bytes.write(to: file)
+        for side in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file.path + side) }
+        do {
+            let journal = try Journal(folder: path)
+            // It starts where the damage can be lived with, and then what it says is true.
+            for number in 0..<200 {
+                if let records = try journal.results(of: "key \(number)") {
+                    #expect(records == [record(0, .inline([UInt8](repeating: 7, count: 300)))])
+                }
+            }
+        } catch {
+            #expect(error.kind == .damaged && error.description.contains("mv "), "\(error)")
+        }
+    }
+
+    @Test func aTornTailStarts() throws {
+        do {
+            let journal = try Journal(folder: path)
+            try journal.commit("key", label: "x", [record(0, .inline([1]))])
+        }
+        // A write-ahead log cut in the middle of a record.
+        try Data([0x37, 0x7F, 0x06, 0x82, 1, 2, 3]).write(to: URL(fileURLWithPath: Journal.path(in: path) + "-wal"))
+        let journal = try Journal(folder: path)
+        #expect(try journal.results(of: "key") == [record(0, .inline([1]))])
+    }
+
+    @Test func eventsTellATasksStory() throws {
+        let journal = try Journal(folder: path)
+        journal.note("granted", task: "scoring 1", worker: "w1")
+        journal.note("lost", worker: "w1", "silent for 30 s")
+        journal.note("granted", task: "scoring 1", worker: "w2")
+        #expect(try Journal.events(in: path, task: "scoring 1").map(\.worker) == ["w1", "w2"])
+        #expect(try Journal.events(in: path, task: nil).count == 3)
+        #expect(throws: JournalError.self) { try Journal.events(in: "/nowhere", task: nil) }
+    }
+}
