@@ -60,6 +60,8 @@ let package = Package(
             name: "Evaluation", dependencies: ["Tensors", "Protocol"],
             resources: [.embedInCode("refusal-phrases.txt")]),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
+        // A fleet's keys: files, the list of who may come in.
+        .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
         .target(name: "Reporting", dependencies: []),
         .target(name: "Journal", dependencies: ["Tensors", grdb]),
         // The two programs.
@@ -67,12 +69,12 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", arguments, logging,
+                "Protocol", "ZeroMQ", "Keys", arguments, logging,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Reporting",
+                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Keys", "Reporting",
                 "Journal", arguments, logging, yams,
             ]),
         // Speeds side by side (`make bench`).
@@ -110,6 +112,12 @@ let package = Package(
             dependencies: [
                 "Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "Journal",
                 "Reporting", "TestSupport",
+            ]),
+        .testTarget(
+            name: "SecurityTests",
+            dependencies: [
+                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "Tensors", "Checkpoint", "Selection",
+                "TestSupport", arguments,
             ]),
     ],
     swiftLanguageModes: [.v6]

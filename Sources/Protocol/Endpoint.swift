@@ -20,9 +20,18 @@ public enum Endpoint {
         guard insecure || isLoopback(host) else {
             throw Refusal(
                 description: "\(text): plain TCP beyond this machine is neither encrypted nor authenticated; "
-                    + "use a loopback address, or accept that with --insecure-plain-tcp")
+                    + "give --keys FILE (faultline keygen makes keys), or accept that with --insecure-plain-tcp")
         }
         return "tcp://\(address)"
+    }
+
+    /// What to say once where plain TCP leaves this machine; `nil` where it does not.
+    public static func plainWarning(_ endpoint: String) -> String? {
+        guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":"),
+            !isLoopback(String(endpoint[..<colon].dropFirst(6)))
+        else { return nil }
+        return "warning: \(endpoint) is plain TCP: whoever can reach it can join, read along and change results; "
+            + "use --keys in a network that is not yours alone"
     }
 
     public static func isLoopback(_ host: String) -> Bool {

@@ -13,6 +13,8 @@ public struct Capabilities: Codable, Sendable, Equatable {
     public var dataEndpoint: String
     /// The name its starter gave it; empty for workers that came by themselves.
     public var name: String
+    /// With keys: the public key of its data socket, the same it proved to the coordinator.
+    public var publicKey: String?
 
     public init(
         host: String, pid: Int32, threads: Int, memoryBytes: Int, kernelLevel: String, kernelRank: Int,

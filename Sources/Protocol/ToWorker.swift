@@ -11,6 +11,9 @@ public struct Assignment: Codable, Sendable, Equatable {
     public var threads: Int
     /// The next stage's data endpoint; `nil` for the last stage.
     public var next: String?
+    /// With keys: the public key the next stage has to prove, and the one key that may connect to this stage.
+    public var nextKey: String?
+    public var previousKey: String?
     /// Batches in flight at the source.
     public var window: Int
 

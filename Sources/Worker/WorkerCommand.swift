@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
 import Foundation
+import Keys
 import Linalg
 import Protocol
 
@@ -34,6 +35,15 @@ struct WorkerCommand: ParsableCommand {
             valueName: "host"))
     var dataBind: String?
 
+    @Option(help: ArgumentHelp("This worker's key file (faultline keygen); for TCP.", valueName: "file"))
+    var keys: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Read models under this folder only; may be given more than once. Default: wherever the study says.",
+            valueName: "dir"))
+    var modelRoot: [String] = []
+
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     var insecurePlainTCP = false
 
@@ -54,18 +64,30 @@ struct WorkerCommand: ParsableCommand {
         if let memory, !(memory > 0.01 && memory < 1_000_000) {
             throw ValidationError("--memory \(memory) GiB is out of range")
         }
+        if keys != nil, insecurePlainTCP {
+            throw ValidationError("--keys and --insecure-plain-tcp exclude each other")
+        }
         do {
-            if let connect { _ = try Endpoint.checked(connect, insecure: insecurePlainTCP) }
-            if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: insecurePlainTCP) }
+            if let connect { _ = try Endpoint.checked(connect, insecure: mayLeave) }
+            if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: mayLeave) }
         } catch { throw ValidationError("\(error)") }
     }
+
+    /// Whether its TCP may go beyond this machine.
+    private var mayLeave: Bool { insecurePlainTCP || keys != nil }
 
     /// How the worker ends, as its exit code: 0 done, 1 failed, 2 refused, 4 the coordinator is gone.
     func work() -> Int32 {
         let request = LeaveRequest()
+        let key: KeyFile?
+        let roots: ModelRoots
+        do {
+            key = try keys.map { try KeyFile(contentsOf: $0, role: .worker) }
+            roots = try ModelRoots(modelRoot)
+        } catch { return complain("\(error)", 2) }
         do throws(CoordinatorSearch.Failure) {
             let found = try findCoordinator { request.reason }
-            return work(at: found, request)
+            return work(at: found, key, roots, request)
         } catch {
             switch error {
             case .unusable(let line): return complain(line, 2)
@@ -81,20 +103,22 @@ struct WorkerCommand: ParsableCommand {
     ) throws(CoordinatorSearch.Failure) -> CoordinatorSearch.Found {
         var search: CoordinatorSearch
         if let connect {
-            let endpoint = (try? Endpoint.checked(connect, insecure: insecurePlainTCP)) ?? connect
+            let endpoint = (try? Endpoint.checked(connect, insecure: mayLeave)) ?? connect
             let isNear = (try? Endpoint.checked(connect, insecure: false)) != nil
             if isNear || dataBind != nil { return CoordinatorSearch.Found(endpoint: endpoint, localHost: "127.0.0.1") }
             search = CoordinatorSearch(.endpoint(endpoint))
         } else {
             search = CoordinatorSearch(.joinFile(joinFile ?? ""))
         }
-        search.insecure = insecurePlainTCP
+        search.insecure = mayLeave
         search.patience = wait ?? search.patience
         search.stopped = stopped
         return try search.find { _ = say($0) }
     }
 
-    private func work(at found: CoordinatorSearch.Found, _ request: LeaveRequest) -> Int32 {
+    private func work(
+        at found: CoordinatorSearch.Found, _ key: KeyFile?, _ roots: ModelRoots, _ request: LeaveRequest
+    ) -> Int32 {
         var options = WorkerOptions(connect: found.endpoint)
         options.patience = wait ?? options.patience
         options.threads = threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount)
@@ -104,6 +128,8 @@ struct WorkerCommand: ParsableCommand {
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
+        options.keys = key
+        if key == nil, let warning = Endpoint.plainWarning(options.connect) { _ = complain(warning, 0) }
         var ownFolder: String?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"
@@ -117,7 +143,7 @@ struct WorkerCommand: ParsableCommand {
         }
         defer { if let ownFolder { rmdir(ownFolder) } }
         let parent = parent
-        let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes)) {
+        let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes, roots)) {
             parent.map { getppid() == $0 } ?? true
         }
         request.tell { runtime.post(.leave($0)) }
@@ -131,8 +157,8 @@ struct WorkerCommand: ParsableCommand {
         }
     }
 
-    private func makeEngine(memoryBytes: Int) -> any StageEngine {
-        TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open($0) }
+    private func makeEngine(memoryBytes: Int, _ roots: ModelRoots) -> any StageEngine {
+        TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
     }
 
     private func say(_ line: String) -> Int32 {

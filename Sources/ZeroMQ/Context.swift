@@ -2,7 +2,7 @@ import CZMQ
 
 /// libzmq's context: its I/O threads and the sockets made from it.
 ///
-/// Made before the keys (issue 3) of one process are used; closed after all its sockets.
+/// Made after the process's keys, and after it its `Authenticator`; closed after all its sockets.
 public final class Context: @unchecked Sendable {
     let handle: UnsafeMutableRawPointer
 

@@ -32,6 +32,9 @@ public final class ReceivedFrame: @unchecked Sendable {
     }
     public var array: [UInt8] { [UInt8](bytes) }
     public var count: Int { zmq_msg_size(message) }
+    /// Whom the context's `Authenticator` took the sender for. To be read from the LAST frame of a message: libzmq 4.3.4
+    /// leaves it out of a polled ROUTER message's first one.
+    public var userID: String? { zmq_msg_gets(message, "User-Id").map { String(cString: $0) } }
     var more: Bool { zmq_msg_more(message) != 0 }
 }
 

@@ -2,12 +2,27 @@ import CZMQ
 
 /// What libzmq noticed about a socket's connections.
 public enum ConnectionEvent: Sendable, Equatable {
-    case connected, accepted, disconnected
-    /// With libzmq's code: 300, 400 and 500 are ZAP's refusals.
-    case handshakeFailed(code: Int)
-    /// The other side went away before it had said who it is: a worker's probe, a port scan.
-    case handshakeAbandoned
+    case connected, disconnected
+    /// By a listening socket; with the connection's descriptor.
+    case accepted(Int32)
+    /// Both ends have agreed; with CURVE: the server's handler has admitted the client.
+    case handshakeSucceeded
+    case handshakeFailed(HandshakeFailure)
     case other(Int)
+}
+
+/// Why two ends could not agree.
+public enum HandshakeFailure: Sendable, Equatable {
+    /// The server's handler said no: 300 (not now), 400 (this key is refused), 500 (it could not decide).
+    case refused(status: Int)
+    /// One end uses keys, the other does not.
+    case mechanism
+    /// Seen by the server: the client holds another server key than this one.
+    case serverKey
+    /// The other end talks something else; with libzmq's code.
+    case badProtocol(Int)
+    /// The other end closed the connection in the middle: what a client sees of most refusals.
+    case cut
 }
 
 /// Listens to one socket's connection events.
@@ -17,8 +32,9 @@ public final class Monitor {
     /// - Parameter name: unique in the context.
     public init(of watched: Socket, in context: Context, name: String) throws(ZeroMQError) {
         let events =
-            ZMQ_EVENT_CONNECTED | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
-            | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+            ZMQ_EVENT_CONNECTED | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED
+            | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+            | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
         let address = "inproc://monitor-\(name)"
         guard zmq_socket_monitor(watched.handle, address, events) == 0 else { throw ZeroMQError("zmq_socket_monitor") }
         socket = try Socket(.pair, in: context)
@@ -32,11 +48,17 @@ public final class Monitor {
         let value = Int(first.bytes.loadUnaligned(fromByteOffset: 2, as: UInt32.self))
         switch event {
         case ZMQ_EVENT_CONNECTED: return .connected
-        case ZMQ_EVENT_ACCEPTED: return .accepted
+        case ZMQ_EVENT_ACCEPTED: return .accepted(Int32(truncatingIfNeeded: value))
         case ZMQ_EVENT_DISCONNECTED: return .disconnected
-        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return .handshakeAbandoned
-        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-            return .handshakeFailed(code: value)
+        case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return .handshakeSucceeded
+        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return .handshakeFailed(.cut)
+        case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return .handshakeFailed(.refused(status: value))
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            switch Int32(truncatingIfNeeded: value) {
+            case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH: return .handshakeFailed(.mechanism)
+            case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: return .handshakeFailed(.serverKey)
+            default: return .handshakeFailed(.badProtocol(value))
+            }
         default: return .other(Int(event))
         }
     }

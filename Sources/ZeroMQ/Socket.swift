@@ -29,7 +29,10 @@ public final class Socket {
     private let context: Context
 
     /// A ROUTER is always mandatory: it never drops silently. Routing ids are never set: libzmq makes unique ones.
-    public init(_ kind: Kind, in context: Context, settings: SocketSettings = SocketSettings()) throws(ZeroMQError) {
+    public init(
+        _ kind: Kind, in context: Context, security: SocketSecurity = .plain,
+        settings: SocketSettings = SocketSettings()
+    ) throws(ZeroMQError) {
         self.context = context
         let type: Int32 =
             switch kind {
@@ -52,7 +55,7 @@ public final class Socket {
         set(ZMQ_RECONNECT_IVL, 100)
         set(ZMQ_RECONNECT_IVL_MAX, 3_000)
         if kind == .router { set(ZMQ_ROUTER_MANDATORY, 1) }
-        // Issue 3: CURVE keys and the ZAP domain go here, before bind and connect.
+        try security.apply(to: handle)
     }
 
     deinit { zmq_close(handle) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import Evaluation
 import Journal
+import Keys
 import Protocol
 import Selection
 import Tensors
@@ -17,7 +18,7 @@ package struct Ending: Equatable {
     package init(_ error: any Error) {
         switch error {
         case is InputError, is SelectionError, is EvaluationError, is PackingError, is CheckpointError,
-            is TensorFileError:
+            is TensorFileError, is KeyError:
             (code, text) = (2, Self.line("\(error)"))
         case is Endpoint.Refusal, is JournalError:
             (code, text) = (2, Self.line("\(error)"))

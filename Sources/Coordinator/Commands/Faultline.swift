@@ -8,7 +8,7 @@ package struct Faultline: AsyncParsableCommand {
         version: version,
         subcommands: [
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, EvaluateCommand.self, FineTuneCommand.self,
-            ExportCommand.self, AnswerCommand.self, PlanCommand.self,
+            ExportCommand.self, AnswerCommand.self, PlanCommand.self, KeygenCommand.self,
         ])
 
     package static let version = "0.1.0"

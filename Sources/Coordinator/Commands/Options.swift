@@ -49,6 +49,12 @@ package struct FleetOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Compute threads of a local worker.", valueName: "n"))
     package var threads: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "With --listen: this fleet's coordinator.key, allowed.json beside it (faultline keygen).",
+            valueName: "file"))
+    package var keys: String?
+
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     package var insecurePlainTCP = false
 
@@ -64,6 +70,8 @@ package struct FleetOptions: ParsableArguments {
         if let wait, !(wait >= 1 && wait <= 604_800) {
             throw ValidationError("--wait \(wait) is out of range: 1 to 604800 seconds")
         }
+        if keys != nil, listen == nil { throw ValidationError("--keys goes with --listen: local workers need no keys") }
+        if keys != nil, insecurePlainTCP { throw ValidationError("--keys and --insecure-plain-tcp exclude each other") }
         if let pipelines, let workers, pipelines > workers {
             throw ValidationError("--pipelines \(pipelines) needs at least as many workers, not \(workers)")
         }

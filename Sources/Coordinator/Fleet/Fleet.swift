@@ -27,7 +27,10 @@ package final class Fleet: @unchecked Sendable {
         }
         socketFolder = try Self.shortFolder()
         do {
-            let bind = try settings.listen.map { try Endpoint.checked($0, insecure: settings.insecurePlainTCP) }
+            let bind = try settings.listen.map {
+                try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
+            }
+            if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
             loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(socketFolder)/c", partials: partials)
             if let count = settings.localWorkers {
                 try loop.local.start(

@@ -326,11 +326,15 @@ struct FleetCore: Sendable {
             for (index, stage) in stages.enumerated() {
                 let next =
                     index + 1 < stages.count ? membership[stages[index + 1].worker]!.capabilities.dataEndpoint : nil
-                let assignment = Assignment(
+                var assignment = Assignment(
                     epoch: epoch, model: model!.path, modelDigest: model!.digest, layers: stage.layers,
                     stageIndex: index, stageCount: stages.count,
                     threads: membership[stage.worker]!.capabilities.threads, next: next,
                     window: settings.window ?? stages.count + 1)
+                if index + 1 < stages.count {
+                    assignment.nextKey = membership[stages[index + 1].worker]!.capabilities.publicKey
+                }
+                if index > 0 { assignment.previousKey = membership[stages[index - 1].worker]!.capabilities.publicKey }
                 directives.append(.send(worker: stage.worker, .assign(assignment)))
                 directives.append(
                     .log(

@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Keys
 import Protocol
 import Tensors
 import ZeroMQ
@@ -12,6 +13,8 @@ enum FleetCommand: Sendable {
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
     case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
+    /// Keys were added, revoked or taken off.
+    case allowed(AllowList)
     case shutdown
 }
 
@@ -35,6 +38,7 @@ final class FleetLoop: @unchecked Sendable {
     private var context: Context?
     private var router: Socket?
     private var monitor: Monitor?
+    private var gate: Gate?
     private var core: FleetCore
     private var spools: [TaskKey: [Int: Spool]] = [:]
     private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
@@ -45,8 +49,11 @@ final class FleetLoop: @unchecked Sendable {
         self.settings = settings
         self.partials = partials
         core = FleetCore(settings: settings)
+        let keys = bind.hasPrefix("tcp://") ? settings.keys : nil
+        let stranger = try keys.map { _ in try CurveKeyPair.generate() }
         let context = Context()
-        let router = try Socket(.router, in: context)
+        let gate = try Gate(keys, in: context, answers: settings.answersHandshakes, log: settings.log)
+        let router = try Socket(.router, in: context, security: gate.security)
         do { endpoint = try router.bind(bind) } catch {
             if error.isAddressInUse {
                 throw FleetError(
@@ -55,14 +62,15 @@ final class FleetLoop: @unchecked Sendable {
             throw FleetError("--listen \(bind): \(error)")
         }
         monitor = try Monitor(of: router, in: context, name: "control")
-        (self.context, self.router) = (context, router)
+        if let stranger { try gate.test(endpoint, in: context, stranger: stranger) }
+        (self.context, self.router, self.gate) = (context, router, gate)
     }
 
     func start() {
         hasStarted = true
         let thread = Thread { [self] in
             run()
-            (monitor, router, context) = (nil, nil, nil)
+            (monitor, router, gate, context) = (nil, nil, nil, nil)
             ended.signal()
         }
         thread.name = "fleet"
@@ -82,18 +90,23 @@ final class FleetLoop: @unchecked Sendable {
     private func run() {
         var nextTick = Clock.now
         var nextPing = nextTick
-        while let router, let monitor {
-            Poller.wait([router, monitor.socket], commands, milliseconds: 50)
+        var lastPing = 0.0
+        let watch = gate?.listPath.map { AllowListWatch($0) }
+        while let router, let monitor, let gate {
+            Poller.wait([router, monitor.socket] + gate.sockets, commands, milliseconds: gate.milliseconds)
             for command in commands.drain() {
                 if case .shutdown = command { return farewell() }
                 obey(command)
             }
             do {
+                try gate.answer()
                 while let frames = try router.receive() { handle(frames) }
                 while let event = try monitor.next() {
                     switch event {
-                    case .disconnected: nextPing = 0
-                    case .handshakeFailed(let code): settings.log("a connection was refused at its handshake (\(code))")
+                    case .accepted(let descriptor): gate.accepted(descriptor)
+                    // Strangers disconnect too: not for each of them.
+                    case .disconnected: nextPing = min(nextPing, lastPing + 0.1)
+                    case .handshakeFailed(let failure): gate.noted(failure)
                     default: break
                     }
                 }
@@ -107,7 +120,8 @@ final class FleetLoop: @unchecked Sendable {
                 snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
             }
             if now >= nextPing {
-                nextPing = now + 2
+                (lastPing, nextPing) = (now, now + 2)
+                if let watch { disk.async { [self] in reread(watch) } }
                 for id in core.membership.members.keys.sorted() { send(id, .ping) }
             }
         }
@@ -141,7 +155,16 @@ final class FleetLoop: @unchecked Sendable {
         case .fetched(let key, let index, let worker, .success(let result)):
             carryOut(core.fetched(key, index: index, result, worker: worker))
         case .fetched(_, _, _, .failure(let error)): events.post(.failed("\(error)"))
+        case .allowed(let list): gate?.replace(list)
         case .shutdown: break
+        }
+    }
+
+    private func reread(_ watch: AllowListWatch) {
+        switch watch.changed() {
+        case .success(let list): commands.post(.allowed(list))
+        case .failure(let error): settings.log("\(error); the list read before stays")
+        case nil: break
         }
     }
 
@@ -163,8 +186,17 @@ final class FleetLoop: @unchecked Sendable {
         let session = frames[0].array
         let now = Clock.now
         do throws(ProtocolError) {
+            guard let key = checkedSender(of: frames) else { return }
             let message = try Codec.decode(ToCoordinator.self, frames[1].array)
-            if case .hello(let capabilities) = message {
+            if case .hello(var capabilities) = message {
+                if let entry = key.entry {
+                    if let fault = gate?.fault(in: capabilities, of: entry) {
+                        settings.log("refused \(entry.name): \(fault)")
+                        return send(session, .refuse(reason: fault))
+                    }
+                    // Nobody takes another's name; several may share a key.
+                    capabilities.name = core.membership.id(named: entry.name) == nil ? entry.name : ""
+                }
                 return carryOut(core.hello(session, capabilities, now: now))
             }
             guard let id = core.membership.id(of: session) else {
@@ -182,6 +214,20 @@ final class FleetLoop: @unchecked Sendable {
                 settings.log("a worker was refused: \(error)")
                 send(session, .refuse(reason: "\(error)"))
             }
+        }
+    }
+
+    /// The key a message came with (`entry` is `nil` without keys); `nil` where its owner may not speak (any more).
+    private func checkedSender(of frames: [ReceivedFrame]) -> (entry: AllowList.Entry?, Void)? {
+        do throws(AllowList.Refusal) {
+            return (try gate?.sender(of: frames), ())
+        } catch {
+            let session = frames[0].array
+            send(session, .refuse(reason: "\(error)"))
+            if let id = core.membership.id(of: session) {
+                carryOut(core.lose(id, "may not take part: \(error)", crashed: false, end: false))
+            }
+            return nil
         }
     }
 

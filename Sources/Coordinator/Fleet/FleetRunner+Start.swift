@@ -1,5 +1,6 @@
 package import Checkpoint
 import Foundation
+import Keys
 
 extension FleetRunner {
     /// Starts local workers, or listens for a fleet, as the command line says.
@@ -20,6 +21,7 @@ extension FleetRunner {
         }
         settings.registration = options.wait ?? settings.registration
         settings.insecurePlainTCP = options.insecurePlainTCP
+        settings.keys = try options.keys.map { try CoordinatorKeys(contentsOf: $0) }
         settings.pipelines = options.pipelines
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
@@ -36,7 +38,8 @@ extension FleetRunner {
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
             let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(endpoint)"
-            Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\n")
+            let key = options.keys == nil ? "" : " --keys FILE"
+            Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\(key)\n")
         }
         do {
             let runner = FleetRunner(

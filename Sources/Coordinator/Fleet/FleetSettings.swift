@@ -1,3 +1,5 @@
+package import Keys
+
 /// Who the workers are and where they report.
 package struct FleetSettings: Sendable {
     /// Workers started on this machine, over ipc; `nil` where they come by themselves.
@@ -9,6 +11,10 @@ package struct FleetSettings: Sendable {
     /// How many workers to wait for when listening.
     package var awaited = 1
     package var insecurePlainTCP = false
+    /// For TCP: encrypts it, and lets in whom the keys' list names. ipc stays plain.
+    package var keys: CoordinatorKeys?
+    /// Tests: `false` leaves out the handler that answers handshakes, which must not go unnoticed.
+    package var answersHandshakes = true
     package var pipelines: Int?
     package var threadsPerWorker: Int?
     /// GiB for each local worker; `nil`: its share of this machine's memory.

@@ -73,6 +73,7 @@ extension WorkerRuntime {
                     epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
         }
         assignment = new
+        previousKey = new.previousKey
         results = [:]
         retired = [:]
         incomingEdit = nil

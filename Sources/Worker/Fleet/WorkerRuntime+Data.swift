@@ -6,7 +6,7 @@ extension WorkerRuntime {
     func openForwardLink(_ assignment: Assignment) {
         guard let next = assignment.next, let context else { return }
         do {
-            let socket = try Socket(.dealer, in: context)
+            let socket = try Socket(.dealer, in: context, security: try forwardSecurity(next, assignment.nextKey))
             try socket.connect(next)
             let hello = DataHeader.hello(epoch: assignment.epoch, credit: UInt64(DataLink.initialCredit))
             _ = try socket.send([.bytes(hello.encode())])

@@ -1,4 +1,5 @@
 import Foundation
+package import Keys
 import Protocol
 import Tensors
 import ZeroMQ
@@ -20,6 +21,10 @@ package struct WorkerOptions: Sendable {
     package var patience = 60.0
     package var beat = 1.0
     package var version = Limits.version
+    /// For TCP; ipc stays plain.
+    package var keys: KeyFile?
+    /// Seconds of handshakes that all fail, without one that succeeded, after which the worker gives up.
+    package var handshakePatience = 10.0
 
     package init(connect: String) { self.connect = connect }
 }
@@ -58,7 +63,14 @@ package final class WorkerRuntime: @unchecked Sendable {
     private let parentLives: @Sendable () -> Bool
 
     var context: Context?
+    var authenticator: Authenticator?
     var control: Socket?
+    var controlMonitor: Monitor?
+    var handshakes: HandshakeWatch
+    var routerMonitor: Monitor?
+    var crowd: ConnectionGuard?
+    /// The public key that may connect to the data socket: the previous stage's.
+    var previousKey: String?
     var router: Socket?
     var forward: Socket?
     var peer: [UInt8]?
@@ -84,6 +96,8 @@ package final class WorkerRuntime: @unchecked Sendable {
         self.options = options
         self.engine = engine
         self.parentLives = parentLives
+        handshakes = HandshakeWatch(
+            endpoint: options.connect, keyName: options.keys?.name, patience: options.handshakePatience)
     }
 
     /// From any thread (not from a signal handler).
@@ -101,24 +115,37 @@ package final class WorkerRuntime: @unchecked Sendable {
         queue.enter(epoch: .max, isFirst: false, window: 1)
         queue.post(.stop)
         for socket in [router, forward] { socket?.closeWithoutLinger() }
-        (control, router, forward, context) = (nil, nil, nil, nil)
+        (control, controlMonitor, router, routerMonitor) = (nil, nil, nil, nil)
+        (forward, authenticator, context) = (nil, nil, nil)
         if let dataPath { unlink(dataPath) }
         return result
     }
 
     private func openSockets() throws -> String {
+        let stranger = try keys.map { _ in try CurveKeyPair.generate() }
         let context = Context()
         self.context = context
-        let router = try Socket(.router, in: context)
+        if keys != nil { authenticator = try Authenticator(in: context) }
+        let router = try Socket(.router, in: context, security: dataSecurity)
         self.router = router
-        control = try Socket(.dealer, in: context)
-        try control?.connect(options.connect)
-        guard let host = options.dataHost else {
+        let endpoint: String
+        if let host = options.dataHost {
+            endpoint = try router.bind("tcp://\(host):*")
+        } else {
             let path = "\(options.dataFolder)/w\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
             dataPath = path
-            return try router.bind("ipc://\(path)")
+            endpoint = try router.bind("ipc://\(path)")
         }
-        return try router.bind("tcp://\(host):*")
+        if let stranger {
+            try test(endpoint, in: context, stranger)
+            routerMonitor = try Monitor(of: router, in: context, name: "data")
+            crowd = ConnectionGuard(endpoint: endpoint)
+        }
+        let control = try Socket(.dealer, in: context, security: controlSecurity)
+        controlMonitor = try Monitor(of: control, in: context, name: "control")
+        try control.connect(options.connect)
+        self.control = control
+        return endpoint
     }
 
     private func loop(_ endpoint: String) throws -> WorkerEnd {
@@ -127,7 +154,9 @@ package final class WorkerRuntime: @unchecked Sendable {
         var nextBeat = began
         var backoff = 1.0
         while true {
-            Poller.wait([control, router, forward].compactMap { $0 }, events, milliseconds: 100)
+            Poller.wait(
+                [control, router, forward, authenticator?.socket, controlMonitor?.socket, routerMonitor?.socket]
+                    .compactMap { $0 }, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
             for command in commands.withLock({ () -> [WorkerOrder] in
                 defer { pendingCommands = [] }
                 return pendingCommands
@@ -144,7 +173,10 @@ package final class WorkerRuntime: @unchecked Sendable {
             }
             for event in events.drain() { handle(event) }
             while let frames = try control?.receive() { handleControl(frames) }
-            while let frames = try router?.receive() { handleData(Array(frames.dropFirst()), from: frames[0].array) }
+            try watchTheDoor()
+            while let frames = try router?.receive() {
+                if mayConnect(frames) { handleData(Array(frames.dropFirst()), from: frames[0].array) }
+            }
             while let frames = try forward?.receive() { handleData(frames, from: nil) }
             try flushLinks()
             if let end { return end }
@@ -164,7 +196,7 @@ package final class WorkerRuntime: @unchecked Sendable {
                 welcomed || now - began > options.patience
             {
                 return .coordinatorGone(
-                    "no coordinator answered at \(options.connect) for \(Int(now - lastHeard)) s: is it running, and is this its address?"
+                    "no coordinator answered at \(options.connect) for \(Int(now - lastHeard)) s: is it running, and is this its address?\(handshakes.hint)"
                 )
             }
         }
@@ -174,12 +206,12 @@ package final class WorkerRuntime: @unchecked Sendable {
         var host = [CChar](repeating: 0, count: 256)
         gethostname(&host, 255)
         let name = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        send(
-            .hello(
-                Capabilities(
-                    host: name, pid: getpid(), threads: options.threads, memoryBytes: options.memoryBytes,
-                    kernelLevel: options.kernelLevel, kernelRank: options.kernelRank,
-                    simdLevel: options.simdLevel, dataEndpoint: endpoint, name: options.name)))
+        var capabilities = Capabilities(
+            host: name, pid: getpid(), threads: options.threads, memoryBytes: options.memoryBytes,
+            kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, simdLevel: options.simdLevel,
+            dataEndpoint: endpoint, name: options.name)
+        capabilities.publicKey = keys?.pair.publicKey
+        send(.hello(capabilities))
     }
 
     private func sendBeat() {
