@@ -79,6 +79,10 @@ compute() { # METHOD EXAMPLES-A-BLOCK: sets command and golden
     }
 }
 
+# One fleet's keys for every way to start it.
+keys=$work/keys
+"$bin/faultline" keygen --out "$keys" --names slurm,ssh,w1,w2 >/dev/null
+
 for part in ${ONLY:-files slurm network ssh}; do
     # shellcheck source=/dev/null
     source "$root/scripts/check-deploy/$part.sh"

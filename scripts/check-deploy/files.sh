@@ -89,7 +89,7 @@ unit_verify() {
 check_container() {
     local program library package closure missing=""
     closure=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
-        libzmq5 libopenblas0 liblapacke libc6 libstdc++6 2>/dev/null | grep -E '^[a-z0-9]' | sort -u)
+        libzmq5 libopenblas0 liblapacke libsqlite3-0 libc6 libstdc++6 2>/dev/null | grep -E '^[a-z0-9]' | sort -u)
     [ -n "$closure" ] || { skip "container: apt-cache knows no packages here"; return; }
     for program in faultline faultline-worker; do
         while read -r library; do
@@ -100,7 +100,7 @@ check_container() {
     done
     verdict "container: the run stage has every library the programs need${missing:+ (missing:$missing)}" "$([ -z "$missing" ] && echo 0 || echo 1)"
     check "container: it installs these packages, and not as root's process" bash -c "
-        grep -q 'libzmq5 libopenblas0 liblapacke' deploy/container/Containerfile && grep -qE '^USER [1-9]' deploy/container/Containerfile"
+        grep -q 'libzmq5 libopenblas0 liblapacke libsqlite3-0' deploy/container/Containerfile && grep -qE '^USER [1-9]' deploy/container/Containerfile"
 }
 
 # --option in a command of deploy/ is in the help of the program it is given to.

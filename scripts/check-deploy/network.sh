@@ -71,12 +71,12 @@ network_run() { # PIPELINES
     for worker in w1 w2; do
         # They are there first, and wait for the file.
         in_space "$worker" "$bin/faultline-worker" --join-file "$folder/join" --threads 1 --memory 2 --wait 60 \
-            --insecure-plain-tcp >"$work/$name-$worker.log" 2>&1 &
+            --keys "$keys/worker-$worker.key" >"$work/$name-$worker.log" 2>&1 &
         pids+=($!)
         cleanups+=("kill $! 2>/dev/null")
     done
     in_space c timeout 400 "$bin/faultline" "${command[@]}" --out "$folder/scores.safetensors" --listen tcp://0.0.0.0:0 \
-        --join-file "$folder/join" --workers 2 --pipelines "$1" --insecure-plain-tcp >"$work/$name-c.log" 2>&1 &
+        --join-file "$folder/join" --workers 2 --pipelines "$1" --keys "$keys/coordinator.key" >"$work/$name-c.log" 2>&1 &
     coordinator=$!
     cleanups+=("kill $coordinator 2>/dev/null")
     wait "$coordinator" || status=$?

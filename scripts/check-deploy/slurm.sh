@@ -74,7 +74,7 @@ check_slurm() {
         verdict "Slurm: munged, slurmctld and slurmd start" 1
         return
     }
-    export FAULTLINE_PLAIN_TCP=yes FAULTLINE_BIN=$bin FAULTLINE_JOIN_FOLDER=$folder FAULTLINE_WAIT=120
+    export FAULTLINE_KEYS=$keys FAULTLINE_BIN=$bin FAULTLINE_JOIN_FOLDER=$folder FAULTLINE_WAIT=120
     cd "$folder"
     job=$(sbatch --parsable --ntasks=2 --cpus-per-task=1 --output="$log" "$root/deploy/slurm/faultline.sbatch" \
         "${command[@]}" --out "$folder/scores.safetensors")
@@ -96,7 +96,7 @@ check_slurm() {
     scancel --quiet "$extra" || true
     check_slurm_time_limit "$folder"
     cd "$root"
-    unset FAULTLINE_PLAIN_TCP FAULTLINE_BIN FAULTLINE_JOIN_FOLDER FAULTLINE_WAIT
+    unset FAULTLINE_KEYS FAULTLINE_BIN FAULTLINE_JOIN_FOLDER FAULTLINE_WAIT
 }
 
 # The warning before a time limit stops the run in order, and the job goes back into the queue and ends the same.

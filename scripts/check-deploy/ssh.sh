@@ -44,9 +44,9 @@ check_ssh() {
     start_sshd "$folder" >"$work/sshd.log" 2>&1 || { skip "ssh: no sshd of our own starts here ($(tail -n 1 "$work/sshd.log"))"; return; }
     compute snip 2
     # On one machine the two "hosts" need folders of their own: the folder's name holds the address ssh came to.
-    export FAULTLINE_SSH="ssh -F $folder/ssh_config" FAULTLINE_PLAIN_TCP=yes FAULTLINE_WORKER=$bin/faultline-worker FAULTLINE_WAIT=60
+    export FAULTLINE_SSH="ssh -F $folder/ssh_config" FAULTLINE_KEYS=$keys FAULTLINE_WORKER=$bin/faultline-worker FAULTLINE_WAIT=60
     "$bin/faultline" "${command[@]}" --out "$folder/scores.safetensors" --listen tcp://127.0.0.1:0 --join-file "$folder/join" \
-        --workers 2 --insecure-plain-tcp >"$folder/coordinator.log" 2>&1 &
+        --workers 2 --keys "$keys/coordinator.key" >"$folder/coordinator.log" 2>&1 &
     coordinator=$!
     cleanups+=("kill $coordinator 2>/dev/null")
     within 30 test -s "$folder/join" || true
@@ -69,5 +69,5 @@ check_ssh() {
     check "ssh: it left in order" grep 'was asked to stop (SIGTERM)' "$folder/coordinator.log"
     check "ssh: the other ended with the run" within 20 bash -c \
         "FAULTLINE_REMOTE='$folder/home/127.0.0.1' '$fleet' status '$folder/hosts-127.0.0.1' | grep 'has ended'"
-    unset FAULTLINE_SSH FAULTLINE_PLAIN_TCP FAULTLINE_WORKER FAULTLINE_WAIT
+    unset FAULTLINE_SSH FAULTLINE_KEYS FAULTLINE_WORKER FAULTLINE_WAIT
 }
