@@ -74,7 +74,8 @@ let package = Package(
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Keys", "Reporting",
+                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Keys",
+                "Reporting",
                 "Journal", arguments, logging, yams,
             ]),
         // Speeds side by side (`make bench`).
