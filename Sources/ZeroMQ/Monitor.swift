@@ -28,6 +28,7 @@ public enum HandshakeFailure: Sendable, Equatable {
 /// Listens to one socket's connection events.
 public final class Monitor {
     public let socket: Socket
+    private let watched: Socket
 
     /// - Parameter name: unique in the context.
     public init(of watched: Socket, in context: Context, name: String) throws(ZeroMQError) {
@@ -37,9 +38,14 @@ public final class Monitor {
             | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
         let address = "inproc://monitor-\(name)"
         guard zmq_socket_monitor(watched.handle, address, events) == 0 else { throw ZeroMQError("zmq_socket_monitor") }
+        self.watched = watched
         socket = try Socket(.pair, in: context)
         try socket.connect(address)
     }
+
+    /// Before the reading end closes: libzmq's I/O thread waits for ever to send an event that nobody reads, and with it
+    /// every connection of the context.
+    deinit { zmq_socket_monitor(watched.handle, nil, 0) }
 
     public func next() throws(ZeroMQError) -> ConnectionEvent? {
         guard let frames = try socket.receive() else { return nil }
