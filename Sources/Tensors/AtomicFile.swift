@@ -1,5 +1,5 @@
 #if canImport(Glibc)
-    import Glibc
+    public import Glibc
 #endif
 
 /// A file that appears under its name only when it is complete: written aside, flushed to disk, renamed.
@@ -11,10 +11,10 @@ public final class AtomicFile {
     private var descriptor: Int32
 
     /// - Throws: `TensorFileError` where the folder cannot be written to.
-    public init(path: String) throws(TensorFileError) {
+    public init(path: String, mode: mode_t = 0o644) throws(TensorFileError) {
         self.path = path
         temporary = "\(path).part-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw TensorFileError(file: path, fault: "cannot create: \(systemError())") }
     }
 

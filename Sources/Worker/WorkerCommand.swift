@@ -1,6 +1,5 @@
 import ArgumentParser
 import Checkpoint
-import Dispatch
 import Foundation
 import Keys
 import Linalg
@@ -13,7 +12,16 @@ struct WorkerCommand: ParsableCommand {
         abstract: "Joins a Faultline fleet and computes for it until the coordinator says goodbye.")
 
     @Option(help: ArgumentHelp("The coordinator: tcp://host:port, or ipc://path.", valueName: "endpoint"))
-    var connect: String
+    var connect: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "In place of --connect: the file in which the coordinator (--join-file) says where it is.",
+            valueName: "file"))
+    var joinFile: String?
+
+    @Option(help: ArgumentHelp("Seconds to look for the coordinator. Default: 60.", valueName: "s"))
+    var wait: Double?
 
     @Option(help: ArgumentHelp("Compute threads; they never change a result. Default: all.", valueName: "n"))
     var threads: Int?
@@ -21,7 +29,10 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Memory this worker may use, in GiB. Default: 80 % of the machine's.", valueName: "GiB"))
     var memory: Double?
 
-    @Option(help: ArgumentHelp("Own address that other workers reach, for a fleet over TCP.", valueName: "host"))
+    @Option(
+        help: ArgumentHelp(
+            "Own address that other workers reach, for a fleet over TCP. Default: the one towards the coordinator.",
+            valueName: "host"))
     var dataBind: String?
 
     @Option(help: ArgumentHelp("This worker's key file (faultline keygen); for TCP.", valueName: "file"))
@@ -41,6 +52,12 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: .hidden) var dataFolder: String?
 
     func validate() throws {
+        guard (connect == nil) != (joinFile == nil) else {
+            throw ValidationError("give either --connect ENDPOINT or --join-file FILE")
+        }
+        if let wait, !(wait >= 1 && wait <= 604_800) {
+            throw ValidationError("--wait \(wait) is out of range: 1 to 604800 seconds")
+        }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads \(threads) is out of range: 1 to 1024")
         }
@@ -51,7 +68,7 @@ struct WorkerCommand: ParsableCommand {
             throw ValidationError("--keys and --insecure-plain-tcp exclude each other")
         }
         do {
-            _ = try Endpoint.checked(connect, insecure: mayLeave)
+            if let connect { _ = try Endpoint.checked(connect, insecure: mayLeave) }
             if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: mayLeave) }
         } catch { throw ValidationError("\(error)") }
     }
@@ -61,7 +78,49 @@ struct WorkerCommand: ParsableCommand {
 
     /// How the worker ends, as its exit code: 0 done, 1 failed, 2 refused, 4 the coordinator is gone.
     func work() -> Int32 {
-        var options = WorkerOptions(connect: (try? Endpoint.checked(connect, insecure: mayLeave)) ?? connect)
+        let request = LeaveRequest()
+        let key: KeyFile?
+        let roots: ModelRoots
+        do {
+            key = try keys.map { try KeyFile(contentsOf: $0, role: .worker) }
+            roots = try ModelRoots(modelRoot)
+        } catch { return complain("\(error)", 2) }
+        do throws(CoordinatorSearch.Failure) {
+            let found = try findCoordinator { request.reason }
+            return work(at: found, key, roots, request)
+        } catch {
+            switch error {
+            case .unusable(let line): return complain(line, 2)
+            case .deadline(let line): return complain(line, 4)
+            case .stopped(let line): return say(line)
+            }
+        }
+    }
+
+    /// A fixed address is taken as it is, unless the way there is to tell this worker's own address.
+    private func findCoordinator(
+        _ stopped: @escaping @Sendable () -> String?
+    ) throws(CoordinatorSearch.Failure) -> CoordinatorSearch.Found {
+        var search: CoordinatorSearch
+        if let connect {
+            let endpoint = (try? Endpoint.checked(connect, insecure: mayLeave)) ?? connect
+            let isNear = (try? Endpoint.checked(connect, insecure: false)) != nil
+            if isNear || dataBind != nil { return CoordinatorSearch.Found(endpoint: endpoint, localHost: "127.0.0.1") }
+            search = CoordinatorSearch(.endpoint(endpoint))
+        } else {
+            search = CoordinatorSearch(.joinFile(joinFile ?? ""))
+        }
+        search.insecure = mayLeave
+        search.patience = wait ?? search.patience
+        search.stopped = stopped
+        return try search.find { _ = say($0) }
+    }
+
+    private func work(
+        at found: CoordinatorSearch.Found, _ key: KeyFile?, _ roots: ModelRoots, _ request: LeaveRequest
+    ) -> Int32 {
+        var options = WorkerOptions(connect: found.endpoint)
+        options.patience = wait ?? options.patience
         options.threads = threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount)
         options.memoryBytes = Int(
             (memory ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / 1_073_741_824) * 1_073_741_824)
@@ -69,15 +128,11 @@ struct WorkerCommand: ParsableCommand {
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
-        let roots: ModelRoots
-        do {
-            options.keys = try keys.map { try KeyFile(contentsOf: $0, role: .worker) }
-            roots = try ModelRoots(modelRoot)
-        } catch { return complain("\(error)", 2) }
-        if keys == nil, let warning = Endpoint.plainWarning(options.connect) { _ = complain(warning, 0) }
+        options.keys = key
+        if key == nil, let warning = Endpoint.plainWarning(options.connect) { _ = complain(warning, 0) }
         var ownFolder: String?
         if options.connect.hasPrefix("tcp://") {
-            options.dataHost = dataBind ?? "127.0.0.1"
+            options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"
         } else if let dataFolder {
             options.dataFolder = dataFolder
         } else {
@@ -91,10 +146,8 @@ struct WorkerCommand: ParsableCommand {
         let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes, roots)) {
             parent.map { getppid() == $0 } ?? true
         }
-        let signals = leaveOnSignals(runtime)
-        defer { for source in signals { source.cancel() } }
-        FileHandle.standardOutput.write(
-            Data("joining \(options.connect) with \(options.threads) threads, BLAS \(options.kernelLevel)\n".utf8))
+        request.tell { runtime.post(.leave($0)) }
+        _ = say("joining \(options.connect) with \(options.threads) threads, BLAS \(options.kernelLevel)")
         switch runtime.run() {
         case .goodbye: return 0
         case .refused(let reason): return complain(reason, 2)
@@ -108,14 +161,9 @@ struct WorkerCommand: ParsableCommand {
         TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
     }
 
-    private func leaveOnSignals(_ runtime: WorkerRuntime) -> [any DispatchSourceSignal] {
-        [SIGTERM, SIGINT].map { (number: Int32) -> any DispatchSourceSignal in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { runtime.post(.leave("was asked to stop (signal \(number))")) }
-            source.resume()
-            return source
-        }
+    private func say(_ line: String) -> Int32 {
+        FileHandle.standardOutput.write(Data("\(line)\n".utf8))
+        return 0
     }
 
     private func complain(_ reason: String, _ code: Int32) -> Int32 {

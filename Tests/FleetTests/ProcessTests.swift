@@ -85,6 +85,9 @@ struct ProcessTests {
         (["--connect", "nonsense"], "not an address"), (["--connect", "10.1.2.3:5"], "--insecure-plain-tcp"),
         (["--connect", "127.0.0.1:1", "--threads", "0"], "--threads"),
         (["--connect", "127.0.0.1:1", "--bogus"], "bogus"), ([], "--connect"),
+        (["--connect", "127.0.0.1:1", "--join-file", "x"], "--join-file"),
+        (["--join-file", "/dev/null/x"], "/dev/null/x"),
+        (["--join-file", "/etc/hostname"], "/etc/hostname: not a usable join file"),
     ])
     func wrongUsageIsOneLineAndCodeTwo(arguments: [String], words: String) throws {
         let child = try ChildProcess(Self.worker, arguments)
@@ -97,11 +100,28 @@ struct ProcessTests {
         #expect(child.waitForEnd() == 4)
     }
 
-    @Test func aWorkerStopsWhenAsked() throws {
+    @Test(arguments: [SIGTERM, SIGINT, SIGUSR1])
+    func aWorkerStopsWhenAsked(signal: Int32) throws {
         let child = try ChildProcess(Self.worker, ["--connect", "127.0.0.1:9"])
         #expect(child.waitFor("joining"))
-        child.send(SIGTERM)
+        child.send(signal)
         #expect(child.waitForEnd() == 0)
+    }
+
+    @Test(arguments: [SIGTERM, SIGUSR1])
+    func aWorkerThatWaitsForItsJoinFileStopsWhenAsked(signal: Int32) throws {
+        let child = try ChildProcess(
+            Self.worker, ["--join-file", "/tmp/faultline-never-\(UInt64.random(in: 0 ... .max))"])
+        #expect(child.waitFor("waiting up to 60 s"))
+        child.send(signal)
+        #expect(child.waitForEnd() == 0)
+    }
+
+    @Test func aJoinFileNobodyWritesEndsInOneLine() throws {
+        let path = "/tmp/faultline-never-\(UInt64.random(in: 0 ... .max))"
+        let child = try ChildProcess(Self.worker, ["--join-file", path, "--wait", "1"])
+        #expect(child.waitForEnd() == 4)
+        #expect(child.output.contains("no coordinator after 1 s: \(path) is not there"), "\(child.output)")
     }
 
     @Test func aWorkerProgramThatIsNotThereIsNamed() {

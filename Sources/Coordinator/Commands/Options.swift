@@ -34,6 +34,14 @@ package struct FleetOptions: ParsableArguments {
     package var listen: String?
 
     @Option(
+        help: ArgumentHelp(
+            "With --listen: write the addresses workers can try to this file (removed at the end).", valueName: "file"))
+    package var joinFile: String?
+
+    @Option(help: ArgumentHelp("Seconds to wait for the workers to join. Default: 60.", valueName: "s"))
+    package var wait: Double?
+
+    @Option(
         help: ArgumentHelp("Pipelines the workers form; by default as many as the model's size allows.", valueName: "k")
     )
     package var pipelines: Int?
@@ -57,6 +65,10 @@ package struct FleetOptions: ParsableArguments {
             if let value, value < 1 || value > 4096 {
                 throw ValidationError("--\(name) \(value) is out of range: 1 to 4096")
             }
+        }
+        if joinFile != nil, listen == nil { throw ValidationError("--join-file goes with --listen") }
+        if let wait, !(wait >= 1 && wait <= 604_800) {
+            throw ValidationError("--wait \(wait) is out of range: 1 to 604800 seconds")
         }
         if keys != nil, listen == nil { throw ValidationError("--keys goes with --listen: local workers need no keys") }
         if keys != nil, insecurePlainTCP { throw ValidationError("--keys and --insecure-plain-tcp exclude each other") }

@@ -9,6 +9,7 @@ package final class Fleet: @unchecked Sendable {
     private let loop: FleetLoop
     private let socketFolder: String
     private var isOver = false
+    private var joinFile: PostedJoinFile?
     /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
     private var training: [FleetTask] = []
 
@@ -43,7 +44,10 @@ package final class Fleet: @unchecked Sendable {
         }
         loop.start()
         settings.bound(loop.endpoint)
-        do { try awaitWorkers() } catch {
+        do {
+            joinFile = try settings.joinFile.map { try PostedJoinFile(path: $0, bound: loop.endpoint) }
+            try awaitWorkers()
+        } catch {
             shutdown()
             throw error
         }
@@ -180,6 +184,7 @@ package final class Fleet: @unchecked Sendable {
     package func shutdown() {
         guard !isOver else { return }
         isOver = true
+        joinFile?.remove()
         loop.stop()
         try? FileManager.default.removeItem(atPath: socketFolder)
     }

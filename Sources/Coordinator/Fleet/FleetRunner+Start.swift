@@ -14,10 +14,12 @@ extension FleetRunner {
         var settings = FleetSettings(runDirectory: folder)
         if let listen = options.listen {
             settings.listen = listen
+            settings.joinFile = options.joinFile
             settings.awaited = options.workers ?? 1
         } else {
             settings.localWorkers = options.workers ?? 1
         }
+        settings.registration = options.wait ?? settings.registration
         settings.insecurePlainTCP = options.insecurePlainTCP
         settings.keys = try options.keys.map { try CoordinatorKeys(contentsOf: $0) }
         settings.pipelines = options.pipelines
@@ -35,9 +37,9 @@ extension FleetRunner {
         }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
-            Terminal.err(
-                "listening: start workers with faultline-worker --connect \(endpoint)\(options.keys == nil ? "" : " --keys FILE")\n"
-            )
+            let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(endpoint)"
+            let key = options.keys == nil ? "" : " --keys FILE"
+            Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\(key)\n")
         }
         do {
             let runner = FleetRunner(
@@ -51,9 +53,10 @@ extension FleetRunner {
         }
     }
 
-    /// Ctrl-C and SIGTERM end the workers and leave no temporary files; exit code 128 + the signal's number.
+    /// Ctrl-C, SIGTERM and SIGUSR1 (Slurm's warning before a time limit or a preemption) end the workers and leave no
+    /// temporary files; exit code 128 + the signal's number.
     private static func endOnSignals(_ runner: FleetRunner, resumable: Bool) {
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGINT, SIGTERM, SIGUSR1] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {

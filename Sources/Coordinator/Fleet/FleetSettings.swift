@@ -6,6 +6,8 @@ package struct FleetSettings: Sendable {
     package var localWorkers: Int?
     /// `tcp://host:port` or `host:port` to listen at (also ipc:// for tests).
     package var listen: String?
+    /// Where workers read how to reach this coordinator; removed at the end.
+    package var joinFile: String?
     /// How many workers to wait for when listening.
     package var awaited = 1
     package var insecurePlainTCP = false

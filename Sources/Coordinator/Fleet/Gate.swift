@@ -117,7 +117,9 @@ final class Gate {
                     ? "it uses keys, and this coordinator runs without --keys"
                     : "it uses no keys; a worker of this fleet needs --keys")
         case .serverKey: refused("it holds another server key than this coordinator's: keys of another fleet")
-        case .badProtocol, .cut: refused("it did not finish its handshake, or sent too much in it")
+        case .badProtocol: refused("it did not finish its handshake, or sent too much in it")
+        // It went away before it had said who it is: a worker's probe of this address, Kubernetes', a port scan.
+        case .cut: break
         }
     }
 

@@ -1,0 +1,86 @@
+import Coordinator
+import Foundation
+import Protocol
+import Tensors
+import TestSupport
+import Testing
+
+/// Workers that come by a join file over TCP and are sent away by SIGTERM or SIGUSR1 in the middle of a task, as Slurm and
+/// Kubernetes do.
+@Suite(.serialized, .timeLimit(.minutes(3)))
+struct PreemptionTests {
+    /// More workers are sent away under one run than a task may have crashes.
+    @Test(arguments: [SIGTERM, SIGUSR1])
+    func preemptedWorkersCostNothingButTime(signal: Int32) throws {
+        let folder = try ScratchFolder()
+        let log = FleetLog()
+        let join = folder.file("join.json")
+        var settings = FleetSettings(runDirectory: folder.file("run"))
+        settings.listen = "tcp://127.0.0.1:0"
+        settings.joinFile = join
+        settings.awaited = 3
+        settings.pipelines = 1
+        settings.log = { log.add($0) }
+        func worker() throws -> ChildProcess {
+            try ChildProcess(ProcessTests.worker, ["--join-file", join, "--threads", "1", "--memory", "1"])
+        }
+        // They wait for the file.
+        var workers = try [worker(), worker(), worker()]
+        let fleet = try Fleet(settings)
+        defer { fleet.shutdown() }
+        let count = try ProcessTests.layers()
+        try fleet.use(
+            model: ModelPlan(
+                path: ProcessTests.model, layerBytes: [Int](repeating: 1, count: count),
+                layerCost: [Double](repeating: 1, count: count)))
+        var all: [String: [UInt8]] = [:]
+        var left: [ChildProcess] = []
+        try fleet.run(ProcessTests.tasks(12), label: "score") { index, results in
+            if index < 5 {
+                // A spare is there, so that never all are gone at once.
+                #expect(log.waitFor(3 + index, linesWith: " joined from "))
+                left.append(workers.removeFirst())
+                workers.append(try worker())
+                left.last?.send(signal)
+                #expect(left.last?.waitForEnd() == 0)
+            }
+            for result in results {
+                for entry in try result.load().entries { all["\(index)/\(entry.name)"] = Array(entry.buffer.bytes) }
+            }
+        }
+        #expect(try all == ProcessTests.golden.get())
+        // The last one may still be on its way.
+        #expect(log.waitFor(8, linesWith: " joined from "))
+        let said = log.lines
+        let name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1"
+        #expect(said.filter { $0.contains("was asked to stop (\(name))") }.count == 5, "\(said)")
+        fleet.shutdown()
+        for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
+        #expect(!FileManager.default.fileExists(atPath: join))
+    }
+}
+
+/// What a fleet logs, and a way to wait for it.
+private final class FleetLog: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var all: [String] = []
+
+    var lines: [String] { condition.withLock { all } }
+
+    func add(_ line: String) {
+        condition.withLock {
+            all.append(line)
+            condition.broadcast()
+        }
+    }
+
+    func waitFor(_ count: Int, linesWith words: String, seconds: Double = 30) -> Bool {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        return condition.withLock {
+            while all.count(where: { $0.contains(words) }) < count {
+                if !condition.wait(until: deadline) { return false }
+            }
+            return true
+        }
+    }
+}
