@@ -85,6 +85,11 @@ struct WorkerCommand: ParsableCommand {
             key = try keys.map { try KeyFile(contentsOf: $0, role: .worker) }
             roots = try ModelRoots(modelRoot)
         } catch { return complain("\(error)", 2) }
+        if key == nil, let connect, let endpoint = try? Endpoint.checked(connect, insecure: mayLeave),
+            let warning = Endpoint.plainWarning(endpoint)
+        {
+            _ = complain(warning, 0)
+        }
         do throws(CoordinatorSearch.Failure) {
             let found = try findCoordinator { request.reason }
             return work(at: found, key, roots, request)
@@ -129,7 +134,9 @@ struct WorkerCommand: ParsableCommand {
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
         options.keys = key
-        if key == nil, let warning = Endpoint.plainWarning(options.connect) { _ = complain(warning, 0) }
+        if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
+            _ = complain(warning, 0)
+        }
         var ownFolder: String?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"
