@@ -12,8 +12,15 @@ from safetensors.numpy import load_file
 
 
 def top(scores, percent):
-    count = int(percent / 100 * scores.size)
-    return set(numpy.argsort(-scores.ravel(), kind="stable")[:count].tolist()), count
+    """The mask of the top percent, and how many it holds; ties go to the lower flat index."""
+    flat = scores.ravel()
+    count = int(percent / 100 * flat.size)
+    mask = numpy.zeros(flat.size, dtype=bool)
+    if count:
+        threshold = numpy.partition(flat, flat.size - count)[flat.size - count]
+        mask = flat > threshold
+        mask[numpy.flatnonzero(flat == threshold)[:count - mask.sum()]] = True
+    return mask, count
 
 
 def main():
@@ -39,7 +46,7 @@ def main():
         x, y = a[name].astype("f8") / factor, b[name].astype("f8")
         errors[name] = numpy.linalg.norm(x - y) / max(numpy.linalg.norm(y), 1e-300)
         (first, count), (second, _) = top(x, options.top), top(y, options.top)
-        agreements[name] = len(first & second) / count if count else 1.0
+        agreements[name] = (first & second).sum() / count if count else 1.0
     worst, least = max(errors, key=errors.get), min(agreements, key=agreements.get)
     print(f"{len(b)} matrices: relative error at most {errors[worst]:.3g} ({worst}); "
           f"top {options.top:g} % masks agree on at least {agreements[least]:.5f} ({least})")
