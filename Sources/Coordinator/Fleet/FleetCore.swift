@@ -35,7 +35,7 @@ struct FleetCore: Sendable {
         var isReady: Bool { seats.allSatisfy { $0.loaded && $0.edited } }
     }
 
-    private let settings: FleetSettings
+    let settings: FleetSettings
     var membership = Membership()
     private(set) var pipelines: [UInt64: Pipeline] = [:]
     private(set) var scheduler: Scheduler?
@@ -48,9 +48,9 @@ struct FleetCore: Sendable {
     private var holdsTraining = false
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
-    private(set) var level: String?
+    var level: String?
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
-    private var simd: Int?
+    var simd: Int?
     private var lastCause = "none ever joined"
 
     init(settings: FleetSettings) {
@@ -148,49 +148,6 @@ struct FleetCore: Sendable {
         directives += agreeOnLevel()
         directives.append(.event(.membership))
         return directives + (model == nil ? [] : reform())
-    }
-
-    /// All run the level of the weakest; who joins later has to be able to.
-    private mutating func agreeOnLevel() -> [Directive] {
-        if level == nil {
-            guard membership.members.count >= (settings.localWorkers ?? settings.awaited) else { return [] }
-            level = membership.commonLevel?.name
-        }
-        guard let level else { return [] }
-        if simd == nil {
-            let levels = membership.members.values.map(\.capabilities.simdLevel)
-            simd = Set(levels).max { a, b in
-                (levels.count { $0 == a }, a) < (levels.count { $0 == b }, b)
-            }
-        }
-        let rank = membership.members.values.first { $0.capabilities.kernelLevel == level }?.capabilities.kernelRank
-        var directives: [Directive] = []
-        for member in membership.members.values.sorted(by: { $0.id < $1.id })
-        where member.capabilities.kernelLevel != level || member.capabilities.simdLevel != simd {
-            if member.capabilities.simdLevel != simd {
-                directives.append(
-                    .dismiss(
-                        member,
-                        .refuse(
-                            reason:
-                                "this fleet's CPUs run Faultline's kernels at level \(simd ?? 0), this machine's at \(member.capabilities.simdLevel): results would differ in their last bits; give it a fleet of its own"
-                        )))
-                directives.append(
-                    .log("\(member.name) on \(member.capabilities.host) was refused: another kind of CPU"))
-            } else if let rank, member.capabilities.kernelRank < rank {
-                directives.append(
-                    .dismiss(
-                        member,
-                        .refuse(
-                            reason:
-                                "this fleet runs at kernel level \(level); this machine has only \(member.capabilities.kernelLevel)"
-                        )))
-            } else {
-                directives.append(.dismiss(member, .level(level)))
-            }
-            _ = membership.remove(member.id)
-        }
-        return directives
     }
 
     mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {

@@ -1,0 +1,47 @@
+import Protocol
+
+/// Which kernels the whole fleet runs, so that its bits do not depend on who computes.
+extension FleetCore {
+    /// All run the level of the weakest; who joins later has to be able to.
+    mutating func agreeOnLevel() -> [Directive] {
+        if level == nil {
+            guard membership.members.count >= (settings.localWorkers ?? settings.awaited) else { return [] }
+            level = membership.commonLevel?.name
+        }
+        guard let level else { return [] }
+        if simd == nil {
+            let levels = membership.members.values.map(\.capabilities.simdLevel)
+            simd = Set(levels).max { a, b in
+                (levels.count { $0 == a }, a) < (levels.count { $0 == b }, b)
+            }
+        }
+        let rank = membership.members.values.first { $0.capabilities.kernelLevel == level }?.capabilities.kernelRank
+        var directives: [Directive] = []
+        for member in membership.members.values.sorted(by: { $0.id < $1.id })
+        where member.capabilities.kernelLevel != level || member.capabilities.simdLevel != simd {
+            if member.capabilities.simdLevel != simd {
+                directives.append(
+                    .dismiss(
+                        member,
+                        .refuse(
+                            reason:
+                                "this fleet's CPUs run Faultline's kernels at level \(simd ?? 0), this machine's at \(member.capabilities.simdLevel): results would differ in their last bits; give it a fleet of its own"
+                        )))
+                directives.append(
+                    .log("\(member.name) on \(member.capabilities.host) was refused: another kind of CPU"))
+            } else if let rank, member.capabilities.kernelRank < rank {
+                directives.append(
+                    .dismiss(
+                        member,
+                        .refuse(
+                            reason:
+                                "this fleet runs at kernel level \(level); this machine has only \(member.capabilities.kernelLevel)"
+                        )))
+            } else {
+                directives.append(.dismiss(member, .level(level)))
+            }
+            _ = membership.remove(member.id)
+        }
+        return directives
+    }
+}
