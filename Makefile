@@ -33,7 +33,8 @@ build: setup ## bin/faultline and bin/faultline-worker
 
 test: setup ## the tests
 	$(BUILD) --build-tests
-	$(SWIFT) test -c release --skip-build $(if $(FILTER),--filter $(FILTER))
+	@$(SWIFT) test -c release --skip-build $(if $(FILTER),--filter $(FILTER)) 2>&1 | tee .build/tests.log || \
+	    { echo "== what failed"; grep -aE '^✘|crashed:|Fatal error|error:.*unexpected' .build/tests.log | head -n 60; exit 1; }
 
 demo: build ## the whole story on a real model: table, report and edited model in runs/demo
 	@MODEL="$(MODEL)" bash scripts/fetch-demo.sh

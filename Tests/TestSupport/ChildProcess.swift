@@ -25,13 +25,17 @@ public final class ChildProcess: @unchecked Sendable {
         process.standardOutput = pipe
         process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
-        pipe.fileHandleForReading.readabilityHandler = { [weak self] handle in
-            let data = handle.availableData
-            if data.isEmpty { handle.readabilityHandler = nil }
-            self?.add(String(decoding: data, as: UTF8.self), over: data.isEmpty)
-        }
         process.terminationHandler = { [weak self] _ in self?.terminated() }
         try process.run()
+        // A thread of its own: `readabilityHandler` of many short-lived pipes crashes libdispatch's event loop on Linux
+        // now and then.
+        Thread { [weak self, reading = pipe.fileHandleForReading] in
+            while true {
+                let data = reading.availableData
+                self?.add(String(decoding: data, as: UTF8.self), over: data.isEmpty)
+                if data.isEmpty { return }
+            }
+        }.start()
     }
 
     deinit { if process.isRunning { kill(pid, SIGKILL) } }

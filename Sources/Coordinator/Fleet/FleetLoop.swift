@@ -43,6 +43,8 @@ final class FleetLoop: @unchecked Sendable {
     private var spools: [TaskKey: [Int: Spool]] = [:]
     private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
     private var images: [Int: (edit: UInt64, image: TensorBundle.Image)] = [:]
+    /// Closed their connections. What they said before, perhaps why, is still to be read.
+    private var departed: Set<Int> = []
     private var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
 
     init(settings: FleetSettings, bind: String, partials: String) throws {
@@ -101,7 +103,12 @@ final class FleetLoop: @unchecked Sendable {
             }
             do {
                 try gate.answer()
+                let gone = departed
                 while let frames = try router.receive() { handle(frames) }
+                for id in gone.sorted() {
+                    departed.remove(id)
+                    carryOut(core.lose(id, "closed its connection", crashed: true))
+                }
                 while let event = try monitor.next() {
                     switch event {
                     case .accepted(let descriptor): gate.accepted(descriptor)
@@ -364,7 +371,7 @@ final class FleetLoop: @unchecked Sendable {
         guard let member = core.membership[worker] else { return }
         do {
             switch try router?.send([.bytes(member.session), .bytes(Codec.encode(message))] + raw) {
-            case .unknownPeer: carryOut(core.lose(worker, "closed its connection", crashed: true))
+            case .unknownPeer: departed.insert(worker)
             case .full: carryOut(core.lose(worker, "does not read what it is sent", crashed: true))
             case .sent, nil: break
             }

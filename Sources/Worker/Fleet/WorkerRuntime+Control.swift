@@ -22,7 +22,7 @@ extension WorkerRuntime {
         case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
         case .level(let level): end = .level(level)
-        case .goodbye(let reason): end = .goodbye(reason)
+        case .goodbye(let reason): end = .goodbye(leaving?.reason ?? reason)
         case .ping: break
         case .assign(let assignment): take(assignment)
         case .task(let key, let bodyBytes):

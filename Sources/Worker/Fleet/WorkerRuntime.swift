@@ -87,6 +87,9 @@ package final class WorkerRuntime: @unchecked Sendable {
     var highestEpoch: UInt64 = 0
     var lastHeard = Clock.now
     var muted = false
+    /// Asked to leave: the coordinator's goodbye is awaited until then, for a connection that closes at once may look
+    /// like a crash.
+    var leaving: (reason: String, deadline: Double)?
     var dataPath: String?
     var end: WorkerEnd?
 
@@ -167,8 +170,10 @@ package final class WorkerRuntime: @unchecked Sendable {
                     return .failed("vanished")
                 case .mute: muted = true
                 case .leave(let reason):
+                    guard leaving == nil else { break }
                     send(.leaving(reason: reason))
-                    return .goodbye(reason)
+                    guard welcomed else { return .goodbye(reason) }
+                    leaving = (reason, Clock.now + 3)
                 }
             }
             for event in events.drain() { handle(event) }
@@ -181,6 +186,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             try flushLinks()
             if let end { return end }
             let now = Clock.now
+            if let leaving, now >= leaving.deadline { return .goodbye(leaving.reason) }
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
             if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
             if !welcomed, now >= nextHello {
