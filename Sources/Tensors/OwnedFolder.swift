@@ -23,13 +23,12 @@ public final class OwnedFolder: @unchecked Sendable {
         descriptor = open(unnamed, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, rename(unnamed, Self.lock(path)) == 0 else {
             let fault = "cannot lock this folder: \(systemError())"
-            if descriptor >= 0 { close(descriptor) }
             try? FileManager.default.removeItem(atPath: path)
             throw TensorFileError(file: path, fault: fault)
         }
     }
 
-    deinit { close(descriptor) }
+    deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Removes the folder with all it holds.
     public func remove() { try? FileManager.default.removeItem(atPath: path) }

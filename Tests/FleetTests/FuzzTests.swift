@@ -65,7 +65,7 @@ struct FuzzTests {
 
     private static func flood(coordinator endpoint: String) throws {
         var chance = Chance(seed: LossyLinkTests.first)
-        let capabilities = FleetCoreTests.capabilities("stranger")
+        let capabilities = LivenessTests.capabilities("stranger")
         let messages: [[UInt8]] = [
             try Codec.encode(ToCoordinator.hello(capabilities)), try Codec.encode(ToCoordinator.beat(Beat())),
             try Codec.encode(ToCoordinator.assigned(epoch: 1)),
@@ -124,20 +124,22 @@ struct FuzzTests {
             let frames = try Codec.encode(body: .score(statistics: [.inputSquares], batches: Fake.batches(3, seed: 4)))
             let count = frames.reduce(0) { $0 + $1.count }
             try tell(.task(TaskKey(epoch: 1, task: task), bodyBytes: count), frames)
-            return try answer {
-                if case .offer(TaskKey(epoch: 1, task: task), let digest, _) = $0 { digest } else { nil }
+            return try answer { message -> String? in
+                if case .offer(TaskKey(epoch: 1, task: task), let digest, _) = message { digest } else { nil }
             }
         }
-        data = try answer { if case .hello(let capabilities) = $0 { capabilities.dataEndpoint } else { nil } }
+        data = try answer { message -> String? in
+            if case .hello(let capabilities) = message { capabilities.dataEndpoint } else { nil }
+        }
         try tell(.welcome(worker: "w"))
         try tell(
             .assign(
                 Assignment(
                     epoch: 1, model: "m", layers: 0..<4, stageIndex: 0, stageCount: 1, threads: 1, next: nil, window: 2)
             ))
-        _ = try answer { if case .assigned = $0 { true } else { nil } }
+        _ = try answer { message -> Bool? in if case .assigned = message { true } else { nil } }
         try tell(.edit(EditOffer(epoch: 1, edit: 1, name: "e", digest: "", byteCount: 0)))
-        _ = try answer { if case .edited = $0 { true } else { nil } }
+        _ = try answer { message -> Bool? in if case .edited = message { true } else { nil } }
         let before = try digest(task: 1)
         try Self.flood(worker: peer, router, data: data)
         #expect(try digest(task: 2) == before)

@@ -240,7 +240,7 @@ private struct SimulatedFleet {
             let expected = digest(task: [Int32(phase), Int32(task)], result.layers, core.currentEdit)
             guard result.digest == expected else { return outcome = .some("\(result.digest) for \(expected)") }
         }
-        guard layer == FleetCoreTests.model.layerCount else { return outcome = .some("layers end at \(layer)") }
+        guard layer == LivenessTests.model.layerCount else { return outcome = .some("layers end at \(layer)") }
         at(0.01, .acknowledge(task))
     }
 
@@ -265,7 +265,7 @@ private struct SimulatedFleet {
         beat(session)
         guard sessions == 1 else { return }
         // The driver begins when all are there; here it may begin with the first.
-        carryOut(core.use(FleetCoreTests.model))
+        carryOut(core.use(LivenessTests.model))
     }
 
     /// Its process ends; another one starts a little later.
@@ -302,7 +302,7 @@ private struct SimulatedFleet {
             beat.busySeconds = worker.running.subtracting(worker.stuck).isEmpty ? 0 : 0.5
             say(session, .beat(beat))
         } else {
-            say(session, .hello(FleetCoreTests.capabilities(worker.name)))
+            say(session, .hello(LivenessTests.capabilities(worker.name)))
         }
         at(1, .workerBeat(session))
     }

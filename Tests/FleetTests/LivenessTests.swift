@@ -4,7 +4,7 @@ import Protocol
 import Testing
 
 /// Who is given up, and who is not, under a clock of the test's own.
-struct FleetCoreTests {
+struct LivenessTests {
     static let model = ModelPlan(path: "m", layerBytes: [1, 1], layerCost: [1, 1])
 
     static func capabilities(_ name: String) -> Capabilities {
