@@ -42,7 +42,9 @@ extension FleetRunner {
         }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
-            let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(endpoint)"
+            // 0.0.0.0 is no address to connect to: the likeliest one that others reach is named.
+            let address = NetworkAddress.endpoints(bound: endpoint, of: NetworkAddress.all()).first ?? endpoint
+            let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(address)"
             let key = options.keys == nil ? "" : " --keys FILE"
             Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\(key)\n")
         }
