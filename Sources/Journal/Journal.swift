@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Tensors
 
 /// What a run has finished, in `journal.sqlite` of its directory: kill the program at any time, start it again with the
 /// same command, and only what is missing is computed.
@@ -43,8 +44,10 @@ public final class Journal: Sendable {
                         INSERT INTO setting (name, value) VALUES ('epoch', 1)
                         ON CONFLICT (name) DO UPDATE SET value = value + 1
                         """)
+                DeathWish.reached("starting-inside")
                 return UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1)
             }
+            DeathWish.reached("starting")
         } catch let error as JournalError { throw error } catch {
             // What is no trouble with the disk or with rights is trouble with the file.
             let troubles: [ResultCode] = [
@@ -172,9 +175,11 @@ public final class Journal: Sendable {
             try database.execute(
                 sql: "INSERT INTO event (seconds, epoch, kind, task, worker, text) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [Date().timeIntervalSince1970, Int64(epoch), kind, task, worker, String(text.prefix(2000))])
+            DeathWish.reached("noting-inside")
             try database.execute(
                 sql: "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", arguments: [Self.eventLimit])
         }
+        DeathWish.reached("noting")
     }
 
     /// The story of a task (`nil`: of the run), oldest first, read without the lock: the run may be under way.
@@ -204,12 +209,18 @@ public final class Journal: Sendable {
 
     // MARK: Writing
 
-    /// Runs a transaction, again and again while the disk has no room or refuses to be written to.
+    /// Runs a transaction, again and again while the disk has no room or refuses to be written to. Tests may end the
+    /// program inside or after it, by the first word of `what`.
     private func persist<R>(_ what: String, _ body: @escaping (Database) throws -> R) throws(JournalError) -> R {
         var waits = 0
         while true {
             do {
-                let value = try database.write(body)
+                let value = try database.write { database in
+                    let value = try body(database)
+                    DeathWish.reached("\(what.prefix { $0 != " " })-inside")
+                    return value
+                }
+                DeathWish.reached("\(what.prefix { $0 != " " })")
                 if waits > 0 { log("\(folder): the disk takes data again; going on") }
                 return value
             } catch {

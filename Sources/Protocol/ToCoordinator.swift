@@ -50,6 +50,8 @@ public struct Beat: Codable, Sendable, Equatable {
     public var busySeconds: Double = 0
     /// Batches retired, by running task.
     public var retired: [UInt64: Int] = [:]
+    /// Packets and pieces of results sent or received, since the worker started: idle and moving bytes differ, too.
+    public var moved: UInt64?
     public init() {}
 }
 

@@ -4,6 +4,7 @@ import Foundation
 import Keys
 import Linalg
 import Protocol
+import Tensors
 
 /// `faultline-worker`: joins a fleet and computes what it is given.
 struct WorkerCommand: ParsableCommand {
@@ -137,18 +138,16 @@ struct WorkerCommand: ParsableCommand {
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
             _ = complain(warning, 0)
         }
-        var ownFolder: String?
+        var ownFolder: OwnedFolder?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"
         } else if let dataFolder {
             options.dataFolder = dataFolder
         } else {
-            var template = Array("/tmp/fl-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else { return complain("/tmp: cannot make a folder for sockets", 1) }
-            ownFolder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            options.dataFolder = ownFolder!
+            do { ownFolder = try OwnedFolder(prefix: "/tmp/fl-") } catch { return complain("\(error)", 1) }
+            options.dataFolder = ownFolder!.path
         }
-        defer { if let ownFolder { rmdir(ownFolder) } }
+        defer { ownFolder?.remove() }
         let parent = parent
         let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes, roots)) {
             parent.map { getppid() == $0 } ?? true
@@ -168,13 +167,14 @@ struct WorkerCommand: ParsableCommand {
         TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
     }
 
+    /// A log that takes nothing more (its disk is full) is no reason to end, hence `try?`.
     private func say(_ line: String) -> Int32 {
-        FileHandle.standardOutput.write(Data("\(line)\n".utf8))
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(line)\n".utf8))
         return 0
     }
 
     private func complain(_ reason: String, _ code: Int32) -> Int32 {
-        FileHandle.standardError.write(Data("faultline-worker: \(reason)\n".utf8))
+        try? FileHandle.standardError.write(contentsOf: Data("faultline-worker: \(reason)\n".utf8))
         return code
     }
 }

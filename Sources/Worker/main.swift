@@ -10,7 +10,7 @@ do {
         exit(0)
     }
     let line = WorkerCommand.message(for: error).split(separator: "\n").first ?? "bad arguments"
-    FileHandle.standardError.write(Data("faultline-worker: \(line)\n".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data("faultline-worker: \(line)\n".utf8))
     // ArgumentParser's usage error is 64.
     exit(2)
 }

@@ -18,6 +18,8 @@ final class TestFleet: @unchecked Sendable {
         workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
+        settings adjust: (inout FleetSettings) -> Void = { _ in },
+        options change: @escaping @Sendable (Int, inout WorkerOptions) -> Void = { _, _ in },
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
@@ -27,7 +29,9 @@ final class TestFleet: @unchecked Sendable {
         settings.pipelines = pipelines
         settings.lease = lease
         settings.registration = 10
+        settings.comeback = 2
         settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
+        adjust(&settings)
         settings.bound = { [self] endpoint in
             for index in 0..<count {
                 var options = WorkerOptions(connect: endpoint)
@@ -37,6 +41,7 @@ final class TestFleet: @unchecked Sendable {
                 options.beat = 0.1
                 if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
                 if index < simd.count { options.simdLevel = simd[index] }
+                change(index, &options)
                 let box = EngineBox()
                 let runtime = WorkerRuntime(options: options, engine: box)
                 box.engine = engine(index, runtime)

@@ -102,6 +102,9 @@ struct CodecTests {
                 && layers(0..<1, 0, 0) == nil)
     }
 
+    private static let rounds =
+        ProcessInfo.processInfo.environment["FAULTLINE_FUZZ"].flatMap { Int($0) } ?? 100_000
+
     /// Damaged and random messages end in a typed error or another valid message, never in a trap.
     @Test func fuzz() throws {
         var random = SplitMix(state: 20_240_601)
@@ -119,7 +122,7 @@ struct CodecTests {
             try Codec.encode(
                 body: .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1, 2], scoredFrom: 1)])]))[0],
         ]
-        for round in 0..<100_000 {
+        for round in 0..<Self.rounds {
             var bytes = seeds[round % seeds.count]
             for _ in 0...(random.next() % 4) {
                 guard !bytes.isEmpty else { break }

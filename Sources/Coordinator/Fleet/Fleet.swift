@@ -7,7 +7,7 @@ import ZeroMQ
 package final class Fleet: @unchecked Sendable {
     private let settings: FleetSettings
     private let loop: FleetLoop
-    private let socketFolder: String
+    private let sockets: OwnedFolder
     private var isOver = false
     private var joinFile: PostedJoinFile?
     /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
@@ -25,21 +25,22 @@ package final class Fleet: @unchecked Sendable {
                 throw FleetError("\(folder): cannot make this folder")
             }
         }
-        socketFolder = try Self.shortFolder()
+        // Socket paths hold about 100 bytes, hence not in the run directory.
+        do { sockets = try OwnedFolder(prefix: "/tmp/fl-") } catch { throw FleetError("\(error)") }
         do {
             let bind = try settings.listen.map {
                 try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
             }
             if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
-            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(socketFolder)/c", partials: partials)
+            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials)
             if let count = settings.localWorkers {
                 try loop.local.start(
-                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: socketFolder,
+                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: sockets.path,
                     threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
                     memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs)
             }
         } catch {
-            try? FileManager.default.removeItem(atPath: socketFolder)
+            sockets.remove()
             throw error
         }
         loop.start()
@@ -186,20 +187,13 @@ package final class Fleet: @unchecked Sendable {
         isOver = true
         joinFile?.remove()
         loop.stop()
-        try? FileManager.default.removeItem(atPath: socketFolder)
+        sockets.remove()
     }
 
     // MARK: The machine
 
     private static var processors: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
     private static var memoryGiB: Double { Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824 }
-
-    /// Socket paths hold about 100 bytes, hence not in the run directory.
-    private static func shortFolder() throws -> String {
-        var template = Array("/tmp/fl-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw FleetError("/tmp: cannot make a folder for sockets") }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
 
     private static func raiseDescriptorLimit() {
         var limit = rlimit()

@@ -1,9 +1,9 @@
-import Protocol
+package import Protocol
 import Tensors
 
 /// The whole fleet as a state machine: events in, directives out, no I/O and no clock of its own.
-struct FleetCore: Sendable {
-    enum Directive: Sendable {
+package struct FleetCore: Sendable {
+    package enum Directive: Sendable {
         case send(worker: Int, ToWorker)
         /// Last words to a worker that is no member any more.
         case dismiss(Member, ToWorker)
@@ -52,26 +52,31 @@ struct FleetCore: Sendable {
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
     var simd: Int?
     private var lastCause = "none ever joined"
+    private var idle = IdleWatch()
+    private var lastTick: Double?
+    /// Since when there has been nobody to work, where somebody may still come.
+    private var deserted: Double?
 
-    init(settings: FleetSettings) {
+    package init(settings: FleetSettings) {
         self.settings = settings
         epoch = settings.firstEpoch
     }
 
     // MARK: The driver's wishes
 
-    mutating func use(_ model: ModelPlan) -> [Directive] {
+    package mutating func use(_ model: ModelPlan) -> [Directive] {
         self.model = model
         holdsTraining = false
         trainingLoss = nil
         pipelines = [:]
         editID += 1
         awaitingReady = true
+        if membership.members.isEmpty, mayReturn { return [] }
         return form(Array(membership.members.keys), pipelines: settings.pipelines) + advance()
     }
 
-    mutating func newEdit() -> [Directive] {
-        guard !pipelines.isEmpty else { return fail("no worker is left (\(lastCause))") }
+    package mutating func newEdit() -> [Directive] {
+        guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
         editID += 1
         holdsTraining = false
         trainingLoss = nil
@@ -86,8 +91,8 @@ struct FleetCore: Sendable {
         return directives + advance()
     }
 
-    mutating func run(_ tasks: [FleetTask]) -> [Directive] {
-        guard !pipelines.isEmpty else { return fail("no worker is left (\(lastCause))") }
+    package mutating func run(_ tasks: [FleetTask]) -> [Directive] {
+        guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         if trains { (holdsTraining, trainingLoss) = (false, nil) }
         if let cause = trainingLoss {
@@ -104,10 +109,12 @@ struct FleetCore: Sendable {
         return carryOut(directives)
     }
 
-    mutating func acknowledge(_ task: Int) -> [Directive] { carryOut(scheduler?.acknowledge(through: task) ?? []) }
+    package mutating func acknowledge(_ task: Int) -> [Directive] {
+        carryOut(scheduler?.acknowledge(through: task) ?? [])
+    }
 
     /// The run is over (done or failed): what still runs is called off.
-    mutating func endRun(holdsTraining: Bool) -> [Directive] {
+    package mutating func endRun(holdsTraining: Bool) -> [Directive] {
         if holdsTraining { self.holdsTraining = true }
         guard let scheduler else { return [] }
         var directives: [Directive] = []
@@ -125,9 +132,12 @@ struct FleetCore: Sendable {
         return directives
     }
 
+    /// Workers that come by themselves may come again.
+    private var mayReturn: Bool { settings.localWorkers == nil }
+
     // MARK: What workers say
 
-    mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
+    package mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
         if let known = membership.id(of: session) {
             membership.heard(known, now: now)
             return [.send(worker: known, .welcome(worker: membership[known]!.name))]
@@ -137,6 +147,7 @@ struct FleetCore: Sendable {
             directives += lose(old, "came back as a new session", crashed: false, end: false)
         }
         let member = membership.join(session, capabilities, now: now)
+        deserted = nil
         directives.append(.send(worker: member.id, .welcome(worker: member.name)))
         directives.append(
             .log(
@@ -150,15 +161,18 @@ struct FleetCore: Sendable {
         return directives + (model == nil ? [] : reform())
     }
 
-    mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
+    package mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
         membership.heard(id, now: now)
+        if case .beat(let beat) = message {
+            membership.beat(id, beat, now: now)
+        } else {
+            membership.active(id, now: now)
+        }
         switch message {
-        case .hello, .chunk, .pullEdit: return []
-        case .beat(let beat):
-            membership.beat(id, beat)
-            return []
+        case .hello, .chunk, .pullEdit, .beat: return []
         case .assigned(let epoch):
-            guard let seat = seat(of: id, epoch) else { return [] }
+            // Said twice it must not bring the edit twice: tasks may have begun.
+            guard let seat = seat(of: id, epoch), !pipelines[epoch]!.seats[seat].loaded else { return [] }
             pipelines[epoch]!.seats[seat].loaded = true
             return [offer(epoch, seat)]
         case .edited(let epoch, let edit):
@@ -180,7 +194,7 @@ struct FleetCore: Sendable {
             )
         case .offer(let key, let digest, let byteCount):
             guard let seat = seat(of: id, key.epoch), let index = index(of: key),
-                scheduler?.running(on: key.epoch).contains(index) == true
+                scheduler?.wants(index, stage: seat, from: key.epoch) == true
             else { return [.send(worker: id, .committed(key))] }
             return [
                 .fetch(
@@ -193,20 +207,58 @@ struct FleetCore: Sendable {
     }
 
     /// A result is on disk or in memory, its digest checked.
-    mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
+    package mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
         guard self.index(of: key) == index, pipelines[key.epoch] != nil else { return [.discard(result)] }
+        idle.finished()
         let directives = scheduler!.result(result, task: index, pipeline: key.epoch)
         return [.send(worker: worker, .committed(key))] + carryOut(directives)
     }
 
     // MARK: Losing workers
 
-    mutating func tick(now: Double) -> [Directive] {
-        membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
-            .flatMap { lose($0.id, $0.cause, crashed: true) }
+    /// To be called several times a second.
+    /// - Parameter diskIsSlow: results wait for the coordinator's disk, not for workers.
+    package mutating func tick(now: Double, diskIsSlow: Bool = false) -> [Directive] {
+        let gap = now - (lastTick ?? now)
+        lastTick = now
+        // This program stood still: it is not the workers who were silent.
+        let slept = gap > 5
+        if slept { membership.excuse(gap) }
+        var directives = membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
+            .flatMap { lose($0.id, $0.cause, crashed: $0.crashed) }
+        for epoch in idle.overdue(
+            activity, now: now, limit: settings.idle ?? settings.lease * 1.5, isWaiting: diskIsSlow || slept)
+        {
+            let cause = "pipeline \(epoch & 0xFFFF_FFFF) had work and did nothing"
+            directives.append(.log("\(cause): its workers start again"))
+            directives += dissolve(epoch, without: nil, cause: cause, crashed: false)
+        }
+        return directives + watchDesertion(now)
     }
 
-    mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
+    /// The last sign of life of every pipeline that has work.
+    private var activity: [UInt64: Double] {
+        pipelines.filter { !$0.value.isReady || scheduler?.running(on: $0.key).isEmpty == false }
+            .mapValues { $0.seats.compactMap { membership[$0.worker]?.lastActive }.max() ?? 0 }
+    }
+
+    /// Nobody is there, and there is work: a while is given to those who may come (back).
+    private mutating func watchDesertion(_ now: Double) -> [Directive] {
+        guard mayReturn, model != nil, pipelines.isEmpty, membership.members.isEmpty, scheduler != nil || awaitingReady
+        else {
+            deserted = nil
+            return []
+        }
+        guard let since = deserted else {
+            deserted = now
+            return [
+                .log("no worker is left (\(lastCause)); waiting up to \(Int(settings.comeback)) s for one to join")
+            ]
+        }
+        return now - since > settings.comeback ? fail("no worker is left (\(lastCause))") : []
+    }
+
+    package mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
         guard let member = membership.remove(id) else { return [] }
         lastCause = "\(member.name) \(cause)"
         var directives: [Directive] = [
@@ -214,17 +266,25 @@ struct FleetCore: Sendable {
             .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
-        guard let (epoch, pipeline) = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } }) else {
+        guard let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key else {
             return directives
         }
+        return directives + dissolve(epoch, without: member, cause: cause, crashed: crashed)
+    }
+
+    /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
+    private mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive]
+    {
+        guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
+        if lost == nil { lastCause = cause }
+        var directives: [Directive] = []
         for task in scheduler?.running(on: epoch) ?? [] {
             directives.append(
-                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: member.name, text: cause))
-            for seat in pipeline.seats where seat.worker != id {
+                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: lost?.name ?? "", text: cause))
+            for seat in pipeline.seats where seat.worker != lost?.id {
                 directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
             }
         }
-        pipelines[epoch] = nil
         directives.append(.dropTransfers(epoch: epoch))
         if holdsTraining {
             holdsTraining = false
@@ -248,7 +308,7 @@ struct FleetCore: Sendable {
         let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
         let free = membership.members.keys.filter { !seated.contains($0) }
         guard !pipelines.isEmpty else {
-            guard !free.isEmpty else { return fail("no worker is left (\(lastCause))") }
+            guard !free.isEmpty else { return mayReturn ? [] : fail("no worker is left (\(lastCause))") }
             return form(free, pipelines: settings.pipelines.map { min($0, free.count) })
         }
         let most = settings.pipelines ?? (model.preferOnePipeline ? 1 : model.maxPipelines ?? .max)
@@ -363,9 +423,10 @@ struct FleetCore: Sendable {
         return .offerEdit(worker: seat.worker, epoch: epoch, layers: seat.layers)
     }
 
-    var currentEdit: UInt64 { editID }
+    package var currentEdit: UInt64 { editID }
+    package func member(of session: [UInt8]) -> Int? { membership.id(of: session) }
 
-    func progress(now: Double) -> FleetProgress {
+    package func progress(now: Double) -> FleetProgress {
         var progress = FleetProgress()
         if let scheduler {
             (progress.tasksDone, progress.tasks) = (scheduler.doneCount, scheduler.count)
@@ -379,10 +440,11 @@ struct FleetCore: Sendable {
                 }
             }
         }
+        let numbered = pipelines.sorted { $0.key < $1.key }.enumerated()
         for member in membership.members.values.sorted(by: { $0.id < $1.id }) {
             var state = "spare"
             var running: [String] = []
-            for (number, pipeline) in pipelines.sorted(by: { $0.key < $1.key }).enumerated() {
+            for (number, pipeline) in numbered {
                 guard let seat = pipeline.value.seats.first(where: { $0.worker == member.id }) else { continue }
                 state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(number + 1)"
                 running = (scheduler?.running(on: pipeline.key) ?? []).map { scheduler!.name(of: $0) }
@@ -399,7 +461,7 @@ struct FleetCore: Sendable {
 }
 
 /// What the driver waits for.
-enum FleetEvent: Sendable {
+package enum FleetEvent: Sendable {
     case membership
     case ready
     case committed(Int, [StageResult])

@@ -15,6 +15,8 @@ enum FleetCommand: Sendable {
     case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
     /// Keys were added, revoked or taken off.
     case allowed(AllowList)
+    /// The disk queue has done all that was asked of it before.
+    case diskAnswered
     case shutdown
 }
 
@@ -45,6 +47,9 @@ final class FleetLoop: @unchecked Sendable {
     private var images: [Int: (edit: UInt64, image: TensorBundle.Image)] = [:]
     /// Closed their connections. What they said before, perhaps why, is still to be read.
     private var departed: Set<Int> = []
+    /// When the disk queue was asked for a sign of life that has not come yet.
+    private var diskAsked: Double?
+    private var refusals = RefusalLog()
     private var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
 
     init(settings: FleetSettings, bind: String, partials: String) throws {
@@ -104,8 +109,13 @@ final class FleetLoop: @unchecked Sendable {
             do {
                 try gate.answer()
                 let gone = departed
-                while let frames = try router.receive() { handle(frames) }
-                for id in gone.sorted() {
+                // So many at a time: whoever floods this socket does not keep the clock from being looked at.
+                var left = 1000
+                while left > 0, let frames = try router.receive() {
+                    handle(frames)
+                    left -= 1
+                }
+                for id in gone.sorted() where left > 0 {
                     departed.remove(id)
                     carryOut(core.lose(id, "closed its connection", crashed: true))
                 }
@@ -123,7 +133,11 @@ final class FleetLoop: @unchecked Sendable {
             for exit in local.reap() { childEnded(exit) }
             if now >= nextTick {
                 nextTick = now + 0.2
-                carryOut(core.tick(now: now))
+                carryOut(core.tick(now: now, diskIsSlow: now - (diskAsked ?? now) > 1))
+                if diskAsked == nil {
+                    diskAsked = now
+                    disk.async { [commands] in commands.post(.diskAnswered) }
+                }
                 let progress = core.progress(now: now)
                 snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
             }
@@ -171,6 +185,7 @@ final class FleetLoop: @unchecked Sendable {
             carryOut(core.fetched(key, index: index, result, worker: worker))
         case .fetched(_, _, _, .failure(let error)): events.post(.failed("\(error)"))
         case .allowed(let list): gate?.replace(list)
+        case .diskAnswered: diskAsked = nil
         case .shutdown: break
         }
     }
@@ -227,7 +242,7 @@ final class FleetLoop: @unchecked Sendable {
             }
         } catch {
             if case .version = error {
-                settings.log("a worker was refused: \(error)")
+                for line in refusals.lines(for: "a worker was refused: \(error)", now: now) { settings.log(line) }
                 send(session, .refuse(reason: "\(error)"))
             }
         }

@@ -16,7 +16,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     private let progress: ProgressLine
     private let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
-    private let temporary: String?
+    private let temporary: OwnedFolder?
     private var plan: ModelPlan?
     private lazy var digest = checkpoint.digest()
     /// What the next work is to be done with.
@@ -39,7 +39,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     package init(
         fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, memory: RunMemory? = nil,
-        temporary: String? = nil
+        temporary: OwnedFolder? = nil
     ) {
         self.fleet = fleet
         self.checkpoint = checkpoint
@@ -179,7 +179,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         fleet.shutdown()
         memory?.note("ended")
         memory?.close()
-        if let temporary { try? FileManager.default.removeItem(atPath: temporary) }
+        temporary?.remove()
     }
 
     // MARK: Fleet

@@ -38,6 +38,10 @@ package struct FleetSettings: Sendable {
     package var stall = 1800.0
     package var registration = 60.0
     package var loading = 1800.0
+    /// Seconds: a pipeline that has work and does nothing for so long starts again (`nil`: one and a half leases); how
+    /// long somebody is waited for where all workers are lost (never for local ones, which do not come back).
+    package var idle: Double?
+    package var comeback = 60.0
     /// Batches in flight at a pipeline's source; `nil`: its stages + 1.
     package var window: Int?
 

@@ -70,6 +70,12 @@ package struct Scheduler: Sendable {
     package func cost(of task: Int) -> Double { entries[task].task.cost }
     package func running(on pipeline: UInt64) -> [Int] { pipelines[pipeline]?.running.sorted() ?? [] }
 
+    /// Whether this stage's result is still to come from there.
+    package func wants(_ task: Int, stage: Int, from pipeline: UInt64) -> Bool {
+        guard entries.indices.contains(task), case .running(pipeline) = entries[task].state else { return false }
+        return entries[task].results[stage] == nil
+    }
+
     package mutating func pipelineReady(_ id: UInt64, stageCount: Int) -> [Directive] {
         pipelines[id] = Pipeline(stageCount: stageCount)
         return grants()
@@ -166,7 +172,7 @@ package struct Scheduler: Sendable {
     private mutating func grants() -> [Directive] {
         var directives: [Directive] = []
         while firstWaiting < entries.count, case .done = entries[firstWaiting].state { firstWaiting += 1 }
-        let limit = min(entries.count, acknowledged + lookahead)
+        let limit = min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count))
         var waitingCount = 0
         for task in firstWaiting..<max(firstWaiting, entries.count) {
             if case .waiting = entries[task].state { waitingCount += 1 }

@@ -9,7 +9,10 @@ extension WorkerRuntime {
         do throws(ProtocolError) {
             let message = try Codec.decode(ToWorker.self, first.array)
             lastHeard = Clock.now
-            try obey(message, frames.dropFirst())
+            LinkFaults.pass(options.faults, message) { [self] in
+                // Malformed: dropped like the rest.
+                try? obey(message, frames.dropFirst())
+            }
         } catch {
             if case .version = error { end = .refused("the coordinator at \(options.connect): \(error)") }
             // Anything else malformed is dropped: the coordinator's deadlines notice what is missing.
@@ -27,10 +30,13 @@ extension WorkerRuntime {
         case .assign(let assignment): take(assignment)
         case .task(let key, let bodyBytes):
             guard key.epoch == assignment?.epoch else { return }
+            guard !begun.contains(key.task) else { return }
             let body = try Codec.decodeBody(raw.map(\.array), byteCount: bodyBytes)
+            begun.insert(key.task)
             retired[key.task] = 0
             queue.post(.begin(key, body))
         case .abort(let key):
+            guard key.epoch == assignment?.epoch else { return }
             results[key] = nil
             retired[key.task] = nil
             dropWaiting(task: key.task)
@@ -42,7 +48,10 @@ extension WorkerRuntime {
             let chunk = AlignedBuffer(byteCount: length, zeroed: false)
             image.copyBytes(offset..<offset + length, into: chunk.bytes)
             send(.chunk(key, offset: offset), raw: [.slice(chunk, 0..<length)])
-        case .committed(let key): results[key] = nil
+            DeathWish.reached("transfer")
+        case .committed(let key):
+            DeathWish.reached("commit")
+            results[key] = nil
         case .edit(let offer): startEdit(offer, raw)
         case .editChunk(let edit, let offset): takeEditChunk(edit, offset, raw.first)
         }
@@ -56,6 +65,7 @@ extension WorkerRuntime {
         let epoch = assignment?.epoch ?? 0
         assignment = nil
         (results, retired, incomingEdit, earlyPeers) = ([:], [:], nil, [:])
+        (begun, newestEdit) = ([], 0)
         outgoing.reset()
         returning.reset()
         peer = nil
@@ -76,6 +86,7 @@ extension WorkerRuntime {
         previousKey = new.previousKey
         results = [:]
         retired = [:]
+        (begun, newestEdit) = ([], 0)
         incomingEdit = nil
         outgoing.reset()
         returning.reset()
@@ -116,6 +127,7 @@ extension WorkerRuntime {
     }
 
     private func offer(_ key: TaskKey, _ image: TensorBundle.Image, _ digest: String) {
+        DeathWish.reached("offer")
         results[key] = image
         let offer = ToCoordinator.offer(key, digest: digest, byteCount: image.byteCount)
         guard image.byteCount <= Limits.inlineBytes else { return send(offer) }
@@ -129,7 +141,9 @@ extension WorkerRuntime {
     // MARK: Edits
 
     private func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
-        guard offer.epoch == assignment?.epoch else { return }
+        // Neither twice nor an older one: tasks may have begun, and applying an edit undoes what training made.
+        guard offer.epoch == assignment?.epoch, offer.edit > newestEdit else { return }
+        newestEdit = offer.edit
         guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
         guard offer.byteCount <= options.memoryBytes else {
             return send(

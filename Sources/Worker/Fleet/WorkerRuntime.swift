@@ -25,6 +25,8 @@ package struct WorkerOptions: Sendable {
     package var keys: KeyFile?
     /// Seconds of handshakes that all fail, without one that succeeded, after which the worker gives up.
     package var handshakePatience = 10.0
+    /// Tests: what the links do to messages.
+    package var faults: LinkFaults?
 
     package init(connect: String) { self.connect = connect }
 }
@@ -80,6 +82,11 @@ package final class WorkerRuntime: @unchecked Sendable {
     var assignment: Assignment?
     var results: [TaskKey: TensorBundle.Image] = [:]
     var retired: [UInt64: Int] = [:]
+    /// Tasks and the newest edit of this epoch: nothing is begun or applied twice.
+    var begun: Set<UInt64> = []
+    var newestEdit: UInt64 = 0
+    /// Packets and pieces of results sent or received.
+    var moved: UInt64 = 0
     var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
     var welcomed = false
     /// Say hello at once.
@@ -155,6 +162,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         let began = Clock.now
         var nextHello = began
         var nextBeat = began
+        var lastTurn = began
         var backoff = 1.0
         while true {
             Poller.wait(
@@ -184,8 +192,12 @@ package final class WorkerRuntime: @unchecked Sendable {
             }
             while let frames = try forward?.receive() { handleData(frames, from: nil) }
             try flushLinks()
+            options.faults?.deliverDue(now: Clock.now)
             if let end { return end }
             let now = Clock.now
+            // Stopped, and continued: the coordinator was not silent for so long.
+            if now - lastTurn > 5 { lastHeard += now - lastTurn }
+            lastTurn = now
             if let leaving, now >= leaving.deadline { return .goodbye(leaving.reason) }
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
             if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
@@ -218,20 +230,25 @@ package final class WorkerRuntime: @unchecked Sendable {
             dataEndpoint: endpoint, name: options.name)
         capabilities.publicKey = keys?.pair.publicKey
         send(.hello(capabilities))
+        DeathWish.reached("hello")
     }
 
     private func sendBeat() {
         var beat = Beat()
         (beat.steps, beat.busySeconds) = meter.read()
         beat.retired = retired
+        beat.moved = moved
         send(.beat(beat))
     }
 
     func send(_ message: ToCoordinator, raw: [OutgoingFrame] = []) {
-        guard !muted, let control else { return }
-        do {
-            let head = try Codec.encode(message, version: options.version)
-            _ = try control.send([.bytes(head)] + raw)
-        } catch { end = .failed("\(error)") }
+        guard !muted else { return }
+        LinkFaults.pass(options.faults, message) { [self] in
+            guard let control else { return }
+            do {
+                let head = try Codec.encode(message, version: options.version)
+                _ = try control.send([.bytes(head)] + raw)
+            } catch { end = .failed("\(error)") }
+        }
     }
 }
