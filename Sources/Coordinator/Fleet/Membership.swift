@@ -28,8 +28,17 @@ struct Membership: Sendable {
     }
 
     func id(of session: [UInt8]) -> Int? { members.values.first { $0.session == session }?.id }
+    func id(instance: String) -> Int? { members.values.first { $0.capabilities.instance == instance }?.id }
     func id(named name: String) -> Int? { members.values.first { $0.capabilities.name == name }?.id }
     subscript(id: Int) -> Member? { members[id] }
+
+    /// The same worker in a new session.
+    mutating func move(_ id: Int, to session: [UInt8], now: Double) {
+        members[id]?.session = session
+        heard(id, now: now)
+    }
+
+    mutating func forgetHoldings(of id: Int) { members[id]?.capabilities.holdings = nil }
 
     mutating func heard(_ id: Int, now: Double) { members[id]?.lastHeard = now }
     mutating func beat(_ id: Int, _ beat: Beat) { members[id]?.beat = beat }

@@ -11,14 +11,14 @@ extension WorkerRuntime {
             lastHeard = Clock.now
             try obey(message, frames.dropFirst())
         } catch {
-            if case .version = error { end = .refused("the coordinator at \(options.connect): \(error)") }
+            if case .version = error { end = .refused("the coordinator at \(endpoint): \(error)") }
             // Anything else malformed is dropped: the coordinator's deadlines notice what is missing.
         }
     }
 
     private func obey(_ message: ToWorker, _ raw: ArraySlice<ReceivedFrame>) throws(ProtocolError) {
         switch message {
-        case .welcome: welcomed = true
+        case .welcome(_, let run): takeWelcome(run: run)
         case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
         case .level(let level): end = .level(level)
@@ -27,11 +27,15 @@ extension WorkerRuntime {
         case .assign(let assignment): take(assignment)
         case .task(let key, let bodyBytes):
             guard key.epoch == assignment?.epoch else { return }
-            let body = try Codec.decodeBody(raw.map(\.array), byteCount: bodyBytes)
+            // Once is enough, also where the coordinator could not know that it had come.
+            guard contents[key] == nil else { return }
+            let bytes = raw.map(\.array)
+            let body = try Codec.decodeBody(bytes, byteCount: bodyBytes)
+            note(key, body, bytes)
             retired[key.task] = 0
             queue.post(.begin(key, body))
         case .abort(let key):
-            results[key] = nil
+            forget(key)
             retired[key.task] = nil
             dropWaiting(task: key.task)
             queue.post(.abort(key))
@@ -42,26 +46,10 @@ extension WorkerRuntime {
             let chunk = AlignedBuffer(byteCount: length, zeroed: false)
             image.copyBytes(offset..<offset + length, into: chunk.bytes)
             send(.chunk(key, offset: offset), raw: [.slice(chunk, 0..<length)])
-        case .committed(let key): results[key] = nil
+        case .committed(let key): forget(key)
         case .edit(let offer): startEdit(offer, raw)
         case .editChunk(let edit, let offset): takeEditChunk(edit, offset, raw.first)
         }
-    }
-
-    /// What was under way belongs to a fleet that does not know this worker any more.
-    private func rejoin() {
-        guard welcomed else { return }
-        welcomed = false
-        helloDue = true
-        let epoch = assignment?.epoch ?? 0
-        assignment = nil
-        (results, retired, incomingEdit, earlyPeers) = ([:], [:], nil, [:])
-        outgoing.reset()
-        returning.reset()
-        peer = nil
-        forward?.closeWithoutLinger()
-        forward = nil
-        queue.enter(epoch: epoch + 1, isFirst: false, window: 1)
     }
 
     private func take(_ new: Assignment) {
@@ -74,6 +62,7 @@ extension WorkerRuntime {
         }
         assignment = new
         previousKey = new.previousKey
+        forgetSession()
         results = [:]
         retired = [:]
         incomingEdit = nil
@@ -96,10 +85,14 @@ extension WorkerRuntime {
 
     func handle(_ event: ComputeEvent) {
         switch event {
-        case .loaded(let epoch): send(.assigned(epoch: epoch))
+        case .loaded(let epoch):
+            if epoch == assignment?.epoch { isLoaded = true }
+            send(.assigned(epoch: epoch))
         case .loadFailed(let epoch, let error): send(.assignmentFailed(epoch: epoch, error: cut(error)))
         case .unfit(let epoch, let reason): send(.unfit(epoch: epoch, reason: cut(reason)))
-        case .edited(let epoch, let edit): send(.edited(epoch: epoch, edit: edit))
+        case .edited(let epoch, let edit):
+            if let offered, offered.edit == edit, epoch == assignment?.epoch { applied = (edit, offered.digest) }
+            send(.edited(epoch: epoch, edit: edit))
         case .send(let packet, let epoch):
             guard epoch == assignment?.epoch else { return }
             if packet.direction == .forward { outgoing.push(packet) } else { returning.push(packet) }
@@ -108,15 +101,19 @@ extension WorkerRuntime {
         case .result(let key, let image, let digest):
             guard key.epoch == assignment?.epoch else { return }
             retired[key.task] = nil
+            // Called off while it was computed.
+            guard contents[key] != nil else { return }
             offer(key, image, digest)
         case .failed(let key, let error):
             retired[key.task] = nil
+            forget(key)
             send(.taskFailed(key, error: cut(error)))
         }
     }
 
     private func offer(_ key: TaskKey, _ image: TensorBundle.Image, _ digest: String) {
         results[key] = image
+        digests[key] = digest
         let offer = ToCoordinator.offer(key, digest: digest, byteCount: image.byteCount)
         guard image.byteCount <= Limits.inlineBytes else { return send(offer) }
         let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)
@@ -130,6 +127,12 @@ extension WorkerRuntime {
 
     private func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
         guard offer.epoch == assignment?.epoch else { return }
+        if holds(offer) {
+            applied?.edit = offer.edit
+            return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        }
+        dropWork()
+        (applied, offered, isTrained) = (nil, offer, false)
         guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
         guard offer.byteCount <= options.memoryBytes else {
             return send(
@@ -166,8 +169,8 @@ extension WorkerRuntime {
             guard Digest.sha256(UnsafeRawBufferPointer(edit.bytes.bytes)) == edit.offer.digest else {
                 throw ProtocolError.malformed("edit \(edit.offer.name): digest differs")
             }
-            let bundle = try TensorBundle(
-                safetensors: UnsafeRawBufferPointer(edit.bytes.bytes), source: "edit \(edit.offer.name)")
+            let bundle = try TensorBundle(partsOf: edit.bytes, source: "edit \(edit.offer.name)")
+            isTrained = bundle.metadata["edit"] == TrainingEdit.kind
             queue.post(.edit(bundle, edit.offer))
         } catch { send(.assignmentFailed(epoch: edit.offer.epoch, error: cut("\(error)"))) }
     }
