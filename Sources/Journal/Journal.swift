@@ -10,6 +10,8 @@ import Tensors
 public final class Journal: Sendable {
     /// Raised at every start: whoever comes with a lower one is of an earlier life of the run.
     public let epoch: UInt64
+    /// Drawn when the journal was made: the same run through all its lives.
+    public let run: String
     private let folder: String
     private let lock: RunLock
     private let database: DatabaseQueue
@@ -38,14 +40,19 @@ public final class Journal: Sendable {
             guard try database.read({ try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }) == "ok" else {
                 throw Self.damaged(path)
             }
-            epoch = try database.write { database in
+            (epoch, run) = try database.write { database in
                 try database.execute(
                     sql: """
                         INSERT INTO setting (name, value) VALUES ('epoch', 1)
                         ON CONFLICT (name) DO UPDATE SET value = value + 1
                         """)
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO setting (name, value) VALUES ('run', lower(hex(randomblob(16))))")
                 DeathWish.reached("starting-inside")
-                return UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1)
+                return (
+                    UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1),
+                    try String.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'run'") ?? ""
+                )
             }
             DeathWish.reached("starting")
         } catch let error as JournalError { throw error } catch {
@@ -102,6 +109,7 @@ public final class Journal: Sendable {
             try database.execute(
                 sql: "INSERT OR REPLACE INTO task (key, label, epoch) VALUES (?, ?, ?)",
                 arguments: [key, label, Int64(self.epoch)])
+            try database.execute(sql: "DELETE FROM result WHERE key = ?", arguments: [key])
             for result in results {
                 let (bytes, file): (Data?, String?) =
                     switch result.content {
@@ -152,6 +160,15 @@ public final class Journal: Sendable {
     public func forget(_ keys: [String]) throws(JournalError) {
         try persist("forgetting") { database in
             for key in keys { try database.execute(sql: "DELETE FROM task WHERE key = ?", arguments: [key]) }
+        }
+    }
+
+    /// Takes the tasks off the record whose keys begin with `prefix`, but for one.
+    public func forget(keysFrom prefix: String, except key: String?) throws(JournalError) {
+        try persist("forgetting") { database in
+            try database.execute(
+                sql: "DELETE FROM task WHERE substr(key, 1, length(?1)) = ?1 AND key IS NOT ?2",
+                arguments: [prefix, key])
         }
     }
 

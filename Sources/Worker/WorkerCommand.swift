@@ -135,6 +135,12 @@ struct WorkerCommand: ParsableCommand {
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
         options.keys = key
+        if let joinFile {
+            // The coordinator may come back at another port, or on another machine.
+            var search = CoordinatorSearch(.joinFile(joinFile))
+            search.insecure = mayLeave
+            options.rediscover = { [search] in search.look() }
+        }
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
             _ = complain(warning, 0)
         }

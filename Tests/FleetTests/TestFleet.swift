@@ -16,6 +16,7 @@ final class TestFleet: @unchecked Sendable {
 
     init(
         workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
+        returning: Double = 0.5,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
         settings adjust: (inout FleetSettings) -> Void = { _ in },
@@ -28,6 +29,7 @@ final class TestFleet: @unchecked Sendable {
         settings.awaited = awaited ?? count
         settings.pipelines = pipelines
         settings.lease = lease
+        settings.returning = returning
         settings.registration = 10
         settings.comeback = 2
         settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }

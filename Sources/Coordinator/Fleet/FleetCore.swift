@@ -14,6 +14,8 @@ package struct FleetCore: Sendable {
         /// Transfers of this epoch are of no use any more.
         case dropTransfers(epoch: UInt64)
         case discard(StageResult)
+        /// A worker is back in a new session: what it was asked for has to be asked again.
+        case returned(worker: Int)
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
         case log(String)
@@ -32,20 +34,30 @@ package struct FleetCore: Sendable {
     struct Pipeline: Sendable {
         var seats: [Seat]
         var announced = false
+        /// Of an earlier life, and its tasks are not yet looked at.
+        var isAdopted = false
+        /// It has not been asked yet whether it holds the right weights.
+        var isDeferred = false
         var isReady: Bool { seats.allSatisfy { $0.loaded && $0.edited } }
     }
 
     let settings: FleetSettings
     var membership = Membership()
-    private(set) var pipelines: [UInt64: Pipeline] = [:]
-    private(set) var scheduler: Scheduler?
-    private var model: ModelPlan?
+    var pipelines: [UInt64: Pipeline] = [:]
+    var scheduler: Scheduler?
+    private(set) var model: ModelPlan?
     private var editID: UInt64 = 0
     private var epoch: UInt64 = 0
-    private var taskBase: UInt64 = 0
+    /// Task numbers of this life begin above those of all before.
+    private var taskBase: UInt64
+    /// Tasks that go on under the numbers of an earlier life.
+    private var aliases: [TaskKey: Int] = [:]
+    /// Tasks whose results are safe but not yet recorded; their workers keep them until they are.
+    private var unrecorded: [Int: (key: TaskKey, workers: [Int])] = [:]
     private var awaitingReady = false
     /// Fine-tuned weights are in the workers' memory only.
     private var holdsTraining = false
+    private var isTraining = false
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
     var level: String?
@@ -60,6 +72,9 @@ package struct FleetCore: Sendable {
     package init(settings: FleetSettings) {
         self.settings = settings
         epoch = settings.firstEpoch
+        taskBase = settings.firstEpoch
+        // Higher than in any earlier life of this run: workers that outlived it obey newer edits only.
+        editID = settings.firstEpoch
     }
 
     // MARK: The driver's wishes
@@ -72,7 +87,16 @@ package struct FleetCore: Sendable {
         editID += 1
         awaitingReady = true
         if membership.members.isEmpty, mayReturn { return [] }
-        return form(Array(membership.members.keys), pipelines: settings.pipelines) + advance()
+        let adopted = adopt()
+        guard pipelines.isEmpty else { return adopted + reform() + advance() }
+        return form(Array(membership.members.keys), pipelines: wantedPipelines) + advance()
+    }
+
+    /// The edit became what fine-tuning has made of the weights: those that hold these need nothing, all others get it.
+    mutating func rebase() -> [Directive] {
+        guard holdsTraining, !pipelines.isEmpty else { return newEdit() }
+        holdsTraining = false
+        return [.event(.ready)]
     }
 
     package mutating func newEdit() -> [Directive] {
@@ -83,6 +107,7 @@ package struct FleetCore: Sendable {
         awaitingReady = true
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) {
+            pipelines[epoch]!.isDeferred = false
             for index in pipeline.seats.indices {
                 pipelines[epoch]!.seats[index].edited = false
                 if pipeline.seats[index].loaded { directives.append(offer(epoch, index)) }
@@ -95,18 +120,28 @@ package struct FleetCore: Sendable {
         guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         if trains { (holdsTraining, trainingLoss) = (false, nil) }
+        isTraining = trains
         if let cause = trainingLoss {
             trainingLoss = nil
             return [.event(.trainingLost(cause))]
         }
-        var scheduler = Scheduler(tasks: tasks)
+        let scheduler = Scheduler(tasks: tasks)
         var directives: [Scheduler.Directive] = []
-        for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady {
-            directives += scheduler.pipelineReady(epoch, stageCount: pipeline.seats.count)
-        }
-        directives += scheduler.start()
         self.scheduler = scheduler
-        return carryOut(directives)
+        let ready = pipelines.filter(\.value.isReady).keys.sorted()
+        var takenOver = offerDeferred() + dropSpareWork()
+        for epoch in ready { takenOver += takeOver(epoch) }
+        for epoch in ready {
+            directives += self.scheduler!.pipelineReady(epoch, stageCount: pipelines[epoch]!.seats.count)
+        }
+        directives += self.scheduler!.start()
+        return takenOver + carryOut(directives)
+    }
+
+    /// A task's results are on record: its workers may forget them.
+    mutating func onRecord(_ task: Int) -> [Directive] {
+        guard let (key, workers) = unrecorded.removeValue(forKey: task) else { return [] }
+        return workers.map { .send(worker: $0, .committed(key)) }
     }
 
     package mutating func acknowledge(_ task: Int) -> [Directive] {
@@ -115,18 +150,20 @@ package struct FleetCore: Sendable {
 
     /// The run is over (done or failed): what still runs is called off.
     package mutating func endRun(holdsTraining: Bool) -> [Directive] {
-        if holdsTraining { self.holdsTraining = true }
+        if holdsTraining { self.holdsTraining = trainingLoss == nil }
         guard let scheduler else { return [] }
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines {
             for task in scheduler.running(on: epoch) {
                 for seat in pipeline.seats {
-                    directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
+                    directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
                 }
             }
             if !scheduler.running(on: epoch).isEmpty { directives.append(.dropTransfers(epoch: epoch)) }
         }
         self.scheduler = nil
+        for task in unrecorded.keys.sorted() { directives += onRecord(task) }
+        aliases = [:]
         // Task numbers are never used twice: what was called off cannot be taken for what comes.
         taskBase += UInt64(scheduler.count)
         return directives
@@ -140,15 +177,19 @@ package struct FleetCore: Sendable {
     package mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
         if let known = membership.id(of: session) {
             membership.heard(known, now: now)
-            return [.send(worker: known, .welcome(worker: membership[known]!.name))]
+            return [.send(worker: known, .welcome(worker: membership[known]!.name, run: settings.run))]
         }
+        if let resumed = resume(session, capabilities, now: now) { return resumed }
         var directives: [Directive] = []
-        if !capabilities.name.isEmpty, let old = membership.id(named: capabilities.name) {
+        let same = capabilities.instance.flatMap { membership.id(instance: $0) }.flatMap {
+            membership[$0]!.capabilities.publicKey == capabilities.publicKey ? $0 : nil
+        }
+        if let old = same ?? (capabilities.name.isEmpty ? nil : membership.id(named: capabilities.name)) {
             directives += lose(old, "came back as a new session", crashed: false, end: false)
         }
         let member = membership.join(session, capabilities, now: now)
         deserted = nil
-        directives.append(.send(worker: member.id, .welcome(worker: member.name)))
+        directives.append(.send(worker: member.id, .welcome(worker: member.name, run: settings.run)))
         directives.append(
             .log(
                 "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"
@@ -194,8 +235,10 @@ package struct FleetCore: Sendable {
             )
         case .offer(let key, let digest, let byteCount):
             guard let seat = seat(of: id, key.epoch), let index = index(of: key),
-                scheduler?.wants(index, stage: seat, from: key.epoch) == true
-            else { return [.send(worker: id, .committed(key))] }
+                scheduler?.running(on: key.epoch).contains(index) == true
+            else { return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))] }
+            // Offered again by a worker that cannot know that it has arrived.
+            guard scheduler?.hasResult(of: index, stage: seat) == false else { return [] }
             return [
                 .fetch(
                     worker: id, key, index: index, stage: seat, layers: pipelines[key.epoch]!.seats[seat].layers,
@@ -210,8 +253,15 @@ package struct FleetCore: Sendable {
     package mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
         guard self.index(of: key) == index, pipelines[key.epoch] != nil else { return [.discard(result)] }
         idle.finished()
-        let directives = scheduler!.result(result, task: index, pipeline: key.epoch)
-        return [.send(worker: worker, .committed(key))] + carryOut(directives)
+        let workers = pipelines[key.epoch]!.seats.map(\.worker)
+        let results = scheduler!.result(result, task: index, pipeline: key.epoch)
+        // The workers keep theirs until the whole task is on record.
+        if results.contains(where: { if case .record(index, _) = $0 { true } else { false } }) {
+            unrecorded[index] = (key, workers)
+        }
+        let directives = carryOut(results)
+        let isKept = isUnrecorded(key) || scheduler?.running(on: key.epoch).contains(index) == true
+        return isKept ? directives : directives + workers.map { .send(worker: $0, .committed(key)) }
     }
 
     // MARK: Losing workers
@@ -282,19 +332,21 @@ package struct FleetCore: Sendable {
             directives.append(
                 .note(kind: "interrupted", task: scheduler!.name(of: task), worker: lost?.name ?? "", text: cause))
             for seat in pipeline.seats where seat.worker != lost?.id {
-                directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
+                directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
             }
         }
         directives.append(.dropTransfers(epoch: epoch))
         if holdsTraining {
             holdsTraining = false
-            if scheduler == nil {
+            if scheduler?.isFinished ?? true {
                 trainingLoss = lastCause
             } else {
                 directives.append(.event(.trainingLost(lastCause)))
             }
             return directives + endRun(holdsTraining: false) + reform() + advance()
         }
+        // Lost after the last step, before the driver heard that it was the last.
+        if isTraining, scheduler?.isFinished == true { trainingLoss = lastCause }
         if scheduler != nil {
             let followUp = scheduler!.pipelineLost(epoch, crashed: crashed, cause: lastCause)
             directives += carryOut(followUp)
@@ -305,15 +357,19 @@ package struct FleetCore: Sendable {
     /// Makes pipelines of workers that have no seat.
     private mutating func reform() -> [Directive] {
         guard let model else { return [] }
+        let adopted = adopt()
+        return adopted + (scheduler == nil ? [] : offerDeferred()) + fill(model)
+    }
+
+    private mutating func fill(_ model: ModelPlan) -> [Directive] {
         let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
         let free = membership.members.keys.filter { !seated.contains($0) }
         guard !pipelines.isEmpty else {
             guard !free.isEmpty else { return mayReturn ? [] : fail("no worker is left (\(lastCause))") }
-            return form(free, pipelines: settings.pipelines.map { min($0, free.count) })
+            return form(free, pipelines: wantedPipelines.map { min($0, free.count) })
         }
-        let most = settings.pipelines ?? (model.preferOnePipeline ? 1 : model.maxPipelines ?? .max)
-        guard !free.isEmpty, pipelines.count < most, model.preferOnePipeline == false || settings.pipelines != nil
-        else { return [] }
+        let most = wantedPipelines ?? model.maxPipelines ?? .max
+        guard !free.isEmpty, pipelines.count < most else { return [] }
         var limited = model
         limited.maxPipelines = most - pipelines.count
         guard let plan = try? Plan.make(workers: free.map(planWorker), model: limited, pipelines: nil), plan.fits else {
@@ -321,6 +377,9 @@ package struct FleetCore: Sendable {
         }
         return seat(plan)
     }
+
+    /// Fine-tuning takes one, whatever the user asked for: a second one would hold other weights.
+    var wantedPipelines: Int? { model?.preferOnePipeline == true ? 1 : settings.pipelines }
 
     private mutating func form(_ ids: [Int], pipelines count: Int?) -> [Directive] {
         guard let model else { return [] }
@@ -341,6 +400,7 @@ package struct FleetCore: Sendable {
             epoch += 1
             pipelines[epoch] = Pipeline(seats: stages.map { Seat(worker: $0.worker, layers: $0.layers) })
             for (index, stage) in stages.enumerated() {
+                membership.forgetHoldings(of: stage.worker)
                 let next =
                     index + 1 < stages.count ? membership[stages[index + 1].worker]!.capabilities.dataEndpoint : nil
                 var assignment = Assignment(
@@ -351,6 +411,7 @@ package struct FleetCore: Sendable {
                 if index + 1 < stages.count {
                     assignment.nextKey = membership[stages[index + 1].worker]!.capabilities.publicKey
                 }
+                assignment.plan = planDigest
                 if index > 0 { assignment.previousKey = membership[stages[index - 1].worker]!.capabilities.publicKey }
                 directives.append(.send(worker: stage.worker, .assign(assignment)))
                 directives.append(
@@ -364,17 +425,18 @@ package struct FleetCore: Sendable {
 
     // MARK: Small things
 
-    private mutating func advance() -> [Directive] {
+    mutating func advance() -> [Directive] {
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced
         {
             pipelines[epoch]!.announced = true
             if scheduler != nil {
+                directives += takeOver(epoch)
                 let grants = scheduler!.pipelineReady(epoch, stageCount: pipeline.seats.count)
                 directives += carryOut(grants)
             }
         }
-        if awaitingReady, !pipelines.isEmpty, pipelines.values.allSatisfy(\.isReady) {
+        if awaitingReady, !pipelines.isEmpty, pipelines.values.allSatisfy({ $0.isReady || $0.isDeferred }) {
             awaitingReady = false
             directives.append(.event(.ready))
         }
@@ -399,8 +461,9 @@ package struct FleetCore: Sendable {
                 for seat in pipelines[epoch]?.seats ?? [] {
                     result.append(
                         .sendTask(
-                            worker: seat.worker, TaskKey(epoch: epoch, task: wire(task)), scheduler!.body(of: task)))
+                            worker: seat.worker, key(epoch, task), scheduler!.body(of: task)))
                 }
+            case .record(let task, let results): result.append(.event(.recorded(task, results)))
             case .commit(let task, let results): result.append(.event(.committed(task, results)))
             case .discard(let stale): result.append(.discard(stale))
             case .finished: result.append(.event(.finished))
@@ -410,21 +473,29 @@ package struct FleetCore: Sendable {
         return result
     }
 
-    private func wire(_ task: Int) -> UInt64 { taskBase + UInt64(task) }
+    /// What workers call a task.
+    func key(_ epoch: UInt64, _ task: Int) -> TaskKey {
+        aliases.first { $0.value == task && $0.key.epoch == epoch }?.key
+            ?? TaskKey(epoch: epoch, task: taskBase + UInt64(task))
+    }
+    mutating func alias(_ key: TaskKey, _ task: Int) { aliases[key] = task }
+    func isUnrecorded(_ key: TaskKey) -> Bool { unrecorded.values.contains { $0.key == key } }
     private func index(of key: TaskKey) -> Int? {
+        if let index = aliases[key] { return index }
         guard let scheduler, key.task >= taskBase, key.task - taskBase < UInt64(scheduler.count) else { return nil }
         return Int(key.task - taskBase)
     }
     private func seat(of worker: Int, _ epoch: UInt64) -> Int? {
         pipelines[epoch]?.seats.firstIndex { $0.worker == worker }
     }
-    private func offer(_ epoch: UInt64, _ seat: Int) -> Directive {
+    func offer(_ epoch: UInt64, _ seat: Int) -> Directive {
         let seat = pipelines[epoch]!.seats[seat]
         return .offerEdit(worker: seat.worker, epoch: epoch, layers: seat.layers)
     }
 
     package var currentEdit: UInt64 { editID }
     package func member(of session: [UInt8]) -> Int? { membership.id(of: session) }
+    func isSeated(_ worker: Int, _ epoch: UInt64) -> Bool { seat(of: worker, epoch) != nil }
 
     package func progress(now: Double) -> FleetProgress {
         var progress = FleetProgress()
@@ -435,7 +506,7 @@ package struct FleetCore: Sendable {
                 guard let beat = pipeline.seats.first.flatMap({ membership[$0.worker]?.beat }) else { continue }
                 for task in scheduler.running(on: epoch) {
                     let batches = scheduler.batchCount(of: task)
-                    guard batches > 0, let retired = beat.retired[wire(task)] else { continue }
+                    guard batches > 0, let retired = beat.retired[key(epoch, task).task] else { continue }
                     progress.costDone += scheduler.cost(of: task) * min(1, Double(retired) / Double(batches))
                 }
             }
@@ -464,6 +535,8 @@ package struct FleetCore: Sendable {
 package enum FleetEvent: Sendable {
     case membership
     case ready
+    /// As soon as a task is finished; `committed` follows in index order.
+    case recorded(Int, [StageResult])
     case committed(Int, [StageResult])
     case finished
     case failed(String)

@@ -9,7 +9,13 @@ import ZeroMQ
 enum FleetCommand: Sendable {
     case use(ModelPlan)
     case edit(TensorBundle?, name: String)
+    /// The edit that makes the weights the workers hold now.
+    case rebase(TensorBundle, name: String)
+    /// A large edit's digest is known.
+    case digested(EditOffer, TensorBundle.Image, worker: Int)
     case run([FleetTask])
+    /// A task's results are on record.
+    case onRecord(Int)
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
     case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
@@ -35,6 +41,7 @@ final class FleetLoop: @unchecked Sendable {
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
+    private var snapshotAwaits = false
 
     // Touched on the I/O thread only.
     private var context: Context?
@@ -44,9 +51,13 @@ final class FleetLoop: @unchecked Sendable {
     private var core: FleetCore
     private var spools: [TaskKey: [Int: Spool]] = [:]
     private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
+    private var layerCount = 0
+    /// Digests of large edits are made here, not on the thread that judges who is alive.
+    private let digests = DispatchQueue(label: "faultline.digests")
     private var images: [Int: (edit: UInt64, image: TensorBundle.Image)] = [:]
-    /// Closed their connections. What they said before, perhaps why, is still to be read.
-    private var departed: Set<Int> = []
+    /// Closed their connections, and when that is held against them. What they said before, perhaps why, is still to be
+    /// read, and they may be back in a moment.
+    private var departed: [Int: Double] = [:]
     /// When the disk queue was asked for a sign of life that has not come yet.
     private var diskAsked: Double?
     private var refusals = RefusalLog()
@@ -92,6 +103,8 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     var progress: FleetProgress { snapshotLock.withLock { snapshot } }
+    /// Other stages of a pipeline from before a restart may still come.
+    var awaitsPeers: Bool { snapshotLock.withLock { snapshotAwaits } }
     var level: String? { snapshotLock.withLock { snapshotLevel } }
 
     private func run() {
@@ -108,15 +121,14 @@ final class FleetLoop: @unchecked Sendable {
             }
             do {
                 try gate.answer()
-                let gone = departed
+                let gone = departed.filter { $0.value <= Clock.now }.keys
                 // So many at a time: whoever floods this socket does not keep the clock from being looked at.
                 var left = 1000
                 while left > 0, let frames = try router.receive() {
                     handle(frames)
                     left -= 1
                 }
-                for id in gone.sorted() where left > 0 {
-                    departed.remove(id)
+                for id in gone.sorted() where left > 0 && departed.removeValue(forKey: id) != nil {
                     carryOut(core.lose(id, "closed its connection", crashed: true))
                 }
                 while let event = try monitor.next() {
@@ -139,7 +151,9 @@ final class FleetLoop: @unchecked Sendable {
                     disk.async { [commands] in commands.post(.diskAnswered) }
                 }
                 let progress = core.progress(now: now)
-                snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
+                snapshotLock.withLock {
+                    (snapshot, snapshotLevel, snapshotAwaits) = (progress, core.level, core.awaitsPeers)
+                }
             }
             if now >= nextStatus {
                 nextStatus = now + 1
@@ -173,12 +187,19 @@ final class FleetLoop: @unchecked Sendable {
         switch command {
         case .use(let model):
             edit = (nil, "unedited")
+            layerCount = model.layerCount
             carryOut(core.use(model))
         case .edit(let bundle, let name):
             edit = (bundle, name)
             images = [:]
             carryOut(core.newEdit())
+        case .rebase(let bundle, let name):
+            edit = (bundle, name)
+            images = [:]
+            carryOut(core.rebase())
+        case .digested(let offer, let image, let worker): offerImage(worker, offer, image)
         case .run(let tasks): carryOut(core.run(tasks))
+        case .onRecord(let task): carryOut(core.onRecord(task))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
         case .fetched(let key, let index, let worker, .success(let result)):
@@ -294,6 +315,12 @@ final class FleetLoop: @unchecked Sendable {
                 for key in spools.keys where key.epoch == epoch {
                     for spool in spools.removeValue(forKey: key)!.values { spool.cancel() }
                 }
+            case .returned(let worker):
+                departed[worker] = nil
+                for spool in spools.values.compactMap({ $0[worker] }) {
+                    spool.askAgain()
+                    ask(spool)
+                }
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
             case .log(let line): settings.log(line)
@@ -348,13 +375,39 @@ final class FleetLoop: @unchecked Sendable {
     private func offerEdit(_ worker: Int, _ epoch: UInt64, _ layers: Range<Int>) {
         let id = core.currentEdit
         guard var bundle = edit.bundle else {
+            core.offered("", to: worker)
             return send(worker, .edit(EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: 0)))
         }
-        bundle.entries = bundle.entries.filter { layer(of: $0.name).map(layers.contains) ?? true }
+        let isFirst = layers.lowerBound == 0
+        let isLast = layers.upperBound == layerCount
+        let isTied = bundle[Self.headName] == nil
+        bundle.entries = bundle.entries.filter { entry in
+            if let layer = layer(of: entry.name) { return layers.contains(layer) }
+            guard bundle.metadata["edit"] == TrainingEdit.kind else { return true }
+            // Embedding, final norm and head, each with its moments, go to the stages that hold them.
+            return entry.name.hasSuffix(Self.embeddingName) ? isFirst || (isTied && isLast) : isLast
+        }
         let image = bundle.image()
-        images[worker] = (id, image)
-        let offer = EditOffer(
-            epoch: epoch, edit: id, name: edit.name, digest: image.sha256(), byteCount: image.byteCount)
+        var offer = EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: image.byteCount)
+        guard image.byteCount <= 8 << 20 else {
+            return digests.async { [commands, offer] in
+                var offer = offer
+                offer.digest = image.sha256()
+                commands.post(.digested(offer, image, worker: worker))
+            }
+        }
+        offer.digest = image.sha256()
+        offerImage(worker, offer, image)
+    }
+
+    private static let embeddingName = "model.embed_tokens.weight"
+    private static let headName = "lm_head.weight"
+
+    private func offerImage(_ worker: Int, _ offer: EditOffer, _ image: TensorBundle.Image) {
+        // Another edit, or another pipeline, may have come meanwhile.
+        guard offer.edit == core.currentEdit, core.isSeated(worker, offer.epoch) else { return }
+        images[worker] = (offer.edit, image)
+        core.offered(offer.digest, to: worker)
         var raw: [OutgoingFrame] = []
         if image.byteCount <= Limits.inlineBytes {
             let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)
@@ -386,7 +439,10 @@ final class FleetLoop: @unchecked Sendable {
         guard let member = core.membership[worker] else { return }
         do {
             switch try router?.send([.bytes(member.session), .bytes(Codec.encode(message))] + raw) {
-            case .unknownPeer: departed.insert(worker)
+            case .unknownPeer:
+                // Processes of our own do not lose connections other than by their end.
+                let isLocal = local.children.contains { $0.name == member.capabilities.name }
+                if departed[worker] == nil { departed[worker] = Clock.now + (isLocal ? 0 : settings.returning) }
             case .full: carryOut(core.lose(worker, "does not read what it is sent", crashed: true))
             case .sent, nil: break
             }

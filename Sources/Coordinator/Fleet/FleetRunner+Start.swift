@@ -37,6 +37,7 @@ extension FleetRunner {
         }
         if let memory {
             settings.firstEpoch = memory.firstEpoch
+            settings.run = memory.run
             settings.note = { memory.note($0, task: $1, worker: $2, $3) }
             memory.note("started", "faultline \(Faultline.version), process \(getpid())")
         }

@@ -32,8 +32,20 @@ struct Membership: Sendable {
     }
 
     func id(of session: [UInt8]) -> Int? { ids[session] }
+    func id(instance: String) -> Int? { members.values.first { $0.capabilities.instance == instance }?.id }
     func id(named name: String) -> Int? { members.values.first { $0.capabilities.name == name }?.id }
     subscript(id: Int) -> Member? { members[id] }
+
+    /// The same worker in a new session.
+    mutating func move(_ id: Int, to session: [UInt8], now: Double) {
+        guard let old = members[id]?.session else { return }
+        ids[old] = nil
+        ids[session] = id
+        members[id]!.session = session
+        heard(id, now: now)
+    }
+
+    mutating func forgetHoldings(of id: Int) { members[id]?.capabilities.holdings = nil }
 
     mutating func heard(_ id: Int, now: Double) { members[id]?.lastHeard = now }
     /// The coordinator itself did not run for so long, and could hear nobody.

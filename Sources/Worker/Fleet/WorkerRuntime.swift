@@ -27,6 +27,8 @@ package struct WorkerOptions: Sendable {
     package var handshakePatience = 10.0
     /// Tests: what the links do to messages.
     package var faults: LinkFaults?
+    /// Asks once where the coordinator is now (it may take seconds); `nil`: it stays where it was.
+    package var rediscover: (@Sendable () -> String?)?
 
     package init(connect: String) { self.connect = connect }
 }
@@ -50,6 +52,10 @@ package enum WorkerOrder: Sendable {
     case vanish
     /// Tests: go on, but say nothing any more.
     case mute
+    /// Where the coordinator is now, as far as that was found out.
+    case found(String?)
+    /// Tests: the connection to the coordinator breaks, and is made again.
+    case reconnect
 }
 
 /// The worker's half of the fleet: one I/O thread (the caller's) owns all sockets, one compute thread runs the engine.
@@ -88,7 +94,26 @@ package final class WorkerRuntime: @unchecked Sendable {
     /// Packets and pieces of results sent or received.
     var moved: UInt64 = 0
     var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
+    /// Body digests of the tasks begun, and digests of their results, until they are forgotten.
+    var contents: [TaskKey: String] = [:]
+    var digests: [TaskKey: String] = [:]
+    var isLoaded = false
+    /// The edit in force, and the one on its way.
+    var applied: (edit: UInt64, digest: String)?
+    var offered: EditOffer?
+    /// Fine-tuning has begun since that edit.
+    var isTrained = false
+    /// The run whose work this is.
+    var run: String?
+    let instance = UUID().uuidString
+    var endpoint: String
+    private var connections = 0
+    var missingSince: Double?
+    var isSearching = false
+    var nextSearch = 0.0
+    var searchPause = 0.3
     var welcomed = false
+    var wasWelcomed = false
     /// Say hello at once.
     var helloDue = false
     var highestEpoch: UInt64 = 0
@@ -106,6 +131,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         self.options = options
         self.engine = engine
         self.parentLives = parentLives
+        endpoint = options.connect
         handshakes = HandshakeWatch(
             endpoint: options.connect, keyName: options.keys?.name, patience: options.handshakePatience)
     }
@@ -151,11 +177,19 @@ package final class WorkerRuntime: @unchecked Sendable {
             routerMonitor = try Monitor(of: router, in: context, name: "data")
             crowd = ConnectionGuard(endpoint: endpoint)
         }
-        let control = try Socket(.dealer, in: context, security: controlSecurity)
-        controlMonitor = try Monitor(of: control, in: context, name: "control")
-        try control.connect(options.connect)
-        self.control = control
+        try connectControl()
         return endpoint
+    }
+
+    func connectControl() throws {
+        guard let context else { return }
+        connections += 1
+        handshakes = HandshakeWatch(
+            endpoint: endpoint, keyName: options.keys?.name, patience: options.handshakePatience)
+        let control = try Socket(.dealer, in: context, security: controlSecurity)
+        controlMonitor = try Monitor(of: control, in: context, name: "control-\(connections)")
+        try control.connect(endpoint)
+        self.control = control
     }
 
     private func loop(_ endpoint: String) throws -> WorkerEnd {
@@ -177,6 +211,12 @@ package final class WorkerRuntime: @unchecked Sendable {
                     control?.closeWithoutLinger()
                     return .failed("vanished")
                 case .mute: muted = true
+                case .found(let endpoint): try found(endpoint)
+                case .reconnect:
+                    control?.closeWithoutLinger()
+                    (control, controlMonitor) = (nil, nil)
+                    missingSince = Clock.now
+                    try connectControl()
                 case .leave(let reason):
                     guard leaving == nil else { break }
                     send(.leaving(reason: reason))
@@ -210,11 +250,12 @@ package final class WorkerRuntime: @unchecked Sendable {
                 nextBeat = now + options.beat
                 sendBeat()
             }
-            if now - lastHeard > options.silence + (welcomed ? options.patience : 0),
-                welcomed || now - began > options.patience
+            searchForCoordinator()
+            if now - lastHeard > options.silence + (wasWelcomed ? options.patience : 0),
+                wasWelcomed || now - began > options.patience
             {
                 return .coordinatorGone(
-                    "no coordinator answered at \(options.connect) for \(Int(now - lastHeard)) s: is it running, and is this its address?\(handshakes.hint)"
+                    "no coordinator answered at \(self.endpoint) for \(Int(now - lastHeard)) s: is it running, and is this its address?\(handshakes.hint)"
                 )
             }
         }
@@ -229,6 +270,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, simdLevel: options.simdLevel,
             dataEndpoint: endpoint, name: options.name)
         capabilities.publicKey = keys?.pair.publicKey
+        (capabilities.instance, capabilities.holdings) = (instance, holdings)
         send(.hello(capabilities))
         DeathWish.reached("hello")
     }
