@@ -81,6 +81,7 @@ fi
 
 echo "== kill -9 of the coordinator, and the same command again"
 MODEL=$MODEL bash scripts/check-resume.sh || failures=$((failures + 1))
+MODEL=$MODEL bash scripts/check-page.sh || failures=$((failures + 1))
 MODEL=$MODEL bash scripts/check-deploy.sh || failures=$((failures + 1))
 
 [ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

@@ -4,6 +4,7 @@ import Foundation
 import Keys
 import Linalg
 import Protocol
+import Reporting
 
 /// `faultline-worker`: joins a fleet and computes what it is given.
 struct WorkerCommand: ParsableCommand {
@@ -47,6 +48,9 @@ struct WorkerCommand: ParsableCommand {
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     var insecurePlainTCP = false
 
+    @Option(help: "What this program says: text, or json (an object a line). Default: FAULTLINE_LOG, or text.")
+    var logFormat: String?
+
     @Option(help: .hidden) var name = ""
     @Option(help: .hidden) var parent: Int32?
     @Option(help: .hidden) var dataFolder: String?
@@ -63,6 +67,9 @@ struct WorkerCommand: ParsableCommand {
         }
         if let memory, !(memory > 0.01 && memory < 1_000_000) {
             throw ValidationError("--memory \(memory) GiB is out of range")
+        }
+        if let logFormat, LogFormat(rawValue: logFormat) == nil {
+            throw ValidationError("--log-format \(logFormat): text or json")
         }
         if keys != nil, insecurePlainTCP {
             throw ValidationError("--keys and --insecure-plain-tcp exclude each other")
@@ -134,6 +141,7 @@ struct WorkerCommand: ParsableCommand {
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
         options.keys = key
+        options.note = { WorkerLog.note($0, worker: $1, epoch: $2, $3) }
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
             _ = complain(warning, 0)
         }
@@ -169,12 +177,12 @@ struct WorkerCommand: ParsableCommand {
     }
 
     private func say(_ line: String) -> Int32 {
-        FileHandle.standardOutput.write(Data("\(line)\n".utf8))
+        WorkerLog.say(line, to: .standardOutput)
         return 0
     }
 
     private func complain(_ reason: String, _ code: Int32) -> Int32 {
-        FileHandle.standardError.write(Data("faultline-worker: \(reason)\n".utf8))
+        WorkerLog.say("faultline-worker: \(reason)", to: .standardError, level: code == 0 ? nil : .error)
         return code
     }
 }

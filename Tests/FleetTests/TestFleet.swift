@@ -18,7 +18,8 @@ final class TestFleet: @unchecked Sendable {
         workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
-        engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
+        engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() },
+        configure: (inout FleetSettings) -> Void = { _ in }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
         var settings = FleetSettings(runDirectory: folder)
@@ -49,6 +50,7 @@ final class TestFleet: @unchecked Sendable {
                 }
             }
         }
+        configure(&settings)
         fleet = try Fleet(settings)
     }
 

@@ -16,7 +16,8 @@ struct FleetCore: Sendable {
         case discard(StageResult)
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
-        case log(String)
+        /// - isNoted: a note tells the same.
+        case log(String, isNoted: Bool = false)
         /// For the run's journal.
         case note(kind: String, task: String, worker: String, text: String)
         case event(FleetEvent)
@@ -39,15 +40,17 @@ struct FleetCore: Sendable {
     var membership = Membership()
     private(set) var pipelines: [UInt64: Pipeline] = [:]
     private(set) var scheduler: Scheduler?
-    private var model: ModelPlan?
+    private(set) var model: ModelPlan?
     private var editID: UInt64 = 0
     private var epoch: UInt64 = 0
     private var taskBase: UInt64 = 0
-    private var awaitingReady = false
+    private(set) var awaitingReady = false
     /// Fine-tuned weights are in the workers' memory only.
     private var holdsTraining = false
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
+    /// What was done, for those who look on.
+    var tally = FleetTally()
     var level: String?
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
     var simd: Int?
@@ -140,8 +143,9 @@ struct FleetCore: Sendable {
         directives.append(.send(worker: member.id, .welcome(worker: member.name)))
         directives.append(
             .log(
-                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"
-            ))
+                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))",
+                isNoted: true))
+        tally.joined(member.id, now: now)
         directives.append(
             .note(kind: "joined", task: "", worker: member.name, text: "\(capabilities.host) (pid \(capabilities.pid))")
         )
@@ -156,6 +160,7 @@ struct FleetCore: Sendable {
         case .hello, .chunk, .pullEdit: return []
         case .beat(let beat):
             membership.beat(id, beat)
+            tally.beat(id, retired: beat.retired, steps: beat.steps, now: now)
             return []
         case .assigned(let epoch):
             guard let seat = seat(of: id, epoch) else { return [] }
@@ -182,6 +187,7 @@ struct FleetCore: Sendable {
             guard let seat = seat(of: id, key.epoch), let index = index(of: key),
                 scheduler?.running(on: key.epoch).contains(index) == true
             else { return [.send(worker: id, .committed(key))] }
+            tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
             return [
                 .fetch(
                     worker: id, key, index: index, stage: seat, layers: pipelines[key.epoch]!.seats[seat].layers,
@@ -210,10 +216,11 @@ struct FleetCore: Sendable {
         guard let member = membership.remove(id) else { return [] }
         lastCause = "\(member.name) \(cause)"
         var directives: [Directive] = [
-            .log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership),
+            .log("lost \(member.name) on \(member.capabilities.host): \(cause)", isNoted: true), .event(.membership),
             .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
+        tally.lost(id, cause, crashed: crashed, interrupted: interruptedTasks(by: id))
         guard let (epoch, pipeline) = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } }) else {
             return directives
         }
@@ -331,6 +338,7 @@ struct FleetCore: Sendable {
         for directive in directives {
             switch directive {
             case .grant(let epoch, let task):
+                tally.granted()
                 let workers = (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
                 result.append(
                     .note(
@@ -341,7 +349,9 @@ struct FleetCore: Sendable {
                         .sendTask(
                             worker: seat.worker, TaskKey(epoch: epoch, task: wire(task)), scheduler!.body(of: task)))
                 }
-            case .commit(let task, let results): result.append(.event(.committed(task, results)))
+            case .commit(let task, let results):
+                tally.committed()
+                result.append(.event(.committed(task, results)))
             case .discard(let stale): result.append(.discard(stale))
             case .finished: result.append(.event(.finished))
             case .fail(let reason): return result + fail(reason)
@@ -350,7 +360,7 @@ struct FleetCore: Sendable {
         return result
     }
 
-    private func wire(_ task: Int) -> UInt64 { taskBase + UInt64(task) }
+    func wire(_ task: Int) -> UInt64 { taskBase + UInt64(task) }
     private func index(of key: TaskKey) -> Int? {
         guard let scheduler, key.task >= taskBase, key.task - taskBase < UInt64(scheduler.count) else { return nil }
         return Int(key.task - taskBase)
@@ -379,13 +389,14 @@ struct FleetCore: Sendable {
                 }
             }
         }
+        let places = self.places
         for member in membership.members.values.sorted(by: { $0.id < $1.id }) {
             var state = "spare"
             var running: [String] = []
-            for (number, pipeline) in pipelines.sorted(by: { $0.key < $1.key }).enumerated() {
-                guard let seat = pipeline.value.seats.first(where: { $0.worker == member.id }) else { continue }
-                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(number + 1)"
-                running = (scheduler?.running(on: pipeline.key) ?? []).map { scheduler!.name(of: $0) }
+            if let place = places[member.id] {
+                let seat = place.seat
+                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(place.number)"
+                running = (scheduler?.running(on: place.epoch) ?? []).map { scheduler!.name(of: $0) }
                 if !seat.loaded { state += " (loading)" }
             }
             progress.workers.append(
@@ -394,6 +405,7 @@ struct FleetCore: Sendable {
                     steps: member.beat.steps, running: running,
                     silent: max(0, now - member.lastHeard), busy: member.beat.busySeconds))
         }
+        describe(&progress, now: now)
         return progress
     }
 }

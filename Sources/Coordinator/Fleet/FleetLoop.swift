@@ -9,7 +9,7 @@ import ZeroMQ
 enum FleetCommand: Sendable {
     case use(ModelPlan)
     case edit(TensorBundle?, name: String)
-    case run([FleetTask])
+    case run([FleetTask], label: String)
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
     case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
@@ -33,6 +33,9 @@ final class FleetLoop: @unchecked Sendable {
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
+    /// Counts the snapshots.
+    private var snapshotNumber: UInt64 = 0
+    private var snapshotTime = Date().timeIntervalSince1970
 
     // Touched on the I/O thread only.
     private var context: Context?
@@ -46,6 +49,9 @@ final class FleetLoop: @unchecked Sendable {
     /// Closed their connections. What they said before, perhaps why, is still to be read.
     private var departed: Set<Int> = []
     private var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
+    private var receivedBytes = 0
+    /// The step under way: what its tasks are called, and when it began.
+    private var step: (label: String, began: Double)?
 
     init(settings: FleetSettings, bind: String, partials: String) throws {
         self.settings = settings
@@ -89,6 +95,17 @@ final class FleetLoop: @unchecked Sendable {
     var progress: FleetProgress { snapshotLock.withLock { snapshot } }
     var level: String? { snapshotLock.withLock { snapshotLevel } }
 
+    /// The last snapshot for those who look on, and its number; costs the I/O thread nothing.
+    var status: (number: UInt64, status: RunStatus) {
+        let (number, time, progress) = snapshotLock.withLock { (snapshotNumber, snapshotTime, snapshot) }
+        var status = RunStatus(
+            process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32, progress: progress)
+        status.time = time
+        status.run = settings.runDirectory
+        status.events = settings.recent()
+        return (number, status)
+    }
+
     private func run() {
         var nextTick = Clock.now
         var nextPing = nextTick
@@ -124,21 +141,28 @@ final class FleetLoop: @unchecked Sendable {
             if now >= nextTick {
                 nextTick = now + 0.2
                 carryOut(core.tick(now: now))
-                let progress = core.progress(now: now)
-                snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
+                publish(now)
             }
             if now >= nextStatus {
                 nextStatus = now + 1
-                let status = RunStatus(
-                    process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32,
-                    progress: core.progress(now: now))
-                disk.async { [settings] in status.write(to: settings.runDirectory) }
+                disk.async { [self] in status.status.write(to: settings.runDirectory) }
             }
             if now >= nextPing {
                 (lastPing, nextPing) = (now, now + 2)
                 if let watch { disk.async { [self] in reread(watch) } }
                 for id in core.membership.members.keys.sorted() { send(id, .ping) }
             }
+        }
+    }
+
+    private func publish(_ now: Double, over: Bool = false) {
+        var progress = core.progress(now: now)
+        progress.counts.receivedBytes = receivedBytes
+        if let step, progress.tasks > 0 { (progress.label, progress.seconds) = (step.label, now - step.began) }
+        if over { progress.phase = .over }
+        snapshotLock.withLock {
+            (snapshot, snapshotLevel, snapshotTime) = (progress, core.level, Date().timeIntervalSince1970)
+            snapshotNumber += 1
         }
     }
 
@@ -164,7 +188,9 @@ final class FleetLoop: @unchecked Sendable {
             edit = (bundle, name)
             images = [:]
             carryOut(core.newEdit())
-        case .run(let tasks): carryOut(core.run(tasks))
+        case .run(let tasks, let label):
+            step = (label, Clock.now)
+            carryOut(core.run(tasks))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
         case .fetched(let key, let index, let worker, .success(let result)):
@@ -184,6 +210,7 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func farewell() {
+        publish(Clock.now, over: true)
         events.post(.failed("the fleet was shut down"))
         for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
         let deadline = Clock.now + 5
@@ -201,6 +228,7 @@ final class FleetLoop: @unchecked Sendable {
         guard frames.count >= 2, frames.count <= Limits.frames else { return }
         let session = frames[0].array
         let now = Clock.now
+        receivedBytes += frames.reduce(0) { $0 + $1.count }
         do throws(ProtocolError) {
             guard let key = checkedSender(of: frames) else { return }
             let message = try Codec.decode(ToCoordinator.self, frames[1].array)
@@ -281,9 +309,11 @@ final class FleetLoop: @unchecked Sendable {
                 }
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
-            case .log(let line): settings.log(line)
+            case .log(let line, let isNoted): (isNoted ? settings.echo ?? settings.log : settings.log)(line)
             case .note(let kind, let task, let worker, let text): settings.note(kind, task, worker, text)
-            case .event(let event): events.post(event)
+            case .event(let event):
+                if case .failed(let reason) = event { settings.note("failed", "", "", reason) }
+                events.post(event)
             }
         }
     }

@@ -18,7 +18,9 @@ extension WorkerRuntime {
 
     private func obey(_ message: ToWorker, _ raw: ArraySlice<ReceivedFrame>) throws(ProtocolError) {
         switch message {
-        case .welcome: welcomed = true
+        case .welcome(let worker):
+            if !welcomed { options.note("joined", worker, 0, "the fleet at \(options.connect)") }
+            welcomed = true
         case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
         case .level(let level): end = .level(level)
@@ -73,6 +75,10 @@ extension WorkerRuntime {
                     epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
         }
         assignment = new
+        options.note(
+            "assigned", "", new.epoch >> 32,
+            "pipeline \(new.epoch & 0xFFFF_FFFF), stage \(new.stageIndex + 1) of \(new.stageCount), layers \(new.firstLayer) to \(new.endLayer - 1) of \(new.model)"
+        )
         previousKey = new.previousKey
         results = [:]
         retired = [:]
@@ -111,6 +117,7 @@ extension WorkerRuntime {
             offer(key, image, digest)
         case .failed(let key, let error):
             retired[key.task] = nil
+            options.note("failed", "", key.epoch >> 32, error)
             send(.taskFailed(key, error: cut(error)))
         }
     }

@@ -25,6 +25,10 @@ package struct WorkerOptions: Sendable {
     package var keys: KeyFile?
     /// Seconds of handshakes that all fail, without one that succeeded, after which the worker gives up.
     package var handshakePatience = 10.0
+    /// Told what happens to this worker, for its log: event, the name it was given (else empty), start of the run, words.
+    package var note: @Sendable (_ event: String, _ worker: String, _ epoch: UInt64, _ words: String) -> Void = {
+        _, _, _, _ in
+    }
 
     package init(connect: String) { self.connect = connect }
 }

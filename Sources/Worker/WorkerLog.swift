@@ -1,0 +1,35 @@
+import Foundation
+import Reporting
+import Synchronization
+
+/// What the worker's program says: lines for people, or as JSON an object a line, with what programs want to know besides.
+enum WorkerLog {
+    private static let state = Mutex((format: LogFormat.text, worker: ""))
+
+    /// Set once, before anything is said.
+    static func use(_ format: LogFormat) { state.withLock { $0.format = format } }
+
+    /// - Parameter level: `nil`: as the line says.
+    static func say(_ line: String, to handle: FileHandle, level: LogLine.Level? = nil) {
+        let (format, worker) = state.withLock { $0 }
+        guard format == .json else { return handle.write(Data("\(line)\n".utf8)) }
+        var entry = LogLine.said(line, seconds: Date().timeIntervalSince1970)
+        entry.worker = worker
+        entry.level = level ?? entry.level
+        handle.write(Data("\(entry.json)\n".utf8))
+    }
+
+    /// An event that people need not be told of.
+    /// - Parameter worker: the name the coordinator gave; empty: as before.
+    static func note(_ event: String, worker: String, epoch: UInt64, _ words: String) {
+        let name = state.withLock { state in
+            if !worker.isEmpty { state.worker = worker }
+            return state.format == .json ? state.worker : nil
+        }
+        guard let name else { return }
+        let entry = LogLine(
+            seconds: Date().timeIntervalSince1970, level: LogLine.level(of: event), event: event, worker: name,
+            epoch: epoch, message: words)
+        FileHandle.standardError.write(Data("\(entry.json)\n".utf8))
+    }
+}
