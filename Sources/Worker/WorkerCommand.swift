@@ -4,6 +4,7 @@ import Foundation
 import Keys
 import Linalg
 import Protocol
+import Reporting
 import Tensors
 
 /// `faultline-worker`: joins a fleet and computes what it is given.
@@ -48,6 +49,9 @@ struct WorkerCommand: ParsableCommand {
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     var insecurePlainTCP = false
 
+    @Option(help: "What this program says: text, or json (an object a line). Default: FAULTLINE_LOG, or text.")
+    var logFormat: String?
+
     @Option(help: .hidden) var name = ""
     @Option(help: .hidden) var parent: Int32?
     @Option(help: .hidden) var dataFolder: String?
@@ -64,6 +68,9 @@ struct WorkerCommand: ParsableCommand {
         }
         if let memory, !(memory > 0.01 && memory < 1_000_000) {
             throw ValidationError("--memory \(memory) GiB is out of range")
+        }
+        if let logFormat, LogFormat(rawValue: logFormat) == nil {
+            throw ValidationError("--log-format \(logFormat): text or json")
         }
         if keys != nil, insecurePlainTCP {
             throw ValidationError("--keys and --insecure-plain-tcp exclude each other")
@@ -141,6 +148,7 @@ struct WorkerCommand: ParsableCommand {
             search.insecure = mayLeave
             options.rediscover = { [search] in search.look() }
         }
+        options.note = { WorkerLog.note($0, worker: $1, epoch: $2, $3) }
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
             _ = complain(warning, 0)
         }
@@ -173,14 +181,13 @@ struct WorkerCommand: ParsableCommand {
         TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
     }
 
-    /// A log that takes nothing more (its disk is full) is no reason to end, hence `try?`.
     private func say(_ line: String) -> Int32 {
-        try? FileHandle.standardOutput.write(contentsOf: Data("\(line)\n".utf8))
+        WorkerLog.say(line, to: .standardOutput)
         return 0
     }
 
     private func complain(_ reason: String, _ code: Int32) -> Int32 {
-        try? FileHandle.standardError.write(contentsOf: Data("faultline-worker: \(reason)\n".utf8))
+        WorkerLog.say("faultline-worker: \(reason)", to: .standardError, level: code == 0 ? nil : .error)
         return code
     }
 }

@@ -10,6 +10,7 @@ package final class Fleet: @unchecked Sendable {
     private let sockets: OwnedFolder
     private var isOver = false
     private var joinFile: PostedJoinFile?
+    private let page: StatusServer?
     /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
     private var training: [FleetTask] = []
 
@@ -17,6 +18,8 @@ package final class Fleet: @unchecked Sendable {
     /// - Throws: `FleetError` where the address is taken or refused, or where not all workers join in time.
     package init(_ settings: FleetSettings) throws {
         self.settings = settings
+        // Before anything is started: its port may be taken.
+        page = try settings.page.map { try StatusServer($0, log: settings.log) }
         Self.raiseDescriptorLimit()
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
@@ -44,6 +47,7 @@ package final class Fleet: @unchecked Sendable {
             throw error
         }
         loop.start()
+        page?.start { [loop] in loop.status }
         settings.bound(loop.endpoint)
         do {
             joinFile = try settings.joinFile.map { try PostedJoinFile(path: $0, bound: loop.endpoint) }
@@ -58,6 +62,8 @@ package final class Fleet: @unchecked Sendable {
 
     /// Where workers connect to.
     package var endpoint: String { loop.endpoint }
+    /// Where the status page is.
+    package var pageURL: String? { page?.url }
     /// The kernel level all workers run at, for the manifest.
     package var kernelLevel: String? { loop.level }
     package var progress: FleetProgress { loop.progress }
@@ -168,7 +174,7 @@ package final class Fleet: @unchecked Sendable {
         var shown = 0.0
         var count = 0
         loop.events.clear()
-        loop.commands.post(.run(tasks))
+        loop.commands.post(.run(tasks, label: label))
         var succeeded = false
         defer { loop.commands.post(.endRun(holdsTraining: succeeded && holdsTraining)) }
         func show(_ now: Double) {
@@ -210,6 +216,7 @@ package final class Fleet: @unchecked Sendable {
         isOver = true
         joinFile?.remove()
         loop.stop()
+        page?.stop()
         sockets.remove()
     }
 

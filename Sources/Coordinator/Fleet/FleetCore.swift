@@ -18,7 +18,8 @@ package struct FleetCore: Sendable {
         case returned(worker: Int)
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
-        case log(String)
+        /// - isNoted: a note tells the same.
+        case log(String, isNoted: Bool = false)
         /// For the run's journal.
         case note(kind: String, task: String, worker: String, text: String)
         case event(FleetEvent)
@@ -54,12 +55,14 @@ package struct FleetCore: Sendable {
     private var aliases: [TaskKey: Int] = [:]
     /// Tasks whose results are safe but not yet recorded; their workers keep them until they are.
     private var unrecorded: [Int: (key: TaskKey, workers: [Int])] = [:]
-    private var awaitingReady = false
+    private(set) var awaitingReady = false
     /// Fine-tuned weights are in the workers' memory only.
     private var holdsTraining = false
     private var isTraining = false
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
+    /// What was done, for those who look on.
+    var tally = FleetTally()
     var level: String?
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
     var simd: Int?
@@ -192,8 +195,9 @@ package struct FleetCore: Sendable {
         directives.append(.send(worker: member.id, .welcome(worker: member.name, run: settings.run)))
         directives.append(
             .log(
-                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"
-            ))
+                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))",
+                isNoted: true))
+        tally.joined(member.id, now: now)
         directives.append(
             .note(kind: "joined", task: "", worker: member.name, text: "\(capabilities.host) (pid \(capabilities.pid))")
         )
@@ -210,7 +214,10 @@ package struct FleetCore: Sendable {
             membership.active(id, now: now)
         }
         switch message {
-        case .hello, .chunk, .pullEdit, .beat: return []
+        case .hello, .chunk, .pullEdit: return []
+        case .beat(let beat):
+            tally.beat(id, retired: beat.retired, steps: beat.steps, now: now)
+            return []
         case .assigned(let epoch):
             // Said twice it must not bring the edit twice: tasks may have begun.
             guard let seat = seat(of: id, epoch), !pipelines[epoch]!.seats[seat].loaded else { return [] }
@@ -239,6 +246,7 @@ package struct FleetCore: Sendable {
             else { return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))] }
             // Offered again by a worker that cannot know that it has arrived.
             guard scheduler?.hasResult(of: index, stage: seat) == false else { return [] }
+            tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
             return [
                 .fetch(
                     worker: id, key, index: index, stage: seat, layers: pipelines[key.epoch]!.seats[seat].layers,
@@ -312,10 +320,11 @@ package struct FleetCore: Sendable {
         guard let member = membership.remove(id) else { return [] }
         lastCause = "\(member.name) \(cause)"
         var directives: [Directive] = [
-            .log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership),
+            .log("lost \(member.name) on \(member.capabilities.host): \(cause)", isNoted: true), .event(.membership),
             .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
+        tally.lost(id, cause, crashed: crashed, interrupted: interruptedTasks(by: id))
         guard let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key else {
             return directives
         }
@@ -453,6 +462,7 @@ package struct FleetCore: Sendable {
         for directive in directives {
             switch directive {
             case .grant(let epoch, let task):
+                tally.granted()
                 let workers = (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
                 result.append(
                     .note(
@@ -464,7 +474,9 @@ package struct FleetCore: Sendable {
                             worker: seat.worker, key(epoch, task), scheduler!.body(of: task)))
                 }
             case .record(let task, let results): result.append(.event(.recorded(task, results)))
-            case .commit(let task, let results): result.append(.event(.committed(task, results)))
+            case .commit(let task, let results):
+                tally.committed()
+                result.append(.event(.committed(task, results)))
             case .discard(let stale): result.append(.discard(stale))
             case .finished: result.append(.event(.finished))
             case .fail(let reason): return result + fail(reason)
@@ -511,14 +523,14 @@ package struct FleetCore: Sendable {
                 }
             }
         }
-        let numbered = pipelines.sorted { $0.key < $1.key }.enumerated()
+        let places = self.places
         for member in membership.members.values.sorted(by: { $0.id < $1.id }) {
             var state = "spare"
             var running: [String] = []
-            for (number, pipeline) in numbered {
-                guard let seat = pipeline.value.seats.first(where: { $0.worker == member.id }) else { continue }
-                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(number + 1)"
-                running = (scheduler?.running(on: pipeline.key) ?? []).map { scheduler!.name(of: $0) }
+            if let place = places[member.id] {
+                let seat = place.seat
+                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(place.number)"
+                running = (scheduler?.running(on: place.epoch) ?? []).map { scheduler!.name(of: $0) }
                 if !seat.loaded { state += " (loading)" }
             }
             progress.workers.append(
@@ -527,6 +539,7 @@ package struct FleetCore: Sendable {
                     steps: member.beat.steps, running: running,
                     silent: max(0, now - member.lastHeard), busy: member.beat.busySeconds))
         }
+        describe(&progress, now: now)
         return progress
     }
 }

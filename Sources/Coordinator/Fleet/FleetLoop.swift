@@ -13,7 +13,7 @@ enum FleetCommand: Sendable {
     case rebase(TensorBundle, name: String)
     /// A large edit's digest is known.
     case digested(EditOffer, TensorBundle.Image, worker: Int)
-    case run([FleetTask])
+    case run([FleetTask], label: String)
     /// A task's results are on record.
     case onRecord(Int)
     case acknowledge(Int)
@@ -42,6 +42,9 @@ final class FleetLoop: @unchecked Sendable {
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
     private var snapshotAwaits = false
+    /// Counts the snapshots.
+    private var snapshotNumber: UInt64 = 0
+    private var snapshotTime = Date().timeIntervalSince1970
 
     // Touched on the I/O thread only.
     private var context: Context?
@@ -62,6 +65,9 @@ final class FleetLoop: @unchecked Sendable {
     private var diskAsked: Double?
     private var refusals = RefusalLog()
     private var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
+    private var receivedBytes = 0
+    /// The step under way: what its tasks are called, and when it began.
+    private var step: (label: String, began: Double)?
 
     init(settings: FleetSettings, bind: String, partials: String) throws {
         self.settings = settings
@@ -107,6 +113,17 @@ final class FleetLoop: @unchecked Sendable {
     var awaitsPeers: Bool { snapshotLock.withLock { snapshotAwaits } }
     var level: String? { snapshotLock.withLock { snapshotLevel } }
 
+    /// The last snapshot for those who look on, and its number; costs the I/O thread nothing.
+    var status: (number: UInt64, status: RunStatus) {
+        let (number, time, progress) = snapshotLock.withLock { (snapshotNumber, snapshotTime, snapshot) }
+        var status = RunStatus(
+            process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32, progress: progress)
+        status.time = time
+        status.run = settings.runDirectory
+        status.events = settings.recent()
+        return (number, status)
+    }
+
     private func run() {
         var nextTick = Clock.now
         var nextPing = nextTick
@@ -150,23 +167,29 @@ final class FleetLoop: @unchecked Sendable {
                     diskAsked = now
                     disk.async { [commands] in commands.post(.diskAnswered) }
                 }
-                let progress = core.progress(now: now)
-                snapshotLock.withLock {
-                    (snapshot, snapshotLevel, snapshotAwaits) = (progress, core.level, core.awaitsPeers)
-                }
+                publish(now)
             }
             if now >= nextStatus {
                 nextStatus = now + 1
-                let status = RunStatus(
-                    process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32,
-                    progress: core.progress(now: now))
-                disk.async { [settings] in status.write(to: settings.runDirectory) }
+                disk.async { [self] in status.status.write(to: settings.runDirectory) }
             }
             if now >= nextPing {
                 (lastPing, nextPing) = (now, now + 2)
                 if let watch { disk.async { [self] in reread(watch) } }
                 for id in core.membership.members.keys.sorted() { send(id, .ping) }
             }
+        }
+    }
+
+    private func publish(_ now: Double, over: Bool = false) {
+        var progress = core.progress(now: now)
+        progress.counts.receivedBytes = receivedBytes
+        if let step, progress.tasks > 0 { (progress.label, progress.seconds) = (step.label, now - step.began) }
+        if over { progress.phase = .over }
+        snapshotLock.withLock {
+            (snapshot, snapshotLevel, snapshotTime) = (progress, core.level, Date().timeIntervalSince1970)
+            snapshotAwaits = core.awaitsPeers
+            snapshotNumber += 1
         }
     }
 
@@ -198,7 +221,9 @@ final class FleetLoop: @unchecked Sendable {
             images = [:]
             carryOut(core.rebase())
         case .digested(let offer, let image, let worker): offerImage(worker, offer, image)
-        case .run(let tasks): carryOut(core.run(tasks))
+        case .run(let tasks, let label):
+            step = (label, Clock.now)
+            carryOut(core.run(tasks))
         case .onRecord(let task): carryOut(core.onRecord(task))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
@@ -220,6 +245,7 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func farewell() {
+        publish(Clock.now, over: true)
         events.post(.failed("the fleet was shut down"))
         for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
         let deadline = Clock.now + 5
@@ -237,6 +263,7 @@ final class FleetLoop: @unchecked Sendable {
         guard frames.count >= 2, frames.count <= Limits.frames else { return }
         let session = frames[0].array
         let now = Clock.now
+        receivedBytes += frames.reduce(0) { $0 + $1.count }
         do throws(ProtocolError) {
             guard let key = checkedSender(of: frames) else { return }
             let message = try Codec.decode(ToCoordinator.self, frames[1].array)
@@ -323,9 +350,11 @@ final class FleetLoop: @unchecked Sendable {
                 }
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
-            case .log(let line): settings.log(line)
+            case .log(let line, let isNoted): (isNoted ? settings.echo ?? settings.log : settings.log)(line)
             case .note(let kind, let task, let worker, let text): settings.note(kind, task, worker, text)
-            case .event(let event): events.post(event)
+            case .event(let event):
+                if case .failed(let reason) = event { settings.note("failed", "", "", reason) }
+                events.post(event)
             }
         }
     }

@@ -1,6 +1,8 @@
 package import Checkpoint
 import Foundation
 import Keys
+import Protocol
+import Reporting
 import Tensors
 
 extension FleetRunner {
@@ -31,11 +33,19 @@ extension FleetRunner {
         settings.lease = options.lease ?? settings.lease
         settings.comeback = options.wait ?? settings.comeback
         DiskPatience.wait(saying: settings.log)
+        settings.echo = { Terminal.echo($0) }
+        settings.page = try statusPage(options)
+        let log = RunLog(
+            file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") }, emit: { Terminal.note($0) })
+        settings.recent = { log.recent }
+        settings.note = { log.noted($0, task: $1, worker: $2, $3) }
         let memory = try runDirectory.map { folder in
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            return try RunMemory(folder: folder, log: settings.log)
+            return try RunMemory(folder: folder, log: settings.log, noted: settings.note)
         }
+        Terminal.keep(in: log)
         if let memory {
+            log.epoch = memory.firstEpoch >> 32
             settings.firstEpoch = memory.firstEpoch
             settings.run = memory.run
             settings.note = { memory.note($0, task: $1, worker: $2, $3) }
@@ -61,6 +71,21 @@ extension FleetRunner {
         }
     }
 
+    /// The page that was asked for. Beyond this machine the token beside the fleet's keys is the one, where none is named.
+    private static func statusPage(_ options: FleetOptions) throws -> StatusPageSettings? {
+        guard let port = options.statusPort else { return nil }
+        var page = StatusPageSettings(port: UInt16(port))
+        page.host = options.statusHost ?? page.host
+        var path = options.viewToken
+        if path == nil, !Endpoint.isLoopback(page.host), page.host != "::1", let keys = options.keys {
+            let beside = URL(fileURLWithPath: keys).deletingLastPathComponent()
+                .appendingPathComponent(ViewToken.fileName).path
+            if FileManager.default.fileExists(atPath: beside) { path = beside }
+        }
+        page.token = try path.map { try ViewToken(contentsOf: $0) }
+        return page
+    }
+
     /// Ctrl-C, SIGTERM and SIGUSR1 (Slurm's warning before a time limit or a preemption) end the workers and leave no
     /// temporary files; exit code 128 + the signal's number.
     private static func endOnSignals(_ runner: FleetRunner, resumable: Bool) {
@@ -72,6 +97,7 @@ extension FleetRunner {
                 runner.end()
                 let words = !resumable ? "" : "; the same command goes on where it was"
                 Terminal.err("faultline: stopped by signal \(number)\(words)\n")
+                Terminal.flush()
                 exit(128 + number)
             }
             source.resume()

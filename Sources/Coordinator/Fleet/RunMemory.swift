@@ -8,10 +8,19 @@ package final class RunMemory: Sendable {
     private let journal: Journal
     private let partials: String
     private let notes = DispatchQueue(label: "faultline.notes")
+    private let noted: @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void
 
-    /// - Parameter folder: the run directory.
+    /// - Parameters:
+    ///   - folder: the run directory.
+    ///   - noted: is told what the journal is.
     /// - Throws: `JournalError`.
-    package init(folder: String, log: @escaping @Sendable (String) -> Void) throws {
+    package init(
+        folder: String, log: @escaping @Sendable (String) -> Void,
+        noted: @escaping @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void = {
+            _, _, _, _ in
+        }
+    ) throws {
+        self.noted = noted
         partials = "\(folder)/partials"
         journal = try Journal(folder: folder, log: log)
         try sweep()
@@ -82,6 +91,7 @@ package final class RunMemory: Sendable {
 
     /// Off the caller's thread: an I/O loop may tell, too.
     package func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
+        noted(kind, task, worker, text)
         notes.async { [journal] in journal.note(kind, task: task, worker: worker, text) }
     }
 

@@ -21,7 +21,9 @@ extension WorkerRuntime {
 
     private func obey(_ message: ToWorker, _ raw: ArraySlice<ReceivedFrame>) throws(ProtocolError) {
         switch message {
-        case .welcome(_, let run): takeWelcome(run: run)
+        case .welcome(let worker, let run):
+            if !welcomed { options.note("joined", worker, 0, "the fleet at \(endpoint)") }
+            takeWelcome(run: run)
         case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
         case .level(let level): end = .level(level)
@@ -69,6 +71,10 @@ extension WorkerRuntime {
                     epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
         }
         assignment = new
+        options.note(
+            "assigned", "", new.epoch >> 32,
+            "pipeline \(new.epoch & 0xFFFF_FFFF), stage \(new.stageIndex + 1) of \(new.stageCount), layers \(new.firstLayer) to \(new.endLayer - 1) of \(new.model)"
+        )
         previousKey = new.previousKey
         forgetSession()
         results = [:]
@@ -115,6 +121,7 @@ extension WorkerRuntime {
         case .failed(let key, let error):
             retired[key.task] = nil
             forget(key)
+            options.note("failed", "", key.epoch >> 32, error)
             send(.taskFailed(key, error: cut(error)))
         }
     }

@@ -29,6 +29,10 @@ package struct WorkerOptions: Sendable {
     package var faults: LinkFaults?
     /// Asks once where the coordinator is now (it may take seconds); `nil`: it stays where it was.
     package var rediscover: (@Sendable () -> String?)?
+    /// Told what happens to this worker, for its log: event, the name it was given (else empty), start of the run, words.
+    package var note: @Sendable (_ event: String, _ worker: String, _ epoch: UInt64, _ words: String) -> Void = {
+        _, _, _, _ in
+    }
 
     package init(connect: String) { self.connect = connect }
 }
