@@ -208,9 +208,9 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         held = nil
         try fleet.apply(edit: freeze, name: freeze == nil ? "unedited" : "freeze")
         var made: [StageResult] = []
-        var task = task
-        task.name = label
-        try runOnFleet([task], label: label) { _, results in made = results }
+        var named = task
+        named.name = label
+        try runOnFleet([named], label: label) { _, results in made = results }
         held = digest
         return made
     }
