@@ -108,7 +108,7 @@ enum TCPSocket {
     /// Bytes taken, or -1 and `errno`; never SIGPIPE.
     static func send(_ descriptor: Int32, _ bytes: [UInt8], from start: Int) -> Int {
         bytes.withUnsafeBytes {
-            Glibc.send(descriptor, $0.baseAddress! + start, $0.count - start, Int32(MSG_NOSIGNAL.rawValue))
+            Glibc.send(descriptor, $0.baseAddress! + start, $0.count - start, Int32(MSG_NOSIGNAL))
         }
     }
 

@@ -44,16 +44,10 @@ struct LinkFaultTests {
     }
 
     /// Everything that a run gave, the edit's mark included.
-    private static func outcome(
-        large: Bool, _ options: @escaping @Sendable (Int, inout WorkerOptions) -> Void = { _, _ in }
-    ) throws -> [String: [Float]] {
-        let test = try TestFleet(
-            workers: 2, pipelines: 1, lease: 8,
-            settings: {
-                $0.idle = 1
-                $0.comeback = 30
-            }, options: options
-        ) { _, _ in FakeEngine(resultFloats: large ? 70_000 : 8) }
+    private static func outcome(large: Bool, faults: [Int: LinkFaults] = [:]) throws -> [String: [Float]] {
+        let test = try TestFleet(workers: 2, pipelines: 1, lease: 8, idle: 1, comeback: 30, faults: faults) { _, _ in
+            FakeEngine(resultFloats: large ? 70_000 : 8)
+        }
         defer { _ = test.close() }
         try test.fleet.use(model: Fake.model())
         let entries = (0..<6).map {
@@ -84,10 +78,8 @@ struct LinkFaultTests {
     private static func attempt(_ item: Case, golden: [String: [Float]]) -> String? {
         let strike = Strike(item.number)
         do {
-            let outcome = try outcome(large: item.isLarge) { index, options in
-                guard index == item.worker else { return }
-                options.faults = LinkFaults { kind in kind == item.kind && strike.now() ? item.fault : nil }
-            }
+            let faults = LinkFaults { kind in kind == item.kind && strike.now() ? item.fault : nil }
+            let outcome = try outcome(large: item.isLarge, faults: [item.worker: faults])
             // A run may be over before there is a second ping.
             guard strike.struck || item.kind == "ToWorker.ping" else { return "\(item): no such message" }
             return outcome == golden ? nil : "\(item): other results"

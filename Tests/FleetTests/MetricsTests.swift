@@ -44,33 +44,41 @@ import Testing
     /// A status as it comes, with a few words that need care.
     static func status(workers: Int = 3) throws -> RunStatus {
         let names = ["quo\"te", "back\\slash", "line\nfeed"]
-        let list = (0..<workers).map { index -> [String: Any] in
-            [
-                "name": index < 3 ? names[index] : "worker-\(index)", "host": "host-\(index / 8)", "pid": 100 + index,
+        var list: [[String: Any]] = []
+        for index in 0..<workers {
+            var worker: [String: Any] = [
                 "state": "layers 0-3 of pipeline 1", "steps": 12, "running": ["scoring 1", "scoring 2"],
-                "silent": 0.25, "busy": 1.5, "activity": index == 1 ? "waiting" : "computing",
-                "waits": index == 1 ? "waits for batches" : "", "pipeline": 1 + index / 8, "stage": 1 + index % 8,
-                "batches": 7, "rate": 1e-9, "threads": 4, "memoryBytes": 1 << 34,
+                "silent": 0.25, "busy": 1.5, "batches": 7, "rate": 1e-9, "threads": 4, "memoryBytes": 1 << 34,
             ]
+            worker["name"] = index < 3 ? names[index] : "worker-\(index)"
+            worker["host"] = "host-\(index / 8)"
+            worker["pid"] = 100 + index
+            worker["activity"] = index == 1 ? "waiting" : "computing"
+            worker["waits"] = index == 1 ? "waits for batches" : ""
+            worker["pipeline"] = 1 + index / 8
+            worker["stage"] = 1 + index % 8
+            list.append(worker)
         }
-        let pipelines = stride(from: 0, to: workers, by: 8).map { first -> [String: Any] in
-            [
-                "number": 1 + first / 8, "isReady": true,
-                "stages": (first..<min(first + 8, workers)).map { index -> [String: Any] in
-                    [
-                        "worker": list[index]["name"]!, "firstLayer": 4 * (index % 8), "lastLayer": 4 * (index % 8) + 3,
-                        "tasks": [["name": "scoring 1", "done": 3, "batches": 12]],
-                    ]
-                },
-            ]
+        var pipelines: [[String: Any]] = []
+        for first in stride(from: 0, to: workers, by: 8) {
+            var stages: [[String: Any]] = []
+            for index in first..<min(first + 8, workers) {
+                let task: [String: Any] = ["name": "scoring 1", "done": 3, "batches": 12]
+                var stage: [String: Any] = ["worker": list[index]["name"]!, "tasks": [task]]
+                stage["firstLayer"] = 4 * (index % 8)
+                stage["lastLayer"] = 4 * (index % 8) + 3
+                stages.append(stage)
+            }
+            pipelines.append(["number": 1 + first / 8, "isReady": true, "stages": stages])
         }
+        let counts: [String: Any] = [
+            "joined": workers, "lost": ["killed": 1, "silent": 2], "attempts": 9, "committed": 4,
+            "retries": ["killed": 2], "batches": 77, "receivedBytes": 123_456_789_012,
+        ]
         let progress: [String: Any] = [
             "label": "scoring", "tasksDone": 4, "tasks": 12, "costDone": 40.5, "cost": 120, "seconds": 4, "workers": list,
             "phase": "working", "tasksRunning": 2, "tasksWaiting": 6, "pipelines": pipelines, "waits": ["6 tasks wait"],
-            "counts": [
-                "joined": workers, "lost": ["killed": 1, "silent": 2], "attempts": 9, "committed": 4,
-                "retries": ["killed": 2], "batches": 77, "receivedBytes": 123_456_789_012,
-            ] as [String: Any],
+            "counts": counts,
             "idle": 0.5,
         ]
         let status: [String: Any] = [

@@ -19,8 +19,7 @@ final class TestFleet: @unchecked Sendable {
         returning: Double = 0.5,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
-        settings adjust: (inout FleetSettings) -> Void = { _ in },
-        options change: @escaping @Sendable (Int, inout WorkerOptions) -> Void = { _, _ in },
+        idle: Double? = nil, comeback: Double = 2, faults: [Int: LinkFaults] = [:],
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
@@ -31,9 +30,9 @@ final class TestFleet: @unchecked Sendable {
         settings.lease = lease
         settings.returning = returning
         settings.registration = 10
-        settings.comeback = 2
+        settings.idle = idle
+        settings.comeback = comeback
         settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
-        adjust(&settings)
         settings.bound = { [self] endpoint in
             for index in 0..<count {
                 var options = WorkerOptions(connect: endpoint)
@@ -43,7 +42,7 @@ final class TestFleet: @unchecked Sendable {
                 options.beat = 0.1
                 if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
                 if index < simd.count { options.simdLevel = simd[index] }
-                change(index, &options)
+                options.faults = faults[index]
                 let box = EngineBox()
                 let runtime = WorkerRuntime(options: options, engine: box)
                 box.engine = engine(index, runtime)

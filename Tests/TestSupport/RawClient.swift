@@ -34,7 +34,7 @@ public final class RawClient {
 
     @discardableResult public func say(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        return send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue)) == bytes.count
+        return send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
     /// All that comes until the server hangs up; `nil` where it does not within 30 s.

@@ -1,4 +1,4 @@
-package package import Reporting
+package import Reporting
 import Synchronization
 
 #if canImport(Glibc)

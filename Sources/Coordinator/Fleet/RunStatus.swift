@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// What a run does right now, in `status.json` of its directory, written once a second while it lasts.
 package struct RunStatus: Codable, Sendable, Equatable {

@@ -9,8 +9,8 @@ extension WorkerRuntime {
     private static let mostListed = 1024
 
     var holdings: Holdings? {
-        guard let assignment, let run else { return nil }
-        var holdings = Holdings(run: run, assignment: assignment)
+        guard let assignment, let runName else { return nil }
+        var holdings = Holdings(run: runName, assignment: assignment)
         holdings.isLoaded = isLoaded
         (holdings.edit, holdings.editDigest) = (applied?.edit, applied?.digest)
         holdings.isTrained = isTrained
@@ -29,14 +29,14 @@ extension WorkerRuntime {
 
     func takeWelcome(run new: String?) {
         // Another run's numbers begin anew, and what an older coordinator gave out it does not ask for again.
-        if wasWelcomed, new == nil || new != run { forgetEverything() }
-        run = new
+        if wasWelcomed, new == nil || new != runName { forgetEverything() }
+        runName = new
         (welcomed, wasWelcomed) = (true, true)
     }
 
     private func forgetEverything() {
         let epoch = max(assignment?.epoch ?? 0, highestEpoch)
-        if run != nil { highestEpoch = 0 }
+        if runName != nil { highestEpoch = 0 }
         assignment = nil
         (results, retired, incomingEdit, earlyPeers) = ([:], [:], nil, [:])
         forgetSession()

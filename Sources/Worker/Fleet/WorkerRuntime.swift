@@ -108,7 +108,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     /// Fine-tuning has begun since that edit.
     var isTrained = false
     /// The run whose work this is.
-    var run: String?
+    var runName: String?
     let instance = UUID().uuidString
     var endpoint: String
     private var connections = 0

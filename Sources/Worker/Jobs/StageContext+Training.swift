@@ -1,6 +1,8 @@
+import Checkpoint
 import FineTuning
 import Protocol
 import Tensors
+import Transformer
 
 /// Fine-tuning that goes on from a checkpoint, whatever the stages were that made it.
 extension StageContext {
