@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
-# ONLY="scores bytes kill resume deploy" chooses.
+# ONLY="scores bytes kill resume page deploy" chooses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -30,7 +30,7 @@ same() { # WORDS A B
     cmp -s "$2" "$3" && verdict "$1" 0 || verdict "$1" 1
 }
 
-only=${ONLY:-scores bytes kill resume deploy}
+only=${ONLY:-scores bytes kill resume page deploy}
 wanted() { case " $only " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 mask() { # SCORES OUT
