@@ -5,6 +5,7 @@ import Keys
 import Linalg
 import Protocol
 import Reporting
+import Tensors
 
 /// `faultline-worker`: joins a fleet and computes what it is given.
 struct WorkerCommand: ParsableCommand {
@@ -141,22 +142,26 @@ struct WorkerCommand: ParsableCommand {
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
         options.keys = key
+        if let joinFile {
+            // The coordinator may come back at another port, or on another machine.
+            var search = CoordinatorSearch(.joinFile(joinFile))
+            search.insecure = mayLeave
+            options.rediscover = { [search] in search.look() }
+        }
         options.note = { WorkerLog.note($0, worker: $1, epoch: $2, $3) }
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
             _ = complain(warning, 0)
         }
-        var ownFolder: String?
+        var ownFolder: OwnedFolder?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"
         } else if let dataFolder {
             options.dataFolder = dataFolder
         } else {
-            var template = Array("/tmp/fl-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else { return complain("/tmp: cannot make a folder for sockets", 1) }
-            ownFolder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            options.dataFolder = ownFolder!
+            do { ownFolder = try OwnedFolder(prefix: "/tmp/fl-") } catch { return complain("\(error)", 1) }
+            options.dataFolder = ownFolder!.path
         }
-        defer { if let ownFolder { rmdir(ownFolder) } }
+        defer { ownFolder?.remove() }
         let parent = parent
         let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes, roots)) {
             parent.map { getppid() == $0 } ?? true

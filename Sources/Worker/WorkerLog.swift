@@ -12,11 +12,16 @@ enum WorkerLog {
     /// - Parameter level: `nil`: as the line says.
     static func say(_ line: String, to handle: FileHandle, level: LogLine.Level? = nil) {
         let (format, worker) = state.withLock { $0 }
-        guard format == .json else { return handle.write(Data("\(line)\n".utf8)) }
+        guard format == .json else { return write("\(line)\n", to: handle) }
         var entry = LogLine.said(line, seconds: Date().timeIntervalSince1970)
         entry.worker = worker
         entry.level = level ?? entry.level
-        handle.write(Data("\(entry.json)\n".utf8))
+        write("\(entry.json)\n", to: handle)
+    }
+
+    /// A log that takes nothing more (its disk is full) is no reason to end, hence `try?`.
+    private static func write(_ text: String, to handle: FileHandle) {
+        try? handle.write(contentsOf: Data(text.utf8))
     }
 
     /// An event that people need not be told of.
@@ -30,6 +35,6 @@ enum WorkerLog {
         let entry = LogLine(
             seconds: Date().timeIntervalSince1970, level: LogLine.level(of: event), event: event, worker: name,
             epoch: epoch, message: words)
-        FileHandle.standardError.write(Data("\(entry.json)\n".utf8))
+        write("\(entry.json)\n", to: .standardError)
     }
 }

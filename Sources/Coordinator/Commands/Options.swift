@@ -60,6 +60,8 @@ package struct FleetOptions: ParsableArguments {
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     package var insecurePlainTCP = false
 
+    /// Tests: seconds of silence after which a worker is lost.
+    @Option(help: .hidden) package var lease: Double?
     @Option(
         help: ArgumentHelp(
             "Serve a status page, status.json and metrics at this port (0: any free one).", valueName: "n"))
@@ -80,6 +82,9 @@ package struct FleetOptions: ParsableArguments {
     package init() {}
 
     package func validate() throws {
+        if let lease, !(lease >= 1 && lease <= 3600) {
+            throw ValidationError("--lease \(lease) is out of range: 1 to 3600 seconds")
+        }
         for (name, value) in [("workers", workers), ("pipelines", pipelines), ("threads", threads)] {
             if let value, value < 1 || value > 4096 {
                 throw ValidationError("--\(name) \(value) is out of range: 1 to 4096")

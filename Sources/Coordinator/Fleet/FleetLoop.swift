@@ -9,12 +9,20 @@ import ZeroMQ
 enum FleetCommand: Sendable {
     case use(ModelPlan)
     case edit(TensorBundle?, name: String)
+    /// The edit that makes the weights the workers hold now.
+    case rebase(TensorBundle, name: String)
+    /// A large edit's digest is known.
+    case digested(EditOffer, TensorBundle.Image, worker: Int)
     case run([FleetTask], label: String)
+    /// A task's results are on record.
+    case onRecord(Int)
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
     case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
     /// Keys were added, revoked or taken off.
     case allowed(AllowList)
+    /// The disk queue has done all that was asked of it before.
+    case diskAnswered
     case shutdown
 }
 
@@ -33,6 +41,7 @@ final class FleetLoop: @unchecked Sendable {
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
+    private var snapshotAwaits = false
     /// Counts the snapshots.
     private var snapshotNumber: UInt64 = 0
     private var snapshotTime = Date().timeIntervalSince1970
@@ -45,9 +54,16 @@ final class FleetLoop: @unchecked Sendable {
     private var core: FleetCore
     private var spools: [TaskKey: [Int: Spool]] = [:]
     private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
+    private var layerCount = 0
+    /// Digests of large edits are made here, not on the thread that judges who is alive.
+    private let digests = DispatchQueue(label: "faultline.digests")
     private var images: [Int: (edit: UInt64, image: TensorBundle.Image)] = [:]
-    /// Closed their connections. What they said before, perhaps why, is still to be read.
-    private var departed: Set<Int> = []
+    /// Closed their connections, and when that is held against them. What they said before, perhaps why, is still to be
+    /// read, and they may be back in a moment.
+    private var departed: [Int: Double] = [:]
+    /// When the disk queue was asked for a sign of life that has not come yet.
+    private var diskAsked: Double?
+    private var refusals = RefusalLog()
     private var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
     private var receivedBytes = 0
     /// The step under way: what its tasks are called, and when it began.
@@ -93,6 +109,8 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     var progress: FleetProgress { snapshotLock.withLock { snapshot } }
+    /// Other stages of a pipeline from before a restart may still come.
+    var awaitsPeers: Bool { snapshotLock.withLock { snapshotAwaits } }
     var level: String? { snapshotLock.withLock { snapshotLevel } }
 
     /// The last snapshot for those who look on, and its number; costs the I/O thread nothing.
@@ -120,10 +138,14 @@ final class FleetLoop: @unchecked Sendable {
             }
             do {
                 try gate.answer()
-                let gone = departed
-                while let frames = try router.receive() { handle(frames) }
-                for id in gone.sorted() {
-                    departed.remove(id)
+                let gone = departed.filter { $0.value <= Clock.now }.keys
+                // So many at a time: whoever floods this socket does not keep the clock from being looked at.
+                var left = 1000
+                while left > 0, let frames = try router.receive() {
+                    handle(frames)
+                    left -= 1
+                }
+                for id in gone.sorted() where left > 0 && departed.removeValue(forKey: id) != nil {
                     carryOut(core.lose(id, "closed its connection", crashed: true))
                 }
                 while let event = try monitor.next() {
@@ -140,7 +162,11 @@ final class FleetLoop: @unchecked Sendable {
             for exit in local.reap() { childEnded(exit) }
             if now >= nextTick {
                 nextTick = now + 0.2
-                carryOut(core.tick(now: now))
+                carryOut(core.tick(now: now, diskIsSlow: now - (diskAsked ?? now) > 1))
+                if diskAsked == nil {
+                    diskAsked = now
+                    disk.async { [commands] in commands.post(.diskAnswered) }
+                }
                 publish(now)
             }
             if now >= nextStatus {
@@ -162,6 +188,7 @@ final class FleetLoop: @unchecked Sendable {
         if over { progress.phase = .over }
         snapshotLock.withLock {
             (snapshot, snapshotLevel, snapshotTime) = (progress, core.level, Date().timeIntervalSince1970)
+            snapshotAwaits = core.awaitsPeers
             snapshotNumber += 1
         }
     }
@@ -183,20 +210,28 @@ final class FleetLoop: @unchecked Sendable {
         switch command {
         case .use(let model):
             edit = (nil, "unedited")
+            layerCount = model.layerCount
             carryOut(core.use(model))
         case .edit(let bundle, let name):
             edit = (bundle, name)
             images = [:]
             carryOut(core.newEdit())
+        case .rebase(let bundle, let name):
+            edit = (bundle, name)
+            images = [:]
+            carryOut(core.rebase())
+        case .digested(let offer, let image, let worker): offerImage(worker, offer, image)
         case .run(let tasks, let label):
             step = (label, Clock.now)
             carryOut(core.run(tasks))
+        case .onRecord(let task): carryOut(core.onRecord(task))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
         case .fetched(let key, let index, let worker, .success(let result)):
             carryOut(core.fetched(key, index: index, result, worker: worker))
         case .fetched(_, _, _, .failure(let error)): events.post(.failed("\(error)"))
         case .allowed(let list): gate?.replace(list)
+        case .diskAnswered: diskAsked = nil
         case .shutdown: break
         }
     }
@@ -255,7 +290,7 @@ final class FleetLoop: @unchecked Sendable {
             }
         } catch {
             if case .version = error {
-                settings.log("a worker was refused: \(error)")
+                for line in refusals.lines(for: "a worker was refused: \(error)", now: now) { settings.log(line) }
                 send(session, .refuse(reason: "\(error)"))
             }
         }
@@ -306,6 +341,12 @@ final class FleetLoop: @unchecked Sendable {
             case .dropTransfers(let epoch):
                 for key in spools.keys where key.epoch == epoch {
                     for spool in spools.removeValue(forKey: key)!.values { spool.cancel() }
+                }
+            case .returned(let worker):
+                departed[worker] = nil
+                for spool in spools.values.compactMap({ $0[worker] }) {
+                    spool.askAgain()
+                    ask(spool)
                 }
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
@@ -363,13 +404,39 @@ final class FleetLoop: @unchecked Sendable {
     private func offerEdit(_ worker: Int, _ epoch: UInt64, _ layers: Range<Int>) {
         let id = core.currentEdit
         guard var bundle = edit.bundle else {
+            core.offered("", to: worker)
             return send(worker, .edit(EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: 0)))
         }
-        bundle.entries = bundle.entries.filter { layer(of: $0.name).map(layers.contains) ?? true }
+        let isFirst = layers.lowerBound == 0
+        let isLast = layers.upperBound == layerCount
+        let isTied = bundle[Self.headName] == nil
+        bundle.entries = bundle.entries.filter { entry in
+            if let layer = layer(of: entry.name) { return layers.contains(layer) }
+            guard bundle.metadata["edit"] == TrainingEdit.kind else { return true }
+            // Embedding, final norm and head, each with its moments, go to the stages that hold them.
+            return entry.name.hasSuffix(Self.embeddingName) ? isFirst || (isTied && isLast) : isLast
+        }
         let image = bundle.image()
-        images[worker] = (id, image)
-        let offer = EditOffer(
-            epoch: epoch, edit: id, name: edit.name, digest: image.sha256(), byteCount: image.byteCount)
+        var offer = EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: image.byteCount)
+        guard image.byteCount <= 8 << 20 else {
+            return digests.async { [commands, offer] in
+                var offer = offer
+                offer.digest = image.sha256()
+                commands.post(.digested(offer, image, worker: worker))
+            }
+        }
+        offer.digest = image.sha256()
+        offerImage(worker, offer, image)
+    }
+
+    private static let embeddingName = "model.embed_tokens.weight"
+    private static let headName = "lm_head.weight"
+
+    private func offerImage(_ worker: Int, _ offer: EditOffer, _ image: TensorBundle.Image) {
+        // Another edit, or another pipeline, may have come meanwhile.
+        guard offer.edit == core.currentEdit, core.isSeated(worker, offer.epoch) else { return }
+        images[worker] = (offer.edit, image)
+        core.offered(offer.digest, to: worker)
         var raw: [OutgoingFrame] = []
         if image.byteCount <= Limits.inlineBytes {
             let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)
@@ -401,7 +468,10 @@ final class FleetLoop: @unchecked Sendable {
         guard let member = core.membership[worker] else { return }
         do {
             switch try router?.send([.bytes(member.session), .bytes(Codec.encode(message))] + raw) {
-            case .unknownPeer: departed.insert(worker)
+            case .unknownPeer:
+                // Processes of our own do not lose connections other than by their end.
+                let isLocal = local.children.contains { $0.name == member.capabilities.name }
+                if departed[worker] == nil { departed[worker] = Clock.now + (isLocal ? 0 : settings.returning) }
             case .full: carryOut(core.lose(worker, "does not read what it is sent", crashed: true))
             case .sent, nil: break
             }

@@ -1,3 +1,4 @@
+import Foundation
 package import Keys
 
 /// Who the workers are and where they report.
@@ -37,6 +38,12 @@ package struct FleetSettings: Sendable {
     }
     /// Epochs begin above this: workers of an earlier life of the run are behind it.
     package var firstEpoch: UInt64 = 0
+    /// Names the run through all its restarts: what workers hold of another one is nothing to this.
+    package var run = UUID().uuidString
+    /// Seconds that a worker whose connection broke has to come back before its work goes elsewhere.
+    package var returning = 0.5
+    /// Seconds that a restarted run waits for the other stages of a pipeline of which some have come back.
+    package var reunion = 15.0
 
     /// Seconds: silence after which a worker is lost; one engine call after which it is stalled; wait for registration;
     /// wait for a model to be loaded.
@@ -44,6 +51,10 @@ package struct FleetSettings: Sendable {
     package var stall = 1800.0
     package var registration = 60.0
     package var loading = 1800.0
+    /// Seconds: a pipeline that has work and does nothing for so long starts again (`nil`: one and a half leases); how
+    /// long somebody is waited for where all workers are lost (never for local ones, which do not come back).
+    package var idle: Double?
+    package var comeback = 60.0
     /// Batches in flight at a pipeline's source; `nil`: its stages + 1.
     package var window: Int?
 

@@ -68,7 +68,7 @@ extension FleetCore {
                     lastLayer: seat.layers.upperBound - 1,
                     tasks: tasks.map { task in
                         FleetProgress.Share(
-                            name: scheduler!.name(of: task), done: beat?.retired[wire(task)] ?? 0,
+                            name: scheduler!.name(of: task), done: beat?.retired[key(epoch, task).task] ?? 0,
                             batches: knownBatchCount(of: task) ?? 0)
                     })
             }
