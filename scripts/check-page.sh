@@ -32,8 +32,8 @@ model: $model
 block_examples: 4
 batch_tokens: 504
 calibration:
-  safety: {pairs: $root/demo/finetune_pairs.jsonl, samples: 40}
-  utility: {pairs: $root/demo/harmless_pairs.jsonl, samples: 200}
+  safety: {pairs: $root/demo/finetune_pairs.jsonl, samples: 12}
+  utility: {pairs: $root/demo/harmless_pairs.jsonl, samples: 48}
 conditions:
   - unedited
   - set_difference: {p: 2, q: 2}
@@ -74,8 +74,8 @@ look "${PICTURES:-$work/pictures}/working"
 
 victim=$(ps -o pid=,args= --ppid "$run" | awk '/faultline-worker/ { pid = $1 } END { print pid }')
 kill -9 "$victim"
-for _ in $(seq 100); do status 2>/dev/null | grep -q lost && break; sleep 0.2; done
-check "a killed worker shows" grep -q 'lost' <(status)
+for _ in $(seq 100); do status --json 2>/dev/null | grep -q '"event":"lost"' && break; sleep 0.2; done
+check "a killed worker shows" grep -q '"event":"lost"' <(status --json)
 look "${PICTURES:-$work/pictures}/after-a-kill"
 
 python3 - "$url" "$token" >"$work/metrics" <<'PY'

@@ -23,7 +23,8 @@ public struct HTTPResponse: Sendable {
         let all =
             [
                 ("Content-Type", contentType), ("Content-Length", "\(body.count)"), ("Connection", "close"),
-                ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+                ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
+                ("Referrer-Policy", "no-referrer"),
             ] + headers.map { ($0.name, $0.value) }
         for (name, value) in all { head += "\(name): \(value)\r\n" }
         return Array("\(head)\r\n".utf8) + (headOnly ? [] : body)

@@ -96,7 +96,8 @@ public struct LogLine: Sendable, Equatable {
             let text = String(value)
             return String(repeating: "0", count: max(0, count - text.count)) + text
         }
-        let day = "\(digits(Int(parts.tm_year) + 1900, 4))-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))"
+        let day =
+            "\(digits(Int(parts.tm_year) + 1900, 4))-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))"
         let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { digits(Int($0), 2) }.joined(separator: ":")
         return "\(day)T\(clock).\(digits(abs(milliseconds % 1000), 3))Z"
     }

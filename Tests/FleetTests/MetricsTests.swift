@@ -76,7 +76,8 @@ import Testing
             "retries": ["killed": 2], "batches": 77, "receivedBytes": 123_456_789_012,
         ]
         let progress: [String: Any] = [
-            "label": "scoring", "tasksDone": 4, "tasks": 12, "costDone": 40.5, "cost": 120, "seconds": 4, "workers": list,
+            "label": "scoring", "tasksDone": 4, "tasks": 12, "costDone": 40.5, "cost": 120, "seconds": 4,
+            "workers": list,
             "phase": "working", "tasksRunning": 2, "tasksWaiting": 6, "pipelines": pipelines, "waits": ["6 tasks wait"],
             "counts": counts,
             "idle": 0.5,

@@ -24,7 +24,9 @@ import Testing
         }
         #expect(lines[0].contains("\"level\":\"warning\"") && lines[1].contains("\"event\":\"granted\""))
         // The oldest and what comes by the thousand are not kept for status.
-        #expect(log.recent.count == RunLog.kept && log.recent.first?.worker == "w0" && log.recent.allSatisfy { $0.event == "lost" })
+        #expect(
+            log.recent.count == RunLog.kept && log.recent.first?.worker == "w0"
+                && log.recent.allSatisfy { $0.event == "lost" })
     }
 
     private final class Lines: @unchecked Sendable {

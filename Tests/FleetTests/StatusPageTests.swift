@@ -166,7 +166,9 @@ struct StatusPageTests {
                 let headers = shown.map { [(name: "Authorization", value: $0)] } ?? []
                 #expect(try get(test.fleet, path, headers).status == 401, "\(path) \(shown ?? "")")
             }
-            for shown in ["Bearer \(token.text)", "bearer \(token.text)", basic("me:\(token.text)"), basic(":\(token.text)")] {
+            for shown in [
+                "Bearer \(token.text)", "bearer \(token.text)", basic("me:\(token.text)"), basic(":\(token.text)"),
+            ] {
                 let status = try get(test.fleet, path, [(name: "Authorization", value: shown)]).status
                 #expect(status == (path == "/nothing" ? 404 : 200), "\(path) \(shown)")
             }
@@ -216,7 +218,9 @@ struct StatusPageTests {
         let server = try HTTPServer(host: "127.0.0.1", port: 0) { _, _ in .text(200, "{}") }
         server.start()
         defer { server.stop() }
-        let error = #expect(throws: FleetError.self) { try RemoteStatus(url: "127.0.0.1:\(server.port)", token: nil).read() }
+        let error = #expect(throws: FleetError.self) {
+            try RemoteStatus(url: "127.0.0.1:\(server.port)", token: nil).read()
+        }
         #expect(error?.description.contains("no status page of faultline") == true)
     }
 }

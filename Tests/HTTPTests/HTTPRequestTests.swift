@@ -5,7 +5,8 @@ import Testing
     private func parse(_ text: String) throws(HTTPFault) -> HTTPRequest? { try .parse(Array(text.utf8)) }
 
     @Test func headsAreRead() throws {
-        let request = try parse("GET /status.json?x=%20#y HTTP/1.1\r\nHost: a:1\r\nACCEPT:\t x , y \r\nAccept: z\r\n\r\n")
+        let request = try parse(
+            "GET /status.json?x=%20#y HTTP/1.1\r\nHost: a:1\r\nACCEPT:\t x , y \r\nAccept: z\r\n\r\n")
         #expect(
             request
                 == HTTPRequest(
@@ -28,7 +29,10 @@ import Testing
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int((state >> 33) % UInt64(bound))
         }
-        let pieces = ["GET", " ", "/", "HTTP/1.1", "\r\n", "\n", ":", "Host", "\r", "\0", "é", "\u{7F}", "x", "0", "9999999999999999999"]
+        let pieces = [
+            "GET", " ", "/", "HTTP/1.1", "\r\n", "\n", ":", "Host", "\r", "\0", "é", "\u{7F}", "x", "0",
+            "9999999999999999999",
+        ]
         for _ in 0..<20_000 {
             var bytes = (0..<next(20)).flatMap { _ in Array(pieces[next(pieces.count)].utf8) }
             if !bytes.isEmpty, next(3) == 0 { bytes[next(bytes.count)] = UInt8(next(256)) }

@@ -98,7 +98,9 @@ import Testing
                 try HTTPServer(host: "127.0.0.1", port: server.port) { _, _ in .text(200, "") }
             }
         }
-        #expect(throws: HTTPError.self) { try HTTPServer(host: "no.such.host.invalid", port: 0) { _, _ in .text(200, "") } }
+        #expect(throws: HTTPError.self) {
+            try HTTPServer(host: "no.such.host.invalid", port: 0) { _, _ in .text(200, "") }
+        }
         let port = try withServer { $0.port }
         #expect(throws: HTTPError.unreachable("connection refused")) {
             try HTTPClient.get(host: "127.0.0.1", port: port, path: "/")

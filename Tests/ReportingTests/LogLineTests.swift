@@ -50,8 +50,10 @@ import Testing
         for index in 0..<500 { log.add("line \(index) \(String(repeating: "x", count: 20))") }
         log.flush()
         #expect(try scratch.contents() == ["log.jsonl.1"] || scratch.contents() == ["log.jsonl", "log.jsonl.1"])
-        let text = try scratch.contents().sorted(by: >).map { try String(contentsOfFile: scratch.file($0), encoding: .utf8) }
-            .joined()
+        let text = try scratch.contents().sorted(by: >).map {
+            try String(contentsOfFile: scratch.file($0), encoding: .utf8)
+        }
+        .joined()
         #expect(text.utf8.count < 2200)
         // What is left is the end, whole and in order.
         let numbers = text.split(separator: "\n").map { Int($0.split(separator: " ")[1]) }

@@ -22,7 +22,9 @@ import Testing
         #expect(throws: KeyError.self) { try ViewToken.make(at: path) }
     }
 
-    @Test(arguments: ["", "short", "two words that are long enough", "naïve-naïve-naïve-naïve", String(repeating: "x", count: 2000)])
+    @Test(arguments: [
+        "", "short", "two words that are long enough", "naïve-naïve-naïve-naïve", String(repeating: "x", count: 2000),
+    ])
     func whatIsNoTokenIsSaidInOneLine(text: String) throws {
         _ = try scratch.write(Array("\(text)\n".utf8), "view.token")
         chmod(path, 0o600)

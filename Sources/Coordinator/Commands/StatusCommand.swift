@@ -11,7 +11,8 @@ package struct StatusCommand: AsyncParsableCommand {
     @Argument(help: "The run directory.", completion: .directory)
     package var folder: String?
 
-    @Option(help: ArgumentHelp("Ask the status page of a run instead (its --status-port).", valueName: "http://host:port"))
+    @Option(
+        help: ArgumentHelp("Ask the status page of a run instead (its --status-port).", valueName: "http://host:port"))
     package var url: String?
 
     @Option(help: ArgumentHelp("With --url: the page's view token.", valueName: "file"))

@@ -32,7 +32,8 @@ extension FleetCore {
 
     /// How many tasks have to run again without this worker.
     func interruptedTasks(by worker: Int) -> Int {
-        guard let scheduler, let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == worker } })?.key
+        guard let scheduler,
+            let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == worker } })?.key
         else { return 0 }
         return scheduler.running(on: epoch).count
     }

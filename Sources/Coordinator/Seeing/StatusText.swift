@@ -19,11 +19,11 @@ package enum StatusText {
             table.append([
                 worker.name, worker.host, "\(worker.pid)", worker.state,
                 Format.line(worker.running.joined(separator: ", "), limit: 48), "\(worker.batches)",
-                Format.fixed(worker.rate, worker.rate < 10 ? 1 : 0), worker.waits.isEmpty ? steps : worker.waits,
+                rate(worker.rate), worker.waits.isEmpty ? steps : worker.waits,
             ])
         }
         if !progress.workers.isEmpty { text += table.text(unicode: unicode) }
-        for event in status.events.suffix(5) { text += line(event) + "\n" }
+        for event in status.events.suffix(8) { text += line(event) + "\n" }
         return text
     }
 
@@ -41,10 +41,12 @@ package enum StatusText {
         var text = progress.label.isEmpty ? "" : "\(progress.label): "
         text += "\(progress.tasksDone) of \(progress.tasks) tasks, "
         text += "\(Int(progress.costDone)) of \(Int(progress.cost)) tokens (\(Format.fixed(percent, 0)) %)"
-        if let rate = status.rate { text += ", \(Format.fixed(rate, rate < 10 ? 1 : 0))/s" }
+        if let rate = status.rate { text += ", \(Self.rate(rate))/s" }
         if let left = status.secondsLeft { text += ", \(Format.duration(left)) left" }
         return text
     }
+
+    private static func rate(_ value: Double) -> String { Format.fixed(value, value < 1 ? 2 : value < 10 ? 1 : 0) }
 
     private static func line(_ event: RunEvent) -> String {
         let format = DateFormatter()
