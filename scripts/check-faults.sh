@@ -81,19 +81,19 @@ conditions:
   - unedited
   - set_difference: {p: 2, q: 2}
   - name: tuned
-    finetune: {pairs: $root/demo/finetune_pairs.jsonl, samples: 8, steps: 2, batch: 4, parameters: linear}
+    finetune: {pairs: $root/demo/finetune_pairs.jsonl, samples: 4, steps: 2, batch: 2, parameters: linear}
 evaluation:
-  harmful: {prompts: $root/demo/harmless_prompts.txt, samples: 12}
-  max_new_tokens: 16
-  slots: 4
-  group_prompts: 4
+  harmful: {prompts: $root/demo/harmless_prompts.txt, samples: 6}
+  max_new_tokens: 8
+  slots: 3
+  group_prompts: 3
 YAML
 }
 golden_of() { # METHOD: sets golden and study
     study=$work/$1.yaml
     golden=$work/golden-$1
     [ ! -e "$golden/results.csv" ] || return 0
-    write_study "$1" "$study" 16
+    write_study "$1" "$study" 12
     "$bin/faultline" study run "$study" --run-dir "$golden" --workers 1 >"$work/golden-$1.log" 2>&1 || {
         tail -n 3 "$work/golden-$1.log" >&2
         echo "check-faults: the undisturbed run failed" >&2

@@ -38,7 +38,7 @@ struct LivenessTests {
     }
 
     private func logs(_ directives: [FleetCore.Directive]) -> [String] {
-        directives.compactMap { if case .log(let line) = $0 { line } else { nil } }
+        directives.compactMap { if case .log(let line, _) = $0 { line } else { nil } }
     }
 
     private func failure(_ directives: [FleetCore.Directive]) -> String? {
@@ -99,7 +99,7 @@ struct LivenessTests {
                 ready(&core, 1, epoch, now: second)
             }
         }
-        #expect(again.count == 3 && again.first == 46, "\(again)")
+        #expect(again.count == 3 && again.first == 47, "\(again)")
     }
 
     @Test func aSilentWorkerIsLostAndItsTaskGoesElsewhere() {
@@ -125,7 +125,7 @@ struct LivenessTests {
                 if let epoch, let id = core.member(of: [UInt8(100 + second / 80)]) { ready(&core, id, epoch, now: now) }
             }
             let directives = core.tick(now: now)
-            losses += logs(directives).count { $0.contains("silent for 31 s") }
+            losses += logs(directives).count { $0.hasPrefix("lost w1") && $0.contains("silent for 31 s") }
             #expect(failure(directives) == nil, "\(failure(directives) ?? "") after \(losses) losses")
         }
         #expect(losses == 10)

@@ -5,6 +5,7 @@ import Protocol
 import Tensors
 import TestSupport
 import Testing
+import Worker
 
 /// Workers that lose their coordinator, for a moment or for good, and what becomes of the work they hold.
 @Suite(.serialized, .timeLimit(.minutes(5)))

@@ -55,7 +55,7 @@ struct StatusPageTests {
         let log = RunLog(epoch: 3)
         let test = try TestFleet(
             workers: 3, pipelines: 1,
-            settings: { settings in
+            settings: .init { settings in
                 settings.page = StatusPageSettings(port: 0)
                 settings.firstEpoch = 3 << 32
                 settings.recent = { log.recent }
@@ -118,7 +118,7 @@ struct StatusPageTests {
     }
 
     @Test func thePageIsWholeAndMayDoNothingElse() throws {
-        let test = try TestFleet(workers: 1, settings: { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
         defer { _ = test.close() }
         let client = try #require(RawClient(port: try port(test.fleet)))
         client.say("GET / HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
@@ -134,7 +134,7 @@ struct StatusPageTests {
 
     /// A page of the web whose name is made to mean this machine.
     @Test func anotherNameIsRefused() throws {
-        let test = try TestFleet(workers: 1, settings: { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
         defer { _ = test.close() }
         for (host, status) in [
             ("evil.example:80", 403), ("127.0.0.1.evil.example", 403), ("LOCALHOST:9", 200), ("[::1]:9", 200),
@@ -153,7 +153,7 @@ struct StatusPageTests {
         try ViewToken.make(at: scratch.file("view.token"))
         let token = try ViewToken(contentsOf: scratch.file("view.token"))
         let test = try TestFleet(
-            workers: 1, settings: { $0.page = StatusPageSettings(host: "0.0.0.0", port: 0, token: token) })
+            workers: 1, settings: .init { $0.page = StatusPageSettings(host: "0.0.0.0", port: 0, token: token) })
         defer { _ = test.close() }
         #expect(test.log.contains { $0.contains("plain HTTP") })
         func basic(_ words: String) -> String { "Basic \(Data(words.utf8).base64EncodedString())" }
@@ -178,7 +178,7 @@ struct StatusPageTests {
     }
 
     @Test func whatCannotBeServedEndsInOneLineOfUsage() throws {
-        let test = try TestFleet(workers: 1, settings: { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
         defer { _ = test.close() }
         let taken = try port(test.fleet)
         for (page, words) in [
@@ -198,7 +198,7 @@ struct StatusPageTests {
     }
 
     @Test func afterTheRunNothingAnswers() throws {
-        let test = try TestFleet(workers: 1, settings: { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
         let port = try port(test.fleet)
         let remote = try RemoteStatus(url: "http://127.0.0.1:\(port)/", token: nil)
         #expect(try remote.read().progress.workers.count <= 1)

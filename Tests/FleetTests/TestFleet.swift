@@ -14,12 +14,16 @@ final class TestFleet: @unchecked Sendable {
     let folder: String
     var fleet: Fleet!
 
+    /// No closure, so that a trailing one is the engine.
+    struct Adjustment { var body: (inout FleetSettings) -> Void }
+
     init(
         workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
         returning: Double = 0.5,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
         idle: Double? = nil, comeback: Double = 2, faults: [Int: LinkFaults] = [:],
+        settings adjust: Adjustment? = nil,
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
@@ -33,6 +37,7 @@ final class TestFleet: @unchecked Sendable {
         settings.idle = idle
         settings.comeback = comeback
         settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
+        adjust?.body(&settings)
         settings.bound = { [self] endpoint in
             for index in 0..<count {
                 var options = WorkerOptions(connect: endpoint)

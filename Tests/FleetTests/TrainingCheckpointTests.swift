@@ -16,16 +16,17 @@ struct TrainingCheckpointTests {
     private static let stepCount = 9
     /// About a tenth of a second a step.
     private static let training = TaskBody.Training(
-        steps: (0..<stepCount).map { step in
-            (0..<20).map { batch in
-                Batch(
-                    sequences: (0..<3).map { row in
-                        Sequence(
-                            tokens: (0..<24).map { Int32(3 + (step * 13 + batch * 5 + row * 3 + $0 * $0) % 26) },
-                            scoredFrom: 10)
-                    })
-            }
-        }, firstStep: 0, parameters: .all, learningRate: 1e-3)
+        steps: (0..<stepCount).map { step in (0..<20).map { batch(seed: step * 13 + $0 * 5) } },
+        firstStep: 0, parameters: .all, learningRate: 1e-3)
+
+    private static func batch(seed: Int) -> Batch {
+        var sequences: [Sequence] = []
+        for row in 0..<3 {
+            let start = seed + row * 3
+            sequences.append(Sequence(tokens: (0..<24).map { Int32(3 + (start + $0 * $0) % 26) }, scoredFrom: 10))
+        }
+        return Batch(sequences: sequences)
+    }
 
     private struct Outcome: Equatable {
         var losses: [Float]
@@ -98,7 +99,9 @@ struct TrainingCheckpointTests {
         func outcome(checkpointEvery: Int?) async throws -> Outcome {
             let losses = try await runner.train(
                 TrainingCheckpointTests.training, freeze: nil, checkpointEvery: checkpointEvery, label: "tuning")
-            let prompts = (0..<3).map { row in (0..<6).map { Int32(3 + (row * 7 + $0 * 5) % 26) } }
+            let prompts: [[Int32]] = (0..<3).map { row -> [Int32] in
+                (0..<6).map { (place: Int) -> Int32 in Int32(3 + (row * 7 + place * 5) % 26) }
+            }
             let answers = try await runner.generate(
                 [
                     .init(
@@ -152,14 +155,16 @@ struct TrainingCheckpointTests {
                     // Steps 5 and 6 are under way, the checkpoint after step 4 is on record.
                     if life.story.wait("granted", "tuning steps 5-6") { kill(pids[victim], SIGKILL) }
                 }
-                #expect(try await life.outcome(checkpointEvery: 2) == golden)
+                let outcome = try await life.outcome(checkpointEvery: 2)
+                #expect(outcome == golden)
                 let granted = life.story.tasks("granted")
                 for early in ["tuning steps 1-2", "tuning steps 3-4", "tuning checkpoint 2"] {
                     #expect(granted.count { $0 == early } == 1, "\(early) in \(granted)")
                 }
                 #expect(granted.count { $0 == "tuning steps 5-6" } == 2)
                 // The newest one alone is left: two results at most (each stage's), and none of the one before.
-                #expect(try partials(folder) <= workers)
+                let kept = try partials(folder)
+                #expect(kept <= workers)
             }
         }
     }
@@ -191,12 +196,14 @@ struct TrainingCheckpointTests {
         let second = try await broken(workers: 1, every: 2, at: "tuning steps 6-7")
         #expect(second.min() == 4, "\(second)")
         try await Self.live(folder, workers: 3) { life in
-            #expect(try await life.outcome(checkpointEvery: 2) == golden)
+            let outcome = try await life.outcome(checkpointEvery: 2)
+            #expect(outcome == golden)
             #expect(starts(life.story).min()! >= 6, "\(starts(life.story))")
         }
         // What is finished is not trained again, also where its weights are needed: they are on disk.
         try await Self.live(folder, workers: 2) { life in
-            #expect(try await life.outcome(checkpointEvery: 2) == golden)
+            let outcome = try await life.outcome(checkpointEvery: 2)
+            #expect(outcome == golden)
             #expect(life.story.tasks("granted") == [])
             try life.runner.concluded()
             #expect(try partials(folder) == 0)
@@ -214,7 +221,8 @@ struct TrainingCheckpointTests {
         try await Self.live(folder, workers: 3) { life in
             let pids = life.fleet.progress.workers.map(\.pid)
             Thread.detachNewThread { if life.story.wait("granted", "answers 1") { kill(pids[0], SIGKILL) } }
-            #expect(try await life.outcome(checkpointEvery: 4) == golden)
+            let outcome = try await life.outcome(checkpointEvery: 4)
+            #expect(outcome == golden)
             #expect(starts(life.story) == [])
         }
     }
@@ -230,7 +238,8 @@ struct TrainingCheckpointTests {
                 _ = life.story.wait("granted", "tuning steps 5-6", count: 2)
                 life.workers[1].send(SIGCONT)
             }
-            #expect(try await life.outcome(checkpointEvery: 2) == golden)
+            let outcome = try await life.outcome(checkpointEvery: 2)
+            #expect(outcome == golden)
             #expect(life.story.tasks("lost").count >= 1)
             #expect(starts(life.story).filter { $0 < 5 } == [1, 3])
             // It is a member again, as somebody new.

@@ -43,7 +43,7 @@ full_disk() { # NAME PLACE MiB
         verdict "$name: it says that the disk is full" 1
     fi
     rm -f "$folder/ballast"
-    await "$name" "$coordinator" 180
+    await "$name" "$coordinator" "${LIMIT:-600}"
     check "$name: it says that it goes on" grep 'the disk takes data again' "$work/$name.log"
     same "$name" "$work/$name"
     verdict "$name: nothing half-committed is left" "$([ -z "$(find "$work/$name" -name '*.part-*' -o -path '*/partials/*')" ] && echo 0 || echo 1)"
@@ -64,7 +64,7 @@ read_only_partials() {
     check "$name: it says that the disk is read-only" grep 'the disk is read-only' "$work/$name.log"
     sleep 5
     mount -o remount,rw "$folder"
-    await "$name" "$coordinator" 180
+    await "$name" "$coordinator" "${LIMIT:-600}"
     same "$name" "$work/$name"
     umount -l "$folder"
 }

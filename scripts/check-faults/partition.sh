@@ -75,7 +75,7 @@ partition() {
     cut_off "$space" "$way" "${7:-}"
     sleep "$seconds"
     mend "$space"
-    partition_end "$1" 240
+    partition_end "$1" "${LIMIT:-600}"
     if [ "$1" = short ]; then
         verdict "$name: nobody was lost" "$(says '^lost' "$work/$name.log" && echo 1 || echo 0)"
     else
@@ -94,5 +94,5 @@ half_open() {
     mend w1
     unset "workers[0]"
     partition_worker half-open w1
-    partition_end half-open 240
+    partition_end half-open "${LIMIT:-600}"
 }

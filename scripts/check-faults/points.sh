@@ -40,7 +40,7 @@ check_points() {
             start_worker "$name-other" "$work/$name.join"
             others+=("$worker")
         done
-        await "$name" "$coordinator" 180
+        await "$name" "$coordinator" "${LIMIT:-600}"
         status=0
         wait "$victim" || status=$?
         verdict "$name: the worker was killed there" "$([ "$status" -eq 137 ] && echo 0 || echo 1)"

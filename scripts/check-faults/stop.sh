@@ -18,7 +18,7 @@ check_stop() {
     within 40 says 'lost .*silent for' "$work/$name.log" || true
     sleep 8
     kill -CONT "$first"
-    await "$name" "$coordinator" 180
+    await "$name" "$coordinator" "${LIMIT:-600}"
     same "$name" "$work/$name"
     check "$name: the lease ran out" grep 'silent for' "$work/$name.log"
     check "$name: it joined again" test "$(grep -c ' joined from ' "$work/$name.log")" -ge 3
@@ -35,7 +35,7 @@ check_stop() {
     kill -STOP "$coordinator"
     sleep 20
     kill -CONT "$coordinator"
-    await "$name" "$coordinator" 180
+    await "$name" "$coordinator" "${LIMIT:-600}"
     same "$name" "$work/$name"
     verdict "$name: nobody was lost" "$(says '^lost' "$work/$name.log" && echo 1 || echo 0)"
 }

@@ -142,7 +142,7 @@ package struct FleetCore: Sendable {
     }
 
     /// A task's results are on record: its workers may forget them.
-    mutating func onRecord(_ task: Int) -> [Directive] {
+    package mutating func onRecord(_ task: Int) -> [Directive] {
         guard let (key, workers) = unrecorded.removeValue(forKey: task) else { return [] }
         return workers.map { .send(worker: $0, .committed(key)) }
     }
