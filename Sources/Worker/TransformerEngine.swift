@@ -61,8 +61,9 @@ package final class TransformerEngine: StageEngine {
             case .export: ExportJob(task, context, moments: false)
             case .checkpoint: ExportJob(task, context, moments: true)
             }
+        let outputs = try job.begin()
         jobs[task] = job
-        return finish(task, try job.begin())
+        return finish(task, outputs)
     }
 
     package func receive(_ packet: Packet) throws -> [StageOutput] {
