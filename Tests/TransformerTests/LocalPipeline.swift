@@ -30,6 +30,13 @@ final class LocalPipeline {
     func run(_ body: TaskBody, window: Int = 2) throws -> [TensorBundle] {
         let task = nextTask
         nextTask += 1
+        do { return try run(task, body, window) } catch {
+            for engine in engines { engine.abort(task: task) }
+            throw error
+        }
+    }
+
+    private func run(_ task: UInt64, _ body: TaskBody, _ window: Int) throws -> [TensorBundle] {
         var results = [TensorBundle?](repeating: nil, count: engines.count)
         var queues = [[Packet]](repeating: [], count: engines.count)
         var sent = 0

@@ -68,6 +68,14 @@ extension FleetCore {
         Digest.sha256(Array("\(Faultline.version)\n\(level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
     }
 
+    /// It was listed by a worker of an earlier life, and what becomes of it is not decided yet: news of it are for later.
+    func isStillToBeJudged(_ key: TaskKey, of worker: Int) -> Bool {
+        guard let holdings = membership[worker]?.capabilities.holdings, holdings.run == settings.run else {
+            return false
+        }
+        return holdings.tasks.contains { $0.key == key }
+    }
+
     /// Some member's old pipeline lacks stages that may still come back.
     var awaitsPeers: Bool {
         let known = membership.members.values.compactMap(\.capabilities.holdings).filter {

@@ -235,12 +235,20 @@ package struct FleetCore: Sendable {
             return [.dismiss(membership[id]!, .refuse(reason: reason))]
                 + lose(id, "was refused: \(reason)", crashed: false, end: false)
         case .taskFailed(let key, let error):
+            if isStillToBeJudged(key, of: id) {
+                membership.changeHolding(key, of: id, to: nil)
+                return []
+            }
             guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
             let layers = pipelines[key.epoch]!.seats[seat].layers
             return fail(
                 "\(membership[id]!.name), layers \(layers.lowerBound) to \(layers.upperBound - 1), task \(index): \(error)"
             )
         case .offer(let key, let digest, let byteCount):
+            if isStillToBeJudged(key, of: id) {
+                membership.changeHolding(key, of: id, to: (digest: digest, byteCount: byteCount))
+                return []
+            }
             guard let seat = seat(of: id, key.epoch), let index = index(of: key),
                 scheduler?.running(on: key.epoch).contains(index) == true
             else { return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))] }

@@ -45,6 +45,17 @@ struct Membership: Sendable {
         heard(id, now: now)
     }
 
+    /// A task that a worker listed as under way is finished, or (`nil`) has failed.
+    mutating func changeHolding(_ key: TaskKey, of id: Int, to result: (digest: String, byteCount: Int)?) {
+        guard let index = members[id]?.capabilities.holdings?.tasks.firstIndex(where: { $0.key == key }) else { return }
+        guard let result else {
+            members[id]!.capabilities.holdings!.tasks.remove(at: index)
+            return
+        }
+        members[id]!.capabilities.holdings!.tasks[index].digest = result.digest
+        members[id]!.capabilities.holdings!.tasks[index].byteCount = result.byteCount
+    }
+
     mutating func forgetHoldings(of id: Int) { members[id]?.capabilities.holdings = nil }
 
     mutating func heard(_ id: Int, now: Double) { members[id]?.lastHeard = now }
