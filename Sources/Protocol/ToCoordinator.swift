@@ -70,6 +70,7 @@ public enum ToCoordinator: Codable, Sendable, Equatable {
     /// The engine refused the task; it would again.
     case taskFailed(TaskKey, error: String)
     case beat(Beat)
-    /// The worker was asked to stop (SIGTERM): its work goes elsewhere and nothing is held against it.
-    case leaving(reason: String)
+    /// The worker was asked to stop (SIGTERM) and ends after so many seconds (`nil`: at once); said again with every beat.
+    /// What ends by then is taken, the rest goes elsewhere, and nothing is held against it.
+    case leaving(reason: String, grace: Double? = nil)
 }

@@ -58,7 +58,7 @@ package struct StatusCommand: AsyncParsableCommand {
                 : worker.running.isEmpty ? "waits for a task" : worker.running.joined(separator: ", ")
             table.append([worker.name, worker.host, "\(worker.pid)", worker.state, doing, "\(worker.steps)"])
         }
-        return text + table.text(unicode: Terminal.isUnicode)
+        return text + table.text(unicode: Terminal.isUnicode) + progress.remarks.map { $0 + "\n" }.joined()
     }
 
     /// No live coordinator: the journal knows how it ended.

@@ -78,6 +78,7 @@ package final class Fleet: @unchecked Sendable {
                 )
             }
             if case .failed(let reason) = loop.events.next(seconds: 0.05) { throw FleetError(reason) }
+            if settings.stopSignal() != nil { throw stopped }
         }
     }
 
@@ -105,6 +106,7 @@ package final class Fleet: @unchecked Sendable {
             switch loop.events.next(seconds: 1) {
             case .ready: return
             case .failed(let reason): throw FleetError(reason)
+            case .stopped: throw stopped
             default: continue
             }
         }
@@ -114,24 +116,29 @@ package final class Fleet: @unchecked Sendable {
     /// Runs tasks until all are committed.
     /// - Parameters:
     ///   - progress: called on this thread, at most four times a second.
+    ///   - recorded: called on this thread with a task's results as soon as they are whole, in any order.
     ///   - committed: called on this thread in index order with the results of a task's stages, in stage order.
-    /// - Throws: `FleetError`, or what `committed` threw.
+    /// - Throws: `FleetError`, `Stopped`, or what `recorded` or `committed` threw.
     package func run(
         _ tasks: [FleetTask], label: String, progress: (FleetProgress) -> Void = { _ in },
+        recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         var first = 0
         while first < tasks.count {
-            let done = try attempt(Array(tasks[first...]), label, holdsTraining: trains, progress) { index, results in
-                try committed(first + index, results)
+            let done = try attempt(Array(tasks[first...]), label, holdsTraining: trains, progress) {
+                try recorded(first + $0, $1)
+            } committed: {
+                try committed(first + $0, $1)
             }
             first += done.count
             guard let cause = done.trainingLost else { break }
             settings.log("fine-tuned weights were lost (\(cause)): fine-tuning again")
             let again = training
-            let repeated = try attempt(again, "\(label): fine-tuning again", holdsTraining: true, progress) {
-                _, results in
+            let repeated = try attempt(
+                again, "\(label): fine-tuning again", holdsTraining: true, progress, recorded: { _, _ in }
+            ) { _, results in
                 for case .file(let path) in results.map(\.bundle) { unlink(path) }
             }
             if let cause = repeated.trainingLost { throw FleetError("fine-tuned weights were lost twice: \(cause)") }
@@ -141,7 +148,7 @@ package final class Fleet: @unchecked Sendable {
 
     private func attempt(
         _ tasks: [FleetTask], _ label: String, holdsTraining: Bool, _ progress: (FleetProgress) -> Void,
-        _ committed: (Int, [StageResult]) throws -> Void
+        recorded: (Int, [StageResult]) throws -> Void, committed: (Int, [StageResult]) throws -> Void
     ) throws -> (count: Int, trainingLost: String?) {
         let began = Clock.now
         var shown = 0.0
@@ -158,6 +165,7 @@ package final class Fleet: @unchecked Sendable {
         }
         while true {
             switch loop.events.next(seconds: 0.25) {
+            case .recorded(let index, let results): try recorded(index, results)
             case .committed(let index, let results):
                 try committed(index, results)
                 count += 1
@@ -173,11 +181,27 @@ package final class Fleet: @unchecked Sendable {
                 return (count, nil)
             case .failed(let reason): throw FleetError(reason)
             case .trainingLost(let cause): return (count, cause)
+            case .stopped: throw stopped
             case .membership, .ready, nil: break
             }
             let now = Clock.now
             if now - shown >= 0.25 { show(now) }
         }
+    }
+
+    /// Has a worker leave when it has finished what it runs and others can go on. From any thread.
+    package func drain(worker name: String) { loop.commands.post(.drain(name)) }
+
+    /// Ends the work under way: what ends within so many seconds is recorded, then the caller's call throws `Stopped`, as do
+    /// those that follow. From any thread.
+    package func stop(within seconds: Double) { loop.commands.post(.stop(within: seconds)) }
+
+    private var stopped: Stopped { Stopped(signal: settings.stopSignal(), resume: settings.resume) }
+
+    /// Ends at once: nobody is waited for or told. Local workers notice by themselves.
+    package func abandon() {
+        joinFile?.remove()
+        try? FileManager.default.removeItem(atPath: socketFolder)
     }
 
     /// Ends the workers and removes the sockets. May be called more than once.

@@ -1,9 +1,9 @@
-import Protocol
+package import Protocol
 import Tensors
 
 /// The whole fleet as a state machine: events in, directives out, no I/O and no clock of its own.
-struct FleetCore: Sendable {
-    enum Directive: Sendable {
+package struct FleetCore: Sendable {
+    package enum Directive: Sendable {
         case send(worker: Int, ToWorker)
         /// Last words to a worker that is no member any more.
         case dismiss(Member, ToWorker)
@@ -13,6 +13,8 @@ struct FleetCore: Sendable {
         case fetch(worker: Int, TaskKey, index: Int, stage: Int, layers: Range<Int>, digest: String, byteCount: Int)
         /// Transfers of this epoch are of no use any more.
         case dropTransfers(epoch: UInt64)
+        /// Nor is this one.
+        case dropTransfer(TaskKey)
         case discard(StageResult)
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
@@ -22,55 +24,65 @@ struct FleetCore: Sendable {
         case event(FleetEvent)
     }
 
-    struct Seat: Sendable {
-        var worker: Int
-        var layers: Range<Int>
+    package struct Seat: Sendable {
+        package var worker: Int
+        package var layers: Range<Int>
         var loaded = false
         var edited = false
     }
 
-    struct Pipeline: Sendable {
-        var seats: [Seat]
+    package struct Pipeline: Sendable {
+        package var seats: [Seat]
         var announced = false
         var isReady: Bool { seats.allSatisfy { $0.loaded && $0.edited } }
     }
 
     let settings: FleetSettings
     var membership = Membership()
-    private(set) var pipelines: [UInt64: Pipeline] = [:]
+    package private(set) var pipelines: [UInt64: Pipeline] = [:]
     private(set) var scheduler: Scheduler?
-    private var model: ModelPlan?
+    private(set) var model: ModelPlan?
     private var editID: UInt64 = 0
     private var epoch: UInt64 = 0
     private var taskBase: UInt64 = 0
     private var awaitingReady = false
     /// Fine-tuned weights are in the workers' memory only.
-    private var holdsTraining = false
+    private(set) var holdsTraining = false
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
     var level: String?
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
     var simd: Int?
     private var lastCause = "none ever joined"
+    /// Seconds of the latest event that had a clock.
+    private(set) var now = 0.0
+    /// Workers that are to leave, and what is held against machines.
+    var leaves: [Int: Leave] = [:]
+    var hosts = HostRecords()
+    /// The run is to end by then; it has.
+    var stopDeadline: Double?
+    var hasStopped = false
 
-    init(settings: FleetSettings) {
+    package init(settings: FleetSettings) {
         self.settings = settings
         epoch = settings.firstEpoch
     }
 
     // MARK: The driver's wishes
 
-    mutating func use(_ model: ModelPlan) -> [Directive] {
+    package mutating func use(_ model: ModelPlan) -> [Directive] {
+        guard stopDeadline == nil else { return [.event(.stopped)] }
         self.model = model
         holdsTraining = false
         trainingLoss = nil
         pipelines = [:]
         editID += 1
         awaitingReady = true
-        return form(Array(membership.members.keys), pipelines: settings.pipelines) + advance()
+        return form(available(membership.members.keys), pipelines: settings.pipelines) + advance()
     }
 
-    mutating func newEdit() -> [Directive] {
+    package mutating func newEdit() -> [Directive] {
+        guard stopDeadline == nil else { return [.event(.stopped)] }
         guard !pipelines.isEmpty else { return fail("no worker is left (\(lastCause))") }
         editID += 1
         holdsTraining = false
@@ -86,7 +98,8 @@ struct FleetCore: Sendable {
         return directives + advance()
     }
 
-    mutating func run(_ tasks: [FleetTask]) -> [Directive] {
+    package mutating func run(_ tasks: [FleetTask]) -> [Directive] {
+        guard stopDeadline == nil else { return [.event(.stopped)] }
         guard !pipelines.isEmpty else { return fail("no worker is left (\(lastCause))") }
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         if trains { (holdsTraining, trainingLoss) = (false, nil) }
@@ -94,20 +107,24 @@ struct FleetCore: Sendable {
             trainingLoss = nil
             return [.event(.trainingLost(cause))]
         }
-        var scheduler = Scheduler(tasks: tasks)
+        var scheduler = Scheduler(tasks: tasks, minimumGain: settings.minimumGain, now: now)
+        hosts.newRun()
         var directives: [Scheduler.Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady {
-            directives += scheduler.pipelineReady(epoch, stageCount: pipeline.seats.count)
+            directives += scheduler.pipelineReady(
+                epoch, stageCount: pipeline.seats.count, hosts: hostNames(of: pipeline))
         }
         directives += scheduler.start()
         self.scheduler = scheduler
         return carryOut(directives)
     }
 
-    mutating func acknowledge(_ task: Int) -> [Directive] { carryOut(scheduler?.acknowledge(through: task) ?? []) }
+    package mutating func acknowledge(_ task: Int) -> [Directive] {
+        carryOut(scheduler?.acknowledge(through: task) ?? [])
+    }
 
     /// The run is over (done or failed): what still runs is called off.
-    mutating func endRun(holdsTraining: Bool) -> [Directive] {
+    package mutating func endRun(holdsTraining: Bool) -> [Directive] {
         if holdsTraining { self.holdsTraining = true }
         guard let scheduler else { return [] }
         var directives: [Directive] = []
@@ -127,11 +144,13 @@ struct FleetCore: Sendable {
 
     // MARK: What workers say
 
-    mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
+    package mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
         if let known = membership.id(of: session) {
             membership.heard(known, now: now)
             return [.send(worker: known, .welcome(worker: membership[known]!.name))]
         }
+        tell(now)
+        if let refusal = refusal(session, capabilities, now: now) { return [refusal] }
         var directives: [Directive] = []
         if !capabilities.name.isEmpty, let old = membership.id(named: capabilities.name) {
             directives += lose(old, "came back as a new session", crashed: false, end: false)
@@ -150,12 +169,14 @@ struct FleetCore: Sendable {
         return directives + (model == nil ? [] : reform())
     }
 
-    mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
+    package mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
         membership.heard(id, now: now)
+        tell(now)
         switch message {
         case .hello, .chunk, .pullEdit: return []
         case .beat(let beat):
             membership.beat(id, beat)
+            noteProgress(of: id, beat)
             return []
         case .assigned(let epoch):
             guard let seat = seat(of: id, epoch) else { return [] }
@@ -166,8 +187,10 @@ struct FleetCore: Sendable {
             pipelines[epoch]!.seats[seat].edited = true
             return advance()
         case .assignmentFailed(let epoch, let error):
-            guard seat(of: id, epoch) != nil else { return [] }
-            return fail("\(membership[id]!.name): \(error)")
+            guard seat(of: id, epoch) != nil, let member = membership[id] else { return [] }
+            // Where there are other machines, this one alone is left out: it may lack the model.
+            let directives = setAside(member.capabilities.host, because: "\(member.name): \(error)")
+            return directives.isEmpty ? fail("\(member.name): \(error)") : directives
         case .unfit(let epoch, let reason):
             guard seat(of: id, epoch) != nil else { return [] }
             return [.dismiss(membership[id]!, .refuse(reason: reason))]
@@ -179,52 +202,72 @@ struct FleetCore: Sendable {
                 "\(membership[id]!.name), layers \(layers.lowerBound) to \(layers.upperBound - 1), task \(index): \(error)"
             )
         case .offer(let key, let digest, let byteCount):
-            guard let seat = seat(of: id, key.epoch), let index = index(of: key),
-                scheduler?.running(on: key.epoch).contains(index) == true
-            else { return [.send(worker: id, .committed(key))] }
+            guard let seat = seat(of: id, key.epoch), let index = index(of: key) else {
+                return [.send(worker: id, .committed(key))]
+            }
+            let layers = pipelines[key.epoch]!.seats[seat].layers
+            guard scheduler?.wants(index, stage: seat, from: key.epoch) == true else {
+                return [.send(worker: id, .committed(key))]
+                    + schedule { $0.late(index, stage: seat, layers: layers, digest: digest) }
+            }
             return [
                 .fetch(
-                    worker: id, key, index: index, stage: seat, layers: pipelines[key.epoch]!.seats[seat].layers,
-                    digest: digest, byteCount: byteCount)
+                    worker: id, key, index: index, stage: seat, layers: layers, digest: digest, byteCount: byteCount)
             ]
-        case .leaving(let reason):
-            return [.dismiss(membership[id]!, .goodbye(reason: "left"))] + lose(id, reason, crashed: false, end: false)
+        case .leaving(let reason, let grace):
+            return leave(id, reason, within: grace ?? 0, now: now)
         }
     }
 
     /// A result is on disk or in memory, its digest checked.
-    mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
+    package mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
         guard self.index(of: key) == index, pipelines[key.epoch] != nil else { return [.discard(result)] }
+        if let host = membership[worker]?.capabilities.host { hosts.succeeded(on: host) }
         let directives = scheduler!.result(result, task: index, pipeline: key.epoch)
         return [.send(worker: worker, .committed(key))] + carryOut(directives)
     }
 
     // MARK: Losing workers
 
-    mutating func tick(now: Double) -> [Directive] {
-        membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
-            .flatMap { lose($0.id, $0.cause, crashed: true) }
+    package mutating func tick(now: Double) -> [Directive] {
+        tell(now)
+        return membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
+            .flatMap { lose($0.id, $0.cause, crashed: true) } + schedule { $0.speculate() } + releaseLeavers(now: now)
+            + concludeStop(now: now)
     }
 
-    mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
+    package mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
         guard let member = membership.remove(id) else { return [] }
         lastCause = "\(member.name) \(cause)"
+        let host = member.capabilities.host
+        let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key
+        let interrupted = epoch.flatMap { scheduler?.running(on: $0) } ?? []
+        let isOrderly = leaves.removeValue(forKey: id) != nil && interrupted.isEmpty
         var directives: [Directive] = [
-            .log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership),
-            .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
+            .log(isOrderly ? "\(member.name) on \(host) left: \(cause)" : "lost \(member.name) on \(host): \(cause)"),
+            .event(.membership),
+            .note(kind: isOrderly ? "left" : "lost", task: "", worker: member.name, text: "\(host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
-        guard let (epoch, pipeline) = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } }) else {
-            return directives
-        }
+        guard let epoch else { return directives }
+        if crashed { directives += blame(member, in: epoch, cause) }
+        return directives
+            + dissolve(epoch, without: member, cause: cause, crashed: crashed && hosts.setAside[host] == nil)
+    }
+
+    /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
+    private mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive]
+    {
+        guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
+        if lost == nil { lastCause = cause }
+        var directives: [Directive] = []
         for task in scheduler?.running(on: epoch) ?? [] {
             directives.append(
-                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: member.name, text: cause))
-            for seat in pipeline.seats where seat.worker != id {
+                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: lost?.name ?? "", text: cause))
+            for seat in pipeline.seats where seat.worker != lost?.id {
                 directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
             }
         }
-        pipelines[epoch] = nil
         directives.append(.dropTransfers(epoch: epoch))
         if holdsTraining {
             holdsTraining = false
@@ -235,18 +278,17 @@ struct FleetCore: Sendable {
             }
             return directives + endRun(holdsTraining: false) + reform() + advance()
         }
-        if scheduler != nil {
-            let followUp = scheduler!.pipelineLost(epoch, crashed: crashed, cause: lastCause)
-            directives += carryOut(followUp)
-        }
+        let crash = lost.flatMap { crashed ? Scheduler.Crash(worker: $0.name, host: $0.capabilities.host) : nil }
+        let (names, words) = (Set(membership.members.values.map(\.name)), lastCause)
+        directives += schedule { $0.pipelineLost(epoch, crash: crash, cause: words, workers: names) }
         return directives + reform() + advance()
     }
 
     /// Makes pipelines of workers that have no seat.
     private mutating func reform() -> [Directive] {
-        guard let model else { return [] }
+        guard let model, stopDeadline == nil else { return [] }
         let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
-        let free = membership.members.keys.filter { !seated.contains($0) }
+        let free = available(membership.members.keys.filter { !seated.contains($0) })
         guard !pipelines.isEmpty else {
             guard !free.isEmpty else { return fail("no worker is left (\(lastCause))") }
             return form(free, pipelines: settings.pipelines.map { min($0, free.count) })
@@ -309,10 +351,8 @@ struct FleetCore: Sendable {
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced
         {
             pipelines[epoch]!.announced = true
-            if scheduler != nil {
-                let grants = scheduler!.pipelineReady(epoch, stageCount: pipeline.seats.count)
-                directives += carryOut(grants)
-            }
+            let hosts = hostNames(of: pipeline)
+            directives += schedule { $0.pipelineReady(epoch, stageCount: pipeline.seats.count, hosts: hosts) }
         }
         if awaitingReady, !pipelines.isEmpty, pipelines.values.allSatisfy(\.isReady) {
             awaitingReady = false
@@ -321,9 +361,21 @@ struct FleetCore: Sendable {
         return directives
     }
 
-    private mutating func fail(_ reason: String) -> [Directive] {
+    mutating func fail(_ reason: String) -> [Directive] {
         awaitingReady = false
         return endRun(holdsTraining: false) + [.event(.failed(reason))]
+    }
+
+    /// Asks the scheduler, where there is one, and does what it says.
+    mutating func schedule(_ body: (inout Scheduler) -> [Scheduler.Directive]) -> [Directive] {
+        guard scheduler != nil else { return [] }
+        let directives = body(&scheduler!)
+        return carryOut(directives)
+    }
+
+    private mutating func tell(_ now: Double) {
+        self.now = now
+        scheduler?.now = now
     }
 
     private mutating func carryOut(_ directives: [Scheduler.Directive]) -> [Directive] {
@@ -331,16 +383,24 @@ struct FleetCore: Sendable {
         for directive in directives {
             switch directive {
             case .grant(let epoch, let task):
-                let workers = (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
                 result.append(
                     .note(
-                        kind: "granted", task: scheduler!.name(of: task), worker: workers.joined(separator: ", "),
+                        kind: "granted", task: scheduler!.name(of: task), worker: workerNames(epoch),
                         text: "pipeline \(epoch & 0xFFFF_FFFF)"))
-                for seat in pipelines[epoch]?.seats ?? [] {
-                    result.append(
-                        .sendTask(
-                            worker: seat.worker, TaskKey(epoch: epoch, task: wire(task)), scheduler!.body(of: task)))
-                }
+                result += send(task, to: epoch)
+            case .copy(let task, let epoch, let late):
+                let words = "\(workerNames(late)) \(pipelines[late]?.seats.count == 1 ? "is" : "are") late with it"
+                result += [
+                    .log("\(scheduler!.name(of: task)) runs a second time on \(workerNames(epoch)): \(words)"),
+                    .note(
+                        kind: "copied", task: scheduler!.name(of: task), worker: workerNames(epoch), text: words),
+                ]
+                result += send(task, to: epoch)
+            case .abort(let epoch, let task):
+                let key = TaskKey(epoch: epoch, task: wire(task))
+                result += (pipelines[epoch]?.seats ?? []).map { .send(worker: $0.worker, .abort(key)) }
+                result.append(.dropTransfer(key))
+            case .record(let task, let results): result.append(.event(.recorded(task, results)))
             case .commit(let task, let results): result.append(.event(.committed(task, results)))
             case .discard(let stale): result.append(.discard(stale))
             case .finished: result.append(.event(.finished))
@@ -350,8 +410,21 @@ struct FleetCore: Sendable {
         return result
     }
 
-    private func wire(_ task: Int) -> UInt64 { taskBase + UInt64(task) }
-    private func index(of key: TaskKey) -> Int? {
+    private func send(_ task: Int, to epoch: UInt64) -> [Directive] {
+        (pipelines[epoch]?.seats ?? []).map {
+            .sendTask(worker: $0.worker, TaskKey(epoch: epoch, task: wire(task)), scheduler!.body(of: task))
+        }
+    }
+
+    private func workerNames(_ epoch: UInt64) -> String {
+        (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }.joined(separator: ", ")
+    }
+    private func hostNames(of pipeline: Pipeline) -> Set<String> {
+        Set(pipeline.seats.compactMap { membership[$0.worker]?.capabilities.host })
+    }
+
+    func wire(_ task: Int) -> UInt64 { taskBase + UInt64(task) }
+    func index(of key: TaskKey) -> Int? {
         guard let scheduler, key.task >= taskBase, key.task - taskBase < UInt64(scheduler.count) else { return nil }
         return Int(key.task - taskBase)
     }
@@ -363,9 +436,9 @@ struct FleetCore: Sendable {
         return .offerEdit(worker: seat.worker, epoch: epoch, layers: seat.layers)
     }
 
-    var currentEdit: UInt64 { editID }
+    package var currentEdit: UInt64 { editID }
 
-    func progress(now: Double) -> FleetProgress {
+    package func progress(now: Double) -> FleetProgress {
         var progress = FleetProgress()
         if let scheduler {
             (progress.tasksDone, progress.tasks) = (scheduler.doneCount, scheduler.count)
@@ -394,17 +467,23 @@ struct FleetCore: Sendable {
                     steps: member.beat.steps, running: running,
                     silent: max(0, now - member.lastHeard), busy: member.beat.busySeconds))
         }
+        progress.remarks = remarks
         return progress
     }
 }
 
 /// What the driver waits for.
-enum FleetEvent: Sendable {
+package enum FleetEvent: Sendable {
     case membership
     case ready
+    /// Finished, in any order: to be put on record.
+    case recorded(Int, [StageResult])
+    /// In index order.
     case committed(Int, [StageResult])
     case finished
     case failed(String)
     /// A worker with fine-tuned weights died between training and their use.
     case trainingLost(String)
+    /// As was asked: what could finish in time has.
+    case stopped
 }

@@ -12,6 +12,10 @@ enum FleetCommand: Sendable {
     case run([FleetTask])
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
+    /// A worker is to leave when it has finished what it runs, by its name.
+    case drain(String)
+    /// The run is to end within so many seconds.
+    case stop(within: Double)
     case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
     /// Keys were added, revoked or taken off.
     case allowed(AllowList)
@@ -132,7 +136,10 @@ final class FleetLoop: @unchecked Sendable {
                 let status = RunStatus(
                     process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32,
                     progress: core.progress(now: now))
-                disk.async { [settings] in status.write(to: settings.runDirectory) }
+                disk.async { [settings, commands] in
+                    status.write(to: settings.runDirectory)
+                    for name in DrainRequests.take(from: settings.runDirectory) { commands.post(.drain(name)) }
+                }
             }
             if now >= nextPing {
                 (lastPing, nextPing) = (now, now + 2)
@@ -167,6 +174,8 @@ final class FleetLoop: @unchecked Sendable {
         case .run(let tasks): carryOut(core.run(tasks))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
+        case .drain(let name): carryOut(core.drain(name, now: Clock.now))
+        case .stop(let seconds): carryOut(core.stop(within: seconds, now: Clock.now))
         case .fetched(let key, let index, let worker, .success(let result)):
             carryOut(core.fetched(key, index: index, result, worker: worker))
         case .fetched(_, _, _, .failure(let error)): events.post(.failed("\(error)"))
@@ -279,6 +288,7 @@ final class FleetLoop: @unchecked Sendable {
                 for key in spools.keys where key.epoch == epoch {
                     for spool in spools.removeValue(forKey: key)!.values { spool.cancel() }
                 }
+            case .dropTransfer(let key): spools.removeValue(forKey: key)?.values.forEach { $0.cancel() }
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
             case .log(let line): settings.log(line)

@@ -26,6 +26,9 @@ extension FleetRunner {
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
         settings.log = { Terminal.err("\($0)\n") }
+        let signals = Self.signals
+        settings.stopSignal = { signals.first }
+        if runDirectory != nil { settings.resume = Stopped.shell(CommandLine.arguments) }
         let memory = try runDirectory.map { folder in
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             return try RunMemory(folder: folder, log: settings.log)
@@ -45,7 +48,7 @@ extension FleetRunner {
             let runner = FleetRunner(
                 fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
                 temporary: runDirectory == nil ? folder : nil)
-            endOnSignals(runner, resumable: runDirectory != nil)
+            endOnSignals(runner, Stopped(signal: nil, resume: settings.resume))
             return runner
         } catch {
             if runDirectory == nil { try? FileManager.default.removeItem(atPath: folder) }
@@ -53,25 +56,32 @@ extension FleetRunner {
         }
     }
 
-    /// Ctrl-C, SIGTERM and SIGUSR1 (Slurm's warning before a time limit or a preemption) end the workers and leave no
-    /// temporary files; exit code 128 + the signal's number.
-    private static func endOnSignals(_ runner: FleetRunner, resumable: Bool) {
-        for number in [SIGINT, SIGTERM, SIGUSR1] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                runner.end()
-                let words = !resumable ? "" : "; the same command goes on where it was"
-                Terminal.err("faultline: stopped by signal \(number)\(words)\n")
-                exit(128 + number)
+    /// Once: what ends within a few seconds is recorded, and the command ends by `Stopped`. Again: at once.
+    private static func endOnSignals(_ runner: FleetRunner, _ stopped: Stopped) {
+        signals.tell { number, isAgain in
+            @Sendable func end() -> Never {
+                var stopped = stopped
+                stopped.signal = number
+                Terminal.err("faultline: \(stopped)\n")
+                exit(stopped.exitCode)
             }
-            source.resume()
-            signals.append(source)
+            guard !isAgain else {
+                runner.abandon()
+                end()
+            }
+            Terminal.err("stopping: what ends within \(Int(grace)) s is kept; once more ends at once\n")
+            runner.stop(within: grace)
+            // Where this program itself is busy, with no fleet to hear of it from.
+            DispatchQueue.global().asyncAfter(deadline: .now() + grace + 2) {
+                runner.end()
+                end()
+            }
         }
     }
 
-    /// Kept alive to the end; filled before the first command's work begins.
-    nonisolated(unsafe) private static var signals: [any DispatchSourceSignal] = []
+    /// Seconds for blocks that are under way when the run is asked to end.
+    private static let grace = 7.0
+    private static let signals = StopSignals()
 
     /// The worker beside this program, else the one in PATH.
     private static func workerExecutable() -> String {

@@ -173,6 +173,16 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     package func shutdown() async { end() }
 
+    /// What is under way ends: see `Fleet.stop`.
+    func stop(within seconds: Double) { fleet.stop(within: seconds) }
+
+    /// Leaves everything as it is, but for what is temporary.
+    func abandon() {
+        progress.end()
+        fleet.abandon()
+        if let temporary { try? FileManager.default.removeItem(atPath: temporary) }
+    }
+
     /// Ends the workers and removes what is temporary.
     func end() {
         progress.end()
@@ -258,8 +268,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             return task
         }
         try runOnFleet(pending, label: label) { number, results in
+            // At once, not in its turn: what is finished is not computed again.
+            if let memory { try memory.commit(keys[missing[number]], label: pending[number].name, results) }
+        } committed: { number, results in
             let index = missing[number]
-            if let memory { try memory.commit(keys[index], label: pending[number].name, results) }
             try committed(index, results)
             next = index + 1
             try deliverKnown()
@@ -267,13 +279,15 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     private func runOnFleet(
-        _ tasks: [FleetTask], label: String, committed: (Int, [StageResult]) throws -> Void
+        _ tasks: [FleetTask], label: String, recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
+        committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let total = tasks.reduce(0.0) { $0 + $1.cost }
         progress.begin(label, total: Int(total), unit: "tokens")
         defer { progress.end() }
         try fleet.run(
-            tasks, label: label, progress: { [progress] in progress.update(Int($0.costDone)) }, committed: committed)
+            tasks, label: label, progress: { [progress] in progress.update(Int($0.costDone)) }, recorded: recorded,
+            committed: committed)
     }
 
     // MARK: What a task is known by

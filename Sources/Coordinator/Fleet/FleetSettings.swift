@@ -38,6 +38,11 @@ package struct FleetSettings: Sendable {
     package var stall = 1800.0
     package var registration = 60.0
     package var loading = 1800.0
+    /// Seconds a second attempt at a late task has to save at least.
+    package var minimumGain = 1.0
+    /// The signal by which the run was asked to end, and the words that say how it goes on.
+    package var stopSignal: @Sendable () -> Int32? = { nil }
+    package var resume = ""
     /// Batches in flight at a pipeline's source; `nil`: its stages + 1.
     package var window: Int?
 
@@ -67,6 +72,8 @@ package struct FleetProgress: Sendable, Equatable, Codable {
     package var cost = 0.0
     package var seconds = 0.0
     package var workers: [Worker] = []
+    /// Tasks that run twice, workers that leave, hosts that were set aside: why, in words.
+    package var remarks: [String] = []
     package var costPerSecond: Double { seconds > 0 ? costDone / seconds : 0 }
     package var secondsLeft: Double? { costPerSecond > 0 ? (cost - costDone) / costPerSecond : nil }
 }

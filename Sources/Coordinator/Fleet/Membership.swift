@@ -1,15 +1,15 @@
 import Protocol
 
 /// One worker of the fleet, from its hello to its end.
-struct Member: Sendable {
-    var id: Int
+package struct Member: Sendable {
+    package var id: Int
     var session: [UInt8]
     var capabilities: Capabilities
     var lastHeard: Double
     var beat = Beat()
     /// Sent away to come back at the fleet's kernel level.
     var restarting = false
-    var name: String { capabilities.name.isEmpty ? "worker \(id)" : capabilities.name }
+    package var name: String { capabilities.name.isEmpty ? "worker \(id)" : capabilities.name }
 }
 
 /// Who is in the fleet. Pure; the clock is an argument.

@@ -25,6 +25,8 @@ package struct WorkerOptions: Sendable {
     package var keys: KeyFile?
     /// Seconds of handshakes that all fail, without one that succeeded, after which the worker gives up.
     package var handshakePatience = 10.0
+    /// Seconds in which a worker that is asked to stop may finish what it runs.
+    package var grace = 20.0
 
     package init(connect: String) { self.connect = connect }
 }
@@ -42,7 +44,7 @@ package enum WorkerEnd: Sendable, Equatable {
 
 /// What other threads may ask of a running worker.
 package enum WorkerOrder: Sendable {
-    /// SIGTERM: give the work back and end.
+    /// SIGTERM: finish what ends within the grace period, give the rest back, and end. A second time: end soon.
     case leave(String)
     /// Tests: fall silent at once, as a killed process does.
     case vanish
@@ -87,8 +89,8 @@ package final class WorkerRuntime: @unchecked Sendable {
     var highestEpoch: UInt64 = 0
     var lastHeard = Clock.now
     var muted = false
-    /// Asked to leave: the coordinator's goodbye is awaited until then, for a connection that closes at once may look
-    /// like a crash.
+    /// Asked to leave by then. The coordinator's goodbye is awaited a little longer, for a connection that closes at once
+    /// may look like a crash.
     var leaving: (reason: String, deadline: Double)?
     var dataPath: String?
     var end: WorkerEnd?
@@ -170,10 +172,9 @@ package final class WorkerRuntime: @unchecked Sendable {
                     return .failed("vanished")
                 case .mute: muted = true
                 case .leave(let reason):
-                    guard leaving == nil else { break }
-                    send(.leaving(reason: reason))
                     guard welcomed else { return .goodbye(reason) }
-                    leaving = (reason, Clock.now + 3)
+                    leaving = (reason, Clock.now + (leaving == nil ? options.grace : 0))
+                    sayLeaving()
                 }
             }
             for event in events.drain() { handle(event) }
@@ -186,7 +187,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             try flushLinks()
             if let end { return end }
             let now = Clock.now
-            if let leaving, now >= leaving.deadline { return .goodbye(leaving.reason) }
+            if let leaving, !welcomed || now >= leaving.deadline + 3 { return .goodbye(leaving.reason) }
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
             if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
             if !welcomed, now >= nextHello {
@@ -197,6 +198,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             if welcomed, now >= nextBeat {
                 nextBeat = now + options.beat
                 sendBeat()
+                sayLeaving()
             }
             if now - lastHeard > options.silence + (welcomed ? options.patience : 0),
                 welcomed || now - began > options.patience
@@ -225,6 +227,12 @@ package final class WorkerRuntime: @unchecked Sendable {
         (beat.steps, beat.busySeconds) = meter.read()
         beat.retired = retired
         send(.beat(beat))
+    }
+
+    /// More than once: a connection that broke may have taken it along.
+    private func sayLeaving() {
+        guard let leaving else { return }
+        send(.leaving(reason: leaving.reason, grace: max(0, leaving.deadline - Clock.now)))
     }
 
     func send(_ message: ToCoordinator, raw: [OutgoingFrame] = []) {
