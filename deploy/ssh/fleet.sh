@@ -3,7 +3,7 @@
 #
 #   fleet.sh start HOSTS ENDPOINT    one worker a line of HOSTS: "host [threads [memory in GiB]]"; # begins a comment
 #   fleet.sh status HOSTS
-#   fleet.sh stop HOSTS              SIGTERM: each hands its work back
+#   fleet.sh stop HOSTS              SIGTERM: each finishes what ends within 20 s
 #   fleet.sh log HOSTS               each worker's last line
 #
 # Environment: FAULTLINE_KEYS (folder with worker-ssh.key, copied to the hosts; or FAULTLINE_PLAIN_TCP=yes), FAULTLINE_WORKER
