@@ -50,6 +50,8 @@ public struct Beat: Codable, Sendable, Equatable {
     public var busySeconds: Double = 0
     /// Batches retired, by running task.
     public var retired: [UInt64: Int] = [:]
+    /// Seconds spent on tasks, since the worker started.
+    public var computed: Double?
     public init() {}
 }
 

@@ -35,12 +35,15 @@ struct VirtualFleet {
         var id: Int
         var epoch: UInt64 = 0
         var stage = 0
-        var stages = 1
+        /// Of the model's layers.
+        var share = 1.0
+        var computed = 0.0
         var jobs: [UInt64: Job] = [:]
         var spent = 0.0
     }
 
     private(set) var core: FleetCore
+    private let layers: Int
     private(set) var now = 0.0
     private var running: [Int: Running] = [:]
     private var coming: [(at: Double, worker: Worker)] = []
@@ -63,6 +66,7 @@ struct VirtualFleet {
         settings.awaited = workers.count
         settings.pipelines = pipelines
         core = FleetCore(settings: settings)
+        self.layers = layers
         for worker in workers { join(worker) }
         carry(
             core.use(
@@ -128,6 +132,7 @@ struct VirtualFleet {
         if turn % 10 == 0 {
             for (id, entry) in running.sorted(by: { $0.key < $1.key }) where now < entry.worker.freezes {
                 var beat = Beat()
+                beat.computed = entry.computed
                 beat.retired = entry.jobs.filter { $0.value.batches > 0 }.mapValues(\.done)
                 inbox.append((id, .beat(beat)))
             }
@@ -146,8 +151,10 @@ struct VirtualFleet {
                 running[id]!.spent = 0
                 return
             }
-            guard entry.spent + 1e-9 >= entry.worker.secondsPerBatch / Double(entry.stages) else { return }
-            running[id]!.spent -= entry.worker.secondsPerBatch / Double(entry.stages)
+            let seconds = entry.worker.secondsPerBatch * entry.share
+            guard entry.spent + 1e-9 >= seconds else { return }
+            running[id]!.spent -= seconds
+            running[id]!.computed += seconds
             running[id]!.jobs[task]!.done += 1
             guard running[id]!.jobs[task]!.done == entry.jobs[task]!.batches else { continue }
             let key = TaskKey(epoch: entry.epoch, task: task)
@@ -189,10 +196,10 @@ struct VirtualFleet {
         for directive in directives {
             switch directive {
             case .send(let id, .assign(let assignment)):
-                guard let worker = running[id]?.worker else { break }
+                guard let worker = running[id]?.worker, let count = assignment.layers?.count else { break }
                 running[id] = Running(
                     worker: worker, id: id, epoch: assignment.epoch, stage: assignment.stageIndex,
-                    stages: assignment.stageCount)
+                    share: Double(count) / Double(layers), computed: running[id]!.computed)
                 inbox.append(
                     (
                         id,

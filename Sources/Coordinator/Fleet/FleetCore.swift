@@ -29,6 +29,8 @@ package struct FleetCore: Sendable {
         package var layers: Range<Int>
         var loaded = false
         var edited = false
+        /// Seconds its worker had computed when the pipeline was ready.
+        var computedBefore = 0.0
     }
 
     package struct Pipeline: Sendable {
@@ -59,6 +61,8 @@ package struct FleetCore: Sendable {
     /// Workers that are to leave, and what is held against machines.
     var leaves: [Int: Leave] = [:]
     var hosts = HostRecords()
+    /// How fast a thread of a worker is beside its neighbours' fastest, where that mattered.
+    var speeds: [Int: Double] = [:]
     /// The run is to end by then; it has.
     var stopDeadline: Double?
     var hasStopped = false
@@ -233,7 +237,7 @@ package struct FleetCore: Sendable {
         tell(now)
         return membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
             .flatMap { lose($0.id, $0.cause, crashed: true) } + schedule { $0.speculate() } + releaseLeavers(now: now)
-            + concludeStop(now: now)
+            + concludeStop(now: now) + rebalance()
     }
 
     package mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
@@ -256,8 +260,7 @@ package struct FleetCore: Sendable {
     }
 
     /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
-    private mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive]
-    {
+    mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive] {
         guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
         if lost == nil { lastCause = cause }
         var directives: [Directive] = []
@@ -312,9 +315,10 @@ package struct FleetCore: Sendable {
         } catch { return fail(error.description) }
     }
 
-    private func planWorker(_ id: Int) -> Plan.Worker {
+    func planWorker(_ id: Int) -> Plan.Worker {
         let capabilities = membership[id]!.capabilities
-        return Plan.Worker(id: id, threads: capabilities.threads, memoryBytes: capabilities.memoryBytes)
+        return Plan.Worker(
+            id: id, threads: capabilities.threads, memoryBytes: capabilities.memoryBytes, measured: speed(of: id))
     }
 
     private mutating func seat(_ plan: Plan) -> [Directive] {
@@ -351,6 +355,9 @@ package struct FleetCore: Sendable {
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced
         {
             pipelines[epoch]!.announced = true
+            for (index, seat) in pipeline.seats.enumerated() {
+                pipelines[epoch]!.seats[index].computedBefore = membership[seat.worker]?.beat.computed ?? 0
+            }
             let hosts = hostNames(of: pipeline)
             directives += schedule { $0.pipelineReady(epoch, stageCount: pipeline.seats.count, hosts: hosts) }
         }

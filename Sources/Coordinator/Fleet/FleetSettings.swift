@@ -40,6 +40,8 @@ package struct FleetSettings: Sendable {
     package var loading = 1800.0
     /// Seconds a second attempt at a late task has to save at least.
     package var minimumGain = 1.0
+    /// Seconds a stage has to have computed before it is compared with its neighbours.
+    package var measuring = 20.0
     /// The signal by which the run was asked to end, and the words that say how it goes on.
     package var stopSignal: @Sendable () -> Int32? = { nil }
     package var resume = ""

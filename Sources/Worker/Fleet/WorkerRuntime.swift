@@ -225,6 +225,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     private func sendBeat() {
         var beat = Beat()
         (beat.steps, beat.busySeconds) = meter.read()
+        beat.computed = meter.computed
         beat.retired = retired
         send(.beat(beat))
     }
