@@ -18,9 +18,9 @@ extension FleetCore {
             let before = speeds
             let rates = seats.map { $0.cost / $0.seconds / Double(threads(of: $0.id)) }
             for (seat, rate) in zip(seats, rates) { speeds[seat.id] = rate / rates.max()! }
-            let now = seats.map { $0.cost / (speed(of: $0.id) ?? 1) }.max() ?? 0
+            let present = seats.map { $0.cost / (speed(of: $0.id) ?? 1) }.max() ?? 0
             let plan = try? Plan.make(workers: seats.map { planWorker($0.id) }, model: model, pipelines: 1)
-            guard let plan, plan.fits, plan.seconds <= now / 2 else {
+            guard let plan, plan.fits, plan.seconds <= present / 2 else {
                 speeds = before
                 continue
             }
