@@ -1,3 +1,5 @@
+import Protocol
+
 /// A stage that holds its pipeline up: the layers are shared out anew, by the speeds that were measured.
 extension FleetCore {
     /// All stages of a pipeline do the same batches, so what each has computed tells how fast it is. Where another plan would

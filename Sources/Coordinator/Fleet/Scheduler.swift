@@ -252,7 +252,8 @@ package struct Scheduler: Sendable {
             if let wrong = attempt.results.values.first(where: { contradicts(task, $0) }) {
                 return [alarm(task, wrong)]
             }
-            pipelines[loser]?.pace.finished(doneAtMost(task, on: loser), at: now)
+            let done = doneAtMost(task, on: loser)
+            pipelines[loser]?.pace.finished(done, at: now)
             directives.append(.abort(pipeline: loser, task: task))
             directives += reset(task, on: loser)
         }
