@@ -7,11 +7,11 @@ if [ -z "${MODEL:-}" ]; then
     bash "$root/scripts/fetch-smollm2.sh"
     MODEL=${FAULTLINE_CACHE:-$root/demo/cache}/smollm2.gguf
 fi
-tokens=$(mktemp --suffix=.jsonl)
-trap 'rm -f "$tokens"' EXIT
-"$root/.build/release/Bench" --model "$MODEL" --threads "$threads" --tokens-out "$tokens"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$root/.build/release/Bench" --model "$MODEL" --threads "$threads" --tokens-out "$work/tokens.jsonl" | tee "$work/ours"
 if python=$(bash "$root/scripts/python-env.sh"); then
-    echo "PyTorch, SNIP on the same tokens:"
-    "$python" "$root/scripts/bench_pytorch.py" --model "$MODEL" --examples "$tokens" --threads "$threads" 2>/dev/null ||
+    "$python" "$root/scripts/bench_pytorch.py" --model "$MODEL" --examples "$work/tokens.jsonl" --threads "$threads" \
+        --ours "$(awk '/^SNIP/ { print $(NF - 1) }' "$work/ours")" 2>/dev/null ||
         echo "bench: PyTorch could not run this model" >&2
 fi
