@@ -158,12 +158,14 @@ struct SchedulerTests {
         _ = scheduler.pipelineReady(1, stageCount: 2)
         _ = scheduler.pipelineReady(2, stageCount: 2)
         // 0 and 1 on the first, 2 and 3 on the second; 1 has not begun.
-        #expect(words(scheduler.close(1)) == ["abort 1 on 1"])
-        #expect(scheduler.running(on: 1) == [0])
+        #expect(words(scheduler.close(1, forGood: false)) == [])
         _ = scheduler.result(result(0), task: 0, pipeline: 1)
         #expect(words(scheduler.result(result(1), task: 0, pipeline: 1)) == ["commit 0 of [0, 1]"])
-        #expect(words(scheduler.reopen(1)) == ["grant 1 to 1", "grant 4 to 1"])
-        #expect(words(scheduler.stop()) == ["abort 4 on 1", "abort 3 on 2"])
+        #expect(scheduler.running(on: 1) == [1])
+        #expect(words(scheduler.reopen(1)) == ["grant 4 to 1"])
+        #expect(words(scheduler.close(1, forGood: true)) == ["abort 4 on 1"])
+        #expect(words(scheduler.reopen(1)) == [])
+        #expect(words(scheduler.stop()) == ["abort 3 on 2"])
         #expect(scheduler.running(on: 1) == [1] && scheduler.running(on: 2) == [2])
     }
 
@@ -215,5 +217,26 @@ struct SchedulerTests {
     @Test func nothingToDoIsFinished() {
         var scheduler = Scheduler(tasks: [])
         #expect(words(scheduler.start()) == ["finished"])
+    }
+
+    /// A pipeline of an earlier life goes on with what is still to be done; others get the rest.
+    @Test func anAdoptedPipelineGoesOnWithItsTasks() {
+        var tasks = score(4)
+        for index in tasks.indices { tasks[index].content = index == 3 ? "c1" : "c\(index)" }
+        var scheduler = Scheduler(tasks: tasks)
+        #expect(scheduler.waiting(content: "c1", except: []) == 1)
+        #expect(scheduler.waiting(content: "c1", except: [1]) == 3)
+        #expect(scheduler.waiting(content: "c9", except: []) == nil)
+        #expect(scheduler.waiting(content: "", except: []) == nil)
+        scheduler.adopt(7, stageCount: 2, running: [1, 2])
+        #expect(scheduler.waiting(content: "c2", except: []) == nil)
+        #expect(words(scheduler.pipelineReady(7, stageCount: 2)) == [])
+        #expect(words(scheduler.pipelineReady(8, stageCount: 1)) == ["grant 0 to 8"])
+        _ = scheduler.result(result(0), task: 1, pipeline: 7)
+        #expect(!scheduler.wants(1, stage: 0, from: 7) && scheduler.wants(1, stage: 1, from: 7))
+        let done = scheduler.result(result(1), task: 1, pipeline: 7)
+        #expect(done.contains { if case .record(1, let results) = $0 { results.count == 2 } else { false } })
+        #expect(words(done) == ["grant 3 to 7"])
+        #expect(words(scheduler.result(result(0), task: 0, pipeline: 8)) == ["commit 0 of [0]", "commit 1 of [0, 1]"])
     }
 }

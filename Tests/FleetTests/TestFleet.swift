@@ -17,8 +17,11 @@ final class TestFleet: @unchecked Sendable {
 
     init(
         workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
+        returning: Double = 0.5,
         version: UInt16 = Limits.version,
-        levels: [(String, Int)] = [], simd: [Int] = [], minimumGain: Double = 1, grace: Double = 20,
+        levels: [(String, Int)] = [], simd: [Int] = [],
+        minimumGain: Double = 1, grace: Double = 20, idle: Double? = nil, comeback: Double = 2,
+        faults: [Int: LinkFaults] = [:],
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
@@ -27,11 +30,14 @@ final class TestFleet: @unchecked Sendable {
         settings.awaited = awaited ?? count
         settings.pipelines = pipelines
         settings.lease = lease
+        settings.returning = returning
         settings.registration = 10
         settings.minimumGain = minimumGain
         settings.note = { [weak self] kind, task, worker, text in
             self?.lock.withLock { self?.told.append("\(kind) \(task) \(worker): \(text)") }
         }
+        settings.idle = idle
+        settings.comeback = comeback
         settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
         let start: @Sendable (Int, String) -> Void = { [self] index, endpoint in
             var options = WorkerOptions(connect: endpoint)
@@ -42,6 +48,7 @@ final class TestFleet: @unchecked Sendable {
             options.grace = grace
             if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
             if index < simd.count { options.simdLevel = simd[index] }
+            options.faults = faults[index]
             let box = EngineBox()
             let runtime = WorkerRuntime(options: options, engine: box)
             box.engine = engine(index, runtime)

@@ -228,7 +228,7 @@ struct VirtualFleet {
             case .dismiss(let member, let words):
                 lastWords[member.name] = words
                 running[member.id] = nil
-            case .log(let line): log.append(line)
+            case .log(let line, _): log.append(line)
             case .note(let kind, let task, let worker, let text): notes.append("\(kind) \(task) \(worker): \(text)")
             case .event(.recorded(let task, _)): recorded.append(task)
             case .event(.committed(let task, _)):
@@ -237,7 +237,7 @@ struct VirtualFleet {
             case .event(.finished): isFinished = true
             case .event(.failed(let reason)): failure = reason
             case .event(.stopped): hasStopped = true
-            case .event, .dropTransfers, .dropTransfer, .discard, .ended: break
+            case .event, .returned, .dropTransfers, .dropTransfer, .discard, .ended: break
             }
         }
     }

@@ -7,9 +7,10 @@ import ZeroMQ
 package final class Fleet: @unchecked Sendable {
     private let settings: FleetSettings
     private let loop: FleetLoop
-    private let socketFolder: String
+    private let sockets: OwnedFolder
     private var isOver = false
     private var joinFile: PostedJoinFile?
+    private let page: StatusServer?
     /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
     private var training: [FleetTask] = []
 
@@ -17,6 +18,8 @@ package final class Fleet: @unchecked Sendable {
     /// - Throws: `FleetError` where the address is taken or refused, or where not all workers join in time.
     package init(_ settings: FleetSettings) throws {
         self.settings = settings
+        // Before anything is started: its port may be taken.
+        page = try settings.page.map { try StatusServer($0, log: settings.log) }
         Self.raiseDescriptorLimit()
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
@@ -25,24 +28,26 @@ package final class Fleet: @unchecked Sendable {
                 throw FleetError("\(folder): cannot make this folder")
             }
         }
-        socketFolder = try Self.shortFolder()
+        // Socket paths hold about 100 bytes, hence not in the run directory.
+        do { sockets = try OwnedFolder(prefix: "/tmp/fl-") } catch { throw FleetError("\(error)") }
         do {
             let bind = try settings.listen.map {
                 try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
             }
             if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
-            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(socketFolder)/c", partials: partials)
+            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials)
             if let count = settings.localWorkers {
                 try loop.local.start(
-                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: socketFolder,
+                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: sockets.path,
                     threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
                     memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs)
             }
         } catch {
-            try? FileManager.default.removeItem(atPath: socketFolder)
+            sockets.remove()
             throw error
         }
         loop.start()
+        page?.start { [loop] in loop.status }
         settings.bound(loop.endpoint)
         do {
             joinFile = try settings.joinFile.map { try PostedJoinFile(path: $0, bound: loop.endpoint) }
@@ -57,6 +62,8 @@ package final class Fleet: @unchecked Sendable {
 
     /// Where workers connect to.
     package var endpoint: String { loop.endpoint }
+    /// Where the status page is.
+    package var pageURL: String? { page?.url }
     /// The kernel level all workers run at, for the manifest.
     package var kernelLevel: String? { loop.level }
     package var progress: FleetProgress { loop.progress }
@@ -64,10 +71,15 @@ package final class Fleet: @unchecked Sendable {
     private func awaitWorkers() throws {
         let count = settings.localWorkers ?? settings.awaited
         let deadline = Clock.now + settings.registration
+        var reunion: Double?
         while true {
             let joined = loop.progress.workers
-            if joined.count >= count { return }
-            guard Clock.now < deadline else {
+            if joined.count >= count {
+                // A pipeline of this run's earlier life goes on where it was if all its stages come back.
+                if reunion == nil { reunion = Clock.now + settings.reunion }
+                guard loop.awaitsPeers, Clock.now < reunion! else { return }
+            }
+            guard joined.count >= count || Clock.now < deadline else {
                 let missing = settings.localWorkers.map { count in
                     let names = (1...count).map { "worker-\($0)" }.filter { name in !joined.contains { $0.name == name }
                     }
@@ -100,6 +112,15 @@ package final class Fleet: @unchecked Sendable {
         try awaitReady("the workers to apply the edit \(name)")
     }
 
+    /// Says that `edit` makes the weights that the last run of fine-tuning left: workers that come later get it.
+    /// - Throws: `FleetError`.
+    package func rebase(edit: TensorBundle, name: String) throws {
+        training = []
+        loop.events.clear()
+        loop.commands.post(.rebase(edit, name: name))
+        try awaitReady("the workers to take over the \(name)")
+    }
+
     private func awaitReady(_ what: String) throws {
         let deadline = Clock.now + settings.loading
         while Clock.now < deadline {
@@ -116,7 +137,8 @@ package final class Fleet: @unchecked Sendable {
     /// Runs tasks until all are committed.
     /// - Parameters:
     ///   - progress: called on this thread, at most four times a second.
-    ///   - recorded: called on this thread with a task's results as soon as they are whole, in any order.
+    ///   - recorded: called on this thread with a task's results as soon as they are whole, in any order; workers keep
+    ///     theirs until it returns.
     ///   - committed: called on this thread in index order with the results of a task's stages, in stage order.
     /// - Throws: `FleetError`, `Stopped`, or what `recorded` or `committed` threw.
     package func run(
@@ -154,7 +176,7 @@ package final class Fleet: @unchecked Sendable {
         var shown = 0.0
         var count = 0
         loop.events.clear()
-        loop.commands.post(.run(tasks))
+        loop.commands.post(.run(tasks, label: label))
         var succeeded = false
         defer { loop.commands.post(.endRun(holdsTraining: succeeded && holdsTraining)) }
         func show(_ now: Double) {
@@ -165,7 +187,9 @@ package final class Fleet: @unchecked Sendable {
         }
         while true {
             switch loop.events.next(seconds: 0.25) {
-            case .recorded(let index, let results): try recorded(index, results)
+            case .recorded(let index, let results):
+                try recorded(index, results)
+                loop.commands.post(.onRecord(index))
             case .committed(let index, let results):
                 try committed(index, results)
                 count += 1
@@ -196,13 +220,13 @@ package final class Fleet: @unchecked Sendable {
     /// those that follow. From any thread.
     package func stop(within seconds: Double) { loop.commands.post(.stop(within: seconds)) }
 
-    private var stopped: Stopped { Stopped(signal: settings.stopSignal(), resume: settings.resume) }
-
     /// Ends at once: nobody is waited for or told. Local workers notice by themselves.
     package func abandon() {
         joinFile?.remove()
-        try? FileManager.default.removeItem(atPath: socketFolder)
+        sockets.remove()
     }
+
+    private var stopped: Stopped { Stopped(signal: settings.stopSignal(), resume: settings.resume) }
 
     /// Ends the workers and removes the sockets. May be called more than once.
     package func shutdown() {
@@ -210,20 +234,14 @@ package final class Fleet: @unchecked Sendable {
         isOver = true
         joinFile?.remove()
         loop.stop()
-        try? FileManager.default.removeItem(atPath: socketFolder)
+        page?.stop()
+        sockets.remove()
     }
 
     // MARK: The machine
 
     private static var processors: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
     private static var memoryGiB: Double { Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824 }
-
-    /// Socket paths hold about 100 bytes, hence not in the run directory.
-    private static func shortFolder() throws -> String {
-        var template = Array("/tmp/fl-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw FleetError("/tmp: cannot make a folder for sockets") }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
 
     private static func raiseDescriptorLimit() {
         var limit = rlimit()

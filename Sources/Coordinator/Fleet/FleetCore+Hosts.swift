@@ -39,7 +39,7 @@ extension FleetCore {
     func refusal(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> Directive? {
         hosts.setAside[capabilities.host].map { cause in
             .dismiss(
-                Member(id: 0, session: session, capabilities: capabilities, lastHeard: now),
+                Member(id: 0, session: session, capabilities: capabilities, lastHeard: now, lastActive: now),
                 .refuse(reason: Self.refusal(of: capabilities.host, cause)))
         }
     }
@@ -72,8 +72,8 @@ extension FleetCore {
             remarks.append("stopping: what ends within \(Int(max(0, stopDeadline - now))) s is kept")
         }
         for (task, late, by) in scheduler?.copies ?? [] {
-            let slow = late.map { names(in: $0) }.joined(separator: ", ")
-            remarks.append("\(scheduler!.name(of: task)) runs a second time on \(names(in: by)): late on \(slow)")
+            let slow = late.map { workerNames($0) }.joined(separator: ", ")
+            remarks.append("\(scheduler!.name(of: task)) runs a second time on \(workerNames(by)): late on \(slow)")
         }
         for (id, leave) in leaves.sorted(by: { $0.key < $1.key }) {
             guard let name = membership[id]?.name else { continue }
@@ -87,9 +87,5 @@ extension FleetCore {
             remarks.append("host \(host) is set aside: \(cause)")
         }
         return remarks
-    }
-
-    private func names(in epoch: UInt64) -> String {
-        (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }.joined(separator: ", ")
     }
 }

@@ -48,7 +48,7 @@ extension FleetCore {
                 continue
             }
             if let epoch {
-                directives += schedule { $0.close(epoch) }
+                directives += schedule { $0.close(epoch, forGood: leave.deadline != nil) }
                 if canFinish(epoch, by: leave.deadline) { continue }
             }
             directives.append(.dismiss(member, .goodbye(reason: leave.reason)))

@@ -54,7 +54,7 @@ extension Scheduler {
         guard entries[task].attempts.count == 1, entries[task].task.sequence == nil else { return false }
         return switch entries[task].task.body {
         case .score, .likelihood, .generate: true
-        case .train, .export: false
+        case .train, .export, .checkpoint: false
         }
     }
 
@@ -64,7 +64,7 @@ extension Scheduler {
     private func steps(of task: Int) -> Int {
         switch entries[task].task.body {
         case .score, .likelihood, .train: max(1, batchCount(of: task))
-        case .generate, .export: 1
+        case .generate, .export, .checkpoint: 1
         }
     }
 

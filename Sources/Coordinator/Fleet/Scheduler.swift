@@ -52,6 +52,7 @@ package struct Scheduler: Sendable {
         var running: Set<Int> = []
         /// Takes nothing new: a worker of it is to leave.
         var isClosed = false
+        var isClosedForGood = false
         var pace = Pace()
     }
 
@@ -92,7 +93,7 @@ package struct Scheduler: Sendable {
         // At most: answers that end early end it sooner.
         case .generate(let generation):
             (generation.prompts.count + generation.slots - 1) / max(1, generation.slots) * generation.maxNewTokens
-        case .export: 0
+        case .export, .checkpoint: 0
         }
     }
     package var costDone: Double { entries.reduce(0) { $1.isDone ? $0 + $1.task.cost : $0 } }
@@ -120,7 +121,7 @@ package struct Scheduler: Sendable {
     }
     /// More is not handed out before the caller has taken results.
     package var isHeldByCaller: Bool { limit < entries.count }
-    private var limit: Int { min(entries.count, acknowledged + lookahead) }
+    private var limit: Int { min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count)) }
 
     /// Whether this stage's result is still to come from there.
     package func wants(_ task: Int, stage: Int, from pipeline: UInt64) -> Bool {
@@ -131,8 +132,24 @@ package struct Scheduler: Sendable {
     // MARK: Pipelines
 
     package mutating func pipelineReady(_ id: UInt64, stageCount: Int, hosts: Set<String> = []) -> [Directive] {
-        pipelines[id] = Pipeline(stageCount: stageCount, hosts: hosts)
+        if pipelines[id] == nil { pipelines[id] = Pipeline(stageCount: stageCount) }
+        pipelines[id]!.hosts = hosts
         return grants()
+    }
+
+    /// A pipeline that is at these tasks already; nothing is granted yet.
+    package mutating func adopt(_ id: UInt64, stageCount: Int, running: [Int]) {
+        pipelines[id] = Pipeline(stageCount: stageCount)
+        for task in running { begin(task, on: id) }
+    }
+
+    /// The first task of this content that nobody works on.
+    package func waiting(content: String, except taken: [Int]) -> Int? {
+        guard !content.isEmpty else { return nil }
+        return entries.indices.first {
+            entries[$0].isWaiting && entries[$0].task.content == content && entries[$0].task.sequence == nil
+                && !taken.contains($0)
+        }
     }
 
     /// - Parameters:
@@ -185,10 +202,13 @@ package struct Scheduler: Sendable {
         for task in entries.indices { entries[task].crashes.removeAll { $0.host == host } }
     }
 
-    /// A pipeline is to finish what it has begun, and to take nothing new; what it has not begun waits again.
-    package mutating func close(_ id: UInt64) -> [Directive] {
-        guard let pipeline = pipelines[id], !pipeline.isClosed else { return [] }
+    /// A pipeline is to finish what it has, and to take nothing new.
+    /// - Parameter forGood: what it has not begun waits again. A worker begins a task once: there is no way back.
+    package mutating func close(_ id: UInt64, forGood: Bool) -> [Directive] {
+        guard let pipeline = pipelines[id] else { return [] }
         pipelines[id]!.isClosed = true
+        guard forGood, !pipeline.isClosedForGood else { return [] }
+        pipelines[id]!.isClosedForGood = true
         var directives: [Directive] = []
         for task in pipeline.running.sorted().dropFirst() where !hasBegun(task, on: id) {
             directives.append(.abort(pipeline: id, task: task))
@@ -200,7 +220,7 @@ package struct Scheduler: Sendable {
 
     /// It may take new tasks again.
     package mutating func reopen(_ id: UInt64) -> [Directive] {
-        guard pipelines[id]?.isClosed == true else { return [] }
+        guard let pipeline = pipelines[id], pipeline.isClosed, !pipeline.isClosedForGood else { return [] }
         pipelines[id]!.isClosed = false
         return grants()
     }
@@ -208,7 +228,7 @@ package struct Scheduler: Sendable {
     /// The run is to stop: what has begun may finish, nothing else begins.
     package mutating func stop() -> [Directive] {
         isStopping = true
-        return pipelines.keys.sorted().flatMap { close($0) }
+        return pipelines.keys.sorted().flatMap { close($0, forGood: true) }
     }
 
     // MARK: Results
@@ -364,7 +384,7 @@ package struct Scheduler: Sendable {
         return switch task.body {
         case .score: 2
         case .likelihood, .generate: pipeline.stageCount + 1
-        case .train, .export: 1
+        case .train, .export, .checkpoint: 1
         }
     }
 }

@@ -53,6 +53,9 @@ final class Spool: @unchecked Sendable {
         return pieces
     }
 
+    /// What was asked for and has not come was lost with the connection.
+    func askAgain() { asked = received }
+
     /// - Returns: whether this was the last one. A piece out of order is ignored.
     func take(offset: Int, _ bytes: [UInt8]) -> Bool {
         guard offset == received, !bytes.isEmpty, bytes.count <= byteCount - received else { return false }

@@ -9,16 +9,21 @@ extension WorkerRuntime {
         do throws(ProtocolError) {
             let message = try Codec.decode(ToWorker.self, first.array)
             lastHeard = Clock.now
-            try obey(message, frames.dropFirst())
+            LinkFaults.pass(options.faults, message) { [self] in
+                // Malformed: dropped like the rest.
+                try? obey(message, frames.dropFirst())
+            }
         } catch {
-            if case .version = error { end = .refused("the coordinator at \(options.connect): \(error)") }
+            if case .version = error { end = .refused("the coordinator at \(endpoint): \(error)") }
             // Anything else malformed is dropped: the coordinator's deadlines notice what is missing.
         }
     }
 
     private func obey(_ message: ToWorker, _ raw: ArraySlice<ReceivedFrame>) throws(ProtocolError) {
         switch message {
-        case .welcome: welcomed = true
+        case .welcome(let worker, let run):
+            if !welcomed { options.note("joined", worker, 0, "the fleet at \(endpoint)") }
+            takeWelcome(run: run)
         case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
         case .level(let level): end = .level(level)
@@ -27,11 +32,17 @@ extension WorkerRuntime {
         case .assign(let assignment): take(assignment)
         case .task(let key, let bodyBytes):
             guard key.epoch == assignment?.epoch else { return }
-            let body = try Codec.decodeBody(raw.map(\.array), byteCount: bodyBytes)
+            // Once is enough, also where the coordinator could not know that it had come.
+            guard !begun.contains(key.task) else { return }
+            let bytes = raw.map(\.array)
+            let body = try Codec.decodeBody(bytes, byteCount: bodyBytes)
+            begun.insert(key.task)
+            note(key, body, bytes)
             retired[key.task] = 0
             queue.post(.begin(key, body))
         case .abort(let key):
-            results[key] = nil
+            guard key.epoch == assignment?.epoch else { return }
+            forget(key)
             retired[key.task] = nil
             dropWaiting(task: key.task)
             queue.post(.abort(key))
@@ -42,26 +53,13 @@ extension WorkerRuntime {
             let chunk = AlignedBuffer(byteCount: length, zeroed: false)
             image.copyBytes(offset..<offset + length, into: chunk.bytes)
             send(.chunk(key, offset: offset), raw: [.slice(chunk, 0..<length)])
-        case .committed(let key): results[key] = nil
+            DeathWish.reached("transfer")
+        case .committed(let key):
+            DeathWish.reached("commit")
+            forget(key)
         case .edit(let offer): startEdit(offer, raw)
         case .editChunk(let edit, let offset): takeEditChunk(edit, offset, raw.first)
         }
-    }
-
-    /// What was under way belongs to a fleet that does not know this worker any more.
-    private func rejoin() {
-        guard welcomed else { return }
-        welcomed = false
-        helloDue = true
-        let epoch = assignment?.epoch ?? 0
-        assignment = nil
-        (results, retired, incomingEdit, earlyPeers) = ([:], [:], nil, [:])
-        outgoing.reset()
-        returning.reset()
-        peer = nil
-        forward?.closeWithoutLinger()
-        forward = nil
-        queue.enter(epoch: epoch + 1, isFirst: false, window: 1)
     }
 
     private func take(_ new: Assignment) {
@@ -73,7 +71,12 @@ extension WorkerRuntime {
                     epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
         }
         assignment = new
+        options.note(
+            "assigned", "", new.epoch >> 32,
+            "pipeline \(new.epoch & 0xFFFF_FFFF), stage \(new.stageIndex + 1) of \(new.stageCount), layers \(new.firstLayer) to \(new.endLayer - 1) of \(new.model)"
+        )
         previousKey = new.previousKey
+        forgetSession()
         results = [:]
         retired = [:]
         incomingEdit = nil
@@ -96,10 +99,14 @@ extension WorkerRuntime {
 
     func handle(_ event: ComputeEvent) {
         switch event {
-        case .loaded(let epoch): send(.assigned(epoch: epoch))
+        case .loaded(let epoch):
+            if epoch == assignment?.epoch { isLoaded = true }
+            send(.assigned(epoch: epoch))
         case .loadFailed(let epoch, let error): send(.assignmentFailed(epoch: epoch, error: cut(error)))
         case .unfit(let epoch, let reason): send(.unfit(epoch: epoch, reason: cut(reason)))
-        case .edited(let epoch, let edit): send(.edited(epoch: epoch, edit: edit))
+        case .edited(let epoch, let edit):
+            if let offered, offered.edit == edit, epoch == assignment?.epoch { applied = (edit, offered.digest) }
+            send(.edited(epoch: epoch, edit: edit))
         case .send(let packet, let epoch):
             guard epoch == assignment?.epoch else { return }
             if packet.direction == .forward { outgoing.push(packet) } else { returning.push(packet) }
@@ -108,15 +115,21 @@ extension WorkerRuntime {
         case .result(let key, let image, let digest):
             guard key.epoch == assignment?.epoch else { return }
             retired[key.task] = nil
+            // Called off while it was computed.
+            guard contents[key] != nil else { return }
             offer(key, image, digest)
         case .failed(let key, let error):
             retired[key.task] = nil
+            forget(key)
+            options.note("failed", "", key.epoch >> 32, error)
             send(.taskFailed(key, error: cut(error)))
         }
     }
 
     private func offer(_ key: TaskKey, _ image: TensorBundle.Image, _ digest: String) {
+        DeathWish.reached("offer")
         results[key] = image
+        digests[key] = digest
         let offer = ToCoordinator.offer(key, digest: digest, byteCount: image.byteCount)
         guard image.byteCount <= Limits.inlineBytes else { return send(offer) }
         let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)
@@ -129,7 +142,15 @@ extension WorkerRuntime {
     // MARK: Edits
 
     private func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
-        guard offer.epoch == assignment?.epoch else { return }
+        // Neither twice nor an older one: tasks may have begun, and applying an edit undoes what training made.
+        guard offer.epoch == assignment?.epoch, offer.edit > newestEdit else { return }
+        newestEdit = offer.edit
+        if holds(offer) {
+            applied?.edit = offer.edit
+            return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        }
+        dropWork()
+        (applied, offered, isTrained) = (nil, offer, false)
         guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
         guard offer.byteCount <= options.memoryBytes else {
             return send(
@@ -166,8 +187,8 @@ extension WorkerRuntime {
             guard Digest.sha256(UnsafeRawBufferPointer(edit.bytes.bytes)) == edit.offer.digest else {
                 throw ProtocolError.malformed("edit \(edit.offer.name): digest differs")
             }
-            let bundle = try TensorBundle(
-                safetensors: UnsafeRawBufferPointer(edit.bytes.bytes), source: "edit \(edit.offer.name)")
+            let bundle = try TensorBundle(partsOf: edit.bytes, source: "edit \(edit.offer.name)")
+            isTrained = bundle.metadata["edit"] == TrainingEdit.kind
             queue.post(.edit(bundle, edit.offer))
         } catch { send(.assignmentFailed(epoch: edit.offer.epoch, error: cut("\(error)"))) }
     }
