@@ -38,7 +38,7 @@ struct LivenessTests {
     }
 
     private func logs(_ directives: [FleetCore.Directive]) -> [String] {
-        directives.compactMap { if case .log(let line) = $0 { line } else { nil } }
+        directives.compactMap { if case .log(let line, _) = $0 { line } else { nil } }
     }
 
     private func failure(_ directives: [FleetCore.Directive]) -> String? {

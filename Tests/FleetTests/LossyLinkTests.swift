@@ -204,7 +204,10 @@ private struct SimulatedFleet {
             case .event(.committed(let task, let results)): commit(task, results)
             case .event(.finished): finish()
             case .event(.failed(let reason)): outcome = .some("the run failed: \(reason)")
-            case .event(.trainingLost), .event(.membership), .dropTransfers, .discard, .ended, .log, .note: break
+            case .event(.recorded(let task, _)): carryOut(core.onRecord(task))
+            case .event(.trainingLost), .event(.membership), .event(.stopped), .dropTransfers, .dropTransfer, .discard,
+                .returned, .ended, .log, .note:
+                break
             }
         }
     }

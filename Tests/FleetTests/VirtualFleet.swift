@@ -230,7 +230,9 @@ struct VirtualFleet {
                 running[member.id] = nil
             case .log(let line, _): log.append(line)
             case .note(let kind, let task, let worker, let text): notes.append("\(kind) \(task) \(worker): \(text)")
-            case .event(.recorded(let task, _)): recorded.append(task)
+            case .event(.recorded(let task, _)):
+                recorded.append(task)
+                carry(core.onRecord(task))
             case .event(.committed(let task, _)):
                 committed.append(task)
                 carry(core.acknowledge(task))

@@ -161,7 +161,7 @@ package struct FleetCore: Sendable {
     }
 
     /// A task's results are on record: its workers may forget them.
-    mutating func onRecord(_ task: Int) -> [Directive] {
+    package mutating func onRecord(_ task: Int) -> [Directive] {
         guard let (key, workers) = unrecorded.removeValue(forKey: task) else { return [] }
         return workers.map { .send(worker: $0, .committed(key)) }
     }
@@ -529,7 +529,7 @@ package struct FleetCore: Sendable {
                 ]
                 result += send(task, to: epoch)
             case .abort(let epoch, let task):
-                let key = key(epoch, task)
+                let key = self.key(epoch, task)
                 result += (pipelines[epoch]?.seats ?? []).map { .send(worker: $0.worker, .abort(key)) }
                 result.append(.dropTransfer(key))
             case .record(let task, let results): result.append(.event(.recorded(task, results)))
