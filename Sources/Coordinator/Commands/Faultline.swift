@@ -14,7 +14,7 @@ package struct Faultline: AsyncParsableCommand {
         subcommands: [
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, EvaluateCommand.self, FineTuneCommand.self,
             ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
-            KeygenCommand.self,
+            DrainCommand.self, KeygenCommand.self,
         ])
 
     package static let version = "0.1.0"
@@ -41,7 +41,11 @@ package enum Launcher {
             return 0
         } catch {
             let ending = Ending(error)
-            if ending.isOutput { Terminal.out(ending.text) } else { Terminal.err("faultline: error: \(ending.text)\n") }
+            if ending.isOutput {
+                Terminal.out(ending.text)
+            } else {
+                Terminal.err("faultline: \(ending.isStop ? "" : "error: ")\(ending.text)\n")
+            }
             return ending.code
         }
     }

@@ -90,6 +90,7 @@ package final class Fleet: @unchecked Sendable {
                 )
             }
             if case .failed(let reason) = loop.events.next(seconds: 0.05) { throw FleetError(reason) }
+            if settings.stopSignal() != nil { throw stopped }
         }
     }
 
@@ -126,6 +127,7 @@ package final class Fleet: @unchecked Sendable {
             switch loop.events.next(seconds: 1) {
             case .ready: return
             case .failed(let reason): throw FleetError(reason)
+            case .stopped: throw stopped
             default: continue
             }
         }
@@ -138,7 +140,7 @@ package final class Fleet: @unchecked Sendable {
     ///   - recorded: called on this thread with a task's results as soon as they are whole, in any order; workers keep
     ///     theirs until it returns.
     ///   - committed: called on this thread in index order with the results of a task's stages, in stage order.
-    /// - Throws: `FleetError`, or what `recorded` or `committed` threw.
+    /// - Throws: `FleetError`, `Stopped`, or what `recorded` or `committed` threw.
     package func run(
         _ tasks: [FleetTask], label: String, progress: (FleetProgress) -> Void = { _ in },
         recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
@@ -203,12 +205,28 @@ package final class Fleet: @unchecked Sendable {
                 return (count, nil)
             case .failed(let reason): throw FleetError(reason)
             case .trainingLost(let cause): return (count, cause)
+            case .stopped: throw stopped
             case .membership, .ready, nil: break
             }
             let now = Clock.now
             if now - shown >= 0.25 { show(now) }
         }
     }
+
+    /// Has a worker leave when it has finished what it runs and others can go on. From any thread.
+    package func drain(worker name: String) { loop.commands.post(.drain(name)) }
+
+    /// Ends the work under way: what ends within so many seconds is recorded, then the caller's call throws `Stopped`, as do
+    /// those that follow. From any thread.
+    package func stop(within seconds: Double) { loop.commands.post(.stop(within: seconds)) }
+
+    /// Ends at once: nobody is waited for or told. Local workers notice by themselves.
+    package func abandon() {
+        joinFile?.remove()
+        sockets.remove()
+    }
+
+    private var stopped: Stopped { Stopped(signal: settings.stopSignal(), resume: settings.resume) }
 
     /// Ends the workers and removes the sockets. May be called more than once.
     package func shutdown() {

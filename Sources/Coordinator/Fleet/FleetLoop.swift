@@ -18,6 +18,10 @@ enum FleetCommand: Sendable {
     case onRecord(Int)
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
+    /// A worker is to leave when it has finished what it runs, by its name.
+    case drain(String)
+    /// The run is to end within so many seconds.
+    case stop(within: Double)
     case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
     /// Keys were added, revoked or taken off.
     case allowed(AllowList)
@@ -171,7 +175,10 @@ final class FleetLoop: @unchecked Sendable {
             }
             if now >= nextStatus {
                 nextStatus = now + 1
-                disk.async { [self] in status.status.write(to: settings.runDirectory) }
+                disk.async { [self] in
+                    status.status.write(to: settings.runDirectory)
+                    for name in DrainRequests.take(from: settings.runDirectory) { commands.post(.drain(name)) }
+                }
             }
             if now >= nextPing {
                 (lastPing, nextPing) = (now, now + 2)
@@ -227,6 +234,8 @@ final class FleetLoop: @unchecked Sendable {
         case .onRecord(let task): carryOut(core.onRecord(task))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
+        case .drain(let name): carryOut(core.drain(name, now: Clock.now))
+        case .stop(let seconds): carryOut(core.stop(within: seconds, now: Clock.now))
         case .fetched(let key, let index, let worker, .success(let result)):
             carryOut(core.fetched(key, index: index, result, worker: worker))
         case .fetched(_, _, _, .failure(let error)): events.post(.failed("\(error)"))
@@ -342,6 +351,7 @@ final class FleetLoop: @unchecked Sendable {
                 for key in spools.keys where key.epoch == epoch {
                     for spool in spools.removeValue(forKey: key)!.values { spool.cancel() }
                 }
+            case .dropTransfer(let key): spools.removeValue(forKey: key)?.values.forEach { $0.cancel() }
             case .returned(let worker):
                 departed[worker] = nil
                 for spool in spools.values.compactMap({ $0[worker] }) {

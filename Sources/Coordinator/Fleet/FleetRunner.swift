@@ -190,6 +190,16 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     package func shutdown() async { end() }
 
+    /// What is under way ends: see `Fleet.stop`.
+    func stop(within seconds: Double) { fleet.stop(within: seconds) }
+
+    /// Leaves everything as it is, but for what is temporary.
+    func abandon() {
+        progress.end()
+        fleet.abandon()
+        temporary?.remove()
+    }
+
     /// Ends the workers and removes what is temporary.
     func end() {
         progress.end()

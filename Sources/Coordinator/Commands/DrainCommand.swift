@@ -1,0 +1,30 @@
+package import ArgumentParser
+
+package struct DrainCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "drain", abstract: "Has a worker leave a run when it has finished what it runs.",
+        discussion: """
+            The worker takes nothing new; its layers go to others, and it loses nothing. The last worker of a run, and one \
+            that holds fine-tuned weights, stay as long as they are needed. `faultline status` tells how far it is.
+            """)
+
+    @Argument(help: "The worker's name, as status has it.")
+    package var worker: String
+
+    @Option(help: ArgumentHelp("The run directory.", valueName: "dir"), completion: .directory)
+    package var runDir: String
+
+    package init() {}
+
+    package func run() throws {
+        guard let status = RunStatus.read(from: runDir), !status.isStale else {
+            throw InputError(runDir, "no coordinator is running there")
+        }
+        let names = status.progress.workers.map(\.name)
+        guard names.contains(worker) else {
+            throw InputError(runDir, "no worker is called \(worker); there are \(names.joined(separator: ", "))")
+        }
+        try DrainRequests.add(worker, to: runDir)
+        Terminal.out("\(worker) is asked to leave; see faultline status \(runDir)\n")
+    }
+}
