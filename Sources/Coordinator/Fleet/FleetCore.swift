@@ -153,7 +153,7 @@ struct FleetCore: Sendable {
     mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
         membership.heard(id, now: now)
         switch message {
-        case .hello, .chunk, .pullEdit: return []
+        case .hello: return []
         case .beat(let beat):
             membership.beat(id, beat)
             return []

@@ -20,6 +20,8 @@ package struct FleetSettings: Sendable {
     /// GiB for each local worker; `nil`: its share of this machine's memory.
     package var memoryPerWorker: Double?
     package var workerExecutable = "faultline-worker"
+    /// More words for local workers' command lines.
+    package var workerArguments: [String] = []
     package var runDirectory: String
     package var log: @Sendable (String) -> Void = { _ in }
     /// Told the endpoint as soon as workers can connect to it.

@@ -167,9 +167,12 @@ package struct Scheduler: Sendable {
         var directives: [Directive] = []
         while firstWaiting < entries.count, case .done = entries[firstWaiting].state { firstWaiting += 1 }
         let limit = min(entries.count, acknowledged + lookahead)
+        // Whether many wait is all that matters: a run of many small tasks must not be counted at every result.
+        let many = lookahead + pipelines.count + 1
         var waitingCount = 0
         for task in firstWaiting..<max(firstWaiting, entries.count) {
             if case .waiting = entries[task].state { waitingCount += 1 }
+            if waitingCount == many { break }
         }
         for task in firstWaiting..<max(firstWaiting, limit) {
             guard case .waiting = entries[task].state, let id = place(for: task, waitingCount) else { continue }

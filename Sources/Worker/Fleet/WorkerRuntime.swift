@@ -80,7 +80,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     var assignment: Assignment?
     var results: [TaskKey: TensorBundle.Image] = [:]
     var retired: [UInt64: Int] = [:]
-    var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
+    let bulk = BulkPort()
     var welcomed = false
     /// Say hello at once.
     var helloDue = false
@@ -118,6 +118,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         queue.enter(epoch: .max, isFirst: false, window: 1)
         queue.post(.stop)
         for socket in [router, forward] { socket?.closeWithoutLinger() }
+        bulk.close()
         (control, controlMonitor, router, routerMonitor) = (nil, nil, nil, nil)
         (forward, authenticator, context) = (nil, nil, nil)
         if let dataPath { unlink(dataPath) }
@@ -159,7 +160,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         while true {
             Poller.wait(
                 [control, router, forward, authenticator?.socket, controlMonitor?.socket, routerMonitor?.socket]
-                    .compactMap { $0 }, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
+                    .compactMap { $0 } + bulk.sockets, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
             for command in commands.withLock({ () -> [WorkerOrder] in
                 defer { pendingCommands = [] }
                 return pendingCommands
@@ -167,6 +168,7 @@ package final class WorkerRuntime: @unchecked Sendable {
                 switch command {
                 case .vanish:
                     control?.closeWithoutLinger()
+                    bulk.close()
                     return .failed("vanished")
                 case .mute: muted = true
                 case .leave(let reason):
@@ -184,6 +186,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             }
             while let frames = try forward?.receive() { handleData(frames, from: nil) }
             try flushLinks()
+            try serveBulk()
             if let end { return end }
             let now = Clock.now
             if let leaving, now >= leaving.deadline { return .goodbye(leaving.reason) }
