@@ -36,6 +36,11 @@ struct BulkWire {
         peer = knock![0].array
     }
 
+    private struct Checked: Sendable {
+        var count: Int
+        var isWhole: Bool
+    }
+
     /// Moves a socket to the thread that uses it from now on.
     private struct Handed<Value>: @unchecked Sendable { let value: Value }
 
@@ -86,7 +91,7 @@ struct BulkWire {
             sending.signal()
         }
         var receiver = BulkReceiver()
-        let settled = Mailbox<(count: Int, isWhole: Bool)>()
+        let settled = Mailbox<Checked>()
         let queue = DispatchQueue(label: "faultline.bench")
         receiver.open(path, byteCount: image.byteCount, from: 0, now: 0)
         receiver.link(0, now: 0)
@@ -98,11 +103,11 @@ struct BulkWire {
                     receiver.take(path, offset: offset, count: frames[2].count, now: 0)
                 else { continue }
                 let frame = frames[2]
-                queue.async { settled.post((frame.count, ChunkSum.of(frame.bytes) == sum)) }
+                queue.async { settled.post(Checked(count: frame.count, isWhole: ChunkSum.of(frame.bytes) == sum)) }
             }
-            for (count, isWhole) in settled.drain() {
-                guard isWhole else { throw ProtocolError.malformed("a chunk's sum") }
-                receiver.settle(path, count: count)
+            for chunk in settled.drain() {
+                guard chunk.isWhole else { throw ProtocolError.malformed("a chunk's sum") }
+                receiver.settle(path, count: chunk.count)
             }
         }
         let rate = rate(image, since: began)

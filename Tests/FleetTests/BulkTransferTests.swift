@@ -5,6 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 import Worker
+import ZeroMQ
 
 /// Large results and edits over a slow wire that breaks.
 @Suite(.serialized, .timeLimit(.minutes(3)))
@@ -144,6 +145,39 @@ struct BulkTransferTests {
         #expect(slow.proxy.isDone)
         #expect(edited.sum == buffer.bytes.reduce(0) { $0 + Int($1) })
         #expect(slow.proxy.count < Self.size + 2 * 2 * Self.chunk, "\(slow.proxy.count)")
+    }
+
+    /// Whoever has no ticket changes nothing, whatever it says.
+    @Test func aStrangersWordsChangeNothing() throws {
+        let slow = try SlowFleet(rate: 24e6, harms: [])
+        defer { slow.close() }
+        let over = Mailbox<Bool>()
+        let ended = DispatchSemaphore(value: 0)
+        let endpoint = slow.fleet.endpoint
+        Thread.detachNewThread {
+            defer { ended.signal() }
+            guard let context = Optional(Context()), let socket = try? Socket(.dealer, in: context) else { return }
+            try? socket.connect(endpoint)
+            var random = SystemRandomNumberGenerator()
+            let items: [BulkItem] = [.result(TaskKey(epoch: 1, task: 0)), .edit(1)]
+            while over.drain().isEmpty {
+                for item in items {
+                    let headers: [BulkHeader] = [
+                        .hello(ticket: random.next()), .chunk(item, offset: 0, sum: 0), .gone(item), .stop(item),
+                        .get(item, offset: 0, limit: 1 << 20), .credit(item, limit: 1 << 40),
+                    ]
+                    let raw = OutgoingFrame.bytes([UInt8](repeating: 7, count: 1000))
+                    for header in headers { _ = try? socket.send([.bytes(header.encode()), raw]) }
+                }
+                Poller.wait([socket], over, milliseconds: 2)
+                while let frames = try? socket.receive() { #expect(frames.isEmpty, "it was answered") }
+            }
+            socket.closeWithoutLinger()
+        }
+        #expect(try results(slow.fleet, 1) == expected(1))
+        over.post(true)
+        ended.wait()
+        #expect(!slow.log.lines.contains { $0.hasPrefix("lost") || $0.contains("damaged") }, "\(slow.log.lines)")
     }
 
     private final class EditEngine: StageEngine {

@@ -131,7 +131,7 @@ public final class ThrottlingProxy: @unchecked Sendable {
             var sent = 0
             while sent < count {
                 let written = bytes.withUnsafeBytes {
-                    send(to, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL.rawValue))
+                    send(to, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL))
                 }
                 guard written > 0 else { return }
                 sent += written

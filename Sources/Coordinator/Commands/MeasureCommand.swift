@@ -30,7 +30,7 @@ package struct MeasureCommand: ParsableCommand {
         settings.registration = fleet.wait ?? settings.registration
         settings.insecurePlainTCP = fleet.insecurePlainTCP
         settings.keys = try fleet.keys.map { try CoordinatorKeys(contentsOf: $0) }
-        settings.pipelines = fleet.pipelines ?? fleet.workers ?? 2
+        settings.pipelines = fleet.pipelines ?? fleet.workers ?? (fleet.listen == nil ? 2 : 1)
         settings.threadsPerWorker = fleet.threads
         settings.workerExecutable = FleetRunner.workerExecutable()
         settings.workerArguments = ["--idle-engine", "\(resultBytes)"] + (log.map { ["--idle-log", $0] } ?? [])

@@ -90,7 +90,7 @@ final class BulkPort {
             return nil
         }
         let path = BulkPath(item)
-        guard frames.count == 2, let frame = frames.last, edit.map({ .edit($0.offer.edit) == item }) == true,
+        guard frames.count == 2, let frame = frames.last, edit.map({ BulkItem.edit($0.offer.edit) }) == item,
             receiver.take(path, offset: offset, count: frame.count, now: now)
         else { return nil }
         guard ChunkSum.of(frame.bytes) == sum else {
