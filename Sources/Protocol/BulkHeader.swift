@@ -72,16 +72,16 @@ public enum BulkHeader: Sendable, Equatable {
         case 2: item = .edit(field(2))
         default: throw .malformed("bulk item of kind \(field(0))")
         }
-        func bytes(_ index: Int) throws(ProtocolError) -> Int {
+        func size(_ index: Int) throws(ProtocolError) -> Int {
             guard field(index) <= UInt64(Limits.bulkBytes) else {
                 throw .tooLarge(what: "bulk item", bytes: Int(clamping: field(index)), limit: Limits.bulkBytes)
             }
             return Int(field(index))
         }
         switch kind {
-        case 2: return .get(item, offset: try bytes(3), limit: try bytes(4))
-        case 3: return .credit(item, limit: try bytes(4))
-        case 4: return .chunk(item, offset: try bytes(3), sum: field(4))
+        case 2: return .get(item, offset: try size(3), limit: try size(4))
+        case 3: return .credit(item, limit: try size(4))
+        case 4: return .chunk(item, offset: try size(3), sum: field(4))
         case 5: return .stop(item)
         case 6: return .gone(item)
         default: throw .malformed("bulk header of kind \(kind)")

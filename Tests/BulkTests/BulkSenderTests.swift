@@ -36,8 +36,8 @@ struct BulkSenderTests {
         func pump() throws {
             try sender.pump { _ in image } send: { _, frames in
                 let raw = bytes(frames)
-                #expect(
-                    try header(frames) == .chunk(item, offset: got.count, sum: raw.withUnsafeBytes { ChunkSum.of($0) }))
+                let said = try header(frames)
+                #expect(said == .chunk(item, offset: got.count, sum: raw.withUnsafeBytes { ChunkSum.of($0) }))
                 got += raw
                 return .sent
             }

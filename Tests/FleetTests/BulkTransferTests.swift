@@ -14,7 +14,7 @@ struct BulkTransferTests {
     private static let chunk = Limits.chunkBytes
 
     /// A fleet over loopback TCP, its workers behind a proxy.
-    private final class SlowFleet {
+    private final class SlowFleet: @unchecked Sendable {
         let scratch: ScratchFolder
         let log = Log()
         private(set) var proxy: ThrottlingProxy!
@@ -24,7 +24,7 @@ struct BulkTransferTests {
 
         init(
             rate: Double, harms: [(at: Int, harm: ThrottlingProxy.Harm)],
-            engine: @escaping () -> any StageEngine = { IdleEngine(resultBytes: BulkTransferTests.size) }
+            engine: @escaping @Sendable () -> any StageEngine = { IdleEngine(resultBytes: BulkTransferTests.size) }
         ) throws {
             scratch = try ScratchFolder()
             var settings = FleetSettings(runDirectory: scratch.file("run"))
@@ -181,8 +181,8 @@ struct BulkTransferTests {
     }
 
     private final class EditEngine: StageEngine {
-        private let edited: (Int) -> Void
-        init(_ edited: @escaping (Int) -> Void) { self.edited = edited }
+        private let edited: @Sendable (Int) -> Void
+        init(_ edited: @escaping @Sendable (Int) -> Void) { self.edited = edited }
         func load(_ assignment: StageAssignment) throws {}
         func apply(edit: TensorBundle?) throws {
             if let edit { edited(edit.entries[0].buffer.bytes.reduce(0) { $0 + Int($1) }) }

@@ -39,7 +39,7 @@ public final class ThrottlingProxy: @unchecked Sendable {
     ///   - harms: done when so many bytes have been forwarded in all, in this order.
     public init(to target: UInt16, rate: Double, harms: [(at: Int, harm: Harm)]) throws {
         (self.target, self.rate, self.harms) = (target, rate, harms)
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = Self.loopback(port: 0)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &address) {
@@ -49,6 +49,7 @@ public final class ThrottlingProxy: @unchecked Sendable {
         }
         guard bound else { throw POSIXError(.EADDRNOTAVAIL) }
         port = UInt16(bigEndian: address.sin_port)
+        self.listener = listener
         Thread.detachNewThread { [self] in accept() }
     }
 

@@ -269,8 +269,7 @@ final class BulkDesk {
     }
 
     /// Opens anew what does not move; forgets who is no member any more.
-    func tick(now: Double, members: some Sequence<Int>, control: (Int, ToWorker) -> Void) -> [Outcome] {
-        let members = Set(members)
+    func tick(now: Double, members: [Int], control: (Int, ToWorker) -> Void) -> [Outcome] {
         for worker in ticketOf.keys where !members.contains(worker) { forget(worker, now) }
         var outcomes: [Outcome] = []
         for worker in receiver.stalled(now: now, after: Self.patience) {

@@ -94,9 +94,13 @@ final class FleetLoop: @unchecked Sendable {
         var nextPing = nextTick
         var nextStatus = nextTick
         var lastPing = 0.0
+        // A connection closed: a child of ours may be ending, and becomes visible as ended in a moment.
+        var watchful = 0.0
         let watch = gate?.listPath.map { AllowListWatch($0) }
         while let router, let monitor, let gate {
-            Poller.wait([router, monitor.socket] + gate.sockets, commands, milliseconds: gate.milliseconds)
+            Poller.wait(
+                [router, monitor.socket] + gate.sockets, commands,
+                milliseconds: Clock.now < watchful ? 2 : gate.milliseconds)
             for command in commands.drain() {
                 if case .shutdown = command { return farewell() }
                 obey(command)
@@ -113,7 +117,9 @@ final class FleetLoop: @unchecked Sendable {
                     switch event {
                     case .accepted(let descriptor): gate.accepted(descriptor)
                     // Strangers disconnect too: not for each of them.
-                    case .disconnected: nextPing = min(nextPing, lastPing + 0.1)
+                    case .disconnected:
+                        nextPing = min(nextPing, lastPing + 0.1)
+                        if !local.children.isEmpty { watchful = Clock.now + 0.1 }
                     case .handshakeFailed(let failure): gate.noted(failure)
                     default: break
                     }
@@ -128,8 +134,7 @@ final class FleetLoop: @unchecked Sendable {
             if now >= nextTick {
                 nextTick = now + 0.2
                 carryOut(core.tick(now: now))
-                settle(
-                    bulk.tick(now: now, members: core.membership.members.keys) { send($0, $1) })
+                settle(bulk.tick(now: now, members: Array(core.membership.members.keys)) { send($0, $1) })
                 let progress = core.progress(now: now)
                 snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
             }

@@ -21,8 +21,9 @@ final class Spool: @unchecked Sendable {
         case failed(String)
     }
 
-    /// Bytes after which the kernel is asked to begin writing: what is left to flush at the end stays small.
-    private static let stride = 8 << 20
+    /// Bytes after which what is there is flushed while more comes, so that little is left to flush at the end.
+    private static let stride = 64 << 20
+    private static let flusher = DispatchQueue(label: "faultline.flush")
 
     private let path: String
     private let byteCount: Int
@@ -53,10 +54,6 @@ final class Spool: @unchecked Sendable {
             while descriptor < 0 {
                 descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
                 if descriptor < 0 { try pause(errno) }
-            }
-            // Room for all of it before any of it comes; the size is what has been written. Not every file system can.
-            while fallocate(descriptor, 1, 0, off_t(byteCount)) != 0, errno != EOPNOTSUPP, errno != ENOSYS {
-                try pause(errno)
             }
             position = try readPrefix()
             begun = position
@@ -139,9 +136,9 @@ final class Spool: @unchecked Sendable {
             rest = UnsafeRawBufferPointer(rebasing: rest[written...])
         }
         guard position - begun >= Self.stride else { return }
-        // SYNC_FILE_RANGE_WRITE. Advice: whether it worked does not matter.
-        _ = sync_file_range(descriptor, off64_t(begun), off64_t(position - begun), 2)
         begun = position
+        // What goes wrong here shows at the end, too.
+        Self.flusher.async { [self] in fdatasync(descriptor) }
     }
 
     /// - Returns: how many bytes of an earlier attempt are there; they are in the digest now.
