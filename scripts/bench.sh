@@ -5,21 +5,22 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 threads=${THREADS:-$(nproc)}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 bench_compute() {
     if [ -z "${MODEL:-}" ]; then
         bash "$root/scripts/fetch-smollm2.sh"
         MODEL=${FAULTLINE_CACHE:-$root/demo/cache}/smollm2.gguf
     fi
-    local tokens python
-    tokens=$(mktemp --suffix=.jsonl)
-    "$root/.build/release/Bench" compute --model "$MODEL" --threads "$threads" --tokens-out "$tokens"
+    local python
+    "$root/.build/release/Bench" compute --model "$MODEL" --threads "$threads" --tokens-out "$work/tokens.jsonl" |
+        tee "$work/ours"
     if python=$(bash "$root/scripts/python-env.sh"); then
-        echo "PyTorch, SNIP on the same tokens:"
-        "$python" "$root/scripts/bench_pytorch.py" --model "$MODEL" --examples "$tokens" --threads "$threads" 2>/dev/null ||
+        "$python" "$root/scripts/bench_pytorch.py" --model "$MODEL" --examples "$work/tokens.jsonl" --threads "$threads" \
+            --ours "$(awk '/^SNIP/ { print $(NF - 1) }' "$work/ours")" 2>/dev/null ||
             echo "bench: PyTorch could not run this model" >&2
     fi
-    rm -f "$tokens"
 }
 
 bench_bulk() { "$root/.build/release/Bench" bulk --programs "$root/bin"; }

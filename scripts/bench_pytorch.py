@@ -1,12 +1,11 @@
 """The same SNIP work by PyTorch: bench_pytorch.py --model M --examples EXAMPLES.jsonl [--threads N] [--rounds N]
 
 Forward, backward and |gradient| accumulation, example by example, over the examples (see reference_scores.py). Prints
-one JSON object: seconds (median of the rounds after a warm-up), tokens, scored, flop, flop_per_second, and the SGEMM
-rate PyTorch itself reaches here. flop counts 2 per weight and token for the forward, 2 for the input's gradient and 2
-for the weight's, in the linear maps; and 4 per weight and scored token in the head, whose gradient nobody asks for.
+the rate, its ratio to the SGEMM rate that PyTorch itself reaches here, and the median seconds of the rounds after a
+warm-up. The work counts 2 per weight and token for the forward, 2 for the input's gradient and 2 for the weight's, in
+the linear maps; and 4 per weight and scored token in the head, whose gradient nobody asks for.
 """
 import argparse
-import json
 import statistics
 import time
 
@@ -32,6 +31,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--ours", type=float, help="seconds that Faultline took for the same work")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     data = examples(options.examples, options.limit)
@@ -56,9 +56,11 @@ def main():
     a, b = torch.rand(2048, 1536), torch.rand(1536, 2048)
     gemm = 2 * 2048 * 2048 * 1536 / timed(lambda: a @ b, 9)
     seconds = timed(snip, options.rounds)
-    print(json.dumps({
-        "seconds": seconds, "tokens": tokens, "scored": scored, "flop": flop, "flop_per_second": flop / seconds,
-        "sgemm_flop_per_second": gemm, "threads": options.threads, "torch": torch.__version__}))
+    words = f"SNIP, PyTorch {torch.__version__}"
+    print(f"{words:36}{flop / seconds / 1e9:8.1f} GFLOP/s   {flop / seconds / gemm:5.2f} of its SGEMM ({gemm / 1e9:.1f})"
+          f"   {seconds:7.3f} s")
+    if options.ours:
+        print(f"SNIP here over SNIP by PyTorch       {seconds / options.ours:7.2f} x")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
-# same bytes after a worker is killed. PAIRS (default 64) examples a run.
+# same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
+# ONLY="scores bytes kill resume deploy" chooses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -29,58 +30,77 @@ same() { # WORDS A B
     cmp -s "$2" "$3" && verdict "$1" 0 || verdict "$1" 1
 }
 
-echo "== scores against PyTorch"
-score snip "$work/snip.safetensors" "$pairs" --workers 1
-score wanda "$work/wanda.safetensors" "$pairs" --workers 1
-if python=$(bash scripts/python-env.sh); then
-    "$python" scripts/reference_scores.py --model "$MODEL" --pairs "$pairs" \
-        --out-snip "$work/snip-ref.safetensors" --out-wanda "$work/wanda-ref.safetensors" >/dev/null 2>"$work/reference.log" ||
-        { tail -n 1 "$work/reference.log" >&2; echo "check-full: the PyTorch reference failed" >&2; exit 1; }
-    for method in snip wanda; do
-        status=0
-        "$python" scripts/compare_scores.py "$work/$method.safetensors" "$work/$method-ref.safetensors" || status=$?
-        verdict "$method within 1e-3 of PyTorch, top 1 % masks agree on 99.9 %" $status
-    done
-else
-    echo "skipped: no PyTorch here"
-fi
+only=${ONLY:-scores bytes kill resume deploy}
+wanted() { case " $only " in *" $1 "*) ;; *) return 1 ;; esac; }
 
-echo "== the same bytes from any fleet"
 mask() { # SCORES OUT
     bin/faultline mask --safety "$1" --utility "$work/utility.safetensors" --q 1 --p 1 --group matrix --out "$2" >>"$work/log" 2>&1
 }
-score snip "$work/utility.safetensors" "$work/others.jsonl" --workers 1
-mask "$work/snip.safetensors" "$work/mask.safetensors"
-for shape in "2 1" "2 2" "3 1" "3 3"; do
-    read -r workers pipelines <<<"$shape"
-    for threads in 1 2; do
-        name="$workers workers, $pipelines pipelines, $threads threads"
-        score snip "$work/other.safetensors" "$pairs" --workers "$workers" --pipelines "$pipelines" --threads "$threads"
-        same "SNIP: $name" "$work/snip.safetensors" "$work/other.safetensors"
-        mask "$work/other.safetensors" "$work/other-mask.safetensors"
-        same "mask: $name" "$work/mask.safetensors" "$work/other-mask.safetensors"
+
+check_scores() {
+    echo "== scores against PyTorch"
+    score wanda "$work/wanda.safetensors" "$pairs" --workers 1
+    if python=$(bash scripts/python-env.sh); then
+        "$python" scripts/reference_scores.py --model "$MODEL" --pairs "$pairs" \
+            --out-snip "$work/snip-ref.safetensors" --out-wanda "$work/wanda-ref.safetensors" >/dev/null 2>"$work/reference.log" ||
+            { tail -n 1 "$work/reference.log" >&2; echo "check-full: the PyTorch reference failed" >&2; exit 1; }
+        for method in snip wanda; do
+            status=0
+            "$python" scripts/compare_scores.py "$work/$method.safetensors" "$work/$method-ref.safetensors" || status=$?
+            verdict "$method within 1e-3 of PyTorch, top 1 % masks agree on 99.9 %" $status
+        done
+    else
+        echo "skipped: no PyTorch here"
+    fi
+}
+
+check_bytes() {
+    echo "== the same bytes from any fleet"
+    score snip "$work/utility.safetensors" "$work/others.jsonl" --workers 1
+    mask "$work/snip.safetensors" "$work/mask.safetensors"
+    for shape in "2 1" "2 2" "3 1" "3 3"; do
+        read -r workers pipelines <<<"$shape"
+        for threads in 1 2; do
+            name="$workers workers, $pipelines pipelines, $threads threads"
+            score snip "$work/other.safetensors" "$pairs" --workers "$workers" --pipelines "$pipelines" --threads "$threads"
+            same "SNIP: $name" "$work/snip.safetensors" "$work/other.safetensors"
+            mask "$work/other.safetensors" "$work/other-mask.safetensors"
+            same "mask: $name" "$work/mask.safetensors" "$work/other-mask.safetensors"
+        done
     done
+}
+
+check_kill() {
+    echo "== kill -9 of one of three workers"
+    bin/faultline score --model "$MODEL" --data "$pairs" --method snip --workers 3 --pipelines 3 \
+        --out "$work/killed.safetensors" >"$work/kill.log" 2>&1 &
+    run=$!
+    sleep "${KILL_AFTER:-8}"
+    victim=$(ps -o pid=,args= --ppid "$run" | awk '/faultline-worker/ { print $1; exit }')
+    if [ -n "$victim" ] && kill -9 "$victim" && wait "$run"; then
+        same "SNIP after the kill" "$work/snip.safetensors" "$work/killed.safetensors"
+    elif [ -z "$victim" ]; then
+        wait "$run" || true
+        echo "FAILED  no worker was left to kill after ${KILL_AFTER:-8} s; set KILL_AFTER lower"
+        failures=$((failures + 1))
+    else
+        tail -n 3 "$work/kill.log" >&2
+        verdict "the run ends by itself after a kill" 1
+    fi
+}
+
+check_resume() {
+    echo "== kill -9 of the coordinator, and the same command again"
+    MODEL=$MODEL bash scripts/check-resume.sh || failures=$((failures + 1))
+}
+
+check_deploy() {
+    MODEL=$MODEL ONLY= bash scripts/check-deploy.sh || failures=$((failures + 1))
+}
+
+# What most parts compare with.
+if wanted scores || wanted bytes || wanted kill; then score snip "$work/snip.safetensors" "$pairs" --workers 1; fi
+for part in scores bytes kill resume deploy; do
+    if wanted "$part"; then "check_$part"; fi
 done
-
-echo "== kill -9 of one of three workers"
-bin/faultline score --model "$MODEL" --data "$pairs" --method snip --workers 3 --pipelines 3 \
-    --out "$work/killed.safetensors" >"$work/kill.log" 2>&1 &
-run=$!
-sleep "${KILL_AFTER:-8}"
-victim=$(ps -o pid=,args= --ppid "$run" | awk '/faultline-worker/ { print $1; exit }')
-if [ -n "$victim" ] && kill -9 "$victim" && wait "$run"; then
-    same "SNIP after the kill" "$work/snip.safetensors" "$work/killed.safetensors"
-elif [ -z "$victim" ]; then
-    wait "$run" || true
-    echo "FAILED  no worker was left to kill after ${KILL_AFTER:-8} s; set KILL_AFTER lower"
-    failures=$((failures + 1))
-else
-    tail -n 3 "$work/kill.log" >&2
-    verdict "the run ends by itself after a kill" 1
-fi
-
-echo "== kill -9 of the coordinator, and the same command again"
-MODEL=$MODEL bash scripts/check-resume.sh || failures=$((failures + 1))
-MODEL=$MODEL bash scripts/check-deploy.sh || failures=$((failures + 1))
-
 [ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

@@ -21,6 +21,8 @@ struct ComputeBench: ParsableCommand {
     @Option(help: "Write the batch's token ids here (JSON lines), for bench_pytorch.py.") var tokensOut: String?
 
     func run() throws {
+        // What a worker with 8 GiB to spare keeps (TransformerEngine).
+        BufferPool.setLimit(2 << 30)
         let source = try Checkpoint.open(model)
         let config = source.config
         let pool = ThreadPool(threads: threads)

@@ -8,7 +8,7 @@ public final class Checkpoint: WeightSource {
     public let format: Format
     public let config: ModelConfig
     let tensors: [String: StoredTensor]
-    /// The file itself where the format is GGUF.
+    /// The file itself, or its first part, where the format is GGUF.
     let gguf: GGUFFile?
 
     private init(path: String, format: Format, config: ModelConfig, tensors: [String: StoredTensor], gguf: GGUFFile?) {
@@ -39,22 +39,29 @@ public final class Checkpoint: WeightSource {
 
     private static func file(_ path: String) throws(CheckpointError) -> Checkpoint {
         let file = try GGUFFile(path: path)
-        let config = try GGUFConfig.config(of: file)
+        let parts = try GGUFSplit.parts(of: file)
+        let config = try GGUFConfig.config(of: parts)
         var tensors: [String: StoredTensor] = [:]
         var original: [String: String] = [:]
-        for tensor in file.tensors where tensor.name != "rope_freqs.weight" {
-            guard let name = GGUFNames.huggingFace(tensor.name) else {
-                throw CheckpointError(
-                    .unsupported, file: path, "tensor \(tensor.name) is not part of a \(config.architecture) model")
+        for part in parts {
+            for tensor in part.tensors where tensor.name != "rope_freqs.weight" {
+                guard let name = GGUFNames.huggingFace(tensor.name) else {
+                    throw CheckpointError(
+                        .unsupported, file: part.path,
+                        "tensor \(tensor.name) is not part of a \(config.architecture) model")
+                }
+                guard tensor.shape.count == 2 || tensor.encoding.blockLength == 1 else {
+                    throw CheckpointError(.unsupported, file: part.path, "tensor \(tensor.name): a quantised vector")
+                }
+                guard original[name] == nil else {
+                    throw CheckpointError(.malformed, file: part.path, "tensor \(tensor.name): also in another part")
+                }
+                let permuted = config.architecture == .llama && GGUFNames.isRotary(name)
+                tensors[name] = StoredTensor(
+                    mapping: part.mapping, bytes: tensor.bytes, encoding: tensor.encoding, shape: tensor.shape,
+                    rotaryHeadRows: permuted ? config.headDim : nil)
+                original[name] = tensor.name
             }
-            guard tensor.shape.count == 2 || tensor.encoding.blockLength == 1 else {
-                throw CheckpointError(.unsupported, file: path, "tensor \(tensor.name): a quantised vector")
-            }
-            let permuted = config.architecture == .llama && GGUFNames.isRotary(name)
-            tensors[name] = StoredTensor(
-                mapping: file.mapping, bytes: tensor.bytes, encoding: tensor.encoding, shape: tensor.shape,
-                rotaryHeadRows: permuted ? config.headDim : nil)
-            original[name] = tensor.name
         }
         try check(tensors, config, file: path, spelled: { original[$0] ?? $0 })
         return Checkpoint(path: path, format: .gguf, config: config, tensors: tensors, gguf: file)

@@ -7,6 +7,7 @@ public final class ProgressLine: Sendable {
         var unit = ""
         var total = 0
         var done = 0
+        var drawn = -1
         var start = 0.0
         var lastDrawn = -Double.infinity
         var isOpen = false
@@ -50,7 +51,7 @@ public final class ProgressLine: Sendable {
         state.withLock { state in
             guard state.isOpen else { return }
             state.done = done
-            draw(&state, force: done >= state.total)
+            if isTerminal || done < state.total { draw(&state, force: done >= state.total) }
         }
     }
 
@@ -59,10 +60,9 @@ public final class ProgressLine: Sendable {
 
     private func close(_ state: inout State) {
         guard state.isOpen else { return }
-        if isTerminal {
-            draw(&state, force: true)
-            write("\n")
-        }
+        // Elsewhere than on a terminal the last line is written once, when the step is over, with the time it took.
+        if isTerminal || state.done != state.drawn { draw(&state, force: true) }
+        if isTerminal { write("\n") }
         state.isOpen = false
     }
 
@@ -70,6 +70,7 @@ public final class ProgressLine: Sendable {
         let time = now()
         guard force || time - state.lastDrawn >= (isTerminal ? Self.redrawInterval : Self.quietInterval) else { return }
         state.lastDrawn = time
+        state.drawn = state.done
         let text = Self.text(
             label: state.label, done: state.done, total: state.total, unit: state.unit, elapsed: time - state.start,
             bar: isTerminal)

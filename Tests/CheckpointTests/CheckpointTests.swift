@@ -15,7 +15,8 @@ import Testing
     @Test(arguments: [
         ("llama", "llama", "BF16"), ("mistral", "mistral", "F16"), ("qwen2", "qwen2", "F32"),
         ("qwen3", "qwen3", "BF16"),
-        ("llama.gguf", "llama", "BF16"), ("quantised-llama.gguf", "quantised-llama", "Q4_K"),
+        ("llama.gguf", "llama", "BF16"), ("llama-split-00001-of-00004.gguf", "llama", "BF16"),
+        ("quantised-llama.gguf", "quantised-llama", "Q4_K"),
         ("quantised-qwen2.gguf", "quantised-qwen2", "Q4_K"), ("quantised-qwen3.gguf", "quantised-qwen3", "Q4_K"),
     ])
     func weightsAreThoseOfTheReference(file: String, expected: String, type: String) throws {

@@ -59,4 +59,25 @@ import Testing
         #expect(checkpoint.config.ropeScaling == .divisors([1, 2, 4, 8]))
         #expect(checkpoint.config.ropeTheta == 5000)
     }
+
+    @Test func partsOfASplitFileAreAskedForByName() throws {
+        func fault(_ path: String) -> String {
+            do { _ = try Checkpoint.open(path) } catch { return "\(error)" }
+            return "opened"
+        }
+        let folder = try ScratchFolder()
+        func copy(_ part: Int, as name: String) throws -> String {
+            try folder.write(Fixture.bytes("models/llama-split-0000\(part)-of-00004.gguf"), name)
+        }
+        let first = try copy(1, as: "x-00001-of-00004.gguf")
+        let second = try copy(2, as: "x-00002-of-00004.gguf")
+        #expect(fault(second).hasSuffix("is part 2 of 4: name the first one, \(first)"))
+        #expect(fault(first).contains("x-00003-of-00004.gguf: cannot open"))
+        _ = try copy(2, as: "x-00003-of-00004.gguf")
+        #expect(fault(first).hasSuffix("x-00003-of-00004.gguf: is not part 3 of 4"))
+        _ = try copy(3, as: "x-00003-of-00004.gguf")
+        _ = try copy(4, as: "x-00004-of-00004.gguf")
+        #expect(fault(first) == "opened")
+        #expect(fault(try copy(1, as: "y.gguf")).contains("its name must end in -00001-of-00004.gguf"))
+    }
 }

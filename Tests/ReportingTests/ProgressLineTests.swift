@@ -42,12 +42,19 @@ import Testing
             screen.set(Double(second))
             line.update(second * 2)
         }
+        for second in [45, 46, 50] {
+            screen.set(Double(second))
+            line.update(100)
+        }
         line.end()
+        line.end()
+        // The last line is written once, with the time the step took.
         #expect(
             screen.written == """
                 scoring 0/100 blocks
                 scoring 20/100 blocks, 2.00/s, 0:40 left
                 scoring 40/100 blocks, 2.00/s, 0:30 left
+                scoring 100/100 blocks, 2.00/s, took 0:50
 
                 """)
     }

@@ -1,7 +1,11 @@
+import Tensors
+
 /// The model configuration in a GGUF file's metadata.
 enum GGUFConfig {
+    /// - Parameter parts: the file, or where the model is cut into several all of them, the first with the metadata.
     /// - Throws: `CheckpointError` naming the key that is missing or stands for mathematics this program does not do.
-    static func config(of file: GGUFFile) throws(CheckpointError) -> ModelConfig {
+    static func config(of parts: [GGUFFile]) throws(CheckpointError) -> ModelConfig {
+        let file = parts[0]
         let metadata = file.metadata
         func unsupported(_ fault: String) -> CheckpointError { CheckpointError(.unsupported, file: file.path, fault) }
         guard let name = metadata["general.architecture"]?.string else {
@@ -32,8 +36,9 @@ enum GGUFConfig {
         guard (value("attention.value_length")?.int ?? headDim) == headDim,
             (value("rope.dimension_count")?.int ?? headDim) == headDim
         else { throw unsupported("keys, values and rotary dimensions of different sizes are not supported") }
-        let tensors = Dictionary(file.tensors.map { ($0.name, $0) }) { first, _ in first }
-        guard let embedding = tensors["token_embd.weight"], embedding.shape.count == 2 else {
+        let all = parts.flatMap { part in part.tensors.map { ($0.name, (mapping: part.mapping, tensor: $0)) } }
+        let tensors = Dictionary(all) { first, _ in first }
+        guard let embedding = tensors["token_embd.weight"]?.tensor, embedding.shape.count == 2 else {
             throw CheckpointError(.mismatch, file: file.path, "tensor token_embd.weight is missing")
         }
         let config = ModelConfig(
@@ -52,16 +57,16 @@ enum GGUFConfig {
     }
 
     private static func scaling(
-        file: GGUFFile, prefix: String, divisors: GGUFFile.Tensor?
+        file: GGUFFile, prefix: String, divisors: (mapping: FileMapping, tensor: GGUFFile.Tensor)?
     ) throws(CheckpointError) -> ModelConfig.RopeScaling {
         // Files that carry the divisors need nothing else: they are Llama 3's scaling, worked out by the converter.
-        if let divisors {
+        if let (mapping, divisors) = divisors {
             guard divisors.encoding == .f32, divisors.shape.count == 1 else {
                 throw CheckpointError(.malformed, file: file.path, "tensor rope_freqs.weight is not a vector of F32")
             }
             var values = [Float](repeating: 0, count: divisors.shape[0])
             let stored = StoredTensor(
-                mapping: file.mapping, bytes: divisors.bytes, encoding: .f32, shape: divisors.shape)
+                mapping: mapping, bytes: divisors.bytes, encoding: .f32, shape: divisors.shape)
             values.withUnsafeMutableBufferPointer { stored.read(rows: 0..<$0.count, into: $0.baseAddress!) }
             return .divisors(values)
         }

@@ -80,8 +80,8 @@ def unpermute(weights, heads):
     return weights.reshape(heads, weights.shape[0] // heads // 2, 2, *weights.shape[1:]).swapaxes(1, 2).reshape(weights.shape)
 
 
-def start(path, arch, hidden, inter, layers, heads, kv, extra=lambda w: None):
-    writer = gguf.GGUFWriter(str(path), arch)
+def start(path, arch, hidden, inter, layers, heads, kv, extra=lambda w: None, **options):
+    writer = gguf.GGUFWriter(str(path), arch, **options)
     writer.add_block_count(layers)
     writer.add_context_length(64)
     writer.add_embedding_length(hidden)
@@ -101,10 +101,10 @@ def finish(writer):
     writer.close()
 
 
-def gguf_of_llama():
+def gguf_of_llama(name, **options):
     """models/llama again, as llama.cpp would convert it: permuted, with the scaling as rope_freqs."""
     weights = {k: v.float().numpy() for k, v in load_file(OUT / "llama" / "model.safetensors").items()}
-    writer = start(OUT / "llama.gguf", "llama", 16, 24, 2, 2, 1)
+    writer = start(OUT / name, "llama", 16, 24, 2, 2, 1, **options)
     writer.add_tensor("rope_freqs.weight", np.array([1, 2, 4, 8], dtype=np.float32))
     for name, value in weights.items():
         if ".q_proj." in name or ".k_proj." in name:
@@ -232,7 +232,8 @@ if __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
     hugging_face()
-    gguf_of_llama()
+    gguf_of_llama("llama.gguf")
+    gguf_of_llama("llama-split.gguf", split_max_tensors=9)
     quantised()
     gguf_tokenizers()
     gguf_sentence_piece()
