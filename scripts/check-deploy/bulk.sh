@@ -28,6 +28,11 @@ make_bulk_network() {
 
 sent_by_worker() { bulk_space w cat /sys/class/net/eth0/statistics/tx_bytes; }
 memory_of() { awk -v key="$2:" '$1 == key { print int($2 / 1024) }' "/proc/$1/status"; } # PID VmRSS|VmHWM, in MiB
+program_of() { # PID: what runs at the end of its wrappers
+    local pid=$1 child
+    while child=$(pgrep -P "$pid" | head -n 1) && [ -n "$child" ]; do pid=$child; done
+    echo "$pid"
+}
 sent_at_least() { [ "$(sent_by_worker)" -ge "$1" ] || gone "$2"; }
 port_sending_most() {
     # The connection's own line, then one that begins with a space.
@@ -86,22 +91,21 @@ check_bulk() {
         --keys "$keys/coordinator.key" --run-dir "$folder/run" >"$folder/out" 2>"$folder/coordinator.log" &
     coordinator=$!
     cleanups+=("kill $coordinator 2>/dev/null")
-    # `timeout` is its parent.
     within 60 sent_at_least $((bytes / 16)) "$coordinator" || true
-    local program peak
-    program=$(pgrep -P "$coordinator" | head -n 1)
-    program=${program:-$coordinator}
-    local worker_before coordinator_before
-    worker_before=$(memory_of "$worker" VmRSS)
+    local program peak worker_program worker_before coordinator_before
+    program=$(program_of "$coordinator")
+    worker_program=$(program_of "$worker")
+    worker_before=$(memory_of "$worker_program" VmRSS)
     coordinator_before=$(memory_of "$program" VmRSS)
-    echo 5 >"/proc/$worker/clear_refs"
+    # The peak from here on.
+    echo 5 >"/proc/$worker_program/clear_refs"
     for ((cut = 1; cut <= ${CUTS:-3}; cut++)); do
         within 300 sent_at_least $((bytes * cut / (${CUTS:-3} + 1))) "$coordinator" || true
         cut_once
     done
     within 600 sent_at_least $((bytes * 15 / 16)) "$coordinator" || true
-    peak=$(memory_of "$worker" VmHWM || echo 0)
-    check "bulk: the worker's memory grew by $((peak - worker_before)) MiB" test "$((peak - worker_before))" -le 64
+    peak=$(memory_of "$worker_program" VmHWM || echo 0)
+    check "bulk: the worker's memory grew by $((peak - worker_before)) MiB from $worker_before" test "$((peak - worker_before))" -le 64
     peak=$(memory_of "$program" VmHWM || echo 0)
     check "bulk: the coordinator's peak is $peak MiB, $coordinator_before when the transfer began" \
         test "$((peak - coordinator_before))" -le 64
