@@ -138,7 +138,11 @@ def measure(system, what, options):
             return faultline(options.programs, what, tasks, log, journal)
         began = time.monotonic()
         words = [sys.executable, os.path.abspath(__file__), "--child", system, what, str(options.their_tasks), log]
-        run = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, timeout=600)
+        # Parsl's own programs lie beside the interpreter.
+        path = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
+        run = subprocess.run(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, timeout=600, env={**os.environ, "PATH": path}
+        )
         lines = [line for line in run.stdout.decode().splitlines() if line.startswith("{")]
         if not lines:
             raise RuntimeError((run.stderr.decode().strip().splitlines() or ["no answer"])[-1])

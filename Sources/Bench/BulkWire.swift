@@ -85,7 +85,11 @@ struct BulkWire {
                 while let frames = try? sender.value.receive() {
                     if let header = try? BulkHeader.decode(frames[0].array) { pump.take(header) }
                 }
-                try? pump.pump { $0 == path ? image : nil } send: { try sender.value.send($1) }
+                try? pump.pump {
+                    $0 == path ? image : nil
+                } send: {
+                    try sender.value.send($1)
+                }
                 over = !done.drain().isEmpty
             }
             sending.signal()

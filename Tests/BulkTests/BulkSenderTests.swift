@@ -34,7 +34,9 @@ struct BulkSenderTests {
         var sender = BulkSender(chunk: 64)
         var got: [UInt8] = []
         func pump() throws {
-            try sender.pump { _ in image } send: { _, frames in
+            try sender.pump { _ in
+                image
+            } send: { _, frames in
                 let raw = bytes(frames)
                 let said = try header(frames)
                 #expect(said == .chunk(item, offset: got.count, sum: raw.withUnsafeBytes { ChunkSum.of($0) }))
@@ -61,7 +63,9 @@ struct BulkSenderTests {
         var sender = BulkSender()
         var said: [BulkHeader] = []
         func pump(_ image: TensorBundle.Image?) throws {
-            try sender.pump { _ in image } send: { _, frames in
+            try sender.pump { _ in
+                image
+            } send: { _, frames in
                 said.append(try header(frames))
                 return .sent
             }
@@ -82,7 +86,9 @@ struct BulkSenderTests {
         var outcomes: [Socket.SendOutcome] = [.sent, .full, .sent, .unknownPeer]
         var offsets: [Int] = []
         func pump() throws {
-            try sender.pump { _ in image } send: { _, frames in
+            try sender.pump { _ in
+                image
+            } send: { _, frames in
                 if case .chunk(_, let offset, _) = try header(frames) { offsets.append(offset) }
                 return outcomes.removeFirst()
             }
@@ -98,7 +104,9 @@ struct BulkSenderTests {
         var peers: [Int] = []
         sender.take(.get(item, offset: 0, limit: 128), from: 1)
         sender.take(.get(item, offset: 0, limit: 256), from: 2)
-        try sender.pump { _ in image } send: { peer, _ in
+        try sender.pump { _ in
+            image
+        } send: { peer, _ in
             peers.append(peer)
             return .sent
         }

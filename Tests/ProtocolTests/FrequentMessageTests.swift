@@ -3,7 +3,9 @@ import Protocol
 import Testing
 
 struct FrequentMessageTests {
-    private static let keys = [TaskKey(epoch: 0, task: 0), TaskKey(epoch: .max, task: 1 << 60), TaskKey(epoch: 7, task: 10)]
+    private static let keys = [
+        TaskKey(epoch: 0, task: 0), TaskKey(epoch: .max, task: 1 << 60), TaskKey(epoch: 7, task: 10),
+    ]
 
     private func json(_ message: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()

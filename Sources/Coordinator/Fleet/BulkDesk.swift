@@ -258,7 +258,9 @@ final class BulkDesk {
         sender.pump { path in
             guard case .edit(let edit) = path.item, let (id, image) = images[path.peer], id == edit else { return nil }
             return image
-        } send: { tell($0, $1) }
+        } send: {
+            tell($0, $1)
+        }
         for worker in lost { unlink(worker: worker, now) }
     }
 

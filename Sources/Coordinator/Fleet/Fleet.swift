@@ -32,7 +32,8 @@ package final class Fleet: @unchecked Sendable {
                 try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
             }
             if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
-            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(socketFolder)/c", partials: partials,
+            loop = try FleetLoop(
+                settings: settings, bind: bind ?? "ipc://\(socketFolder)/c", partials: partials,
                 halves: halves)
             if let count = settings.localWorkers {
                 try loop.local.start(

@@ -27,11 +27,12 @@ final class LocalWorkers {
         for index in 1...count {
             let name = "worker-\(index)"
             let log = "\(logFolder)/\(name).log"
-            let arguments = [
-                executable, "--connect", endpoint, "--threads", "\(threads)", "--memory",
-                String(format: "%.3f", memoryGiB),
-                "--name", name, "--parent", "\(getpid())", "--data-folder", dataFolder,
-            ] + more
+            let arguments =
+                [
+                    executable, "--connect", endpoint, "--threads", "\(threads)", "--memory",
+                    String(format: "%.3f", memoryGiB),
+                    "--name", name, "--parent", "\(getpid())", "--data-folder", dataFolder,
+                ] + more
             var actions = posix_spawn_file_actions_t()
             posix_spawn_file_actions_init(&actions)
             defer { posix_spawn_file_actions_destroy(&actions) }
