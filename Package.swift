@@ -64,21 +64,24 @@ let package = Package(
         .target(name: "Bulk", dependencies: ["Tensors", "Protocol", "ZeroMQ"]),
         // A fleet's keys: files, the list of who may come in.
         .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
-        .target(name: "Reporting", dependencies: []),
+        .target(name: "Reporting", dependencies: ["Tensors"]),
+        // Pages for whoever looks on: a bounded server, and a client that asks it.
+        .target(name: "HTTP"),
         .target(name: "Journal", dependencies: ["Tensors", grdb]),
         // The two programs.
         .executableTarget(
             name: "Worker",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", "Bulk", "Keys", arguments, logging,
+                "Protocol", "ZeroMQ", "Bulk", "Keys", "Reporting", arguments, logging,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
-                "Keys", "Reporting", "Journal", arguments, logging, yams,
-            ]),
+                "Keys", "Reporting", "HTTP", "Journal", arguments, logging, yams,
+            ],
+            resources: [.embedInCode("Seeing/status.html")]),
         // Speeds side by side (`make bench`).
         .executableTarget(
             name: "Bench",
@@ -102,7 +105,8 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Tensors", "TestSupport"]),
-        .testTarget(name: "ReportingTests", dependencies: ["Reporting"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
         .testTarget(
             name: "StudyTests",
             dependencies: [
@@ -114,13 +118,13 @@ let package = Package(
         .testTarget(
             name: "FleetTests",
             dependencies: [
-                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Selection", "Tensors", "Checkpoint", "Journal",
-                "Reporting", "TestSupport",
+                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "HTTP", "Selection", "Tensors", "Checkpoint",
+                "Journal", "Reporting", "TestSupport", arguments,
             ]),
         .testTarget(
             name: "SecurityTests",
             dependencies: [
-                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "Tensors", "Checkpoint", "Selection",
+                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "HTTP", "Tensors", "Checkpoint", "Selection",
                 "TestSupport", arguments,
             ]),
     ],

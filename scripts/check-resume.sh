@@ -21,7 +21,7 @@ conditions:
   - unedited
   - set_difference: {p: 2, q: 2}
   - name: tuned
-    finetune: {pairs: $root/demo/finetune_pairs.jsonl, samples: 8, steps: 2, batch: 4, parameters: linear}
+    finetune: {pairs: $root/demo/finetune_pairs.jsonl, samples: 8, steps: 6, batch: 4, parameters: linear, checkpoint_every: 2}
 evaluation:
   harmful: {prompts: $root/demo/harmless_prompts.txt, samples: 12}
   max_new_tokens: 24

@@ -33,7 +33,12 @@ public final class Trainer: Tap {
     /// The embedding's and the head's parameter; one where they are tied inside this stage.
     public private(set) var embedding: Parameter?
     public private(set) var head: Parameter?
-    private var step = 0
+    /// Optimiser steps made.
+    public private(set) var step = 0
+    private var decays = false
+    private let saved: SavedTraining?
+    /// Holds trained weights, but cannot train on: what it was made of had no moments.
+    public var isFinal: Bool { saved?.isFinal ?? false }
 
     /// One trained buffer: weights in place, gradient and moments beside them.
     public final class Parameter {
@@ -41,20 +46,37 @@ public final class Trainer: Tap {
         public let parts: [(name: String, shape: [Int], range: Range<Int>)]
         let weight: AlignedBuffer
         public let gradient: AlignedBuffer
-        let first: AlignedBuffer
-        let second: AlignedBuffer
+        /// Moments, by part.
+        let first: [AlignedBuffer]
+        let second: [AlignedBuffer]
         /// Bits per part, or nil.
         var frozen: [AlignedBuffer?]
 
         init(
-            _ weight: AlignedBuffer, parts: [(name: String, shape: [Int], range: Range<Int>)], frozen: [AlignedBuffer?]
-        ) {
+            _ weight: AlignedBuffer, parts: [(name: String, shape: [Int], range: Range<Int>)], frozen: [AlignedBuffer?],
+            saved: SavedTraining?
+        ) throws(SavedTraining.Fault) {
             self.weight = weight
             self.parts = parts
             self.frozen = frozen
-            gradient = AlignedBuffer(byteCount: weight.byteCount)
-            first = AlignedBuffer(byteCount: weight.byteCount)
-            second = AlignedBuffer(byteCount: weight.byteCount)
+            guard let saved else {
+                gradient = AlignedBuffer(byteCount: weight.byteCount)
+                first = parts.map { AlignedBuffer(floats: $0.range.count) }
+                second = parts.map { AlignedBuffer(floats: $0.range.count) }
+                return
+            }
+            var (first, second): ([AlignedBuffer], [AlignedBuffer]) = ([], [])
+            for part in parts {
+                let state = try saved.take(part.name, floats: part.range.count)
+                (weight.address + part.range.lowerBound * 4).copyMemory(
+                    from: state.weight.address, byteCount: state.weight.byteCount)
+                // Its memory is free before that of the gradient is asked for.
+                state.weight.discardPages()
+                first.append(state.first)
+                second.append(state.second)
+            }
+            (self.first, self.second) = (first, second)
+            gradient = AlignedBuffer(byteCount: saved.isFinal ? 0 : weight.byteCount)
         }
     }
 
@@ -62,23 +84,30 @@ public final class Trainer: Tap {
     ///   - all: train everything the stage holds (embedding, norms, biases, head); else its linear maps only.
     ///   - frozen: bits by weight name; set = frozen.
     ///   - ownsEmbedding: false in a first stage whose tied embedding is trained by the last stage.
+    ///   - saved: where to go on; the stage's weights become what it holds.
+    /// - Throws: where `saved` lacks something.
     public init(
-        _ stage: Stage, pool: ThreadPool, all: Bool, frozen: [String: AlignedBuffer], ownsEmbedding: Bool = true
-    ) {
+        _ stage: Stage, pool: ThreadPool, all: Bool, frozen: [String: AlignedBuffer], ownsEmbedding: Bool = true,
+        saved: SavedTraining? = nil
+    ) throws(SavedTraining.Fault) {
         self.stage = stage
         self.pool = pool
+        self.saved = saved
+        step = saved?.steps ?? 0
         for layer in stage.layers {
             for (number, matrix) in layer.stacks.enumerated() {
-                let parameter = add(matrix, frozen: frozen)
+                let parameter = try add(matrix, frozen: frozen)
                 stacks["\(layer.layerIndex).\(number)"] = parameter
             }
-            if all { for (name, buffer, parts) in layer.vectors { add(vector: name, buffer, parts: parts) } }
+            if all { for (name, buffer, parts) in layer.vectors { try add(vector: name, buffer, parts: parts) } }
         }
         guard all else { return }
-        if let matrix = stage.head?.matrix { head = add(matrix, frozen: [:]) }
-        if let norm = stage.head?.normVector { add(vector: norm.name, norm.buffer, parts: norm.parts) }
+        if let matrix = stage.head?.matrix { head = try add(matrix, frozen: [:]) }
+        if let norm = stage.head?.normVector {
+            try add(vector: norm.name, norm.buffer, parts: norm.parts)
+        }
         if let table = stage.embedding?.resident, ownsEmbedding {
-            embedding = table === stage.head?.matrix ? head : add(table, frozen: [:])
+            embedding = table === stage.head?.matrix ? head : try add(table, frozen: [:])
         }
     }
 
@@ -106,19 +135,29 @@ public final class Trainer: Tap {
         }
     }
 
+    /// Rows [width] of a parameter that training may have moved: those with a moment, or all where weights decay.
+    public func movedRows(of parameter: Parameter?, width: Int) -> [Int32] {
+        guard let parameter, let first = parameter.first.first, let second = parameter.second.first else { return [] }
+        return (0..<first.byteCount / 4 / width).filter { row in
+            decays
+                || (row * width..<(row + 1) * width).contains { first.floats[$0] != 0 || second.floats[$0] != 0 }
+        }.map { Int32($0) }
+    }
+
     /// One AdamW step from the gradients gathered since the last; clears them.
     public func update(_ s: Settings) {
         step += 1
+        decays = decays || s.weightDecay != 0
         let correction1 = Float(1 - power(Double(s.beta1), step))
         let correction2 = Float((1 - power(Double(s.beta2), step)).squareRoot())
         for parameter in parameters {
-            for (part, bits) in zip(parameter.parts, parameter.frozen) {
+            for (number, (part, bits)) in zip(parameter.parts, parameter.frozen).enumerated() {
                 let mask = bits.map { UnsafePointer($0.address.assumingMemoryBound(to: UInt8.self)) }
                 let start = part.range.lowerBound
                 let w = parameter.weight.floats.baseAddress! + start
                 let g = parameter.gradient.floats.baseAddress! + start
-                let m = parameter.first.floats.baseAddress! + start
-                let v = parameter.second.floats.baseAddress! + start
+                let m = parameter.first[number].floats.baseAddress!
+                let v = parameter.second[number].floats.baseAddress!
                 pool.run(over: part.range.count, by: 1 << 18) { r in
                     let i = r.lowerBound
                     fl_adamw(
@@ -130,41 +169,52 @@ public final class Trainer: Tap {
         }
     }
 
-    /// The trained tensors as they are now, by their checkpoint names.
-    public func tensors() -> [TensorBundle.Entry] {
+    /// The trained tensors as they are now, by their checkpoint names; with their moments where asked for
+    /// (`SavedTraining` has the names). They are the trainer's own memory: good until its next step.
+    public func tensors(moments: Bool = false) -> [TensorBundle.Entry] {
         parameters.flatMap { parameter in
-            parameter.parts.map { part in
-                let buffer = AlignedBuffer(floats: part.range.count, zeroed: false)
-                buffer.address.copyMemory(
-                    from: parameter.weight.address + part.range.lowerBound * 4, byteCount: part.range.count * 4)
-                return TensorBundle.Entry(name: part.name, type: .f32, shape: part.shape, buffer: buffer)
+            parameter.parts.indices.flatMap { number -> [TensorBundle.Entry] in
+                let part = parameter.parts[number]
+                let weight = AlignedBuffer(
+                    part: part.range.lowerBound * 4..<part.range.upperBound * 4, of: parameter.weight)
+                var entries = [TensorBundle.Entry(name: part.name, type: .f32, shape: part.shape, buffer: weight)]
+                if moments {
+                    for (prefix, buffer) in [
+                        (SavedTraining.first, parameter.first[number]),
+                        (SavedTraining.second, parameter.second[number]),
+                    ] { entries.append(.init(name: prefix + part.name, type: .f32, shape: part.shape, buffer: buffer)) }
+                }
+                return entries
             }
         }
     }
 
-    private func add(_ matrix: WeightMatrix, frozen: [String: AlignedBuffer]) -> Parameter {
+    private func add(_ matrix: WeightMatrix, frozen: [String: AlignedBuffer]) throws(SavedTraining.Fault) -> Parameter {
         guard let weight = matrix.resident else { preconditionFailure("training needs resident weights") }
-        let parameter = Parameter(
+        let parameter = try Parameter(
             weight,
             parts: matrix.parts.map {
                 (
                     $0.name, [$0.rows.count, matrix.columns],
                     $0.rows.lowerBound * matrix.columns..<$0.rows.upperBound * matrix.columns
                 )
-            }, frozen: matrix.parts.map { frozen[$0.name] })
+            }, frozen: matrix.parts.map { frozen[$0.name] }, saved: saved)
         parameters.append(parameter)
         return parameter
     }
 
-    private func add(vector name: String, _ buffer: AlignedBuffer, parts: [(name: String, count: Int)]) {
+    private func add(
+        vector name: String, _ buffer: AlignedBuffer, parts: [(name: String, count: Int)]
+    ) throws(SavedTraining.Fault) {
         var start = 0
-        let parameter = Parameter(
+        let parameter = try Parameter(
             buffer,
             parts: parts.map { part in
                 defer { start += part.count }
                 return (part.name, [part.count], start..<start + part.count)
-            }, frozen: parts.map { _ in nil })
+            }, frozen: parts.map { _ in nil }, saved: saved)
         parameters.append(parameter)
+        guard !isFinal else { return }
         for part in parameter.parts {
             vectors[part.name] = parameter.gradient.floats.baseAddress! + part.range.lowerBound
         }

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Tensors
 
 /// What a run has finished, in `journal.sqlite` of its directory: kill the program at any time, start it again with the
 /// same command, and only what is missing is computed.
@@ -9,6 +10,8 @@ import GRDB
 public final class Journal: Sendable {
     /// Raised at every start: whoever comes with a lower one is of an earlier life of the run.
     public let epoch: UInt64
+    /// Drawn when the journal was made: the same run through all its lives.
+    public let run: String
     private let folder: String
     private let lock: RunLock
     private let database: DatabaseQueue
@@ -37,14 +40,21 @@ public final class Journal: Sendable {
             guard try database.read({ try String.fetchOne($0, sql: "PRAGMA quick_check(1)") }) == "ok" else {
                 throw Self.damaged(path)
             }
-            epoch = try database.write { database in
+            (epoch, run) = try database.write { database in
                 try database.execute(
                     sql: """
                         INSERT INTO setting (name, value) VALUES ('epoch', 1)
                         ON CONFLICT (name) DO UPDATE SET value = value + 1
                         """)
-                return UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1)
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO setting (name, value) VALUES ('run', lower(hex(randomblob(16))))")
+                DeathWish.reached("starting-inside")
+                return (
+                    UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1),
+                    try String.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'run'") ?? ""
+                )
             }
+            DeathWish.reached("starting")
         } catch let error as JournalError { throw error } catch {
             // What is no trouble with the disk or with rights is trouble with the file.
             let troubles: [ResultCode] = [
@@ -99,6 +109,7 @@ public final class Journal: Sendable {
             try database.execute(
                 sql: "INSERT OR REPLACE INTO task (key, label, epoch) VALUES (?, ?, ?)",
                 arguments: [key, label, Int64(self.epoch)])
+            try database.execute(sql: "DELETE FROM result WHERE key = ?", arguments: [key])
             for result in results {
                 let (bytes, file): (Data?, String?) =
                     switch result.content {
@@ -152,6 +163,15 @@ public final class Journal: Sendable {
         }
     }
 
+    /// Takes the tasks off the record whose keys begin with `prefix`, but for one.
+    public func forget(keysFrom prefix: String, except key: String?) throws(JournalError) {
+        try persist("forgetting") { database in
+            try database.execute(
+                sql: "DELETE FROM task WHERE substr(key, 1, length(?1)) = ?1 AND key IS NOT ?2",
+                arguments: [prefix, key])
+        }
+    }
+
     /// Takes everything off the record that this life of the run did not ask for: the study has changed since.
     public func forgetUnused() throws(JournalError) {
         try persist("tidying") { database in
@@ -172,9 +192,11 @@ public final class Journal: Sendable {
             try database.execute(
                 sql: "INSERT INTO event (seconds, epoch, kind, task, worker, text) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [Date().timeIntervalSince1970, Int64(epoch), kind, task, worker, String(text.prefix(2000))])
+            DeathWish.reached("noting-inside")
             try database.execute(
                 sql: "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", arguments: [Self.eventLimit])
         }
+        DeathWish.reached("noting")
     }
 
     /// The story of a task (`nil`: of the run), oldest first, read without the lock: the run may be under way.
@@ -204,12 +226,18 @@ public final class Journal: Sendable {
 
     // MARK: Writing
 
-    /// Runs a transaction, again and again while the disk has no room or refuses to be written to.
+    /// Runs a transaction, again and again while the disk has no room or refuses to be written to. Tests may end the
+    /// program inside or after it, by the first word of `what`.
     private func persist<R>(_ what: String, _ body: @escaping (Database) throws -> R) throws(JournalError) -> R {
         var waits = 0
         while true {
             do {
-                let value = try database.write(body)
+                let value = try database.write { database in
+                    let value = try body(database)
+                    DeathWish.reached("\(what.prefix { $0 != " " })-inside")
+                    return value
+                }
+                DeathWish.reached("\(what.prefix { $0 != " " })")
                 if waits > 0 { log("\(folder): the disk takes data again; going on") }
                 return value
             } catch {

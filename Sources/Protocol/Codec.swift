@@ -86,7 +86,7 @@ extension TaskBody {
         case .train(let training):
             guard training.firstStep >= 0 else { throw .malformed("training: first step") }
             for step in training.steps { for batch in step { try batch.check() } }
-        case .export: break
+        case .export, .checkpoint: break
         }
     }
 }

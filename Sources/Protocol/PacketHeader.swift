@@ -30,6 +30,7 @@ public enum DataHeader: Sendable, Equatable {
             writer.put(UInt64(header.integerCount))
             writer.put(UInt64(header.payloadBytes))
             writer.put(UInt64(header.direction) | UInt64(header.kind) << 8 | (header.hasPayload ? 1 << 16 : 0))
+            writer.put(header.sequence)
         }
         return writer.finish()
     }
@@ -54,7 +55,7 @@ public enum DataHeader: Sendable, Equatable {
                 PacketHeader(
                     epoch: field(0), task: field(1), direction: UInt8(flags & 0xFF), kind: UInt8(flags >> 8 & 0xFF),
                     index: Int(field(2)), integerCount: Int(field(3)), payloadBytes: Int(field(4)),
-                    hasPayload: flags >> 16 == 1))
+                    hasPayload: flags >> 16 == 1, sequence: field(6)))
         default: throw .malformed("data header of kind \(kind)")
         }
     }
@@ -71,10 +72,12 @@ public struct PacketHeader: Sendable, Equatable {
     public var integerCount: Int
     public var payloadBytes: Int
     public var hasPayload: Bool
+    /// Counts the packets of a link in one direction and epoch, from 1.
+    public var sequence: UInt64
 
     public init(
         epoch: UInt64, task: UInt64, direction: UInt8, kind: UInt8, index: Int, integerCount: Int, payloadBytes: Int,
-        hasPayload: Bool
+        hasPayload: Bool, sequence: UInt64 = 0
     ) {
         self.epoch = epoch
         self.task = task
@@ -84,6 +87,7 @@ public struct PacketHeader: Sendable, Equatable {
         self.integerCount = integerCount
         self.payloadBytes = payloadBytes
         self.hasPayload = hasPayload
+        self.sequence = sequence
     }
 
     /// Sizes of the raw frames that must follow, in order.

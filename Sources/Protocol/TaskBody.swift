@@ -42,6 +42,8 @@ public enum TaskBody: Codable, Sendable, Equatable {
     case train(Training)
     /// Hand over the stage's tensors as they are now (after training), f32.
     case export
+    /// Hand over all that decides the stage's next optimiser step: tensors, moments, and the number of steps made.
+    case checkpoint
 
     /// Continue prompts in one group with fixed slots.
     public struct Generation: Codable, Sendable, Equatable {

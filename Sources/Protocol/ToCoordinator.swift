@@ -15,6 +15,10 @@ public struct Capabilities: Codable, Sendable, Equatable {
     public var name: String
     /// With keys: the public key of its data socket, the same it proved to the coordinator.
     public var publicKey: String?
+    /// Drawn by the process at its start: who comes back in another session is known by it.
+    public var instance: String?
+    /// What it still has of an earlier session.
+    public var holdings: Holdings?
 
     public init(
         host: String, pid: Int32, threads: Int, memoryBytes: Int, kernelLevel: String, kernelRank: Int,
@@ -50,6 +54,8 @@ public struct Beat: Codable, Sendable, Equatable {
     public var busySeconds: Double = 0
     /// Batches retired, by running task.
     public var retired: [UInt64: Int] = [:]
+    /// Packets and pieces of results sent or received, since the worker started: idle and moving bytes differ, too.
+    public var moved: UInt64?
     public init() {}
 }
 

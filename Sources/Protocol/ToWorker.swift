@@ -16,6 +16,8 @@ public struct Assignment: Codable, Sendable, Equatable {
     public var previousKey: String?
     /// Batches in flight at the source.
     public var window: Int
+    /// What the coordinator knows this cut of the model by; echoed in `Holdings`.
+    public var plan: String?
 
     public init(
         epoch: UInt64, model: String, modelDigest: String? = nil, layers: Range<Int>, stageIndex: Int, stageCount: Int,
@@ -62,7 +64,8 @@ public struct EditOffer: Codable, Sendable, Equatable {
 
 /// Messages from the coordinator to a worker.
 public enum ToWorker: Codable, Sendable, Equatable {
-    case welcome(worker: String)
+    /// `run` names the run, through all its restarts.
+    case welcome(worker: String, run: String? = nil)
     /// The coordinator does not know this session (it was given up, or the coordinator started anew): say hello again.
     case rejoin
     case refuse(reason: String)

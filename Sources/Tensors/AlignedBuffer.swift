@@ -10,6 +10,8 @@ public final class AlignedBuffer: @unchecked Sendable {
     /// Size in bytes.
     public let byteCount: Int
     private let capacity: Int
+    /// Whose memory this is, where it is not its own.
+    private let owner: AnyObject?
 
     /// - Parameter zeroed: pass `false` where every byte is written before it is read.
     public init(byteCount: Int, zeroed: Bool = true) {
@@ -24,9 +26,24 @@ public final class AlignedBuffer: @unchecked Sendable {
         }
         precondition(pointer != nil, "out of memory: could not allocate \(byteCount) bytes")
         capacity = size
+        owner = nil
         self.address = pointer!
         self.byteCount = byteCount
         if zeroed { memset(pointer!, 0, byteCount) }
+    }
+
+    /// The bytes `range` of another buffer, which lives on with this one.
+    public init(part range: Range<Int>, of whole: AlignedBuffer) {
+        precondition(range.upperBound <= whole.byteCount, "bytes \(range) of a buffer of \(whole.byteCount)")
+        (address, byteCount, capacity, owner) = (whole.address + range.lowerBound, range.count, 0, whole)
+    }
+
+    /// The bytes `range` of a file, read as they are touched. Nobody may write to them.
+    public init(readOnly range: Range<Int>, of file: FileMapping) {
+        precondition(range.upperBound <= file.bytes.count, "bytes \(range) of a file of \(file.bytes.count)")
+        // A buffer always has an address, also over nothing.
+        let base = UnsafeMutableRawPointer(mutating: file.bytes.baseAddress) ?? UnsafeMutableRawPointer(bitPattern: 64)!
+        (address, byteCount, capacity, owner) = (base + range.lowerBound, range.count, 0, file)
     }
 
     /// `count` 32-bit floats.
@@ -49,7 +66,20 @@ public final class AlignedBuffer: @unchecked Sendable {
         values.withUnsafeBytes { if $0.count > 0 { address.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
     }
 
+    /// Gives the whole pages inside a part that nobody reads any more back to the system, while others still hold the
+    /// buffer it is a part of.
+    public func discardPages() {
+        let page = 4096
+        let first = (Int(bitPattern: address) + page - 1) / page * page
+        let end = (Int(bitPattern: address) + byteCount) / page * page
+        guard owner is AlignedBuffer, end > first, let start = UnsafeMutableRawPointer(bitPattern: first) else {
+            return
+        }
+        madvise(start, end - first, MADV_DONTNEED)
+    }
+
     deinit {
+        guard owner == nil else { return }
         if capacity >= BufferPool.smallest { BufferPool.give(address, size: capacity) } else { free(address) }
     }
 

@@ -4,7 +4,8 @@
 
 /// A file that appears under its name only when it is complete: written aside, flushed to disk, renamed.
 ///
-/// Destroying it without `commit()` removes what was written.
+/// Destroying it without `commit()` removes what was written. A full or read-only disk is waited for where the program says
+/// so (`DiskPatience`).
 public final class AtomicFile {
     public let path: String
     private let temporary: String
@@ -14,8 +15,12 @@ public final class AtomicFile {
     public init(path: String, mode: mode_t = 0o644) throws(TensorFileError) {
         self.path = path
         temporary = "\(path).part-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        var pause = DiskPause(path)
+        repeat {
+            descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        } while descriptor < 0 && pause.again(after: errno)
         guard descriptor >= 0 else { throw TensorFileError(file: path, fault: "cannot create: \(systemError())") }
+        pause.over()
     }
 
     deinit {
@@ -26,11 +31,13 @@ public final class AtomicFile {
 
     public func write(_ bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
         var rest = bytes
+        var pause = DiskPause(path)
         while rest.count > 0 {
             let written = Glibc.write(descriptor, rest.baseAddress!, rest.count)
-            if written < 0, errno == EINTR { continue }
+            if written < 0, errno == EINTR || pause.again(after: errno) { continue }
             guard written > 0 else { throw TensorFileError(file: path, fault: "cannot write: \(systemError())") }
             rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+            pause.over()
         }
     }
 
@@ -43,9 +50,17 @@ public final class AtomicFile {
 
     /// Flushes the file, gives it its name and flushes the folder.
     public func commit() throws(TensorFileError) {
-        guard fsync(descriptor) == 0, rename(temporary, path) == 0 else {
+        // After a flush that failed nobody knows what is on disk: that is not tried again.
+        guard fsync(descriptor) == 0 else {
             throw TensorFileError(file: path, fault: "cannot finish: \(systemError())")
         }
+        var pause = DiskPause(path)
+        while rename(temporary, path) != 0 {
+            guard pause.again(after: errno) else {
+                throw TensorFileError(file: path, fault: "cannot finish: \(systemError())")
+            }
+        }
+        pause.over()
         close(descriptor)
         descriptor = -1
         Self.flushFolder(of: path)

@@ -74,6 +74,34 @@ extension TensorBundle {
             })
     }
 
+    /// A bundle whose tensors are parts of a safetensors image in memory: nothing is copied.
+    /// - Parameter source: names the bytes in errors.
+    /// - Throws: `TensorFileError`.
+    public init(partsOf image: AlignedBuffer, source: String) throws(TensorFileError) {
+        let header = try SafetensorsHeader(parsing: UnsafeRawBufferPointer(image.bytes), path: source)
+        self.init(
+            metadata: header.metadata,
+            entries: header.entries.map {
+                Entry(
+                    name: $0.tensor.name, type: $0.tensor.type, shape: $0.tensor.shape,
+                    buffer: AlignedBuffer(part: $0.bytes, of: image))
+            })
+    }
+
+    /// A bundle whose tensors are read from a safetensors file as they are touched; they may not be written to.
+    /// - Throws: `TensorFileError`.
+    public init(mapping path: String) throws(TensorFileError) {
+        let file = try FileMapping(path: path)
+        let header = try SafetensorsHeader(parsing: file.bytes, path: path)
+        self.init(
+            metadata: header.metadata,
+            entries: header.entries.map {
+                Entry(
+                    name: $0.tensor.name, type: $0.tensor.type, shape: $0.tensor.shape,
+                    buffer: AlignedBuffer(readOnly: $0.bytes, of: file))
+            })
+    }
+
     /// Reads a safetensors file into memory.
     /// - Throws: `TensorFileError`.
     public init(safetensors path: String) throws(TensorFileError) {

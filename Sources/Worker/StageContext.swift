@@ -13,9 +13,11 @@ final class StageContext {
     let resident: Bool
     let spareBytes: Int
     /// Bits of the weights that fine-tuning leaves alone, by weight name.
-    private(set) var frozen: [String: AlignedBuffer] = [:]
+    var frozen: [String: AlignedBuffer] = [:]
     var trainer: Trainer?
     var nextStep = 0
+    /// The weights are no longer those of the checkpoint.
+    var hasTrained = false
 
     var config: ModelConfig { stage.config }
     var isFirst: Bool { assignment.isFirst }
@@ -29,12 +31,14 @@ final class StageContext {
         self.spareBytes = spareBytes
     }
 
-    /// A bundle of U8 bit masks by weight name. Its metadata `edit` says what they do: `zero` (the default) or `freeze`.
+    /// A bundle of U8 bit masks by weight name. Its metadata `edit` says what they do: `zero` (the default) or `freeze`;
+    /// `training`: the bundle is where fine-tuning goes on (`TrainingEdit`).
     func apply(_ edit: TensorBundle?) throws {
         forgetTraining()
         for layer in stage.layers { for matrix in layer.stacks { matrix.restore() } }
         frozen = [:]
         guard let edit else { return }
+        if edit.metadata["edit"] == TrainingEdit.kind { return try resumeTraining(edit) }
         let byName = Dictionary(edit.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for layer in stage.layers {
             for matrix in layer.stacks {
@@ -56,9 +60,8 @@ final class StageContext {
 
     /// Weights as the checkpoint has them, once training has changed them.
     private func forgetTraining() {
-        guard trainer != nil else { return }
-        trainer = nil
-        nextStep = 0
+        guard hasTrained else { return }
+        (trainer, nextStep, hasTrained) = (nil, 0, false)
         // The source was read once already; failing now would mean the file changed under us.
         do { try stage.reload() } catch { fatalError("could not read the checkpoint again: \(error)") }
     }

@@ -58,7 +58,8 @@ package final class TransformerEngine: StageEngine {
             case .likelihood(let batches): try LikelihoodJob(task, context, batches: batches)
             case .generate(let generation): try GenerateJob(task, context, generation)
             case .train(let training): try TrainJob(task, context, training)
-            case .export: ExportJob(task, context)
+            case .export: ExportJob(task, context, moments: false)
+            case .checkpoint: ExportJob(task, context, moments: true)
             }
         jobs[task] = job
         return finish(task, try job.begin())
@@ -91,6 +92,7 @@ enum EngineError: Error, CustomStringConvertible {
     case trainingNeedsMemory
     case outOfOrder(step: Int)
     case wrongMask(String)
+    case badState(String)
     case badGeneration(String)
 
     var description: String {
@@ -104,6 +106,7 @@ enum EngineError: Error, CustomStringConvertible {
         case .outOfOrder(let step):
             "fine-tuning cannot go on at step \(step): this stage does not hold the steps before it"
         case .wrongMask(let what): "the mask does not fit the model: \(what)"
+        case .badState(let what): "the saved state of fine-tuning does not fit the model: \(what)"
         case .badGeneration(let what): "bad generation task: \(what)"
         }
     }

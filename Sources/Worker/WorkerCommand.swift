@@ -4,6 +4,8 @@ import Foundation
 import Keys
 import Linalg
 import Protocol
+import Reporting
+import Tensors
 
 /// `faultline-worker`: joins a fleet and computes what it is given.
 struct WorkerCommand: ParsableCommand {
@@ -47,6 +49,9 @@ struct WorkerCommand: ParsableCommand {
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     var insecurePlainTCP = false
 
+    @Option(help: "What this program says: text, or json (an object a line). Default: FAULTLINE_LOG, or text.")
+    var logFormat: String?
+
     @Option(help: .hidden) var name = ""
     @Option(help: .hidden) var parent: Int32?
     @Option(help: .hidden) var dataFolder: String?
@@ -66,6 +71,9 @@ struct WorkerCommand: ParsableCommand {
         }
         if let memory, !(memory > 0.01 && memory < 1_000_000) {
             throw ValidationError("--memory \(memory) GiB is out of range")
+        }
+        if let logFormat, LogFormat(rawValue: logFormat) == nil {
+            throw ValidationError("--log-format \(logFormat): text or json")
         }
         if keys != nil, insecurePlainTCP {
             throw ValidationError("--keys and --insecure-plain-tcp exclude each other")
@@ -137,21 +145,26 @@ struct WorkerCommand: ParsableCommand {
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
         options.keys = key
+        if let joinFile {
+            // The coordinator may come back at another port, or on another machine.
+            var search = CoordinatorSearch(.joinFile(joinFile))
+            search.insecure = mayLeave
+            options.rediscover = { [search] in search.look() }
+        }
+        options.note = { WorkerLog.note($0, worker: $1, epoch: $2, $3) }
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
             _ = complain(warning, 0)
         }
-        var ownFolder: String?
+        var ownFolder: OwnedFolder?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"
         } else if let dataFolder {
             options.dataFolder = dataFolder
         } else {
-            var template = Array("/tmp/fl-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else { return complain("/tmp: cannot make a folder for sockets", 1) }
-            ownFolder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            options.dataFolder = ownFolder!
+            do { ownFolder = try OwnedFolder(prefix: "/tmp/fl-") } catch { return complain("\(error)", 1) }
+            options.dataFolder = ownFolder!.path
         }
-        defer { if let ownFolder { rmdir(ownFolder) } }
+        defer { ownFolder?.remove() }
         let parent = parent
         let runtime = WorkerRuntime(options: options, engine: makeEngine(memoryBytes: options.memoryBytes, roots)) {
             parent.map { getppid() == $0 } ?? true
@@ -173,12 +186,12 @@ struct WorkerCommand: ParsableCommand {
     }
 
     private func say(_ line: String) -> Int32 {
-        FileHandle.standardOutput.write(Data("\(line)\n".utf8))
+        WorkerLog.say(line, to: .standardOutput)
         return 0
     }
 
     private func complain(_ reason: String, _ code: Int32) -> Int32 {
-        FileHandle.standardError.write(Data("faultline-worker: \(reason)\n".utf8))
+        WorkerLog.say("faultline-worker: \(reason)", to: .standardError, level: code == 0 ? nil : .error)
         return code
     }
 }

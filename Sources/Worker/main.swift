@@ -1,7 +1,12 @@
 import ArgumentParser
 import Foundation
+import Reporting
 
 do {
+    let format = LogFormat.asked(
+        arguments: CommandLine.arguments, environment: ProcessInfo.processInfo.environment["FAULTLINE_LOG"])
+    guard let format else { throw ValidationError("the log's format (--log-format, FAULTLINE_LOG) is text or json") }
+    WorkerLog.use(format)
     exit(try WorkerCommand.parse().work())
 } catch {
     let code = WorkerCommand.exitCode(for: error)
@@ -10,7 +15,7 @@ do {
         exit(0)
     }
     let line = WorkerCommand.message(for: error).split(separator: "\n").first ?? "bad arguments"
-    FileHandle.standardError.write(Data("faultline-worker: \(line)\n".utf8))
+    WorkerLog.say("faultline-worker: \(line)", to: .standardError, level: .error)
     // ArgumentParser's usage error is 64.
     exit(2)
 }

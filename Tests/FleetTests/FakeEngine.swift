@@ -46,8 +46,10 @@ final class FakeEngine: StageEngine {
     func begin(task: UInt64, body: TaskBody) throws -> [StageOutput] {
         try hook("begin", task)
         jobs[task] = Job(body: body)
-        guard case .export = body else { return [] }
-        return finish(task)
+        switch body {
+        case .export, .checkpoint: return finish(task)
+        default: return []
+        }
     }
 
     func abort(task: UInt64) { jobs[task] = nil }
@@ -61,7 +63,7 @@ final class FakeEngine: StageEngine {
         case .score(_, let all): (batches, backward) = (all, true)
         case .likelihood(let all): batches = all
         case .train(let training): (batches, backward) = (training.steps.flatMap { $0 }, true)
-        case .generate, .export: return []
+        case .generate, .export, .checkpoint: return []
         }
         let goesBack = packet.direction != .forward
         var values =

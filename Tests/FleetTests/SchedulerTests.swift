@@ -9,8 +9,10 @@ struct SchedulerTests {
     }
 
     func words(_ directives: [Scheduler.Directive]) -> [String] {
-        directives.map {
+        directives.compactMap {
             switch $0 {
+            // Goes with every commit.
+            case .record: nil
             case .grant(let pipeline, let task): "grant \(task) to \(pipeline)"
             case .commit(let task, let results): "commit \(task) of \(results.map(\.stage))"
             case .discard: "discard"
@@ -130,5 +132,26 @@ struct SchedulerTests {
     @Test func nothingToDoIsFinished() {
         var scheduler = Scheduler(tasks: [])
         #expect(words(scheduler.start()) == ["finished"])
+    }
+
+    /// A pipeline of an earlier life goes on with what is still to be done; others get the rest.
+    @Test func anAdoptedPipelineGoesOnWithItsTasks() {
+        var tasks = score(4)
+        for index in tasks.indices { tasks[index].content = index == 3 ? "c1" : "c\(index)" }
+        var scheduler = Scheduler(tasks: tasks)
+        #expect(scheduler.waiting(content: "c1", except: []) == 1)
+        #expect(scheduler.waiting(content: "c1", except: [1]) == 3)
+        #expect(scheduler.waiting(content: "c9", except: []) == nil)
+        #expect(scheduler.waiting(content: "", except: []) == nil)
+        scheduler.adopt(7, stageCount: 2, running: [1, 2])
+        #expect(scheduler.waiting(content: "c2", except: []) == nil)
+        #expect(words(scheduler.pipelineReady(7, stageCount: 2)) == [])
+        #expect(words(scheduler.pipelineReady(8, stageCount: 1)) == ["grant 0 to 8"])
+        _ = scheduler.result(result(0), task: 1, pipeline: 7)
+        #expect(scheduler.hasResult(of: 1, stage: 0) && !scheduler.hasResult(of: 1, stage: 1))
+        let done = scheduler.result(result(1), task: 1, pipeline: 7)
+        #expect(done.contains { if case .record(1, let results) = $0 { results.count == 2 } else { false } })
+        #expect(words(done) == ["grant 3 to 7"])
+        #expect(words(scheduler.result(result(0), task: 0, pipeline: 8)) == ["commit 0 of [0]", "commit 1 of [0, 1]"])
     }
 }

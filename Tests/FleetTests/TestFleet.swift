@@ -16,8 +16,10 @@ final class TestFleet: @unchecked Sendable {
 
     init(
         workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
+        returning: Double = 0.5,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
+        idle: Double? = nil, comeback: Double = 2, faults: [Int: LinkFaults] = [:],
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
@@ -26,7 +28,10 @@ final class TestFleet: @unchecked Sendable {
         settings.awaited = awaited ?? count
         settings.pipelines = pipelines
         settings.lease = lease
+        settings.returning = returning
         settings.registration = 10
+        settings.idle = idle
+        settings.comeback = comeback
         settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
         settings.bound = { [self] endpoint in
             for index in 0..<count {
@@ -37,6 +42,7 @@ final class TestFleet: @unchecked Sendable {
                 options.beat = 0.1
                 if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
                 if index < simd.count { options.simdLevel = simd[index] }
+                options.faults = faults[index]
                 let box = EngineBox()
                 let runtime = WorkerRuntime(options: options, engine: box)
                 box.engine = engine(index, runtime)

@@ -49,6 +49,28 @@ import Testing
         #expect(try journal.results(of: "kept") != nil)
     }
 
+    @Test func aRunKeepsItsNameThroughAllItsLives() throws {
+        let names = try (0..<2).map { _ in try Journal(folder: path).run }
+        #expect(names[0] == names[1] && names[0].count == 32)
+        let other = try ScratchFolder()
+        #expect(try Journal(folder: other.path).run != names[0])
+    }
+
+    /// As with checkpoints: the new one takes the place of the old, and of others of its kind.
+    @Test func aRecordIsReplacedWhole() throws {
+        let journal = try Journal(folder: path)
+        for key in ["checkpoint-a", "checkpoint-b", "x"] {
+            try journal.commit(key, label: key, [record(0, .inline([1])), record(1, .inline([2]))])
+        }
+        try journal.commit("checkpoint-b", label: "later", [record(0, .inline([3]))])
+        #expect(try journal.results(of: "checkpoint-b") == [record(0, .inline([3]))])
+        try journal.forget(keysFrom: "checkpoint-", except: "checkpoint-b")
+        #expect(try journal.results(of: "checkpoint-a") == nil)
+        #expect(try journal.results(of: "checkpoint-b") != nil && journal.results(of: "x")?.count == 2)
+        try journal.forget(keysFrom: "checkpoint-", except: nil)
+        #expect(try journal.results(of: "checkpoint-b") == nil && journal.results(of: "x") != nil)
+    }
+
     @Test func aSecondCoordinatorIsRefused() throws {
         let journal = try Journal(folder: path)
         let error = #expect(throws: JournalError.self) { try Journal(folder: path) }

@@ -31,6 +31,34 @@ struct CodecTests {
         for message in down { #expect(try Codec.decode(ToWorker.self, Codec.encode(message)) == message) }
     }
 
+    @Test func whatAWorkerBringsAlongSurvivesTheRoundTrip() throws {
+        var capabilities = Capabilities(
+            host: "h", pid: 1, threads: 2, memoryBytes: 3, kernelLevel: "Haswell", kernelRank: 2, simdLevel: 3,
+            dataEndpoint: "ipc://x", name: "w")
+        var assignment = Assignment(
+            epoch: 1 << 32, model: "m", layers: 2..<4, stageIndex: 1, stageCount: 2, threads: 1, next: nil, window: 3)
+        assignment.plan = "p"
+        var holdings = Holdings(run: "r", assignment: assignment)
+        (holdings.edit, holdings.editDigest, holdings.isLoaded) = (7, "", true)
+        holdings.tasks = [
+            Holding(key: TaskKey(epoch: 1 << 32, task: 5), content: "c", digest: nil, byteCount: 0),
+            Holding(key: TaskKey(epoch: 1 << 32, task: 6), content: "c", digest: "d", byteCount: .max),
+        ]
+        (capabilities.instance, capabilities.holdings) = ("i", holdings)
+        for message in [ToCoordinator.hello(capabilities), hello] {
+            #expect(try Codec.decode(ToCoordinator.self, Codec.encode(message)) == message)
+        }
+        // A full list fits into one header.
+        let key = TaskKey(epoch: .max, task: .max)
+        let digest = String(repeating: "f", count: 64)
+        capabilities.holdings!.tasks = (0..<1024).map { _ in
+            Holding(key: key, content: digest, digest: digest, byteCount: .max)
+        }
+        #expect(try Codec.encode(ToCoordinator.hello(capabilities)).count < Limits.frameBytes / 2)
+        let welcome = ToWorker.welcome(worker: "w", run: "r")
+        #expect(try Codec.decode(ToWorker.self, Codec.encode(welcome)) == welcome)
+    }
+
     @Test func anotherVersionIsNamedWithOurs() throws {
         let bytes = try Codec.encode(hello, version: 77)
         #expect(throws: ProtocolError.version(theirs: 77, ours: Limits.version)) {
@@ -102,6 +130,9 @@ struct CodecTests {
                 && layers(0..<1, 0, 0) == nil)
     }
 
+    private static let rounds =
+        ProcessInfo.processInfo.environment["FAULTLINE_FUZZ"].flatMap { Int($0) } ?? 100_000
+
     /// Damaged and random messages end in a typed error or another valid message, never in a trap.
     @Test func fuzz() throws {
         var random = SplitMix(state: 20_240_601)
@@ -119,7 +150,7 @@ struct CodecTests {
             try Codec.encode(
                 body: .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1, 2], scoredFrom: 1)])]))[0],
         ]
-        for round in 0..<100_000 {
+        for round in 0..<Self.rounds {
             var bytes = seeds[round % seeds.count]
             for _ in 0...(random.next() % 4) {
                 guard !bytes.isEmpty else { break }

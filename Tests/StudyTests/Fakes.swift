@@ -80,7 +80,9 @@ final class FakeRunner: ModelRunner {
         }
     }
 
-    func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float] {
+    func train(
+        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int?, label: String
+    ) async throws -> [Float] {
         note("train \(training.steps.count)")
         state.withLock { state in
             state.trainings.append(training)

@@ -40,6 +40,18 @@ import Testing
         return nil
     }
 
+    @Test func checkpointsAreAsked() throws {
+        let asked = Self.whole.replacing("lr: 1e-4,", with: "lr: 1e-4, checkpoint_every: 25,")
+        for (text, steps) in [(asked, 25), (Self.whole, nil)] as [(String, Int?)] {
+            guard case .fineTune(let settings) = try study(text).conditions.last!.method else {
+                Issue.record("no fine-tuning")
+                return
+            }
+            #expect(settings.checkpointEvery == steps)
+        }
+        #expect(fault("lr: 1e-4,", "lr: 1e-4, checkpoint_every: 0,")?.contains("checkpoint_every") == true)
+    }
+
     @Test func readsEverything() throws {
         let study = try study(Self.whole)
         #expect(study.model == "dir/m.gguf")

@@ -8,14 +8,17 @@ final class LocalPipeline {
     private let engines: [TransformerEngine]
     private var nextTask: UInt64 = 1
 
-    init(_ fixture: Fixture, cuts: [Int], threads: Int = 1, memoryBytes: Int = 1 << 30) throws {
-        let bounds = [0] + cuts + [fixture.source.config.layerCount]
-        let source = fixture.source
+    convenience init(_ fixture: Fixture, cuts: [Int], threads: Int = 1, memoryBytes: Int = 1 << 30) throws {
+        try self.init(fixture.source, cuts: cuts, threads: threads, memoryBytes: memoryBytes)
+    }
+
+    init(_ source: any WeightSource, cuts: [Int], threads: Int = 1, memoryBytes: Int = 1 << 30) throws {
+        let bounds = [0] + cuts + [source.config.layerCount]
         engines = try (0..<bounds.count - 1).map { stage in
             let engine = TransformerEngine(memoryBytes: memoryBytes) { _ in source }
             try engine.load(
                 StageAssignment(
-                    model: fixture.path, layers: bounds[stage]..<bounds[stage + 1], stageIndex: stage,
+                    model: "fixture", layers: bounds[stage]..<bounds[stage + 1], stageIndex: stage,
                     stageCount: bounds.count - 1, threads: threads))
             return engine
         }

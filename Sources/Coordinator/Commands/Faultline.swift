@@ -1,4 +1,9 @@
 package import ArgumentParser
+import Reporting
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// The program's commands.
 package struct Faultline: AsyncParsableCommand {
@@ -20,6 +25,16 @@ package struct Faultline: AsyncParsableCommand {
 /// Runs a command line and turns every ending into an exit code: 0 done, 1 failed, 2 usage or bad input.
 package enum Launcher {
     package static func run(_ arguments: [String]) async -> Int32 {
+        let asked = LogFormat.asked(
+            arguments: arguments, environment: getenv("FAULTLINE_LOG").map { String(cString: $0) })
+        guard let format = asked else {
+            Terminal.err("faultline: error: the log's format (--log-format, FAULTLINE_LOG) is text or json\n")
+            return 2
+        }
+        Terminal.format = format
+        defer { Terminal.flush() }
+        // Local workers inherit it.
+        if format == .json { setenv("FAULTLINE_LOG", format.rawValue, 1) }
         do {
             var command = try Faultline.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }

@@ -26,6 +26,12 @@ package struct FineTuneCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Optimiser steps; by default one pass over the pairs.", valueName: "n"))
     package var steps: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Steps between checkpoints, from which training goes on where a worker is lost; by default about 50,000 tokens.",
+            valueName: "n"))
+    package var checkpointEvery: Int?
+
     @Option(help: ArgumentHelp("Pairs a step.", valueName: "n"))
     package var batch = 10
 
@@ -41,7 +47,9 @@ package struct FineTuneCommand: AsyncParsableCommand {
     package init() {}
 
     package func validate() throws {
-        for (name, value) in [("samples", samples), ("steps", steps), ("batch", batch)] {
+        for (name, value) in [
+            ("samples", samples), ("steps", steps), ("batch", batch), ("checkpoint-every", checkpointEvery),
+        ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
         guard lr >= 0, lr <= 1 else { throw ValidationError("--lr \(lr) is out of range: 0 to 1") }
@@ -64,7 +72,8 @@ package struct FineTuneCommand: AsyncParsableCommand {
             seed: batches.seed, name: "order", batchTokens: batches.batchTokens)
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            let losses = try await runner.train(training, freeze: frozen, label: "fine-tuning")
+            let losses = try await runner.train(
+                training, freeze: frozen, checkpointEvery: checkpointEvery, label: "fine-tuning")
             if let first = losses.first, let last = losses.last {
                 Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))\n")
             }

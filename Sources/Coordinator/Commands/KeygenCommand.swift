@@ -1,6 +1,10 @@
 package import ArgumentParser
 import Keys
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 package struct KeygenCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "keygen", abstract: "Makes a fleet's keys, adds workers' keys, or revokes one.")
@@ -41,11 +45,18 @@ package struct KeygenCommand: ParsableCommand {
             return Terminal.out("revoked \(name); a running coordinator refuses it within seconds\n")
         }
         let names = names?.split(separator: ",").map { trimmed(String($0)) } ?? []
-        for path in try folder.make(workers: workers, names: names, days: days) { Terminal.out("\(path)\n") }
+        var made = try folder.make(workers: workers, names: names, days: days)
+        let token = "\(out)/\(ViewToken.fileName)"
+        if access(token, F_OK) != 0 {
+            try ViewToken.make(at: token)
+            made.append(token)
+        }
+        for path in made { Terminal.out("\(path)\n") }
         Terminal.out(
             """
             coordinator: --listen tcp://ADDRESS:PORT --keys \(out)/coordinator.key (allowed.json beside it)
             each worker: its own worker file alone, --keys worker-….key, kept readable by its owner only
+            whoever looks on: \(ViewToken.fileName), for a status page beyond the coordinator's machine
 
             """)
     }

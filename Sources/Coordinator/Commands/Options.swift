@@ -1,6 +1,7 @@
 public import ArgumentParser
 package import Checkpoint
 public import Protocol
+public import Reporting
 public import Selection
 package import Tensors
 
@@ -9,6 +10,7 @@ extension ScoreMethod: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}
 
 /// What exported weights are stored as.
 package enum DataType: String, ExpressibleByArgument, CaseIterable, Sendable {
@@ -58,13 +60,41 @@ package struct FleetOptions: ParsableArguments {
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     package var insecurePlainTCP = false
 
+    /// Tests: seconds of silence after which a worker is lost.
+    @Option(help: .hidden) package var lease: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Serve a status page, status.json and metrics at this port (0: any free one).", valueName: "n"))
+    package var statusPort: Int?
+
+    @Option(help: ArgumentHelp("Serve it at this address of this machine. Default: 127.0.0.1.", valueName: "host"))
+    package var statusHost: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Show it only with this token (keygen's view.token), which is needed beyond this machine. Default there: view.token beside --keys.",
+            valueName: "file"))
+    package var viewToken: String?
+
+    @Option(help: "What standard error is: text, or json (an object a line). Default: FAULTLINE_LOG, or text.")
+    package var logFormat: LogFormat?
+
     package init() {}
 
     package func validate() throws {
+        if let lease, !(lease >= 1 && lease <= 3600) {
+            throw ValidationError("--lease \(lease) is out of range: 1 to 3600 seconds")
+        }
         for (name, value) in [("workers", workers), ("pipelines", pipelines), ("threads", threads)] {
             if let value, value < 1 || value > 4096 {
                 throw ValidationError("--\(name) \(value) is out of range: 1 to 4096")
             }
+        }
+        if let statusPort, !(0...65_535).contains(statusPort) {
+            throw ValidationError("--status-port \(statusPort) is out of range: 0 to 65535")
+        }
+        if statusPort == nil, statusHost != nil || viewToken != nil {
+            throw ValidationError("--status-host and --view-token go with --status-port")
         }
         if joinFile != nil, listen == nil { throw ValidationError("--join-file goes with --listen") }
         if let wait, !(wait >= 1 && wait <= 604_800) {

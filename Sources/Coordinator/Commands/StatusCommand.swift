@@ -1,15 +1,21 @@
 package import ArgumentParser
 import Foundation
 import Journal
-import Reporting
+import Keys
 
 package struct StatusCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Says what a run does: its step, its workers, who works on what, time left.",
-        discussion: "Reads the run directory, from any machine that sees it.")
+        commandName: "status", abstract: "Says what a run does: its step, its workers, who waits for what, time left.",
+        discussion: "Reads the run directory, from any machine that sees it; or asks the run's status page (--url).")
 
     @Argument(help: "The run directory.", completion: .directory)
-    package var folder: String
+    package var folder: String?
+
+    @Option(help: ArgumentHelp("Ask the status page of a run instead (its --status-port).", valueName: "http://host:port"))
+    package var url: String?
+
+    @Option(help: ArgumentHelp("With --url: the page's view token.", valueName: "file"))
+    package var tokenFile: String?
 
     @Flag(help: "Say it again every two seconds until the run ends.")
     package var watch = false
@@ -19,50 +25,54 @@ package struct StatusCommand: AsyncParsableCommand {
 
     package init() {}
 
+    package func validate() throws {
+        guard (folder == nil) != (url == nil) else {
+            throw ValidationError("give either a run directory or --url http://HOST:PORT")
+        }
+        if tokenFile != nil, url == nil { throw ValidationError("--token-file goes with --url") }
+    }
+
     package func run() async throws {
+        if let folder { try await read(folder) } else if let url { try await ask(url) }
+    }
+
+    private func read(_ folder: String) async throws {
         while true {
-            let status = RunStatus.read(from: folder)
-            if let status, !status.isStale {
-                Terminal.out(json ? try Self.line(status) : text(status))
-            } else {
-                try report(stale: status)
-                return
-            }
+            guard let status = RunStatus.read(from: folder), !status.isStale else { return try reportEnd(folder) }
+            try say(status, folder)
             guard watch else { return }
             try await Task.sleep(for: .seconds(2))
         }
     }
 
-    private static func line(_ status: RunStatus) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        return String(decoding: try encoder.encode(status), as: UTF8.self) + "\n"
+    private func ask(_ url: String) async throws {
+        let remote = try RemoteStatus(url: url, token: try tokenFile.map { try ViewToken(contentsOf: $0) })
+        var hasAnswered = false
+        while true {
+            let status: RunStatus
+            do throws(FleetError) { status = try remote.read() } catch {
+                guard hasAnswered, !error.isUsage else { throw error }
+                return sayOver("\(url): the run is over, or its coordinator was stopped: nothing answers any more")
+            }
+            hasAnswered = true
+            guard status.progress.phase != .over else { return sayOver("\(url): the run is over") }
+            try say(status, url)
+            guard watch else { return }
+            try await Task.sleep(for: .seconds(2))
+        }
     }
 
-    private func text(_ status: RunStatus) -> String {
-        let progress = status.progress
-        var text = "\(folder): process \(status.process) on \(status.host), start \(status.epoch)\n"
-        if progress.tasks > 0 {
-            let percent = progress.cost > 0 ? 100 * progress.costDone / progress.cost : 0
-            text +=
-                "\(status.step): \(progress.tasksDone) of \(progress.tasks) tasks, \(Int(progress.costDone)) of \(Int(progress.cost)) tokens (\(Format.fixed(percent, 0)) %)\n"
-        }
-        var table = Table([
-            .init("worker", .left), .init("host", .left), .init("pid"), .init("holds", .left),
-            .init("works on", .left), .init("steps"),
-        ])
-        for worker in progress.workers {
-            let doing =
-                worker.silent > 5
-                ? "silent for \(Int(worker.silent)) s"
-                : worker.running.isEmpty ? "waits for a task" : worker.running.joined(separator: ", ")
-            table.append([worker.name, worker.host, "\(worker.pid)", worker.state, doing, "\(worker.steps)"])
-        }
-        return text + table.text(unicode: Terminal.isUnicode)
+    private func say(_ status: RunStatus, _ place: String) throws {
+        Terminal.out(
+            json
+                ? String(decoding: try status.json(), as: UTF8.self) + "\n"
+                : StatusText.text(status, place: place, unicode: Terminal.isUnicode))
     }
+
+    private func sayOver(_ line: String) { Terminal.out(json ? "{\"running\":false}\n" : "\(line)\n") }
 
     /// No live coordinator: the journal knows how it ended.
-    private func report(stale: RunStatus?) throws {
+    private func reportEnd(_ folder: String) throws {
         let events = try Journal.events(in: folder, task: nil)
         if json {
             Terminal.out("{\"running\":false,\"starts\":\(events.last?.epoch ?? 0)}\n")

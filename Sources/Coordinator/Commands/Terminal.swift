@@ -1,4 +1,5 @@
 package import Reporting
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -7,7 +8,46 @@ package import Reporting
 /// The standard streams.
 package enum Terminal {
     package static func out(_ text: String) { write(text, to: 1) }
-    package static func err(_ text: String) { write(text, to: 2) }
+
+    /// Lines of what happens, each with its line feed: for people, or as JSON, and for the run's log where there is one.
+    package static func err(_ text: String) {
+        let (format, log) = settings.withLock { ($0.format, $0.log) }
+        let lines = format == .json || log != nil ? text.split(separator: "\n").map(String.init) : []
+        for line in lines { log?.said(line) }
+        guard format == .json else { return write(text, to: 2) }
+        for line in lines { write(LogLine.said(line, seconds: seconds, epoch: log?.epoch ?? 0).json + "\n", to: 2) }
+    }
+
+    /// A line that a note of the run's log tells too.
+    package static func echo(_ line: String) { if format == .text { write("\(line)\n", to: 2) } }
+
+    /// A note, for programs that read along.
+    package static func note(_ line: LogLine) { if format == .json { write("\(line.json)\n", to: 2) } }
+
+    private struct Settings {
+        var format = LogFormat.text
+        var log: RunLog?
+    }
+
+    private static let settings = Mutex(Settings())
+
+    /// How standard error is written; set once, before the first command.
+    package static var format: LogFormat {
+        get { settings.withLock { $0.format } }
+        set { settings.withLock { $0.format = newValue } }
+    }
+
+    /// Has every line of standard error, from now on, kept in a run's log, too.
+    package static func keep(in log: RunLog) { settings.withLock { $0.log = log } }
+
+    /// Before the program ends: what is kept is on disk.
+    package static func flush() { settings.withLock { $0.log }?.flush() }
+
+    private static var seconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
 
     private static func write(_ text: String, to descriptor: Int32) {
         var text = text
@@ -25,7 +65,7 @@ package enum Terminal {
 
     /// Whether progress may redraw its line.
     package static var isInteractive: Bool {
-        isatty(2) == 1 && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
+        format == .text && isatty(2) == 1 && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
     }
 
     /// Whether text beyond ASCII will show.
@@ -46,6 +86,13 @@ package enum Terminal {
 
     /// Progress on standard error, for the runner.
     package static func progress() -> ProgressLine {
-        ProgressLine(isTerminal: isInteractive, now: { now() }, write: { err($0) })
+        ProgressLine(
+            isTerminal: isInteractive, now: { now() },
+            write: { text in
+                guard format == .json else { return write(text, to: 2) }
+                let words = text.split(separator: "\n").joined(separator: " ")
+                let line = LogLine(seconds: seconds, level: .debug, event: "progress", message: words)
+                write("\(line.json)\n", to: 2)
+            })
     }
 }

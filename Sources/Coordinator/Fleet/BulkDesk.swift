@@ -68,6 +68,8 @@ final class BulkDesk {
     private var ticketOf: [Int: UInt64] = [:]
     private var sessions: [Int: [UInt8]] = [:]
     private var attempts: [Int: Int] = [:]
+    /// When a worker that has no connection was last asked to open one.
+    private var asked: [Int: Double] = [:]
 
     /// - Parameters:
     ///   - halves: a folder beside `partials`, for results that are on their way.
@@ -273,6 +275,15 @@ final class BulkDesk {
     /// Opens anew what does not move; forgets who is no member any more.
     func tick(now: Double, members: [Int], control: (Int, ToWorker) -> Void) -> [Outcome] {
         for worker in ticketOf.keys where !members.contains(worker) { forget(worker, now) }
+        // The wish itself may have been lost.
+        for (worker, ticket) in ticketOf where sessions[worker] == nil {
+            guard now - asked[worker, default: now] > 3 else {
+                asked[worker] = asked[worker] ?? now
+                continue
+            }
+            asked[worker] = now
+            control(worker, .bulk(ticket: ticket))
+        }
         var outcomes: [Outcome] = []
         for worker in receiver.stalled(now: now, after: Self.patience) {
             guard let ticket = ticketOf[worker] else { continue }
@@ -293,7 +304,7 @@ final class BulkDesk {
         for path in fetches.keys where path.peer == worker { end(path) }
         unlink(worker: worker, now)
         if let ticket = ticketOf.removeValue(forKey: worker) { tickets[ticket] = nil }
-        (images[worker], attempts[worker]) = (nil, nil)
+        (images[worker], attempts[worker], asked[worker]) = (nil, nil, nil)
     }
 
     /// Stops writing. Halves stay, for the run that goes on.

@@ -7,9 +7,10 @@ import ZeroMQ
 package final class Fleet: @unchecked Sendable {
     private let settings: FleetSettings
     private let loop: FleetLoop
-    private let socketFolder: String
+    private let sockets: OwnedFolder
     private var isOver = false
     private var joinFile: PostedJoinFile?
+    private let page: StatusServer?
     /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
     private var training: [FleetTask] = []
 
@@ -17,6 +18,8 @@ package final class Fleet: @unchecked Sendable {
     /// - Throws: `FleetError` where the address is taken or refused, or where not all workers join in time.
     package init(_ settings: FleetSettings) throws {
         self.settings = settings
+        // Before anything is started: its port may be taken.
+        page = try settings.page.map { try StatusServer($0, log: settings.log) }
         Self.raiseDescriptorLimit()
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
@@ -26,27 +29,28 @@ package final class Fleet: @unchecked Sendable {
                 throw FleetError("\(folder): cannot make this folder")
             }
         }
-        socketFolder = try Self.shortFolder()
+        // Socket paths hold about 100 bytes, hence not in the run directory.
+        do { sockets = try OwnedFolder(prefix: "/tmp/fl-") } catch { throw FleetError("\(error)") }
         do {
             let bind = try settings.listen.map {
                 try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
             }
             if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
             loop = try FleetLoop(
-                settings: settings, bind: bind ?? "ipc://\(socketFolder)/c", partials: partials,
-                halves: halves)
+                settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials, halves: halves)
             if let count = settings.localWorkers {
                 try loop.local.start(
-                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: socketFolder,
+                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: sockets.path,
                     threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
                     memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs,
                     more: settings.workerArguments)
             }
         } catch {
-            try? FileManager.default.removeItem(atPath: socketFolder)
+            sockets.remove()
             throw error
         }
         loop.start()
+        page?.start { [loop] in loop.status }
         settings.bound(loop.endpoint)
         do {
             joinFile = try settings.joinFile.map { try PostedJoinFile(path: $0, bound: loop.endpoint) }
@@ -61,6 +65,8 @@ package final class Fleet: @unchecked Sendable {
 
     /// Where workers connect to.
     package var endpoint: String { loop.endpoint }
+    /// Where the status page is.
+    package var pageURL: String? { page?.url }
     /// The kernel level all workers run at, for the manifest.
     package var kernelLevel: String? { loop.level }
     package var progress: FleetProgress { loop.progress }
@@ -68,10 +74,15 @@ package final class Fleet: @unchecked Sendable {
     private func awaitWorkers() throws {
         let count = settings.localWorkers ?? settings.awaited
         let deadline = Clock.now + settings.registration
+        var reunion: Double?
         while true {
             let joined = loop.progress.workers
-            if joined.count >= count { return }
-            guard Clock.now < deadline else {
+            if joined.count >= count {
+                // A pipeline of this run's earlier life goes on where it was if all its stages come back.
+                if reunion == nil { reunion = Clock.now + settings.reunion }
+                guard loop.awaitsPeers, Clock.now < reunion! else { return }
+            }
+            guard joined.count >= count || Clock.now < deadline else {
                 let missing = settings.localWorkers.map { count in
                     let names = (1...count).map { "worker-\($0)" }.filter { name in !joined.contains { $0.name == name }
                     }
@@ -103,6 +114,15 @@ package final class Fleet: @unchecked Sendable {
         try awaitReady("the workers to apply the edit \(name)")
     }
 
+    /// Says that `edit` makes the weights that the last run of fine-tuning left: workers that come later get it.
+    /// - Throws: `FleetError`.
+    package func rebase(edit: TensorBundle, name: String) throws {
+        training = []
+        loop.events.clear()
+        loop.commands.post(.rebase(edit, name: name))
+        try awaitReady("the workers to take over the \(name)")
+    }
+
     private func awaitReady(_ what: String) throws {
         let deadline = Clock.now + settings.loading
         while Clock.now < deadline {
@@ -118,24 +138,30 @@ package final class Fleet: @unchecked Sendable {
     /// Runs tasks until all are committed.
     /// - Parameters:
     ///   - progress: called on this thread, at most four times a second.
+    ///   - recorded: called on this thread with a task's results as soon as they are whole, in any order; workers keep
+    ///     theirs until it returns.
     ///   - committed: called on this thread in index order with the results of a task's stages, in stage order.
-    /// - Throws: `FleetError`, or what `committed` threw.
+    /// - Throws: `FleetError`, or what `recorded` or `committed` threw.
     package func run(
         _ tasks: [FleetTask], label: String, progress: (FleetProgress) -> Void = { _ in },
+        recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         var first = 0
         while first < tasks.count {
-            let done = try attempt(Array(tasks[first...]), label, holdsTraining: trains, progress) { index, results in
-                try committed(first + index, results)
+            let done = try attempt(Array(tasks[first...]), label, holdsTraining: trains, progress) {
+                try recorded(first + $0, $1)
+            } committed: {
+                try committed(first + $0, $1)
             }
             first += done.count
             guard let cause = done.trainingLost else { break }
             settings.log("fine-tuned weights were lost (\(cause)): fine-tuning again")
             let again = training
-            let repeated = try attempt(again, "\(label): fine-tuning again", holdsTraining: true, progress) {
-                _, results in
+            let repeated = try attempt(
+                again, "\(label): fine-tuning again", holdsTraining: true, progress, recorded: { _, _ in }
+            ) { _, results in
                 for case .file(let path) in results.map(\.bundle) { unlink(path) }
             }
             if let cause = repeated.trainingLost { throw FleetError("fine-tuned weights were lost twice: \(cause)") }
@@ -145,13 +171,13 @@ package final class Fleet: @unchecked Sendable {
 
     private func attempt(
         _ tasks: [FleetTask], _ label: String, holdsTraining: Bool, _ progress: (FleetProgress) -> Void,
-        _ committed: (Int, [StageResult]) throws -> Void
+        recorded: (Int, [StageResult]) throws -> Void, committed: (Int, [StageResult]) throws -> Void
     ) throws -> (count: Int, trainingLost: String?) {
         let began = Clock.now
         var shown = 0.0
         var count = 0
         loop.events.clear()
-        loop.commands.post(.run(tasks))
+        loop.commands.post(.run(tasks, label: label))
         var succeeded = false
         defer { loop.commands.post(.endRun(holdsTraining: succeeded && holdsTraining)) }
         func show(_ now: Double) {
@@ -162,6 +188,9 @@ package final class Fleet: @unchecked Sendable {
         }
         while true {
             switch loop.events.next(seconds: 0.25) {
+            case .recorded(let index, let results):
+                try recorded(index, results)
+                loop.commands.post(.onRecord(index))
             case .committed(let index, let results):
                 try committed(index, results)
                 count += 1
@@ -190,20 +219,14 @@ package final class Fleet: @unchecked Sendable {
         isOver = true
         joinFile?.remove()
         loop.stop()
-        try? FileManager.default.removeItem(atPath: socketFolder)
+        page?.stop()
+        sockets.remove()
     }
 
     // MARK: The machine
 
     private static var processors: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
     private static var memoryGiB: Double { Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824 }
-
-    /// Socket paths hold about 100 bytes, hence not in the run directory.
-    private static func shortFolder() throws -> String {
-        var template = Array("/tmp/fl-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw FleetError("/tmp: cannot make a folder for sockets") }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
 
     private static func raiseDescriptorLimit() {
         var limit = rlimit()

@@ -1,9 +1,9 @@
-import Protocol
+package import Protocol
 import Tensors
 
 /// The whole fleet as a state machine: events in, directives out, no I/O and no clock of its own.
-struct FleetCore: Sendable {
-    enum Directive: Sendable {
+package struct FleetCore: Sendable {
+    package enum Directive: Sendable {
         case send(worker: Int, ToWorker)
         /// Last words to a worker that is no member any more.
         case dismiss(Member, ToWorker)
@@ -14,9 +14,12 @@ struct FleetCore: Sendable {
         /// Transfers of this epoch are of no use any more.
         case dropTransfers(epoch: UInt64)
         case discard(StageResult)
+        /// A worker is back in a new session: what it was asked for has to be asked again.
+        case returned(worker: Int)
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
-        case log(String)
+        /// - isNoted: a note tells the same.
+        case log(String, isNoted: Bool = false)
         /// For the run's journal.
         case note(kind: String, task: String, worker: String, text: String)
         case event(FleetEvent)
@@ -32,52 +35,82 @@ struct FleetCore: Sendable {
     struct Pipeline: Sendable {
         var seats: [Seat]
         var announced = false
+        /// Of an earlier life, and its tasks are not yet looked at.
+        var isAdopted = false
+        /// It has not been asked yet whether it holds the right weights.
+        var isDeferred = false
         var isReady: Bool { seats.allSatisfy { $0.loaded && $0.edited } }
     }
 
     let settings: FleetSettings
     var membership = Membership()
-    private(set) var pipelines: [UInt64: Pipeline] = [:]
-    private(set) var scheduler: Scheduler?
-    private var model: ModelPlan?
+    var pipelines: [UInt64: Pipeline] = [:]
+    var scheduler: Scheduler?
+    private(set) var model: ModelPlan?
     private var editID: UInt64 = 0
     private var epoch: UInt64 = 0
-    private var taskBase: UInt64 = 0
-    private var awaitingReady = false
+    /// Task numbers of this life begin above those of all before.
+    private var taskBase: UInt64
+    /// Tasks that go on under the numbers of an earlier life.
+    private var aliases: [TaskKey: Int] = [:]
+    /// Tasks whose results are safe but not yet recorded; their workers keep them until they are.
+    private var unrecorded: [Int: (key: TaskKey, workers: [Int])] = [:]
+    private(set) var awaitingReady = false
     /// Fine-tuned weights are in the workers' memory only.
     private var holdsTraining = false
+    private var isTraining = false
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
+    /// What was done, for those who look on.
+    var tally = FleetTally()
     var level: String?
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
     var simd: Int?
     private var lastCause = "none ever joined"
+    private var idle = IdleWatch()
+    private var lastTick: Double?
+    /// Since when there has been nobody to work, where somebody may still come.
+    private var deserted: Double?
 
-    init(settings: FleetSettings) {
+    package init(settings: FleetSettings) {
         self.settings = settings
         epoch = settings.firstEpoch
+        taskBase = settings.firstEpoch
+        // Higher than in any earlier life of this run: workers that outlived it obey newer edits only.
+        editID = settings.firstEpoch
     }
 
     // MARK: The driver's wishes
 
-    mutating func use(_ model: ModelPlan) -> [Directive] {
+    package mutating func use(_ model: ModelPlan) -> [Directive] {
         self.model = model
         holdsTraining = false
         trainingLoss = nil
         pipelines = [:]
         editID += 1
         awaitingReady = true
-        return form(Array(membership.members.keys), pipelines: settings.pipelines) + advance()
+        if membership.members.isEmpty, mayReturn { return [] }
+        let adopted = adopt()
+        guard pipelines.isEmpty else { return adopted + reform() + advance() }
+        return form(Array(membership.members.keys), pipelines: wantedPipelines) + advance()
     }
 
-    mutating func newEdit() -> [Directive] {
-        guard !pipelines.isEmpty else { return fail("no worker is left (\(lastCause))") }
+    /// The edit became what fine-tuning has made of the weights: those that hold these need nothing, all others get it.
+    mutating func rebase() -> [Directive] {
+        guard holdsTraining, !pipelines.isEmpty else { return newEdit() }
+        holdsTraining = false
+        return [.event(.ready)]
+    }
+
+    package mutating func newEdit() -> [Directive] {
+        guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
         editID += 1
         holdsTraining = false
         trainingLoss = nil
         awaitingReady = true
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) {
+            pipelines[epoch]!.isDeferred = false
             for index in pipeline.seats.indices {
                 pipelines[epoch]!.seats[index].edited = false
                 if pipeline.seats[index].loaded { directives.append(offer(epoch, index)) }
@@ -86,62 +119,85 @@ struct FleetCore: Sendable {
         return directives + advance()
     }
 
-    mutating func run(_ tasks: [FleetTask]) -> [Directive] {
-        guard !pipelines.isEmpty else { return fail("no worker is left (\(lastCause))") }
+    package mutating func run(_ tasks: [FleetTask]) -> [Directive] {
+        guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         if trains { (holdsTraining, trainingLoss) = (false, nil) }
+        isTraining = trains
         if let cause = trainingLoss {
             trainingLoss = nil
             return [.event(.trainingLost(cause))]
         }
-        var scheduler = Scheduler(tasks: tasks)
+        let scheduler = Scheduler(tasks: tasks)
         var directives: [Scheduler.Directive] = []
-        for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady {
-            directives += scheduler.pipelineReady(epoch, stageCount: pipeline.seats.count)
-        }
-        directives += scheduler.start()
         self.scheduler = scheduler
-        return carryOut(directives)
+        let ready = pipelines.filter(\.value.isReady).keys.sorted()
+        var takenOver = offerDeferred() + dropSpareWork()
+        for epoch in ready { takenOver += takeOver(epoch) }
+        for epoch in ready {
+            directives += self.scheduler!.pipelineReady(epoch, stageCount: pipelines[epoch]!.seats.count)
+        }
+        directives += self.scheduler!.start()
+        return takenOver + carryOut(directives)
     }
 
-    mutating func acknowledge(_ task: Int) -> [Directive] { carryOut(scheduler?.acknowledge(through: task) ?? []) }
+    /// A task's results are on record: its workers may forget them.
+    mutating func onRecord(_ task: Int) -> [Directive] {
+        guard let (key, workers) = unrecorded.removeValue(forKey: task) else { return [] }
+        return workers.map { .send(worker: $0, .committed(key)) }
+    }
+
+    package mutating func acknowledge(_ task: Int) -> [Directive] {
+        carryOut(scheduler?.acknowledge(through: task) ?? [])
+    }
 
     /// The run is over (done or failed): what still runs is called off.
-    mutating func endRun(holdsTraining: Bool) -> [Directive] {
-        if holdsTraining { self.holdsTraining = true }
+    package mutating func endRun(holdsTraining: Bool) -> [Directive] {
+        if holdsTraining { self.holdsTraining = trainingLoss == nil }
         guard let scheduler else { return [] }
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines {
             for task in scheduler.running(on: epoch) {
                 for seat in pipeline.seats {
-                    directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
+                    directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
                 }
             }
             if !scheduler.running(on: epoch).isEmpty { directives.append(.dropTransfers(epoch: epoch)) }
         }
         self.scheduler = nil
+        for task in unrecorded.keys.sorted() { directives += onRecord(task) }
+        aliases = [:]
         // Task numbers are never used twice: what was called off cannot be taken for what comes.
         taskBase += UInt64(scheduler.count)
         return directives
     }
 
+    /// Workers that come by themselves may come again.
+    private var mayReturn: Bool { settings.localWorkers == nil }
+
     // MARK: What workers say
 
-    mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
+    package mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
         if let known = membership.id(of: session) {
             membership.heard(known, now: now)
-            return [.send(worker: known, .welcome(worker: membership[known]!.name))]
+            return [.send(worker: known, .welcome(worker: membership[known]!.name, run: settings.run))]
         }
+        if let resumed = resume(session, capabilities, now: now) { return resumed }
         var directives: [Directive] = []
-        if !capabilities.name.isEmpty, let old = membership.id(named: capabilities.name) {
+        let same = capabilities.instance.flatMap { membership.id(instance: $0) }.flatMap {
+            membership[$0]!.capabilities.publicKey == capabilities.publicKey ? $0 : nil
+        }
+        if let old = same ?? (capabilities.name.isEmpty ? nil : membership.id(named: capabilities.name)) {
             directives += lose(old, "came back as a new session", crashed: false, end: false)
         }
         let member = membership.join(session, capabilities, now: now)
-        directives.append(.send(worker: member.id, .welcome(worker: member.name)))
+        deserted = nil
+        directives.append(.send(worker: member.id, .welcome(worker: member.name, run: settings.run)))
         directives.append(
             .log(
-                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))"
-            ))
+                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))",
+                isNoted: true))
+        tally.joined(member.id, now: now)
         directives.append(
             .note(kind: "joined", task: "", worker: member.name, text: "\(capabilities.host) (pid \(capabilities.pid))")
         )
@@ -150,15 +206,21 @@ struct FleetCore: Sendable {
         return directives + (model == nil ? [] : reform())
     }
 
-    mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
+    package mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
         membership.heard(id, now: now)
+        if case .beat(let beat) = message {
+            membership.beat(id, beat, now: now)
+        } else {
+            membership.active(id, now: now)
+        }
         switch message {
         case .hello: return []
         case .beat(let beat):
-            membership.beat(id, beat)
+            tally.beat(id, retired: beat.retired, steps: beat.steps, now: now)
             return []
         case .assigned(let epoch):
-            guard let seat = seat(of: id, epoch) else { return [] }
+            // Said twice it must not bring the edit twice: tasks may have begun.
+            guard let seat = seat(of: id, epoch), !pipelines[epoch]!.seats[seat].loaded else { return [] }
             pipelines[epoch]!.seats[seat].loaded = true
             return [offer(epoch, seat)]
         case .edited(let epoch, let edit):
@@ -181,7 +243,10 @@ struct FleetCore: Sendable {
         case .offer(let key, let digest, let byteCount):
             guard let seat = seat(of: id, key.epoch), let index = index(of: key),
                 scheduler?.running(on: key.epoch).contains(index) == true
-            else { return [.send(worker: id, .committed(key))] }
+            else { return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))] }
+            // Offered again by a worker that cannot know that it has arrived.
+            guard scheduler?.hasResult(of: index, stage: seat) == false else { return [] }
+            tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
             return [
                 .fetch(
                     worker: id, key, index: index, stage: seat, layers: pipelines[key.epoch]!.seats[seat].layers,
@@ -193,48 +258,104 @@ struct FleetCore: Sendable {
     }
 
     /// A result is on disk or in memory, its digest checked.
-    mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
+    package mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
         guard self.index(of: key) == index, pipelines[key.epoch] != nil else { return [.discard(result)] }
-        let directives = scheduler!.result(result, task: index, pipeline: key.epoch)
-        return [.send(worker: worker, .committed(key))] + carryOut(directives)
+        idle.finished()
+        let workers = pipelines[key.epoch]!.seats.map(\.worker)
+        let results = scheduler!.result(result, task: index, pipeline: key.epoch)
+        // The workers keep theirs until the whole task is on record.
+        if results.contains(where: { if case .record(index, _) = $0 { true } else { false } }) {
+            unrecorded[index] = (key, workers)
+        }
+        let directives = carryOut(results)
+        let isKept = isUnrecorded(key) || scheduler?.running(on: key.epoch).contains(index) == true
+        return isKept ? directives : directives + workers.map { .send(worker: $0, .committed(key)) }
     }
 
     // MARK: Losing workers
 
-    mutating func tick(now: Double) -> [Directive] {
-        membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
-            .flatMap { lose($0.id, $0.cause, crashed: true) }
+    /// To be called several times a second.
+    /// - Parameter diskIsSlow: results wait for the coordinator's disk, not for workers.
+    package mutating func tick(now: Double, diskIsSlow: Bool = false) -> [Directive] {
+        let gap = now - (lastTick ?? now)
+        lastTick = now
+        // This program stood still: it is not the workers who were silent.
+        let slept = gap > 5
+        if slept { membership.excuse(gap) }
+        var directives = membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
+            .flatMap { lose($0.id, $0.cause, crashed: $0.crashed) }
+        for epoch in idle.overdue(
+            activity, now: now, limit: settings.idle ?? settings.lease * 1.5, isWaiting: diskIsSlow || slept)
+        {
+            let cause = "pipeline \(epoch & 0xFFFF_FFFF) had work and did nothing"
+            directives.append(.log("\(cause): its workers start again"))
+            directives += dissolve(epoch, without: nil, cause: cause, crashed: false)
+        }
+        return directives + watchDesertion(now)
     }
 
-    mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
+    /// The last sign of life of every pipeline that has work.
+    private var activity: [UInt64: Double] {
+        pipelines.filter { !$0.value.isReady || scheduler?.running(on: $0.key).isEmpty == false }
+            .mapValues { $0.seats.compactMap { membership[$0.worker]?.lastActive }.max() ?? 0 }
+    }
+
+    /// Nobody is there, and there is work: a while is given to those who may come (back).
+    private mutating func watchDesertion(_ now: Double) -> [Directive] {
+        guard mayReturn, model != nil, pipelines.isEmpty, membership.members.isEmpty, scheduler != nil || awaitingReady
+        else {
+            deserted = nil
+            return []
+        }
+        guard let since = deserted else {
+            deserted = now
+            return [
+                .log("no worker is left (\(lastCause)); waiting up to \(Int(settings.comeback)) s for one to join")
+            ]
+        }
+        return now - since > settings.comeback ? fail("no worker is left (\(lastCause))") : []
+    }
+
+    package mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
         guard let member = membership.remove(id) else { return [] }
         lastCause = "\(member.name) \(cause)"
         var directives: [Directive] = [
-            .log("lost \(member.name) on \(member.capabilities.host): \(cause)"), .event(.membership),
+            .log("lost \(member.name) on \(member.capabilities.host): \(cause)", isNoted: true), .event(.membership),
             .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
-        guard let (epoch, pipeline) = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } }) else {
+        tally.lost(id, cause, crashed: crashed, interrupted: interruptedTasks(by: id))
+        guard let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key else {
             return directives
         }
+        return directives + dissolve(epoch, without: member, cause: cause, crashed: crashed)
+    }
+
+    /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
+    private mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive]
+    {
+        guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
+        if lost == nil { lastCause = cause }
+        var directives: [Directive] = []
         for task in scheduler?.running(on: epoch) ?? [] {
             directives.append(
-                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: member.name, text: cause))
-            for seat in pipeline.seats where seat.worker != id {
-                directives.append(.send(worker: seat.worker, .abort(TaskKey(epoch: epoch, task: wire(task)))))
+                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: lost?.name ?? "", text: cause))
+            for seat in pipeline.seats where seat.worker != lost?.id {
+                directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
             }
         }
-        pipelines[epoch] = nil
         directives.append(.dropTransfers(epoch: epoch))
         if holdsTraining {
             holdsTraining = false
-            if scheduler == nil {
+            if scheduler?.isFinished ?? true {
                 trainingLoss = lastCause
             } else {
                 directives.append(.event(.trainingLost(lastCause)))
             }
             return directives + endRun(holdsTraining: false) + reform() + advance()
         }
+        // Lost after the last step, before the driver heard that it was the last.
+        if isTraining, scheduler?.isFinished == true { trainingLoss = lastCause }
         if scheduler != nil {
             let followUp = scheduler!.pipelineLost(epoch, crashed: crashed, cause: lastCause)
             directives += carryOut(followUp)
@@ -245,15 +366,19 @@ struct FleetCore: Sendable {
     /// Makes pipelines of workers that have no seat.
     private mutating func reform() -> [Directive] {
         guard let model else { return [] }
+        let adopted = adopt()
+        return adopted + (scheduler == nil ? [] : offerDeferred()) + fill(model)
+    }
+
+    private mutating func fill(_ model: ModelPlan) -> [Directive] {
         let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
         let free = membership.members.keys.filter { !seated.contains($0) }
         guard !pipelines.isEmpty else {
-            guard !free.isEmpty else { return fail("no worker is left (\(lastCause))") }
-            return form(free, pipelines: settings.pipelines.map { min($0, free.count) })
+            guard !free.isEmpty else { return mayReturn ? [] : fail("no worker is left (\(lastCause))") }
+            return form(free, pipelines: wantedPipelines.map { min($0, free.count) })
         }
-        let most = settings.pipelines ?? (model.preferOnePipeline ? 1 : model.maxPipelines ?? .max)
-        guard !free.isEmpty, pipelines.count < most, model.preferOnePipeline == false || settings.pipelines != nil
-        else { return [] }
+        let most = wantedPipelines ?? model.maxPipelines ?? .max
+        guard !free.isEmpty, pipelines.count < most else { return [] }
         var limited = model
         limited.maxPipelines = most - pipelines.count
         guard let plan = try? Plan.make(workers: free.map(planWorker), model: limited, pipelines: nil), plan.fits else {
@@ -261,6 +386,9 @@ struct FleetCore: Sendable {
         }
         return seat(plan)
     }
+
+    /// Fine-tuning takes one, whatever the user asked for: a second one would hold other weights.
+    var wantedPipelines: Int? { model?.preferOnePipeline == true ? 1 : settings.pipelines }
 
     private mutating func form(_ ids: [Int], pipelines count: Int?) -> [Directive] {
         guard let model else { return [] }
@@ -281,6 +409,7 @@ struct FleetCore: Sendable {
             epoch += 1
             pipelines[epoch] = Pipeline(seats: stages.map { Seat(worker: $0.worker, layers: $0.layers) })
             for (index, stage) in stages.enumerated() {
+                membership.forgetHoldings(of: stage.worker)
                 let next =
                     index + 1 < stages.count ? membership[stages[index + 1].worker]!.capabilities.dataEndpoint : nil
                 var assignment = Assignment(
@@ -291,6 +420,7 @@ struct FleetCore: Sendable {
                 if index + 1 < stages.count {
                     assignment.nextKey = membership[stages[index + 1].worker]!.capabilities.publicKey
                 }
+                assignment.plan = planDigest
                 if index > 0 { assignment.previousKey = membership[stages[index - 1].worker]!.capabilities.publicKey }
                 directives.append(.send(worker: stage.worker, .assign(assignment)))
                 directives.append(
@@ -304,17 +434,18 @@ struct FleetCore: Sendable {
 
     // MARK: Small things
 
-    private mutating func advance() -> [Directive] {
+    mutating func advance() -> [Directive] {
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced
         {
             pipelines[epoch]!.announced = true
             if scheduler != nil {
+                directives += takeOver(epoch)
                 let grants = scheduler!.pipelineReady(epoch, stageCount: pipeline.seats.count)
                 directives += carryOut(grants)
             }
         }
-        if awaitingReady, !pipelines.isEmpty, pipelines.values.allSatisfy(\.isReady) {
+        if awaitingReady, !pipelines.isEmpty, pipelines.values.allSatisfy({ $0.isReady || $0.isDeferred }) {
             awaitingReady = false
             directives.append(.event(.ready))
         }
@@ -331,6 +462,7 @@ struct FleetCore: Sendable {
         for directive in directives {
             switch directive {
             case .grant(let epoch, let task):
+                tally.granted()
                 let workers = (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
                 result.append(
                     .note(
@@ -339,9 +471,12 @@ struct FleetCore: Sendable {
                 for seat in pipelines[epoch]?.seats ?? [] {
                     result.append(
                         .sendTask(
-                            worker: seat.worker, TaskKey(epoch: epoch, task: wire(task)), scheduler!.body(of: task)))
+                            worker: seat.worker, key(epoch, task), scheduler!.body(of: task)))
                 }
-            case .commit(let task, let results): result.append(.event(.committed(task, results)))
+            case .record(let task, let results): result.append(.event(.recorded(task, results)))
+            case .commit(let task, let results):
+                tally.committed()
+                result.append(.event(.committed(task, results)))
             case .discard(let stale): result.append(.discard(stale))
             case .finished: result.append(.event(.finished))
             case .fail(let reason): return result + fail(reason)
@@ -350,22 +485,31 @@ struct FleetCore: Sendable {
         return result
     }
 
-    private func wire(_ task: Int) -> UInt64 { taskBase + UInt64(task) }
+    /// What workers call a task.
+    func key(_ epoch: UInt64, _ task: Int) -> TaskKey {
+        aliases.first { $0.value == task && $0.key.epoch == epoch }?.key
+            ?? TaskKey(epoch: epoch, task: taskBase + UInt64(task))
+    }
+    mutating func alias(_ key: TaskKey, _ task: Int) { aliases[key] = task }
+    func isUnrecorded(_ key: TaskKey) -> Bool { unrecorded.values.contains { $0.key == key } }
     private func index(of key: TaskKey) -> Int? {
+        if let index = aliases[key] { return index }
         guard let scheduler, key.task >= taskBase, key.task - taskBase < UInt64(scheduler.count) else { return nil }
         return Int(key.task - taskBase)
     }
     private func seat(of worker: Int, _ epoch: UInt64) -> Int? {
         pipelines[epoch]?.seats.firstIndex { $0.worker == worker }
     }
-    private func offer(_ epoch: UInt64, _ seat: Int) -> Directive {
+    func offer(_ epoch: UInt64, _ seat: Int) -> Directive {
         let seat = pipelines[epoch]!.seats[seat]
         return .offerEdit(worker: seat.worker, epoch: epoch, layers: seat.layers)
     }
 
-    var currentEdit: UInt64 { editID }
+    package var currentEdit: UInt64 { editID }
+    package func member(of session: [UInt8]) -> Int? { membership.id(of: session) }
+    func isSeated(_ worker: Int, _ epoch: UInt64) -> Bool { seat(of: worker, epoch) != nil }
 
-    func progress(now: Double) -> FleetProgress {
+    package func progress(now: Double) -> FleetProgress {
         var progress = FleetProgress()
         if let scheduler {
             (progress.tasksDone, progress.tasks) = (scheduler.doneCount, scheduler.count)
@@ -374,18 +518,19 @@ struct FleetCore: Sendable {
                 guard let beat = pipeline.seats.first.flatMap({ membership[$0.worker]?.beat }) else { continue }
                 for task in scheduler.running(on: epoch) {
                     let batches = scheduler.batchCount(of: task)
-                    guard batches > 0, let retired = beat.retired[wire(task)] else { continue }
+                    guard batches > 0, let retired = beat.retired[key(epoch, task).task] else { continue }
                     progress.costDone += scheduler.cost(of: task) * min(1, Double(retired) / Double(batches))
                 }
             }
         }
+        let places = self.places
         for member in membership.members.values.sorted(by: { $0.id < $1.id }) {
             var state = "spare"
             var running: [String] = []
-            for (number, pipeline) in pipelines.sorted(by: { $0.key < $1.key }).enumerated() {
-                guard let seat = pipeline.value.seats.first(where: { $0.worker == member.id }) else { continue }
-                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(number + 1)"
-                running = (scheduler?.running(on: pipeline.key) ?? []).map { scheduler!.name(of: $0) }
+            if let place = places[member.id] {
+                let seat = place.seat
+                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(place.number)"
+                running = (scheduler?.running(on: place.epoch) ?? []).map { scheduler!.name(of: $0) }
                 if !seat.loaded { state += " (loading)" }
             }
             progress.workers.append(
@@ -394,14 +539,17 @@ struct FleetCore: Sendable {
                     steps: member.beat.steps, running: running,
                     silent: max(0, now - member.lastHeard), busy: member.beat.busySeconds))
         }
+        describe(&progress, now: now)
         return progress
     }
 }
 
 /// What the driver waits for.
-enum FleetEvent: Sendable {
+package enum FleetEvent: Sendable {
     case membership
     case ready
+    /// As soon as a task is finished; `committed` follows in index order.
+    case recorded(Int, [StageResult])
     case committed(Int, [StageResult])
     case finished
     case failed(String)

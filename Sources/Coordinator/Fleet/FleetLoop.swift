@@ -9,12 +9,20 @@ import ZeroMQ
 enum FleetCommand: Sendable {
     case use(ModelPlan)
     case edit(TensorBundle?, name: String)
-    case run([FleetTask])
+    /// The edit that makes the weights the workers hold now.
+    case rebase(TensorBundle, name: String)
+    /// A large edit's digest is known.
+    case digested(EditOffer, TensorBundle.Image, worker: Int)
+    case run([FleetTask], label: String)
+    /// A task's results are on record.
+    case onRecord(Int)
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
     case bulk(BulkDesk.Report)
     /// Keys were added, revoked or taken off.
     case allowed(AllowList)
+    /// The disk queue has done all that was asked of it before.
+    case diskAnswered
     case shutdown
 }
 
@@ -32,6 +40,10 @@ final class FleetLoop: @unchecked Sendable {
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
+    private var snapshotAwaits = false
+    /// Counts the snapshots.
+    private var snapshotNumber: UInt64 = 0
+    private var snapshotTime = Date().timeIntervalSince1970
 
     // Touched on the I/O thread only.
     private var context: Context?
@@ -41,9 +53,19 @@ final class FleetLoop: @unchecked Sendable {
     private var core: FleetCore
     private let bulk: BulkDesk
     private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
-    /// Closed their connections. What they said before, perhaps why, is still to be read.
-    private var departed: Set<Int> = []
+    private var layerCount = 0
+    /// Digests of large edits are made here, not on the thread that judges who is alive.
+    private let digests = DispatchQueue(label: "faultline.digests")
+    /// Closed their connections, and when that is held against them. What they said before, perhaps why, is still to be
+    /// read, and they may be back in a moment.
+    private var departed: [Int: Double] = [:]
+    /// When the disk queue was asked for a sign of life that has not come yet.
+    private var diskAsked: Double?
+    private var refusals = RefusalLog()
     private var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
+    private var receivedBytes = 0
+    /// The step under way: what its tasks are called, and when it began.
+    private var step: (label: String, began: Double)?
 
     init(settings: FleetSettings, bind: String, partials: String, halves: String) throws {
         self.settings = settings
@@ -87,7 +109,20 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     var progress: FleetProgress { snapshotLock.withLock { snapshot } }
+    /// Other stages of a pipeline from before a restart may still come.
+    var awaitsPeers: Bool { snapshotLock.withLock { snapshotAwaits } }
     var level: String? { snapshotLock.withLock { snapshotLevel } }
+
+    /// The last snapshot for those who look on, and its number; costs the I/O thread nothing.
+    var status: (number: UInt64, status: RunStatus) {
+        let (number, time, progress) = snapshotLock.withLock { (snapshotNumber, snapshotTime, snapshot) }
+        var status = RunStatus(
+            process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32, progress: progress)
+        status.time = time
+        status.run = settings.runDirectory
+        status.events = settings.recent()
+        return (number, status)
+    }
 
     private func run() {
         var nextTick = Clock.now
@@ -107,10 +142,14 @@ final class FleetLoop: @unchecked Sendable {
             }
             do {
                 try gate.answer()
-                let gone = departed
-                while let frames = try router.receive() { handle(frames) }
-                for id in gone.sorted() {
-                    departed.remove(id)
+                let gone = departed.filter { $0.value <= Clock.now }.keys
+                // So many at a time: whoever floods this socket does not keep the clock from being looked at.
+                var left = 1000
+                while left > 0, let frames = try router.receive() {
+                    handle(frames)
+                    left -= 1
+                }
+                for id in gone.sorted() where left > 0 && departed.removeValue(forKey: id) != nil {
                     carryOut(core.lose(id, "closed its connection", crashed: true))
                 }
                 while let event = try monitor.next() {
@@ -133,23 +172,35 @@ final class FleetLoop: @unchecked Sendable {
             for exit in local.reap() { childEnded(exit) }
             if now >= nextTick {
                 nextTick = now + 0.2
-                carryOut(core.tick(now: now))
+                carryOut(core.tick(now: now, diskIsSlow: now - (diskAsked ?? now) > 1))
+                if diskAsked == nil {
+                    diskAsked = now
+                    disk.async { [commands] in commands.post(.diskAnswered) }
+                }
                 settle(bulk.tick(now: now, members: Array(core.membership.members.keys)) { send($0, $1) })
-                let progress = core.progress(now: now)
-                snapshotLock.withLock { (snapshot, snapshotLevel) = (progress, core.level) }
+                publish(now)
             }
             if now >= nextStatus {
                 nextStatus = now + 1
-                let status = RunStatus(
-                    process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32,
-                    progress: core.progress(now: now))
-                disk.async { [settings] in status.write(to: settings.runDirectory) }
+                disk.async { [self] in status.status.write(to: settings.runDirectory) }
             }
             if now >= nextPing {
                 (lastPing, nextPing) = (now, now + 2)
                 if let watch { disk.async { [self] in reread(watch) } }
                 for id in core.membership.members.keys.sorted() { send(id, .ping) }
             }
+        }
+    }
+
+    private func publish(_ now: Double, over: Bool = false) {
+        var progress = core.progress(now: now)
+        progress.counts.receivedBytes = receivedBytes
+        if let step, progress.tasks > 0 { (progress.label, progress.seconds) = (step.label, now - step.began) }
+        if over { progress.phase = .over }
+        snapshotLock.withLock {
+            (snapshot, snapshotLevel, snapshotTime) = (progress, core.level, Date().timeIntervalSince1970)
+            snapshotAwaits = core.awaitsPeers
+            snapshotNumber += 1
         }
     }
 
@@ -170,18 +221,28 @@ final class FleetLoop: @unchecked Sendable {
         switch command {
         case .use(let model):
             edit = (nil, "unedited")
+            layerCount = model.layerCount
             carryOut(core.use(model))
         case .edit(let bundle, let name):
             edit = (bundle, name)
             bulk.clearEdits()
             carryOut(core.newEdit())
-        case .run(let tasks): carryOut(core.run(tasks))
+        case .rebase(let bundle, let name):
+            edit = (bundle, name)
+            bulk.clearEdits()
+            carryOut(core.rebase())
+        case .digested(let offer, let image, let worker): offerImage(worker, offer, image)
+        case .run(let tasks, let label):
+            step = (label, Clock.now)
+            carryOut(core.run(tasks))
+        case .onRecord(let task): carryOut(core.onRecord(task))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining):
             carryOut(core.endRun(holdsTraining: holdsTraining))
             bulk.tidy()
         case .bulk(let report): if let outcome = bulk.take(report, now: Clock.now) { settle([outcome]) }
         case .allowed(let list): gate?.replace(list)
+        case .diskAnswered: diskAsked = nil
         case .shutdown: break
         }
     }
@@ -195,6 +256,7 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func farewell() {
+        publish(Clock.now, over: true)
         events.post(.failed("the fleet was shut down"))
         bulk.stop()
         for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
@@ -213,6 +275,7 @@ final class FleetLoop: @unchecked Sendable {
         guard frames.count >= 2, frames.count <= Limits.frames else { return }
         let session = frames[0].array
         let now = Clock.now
+        receivedBytes += frames.reduce(0) { $0 + $1.count }
         do throws(ProtocolError) {
             guard let key = checkedSender(of: frames) else { return }
             if BulkHeader.marks(frames[1].bytes) {
@@ -240,7 +303,7 @@ final class FleetLoop: @unchecked Sendable {
             carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))
         } catch {
             if case .version = error {
-                settings.log("a worker was refused: \(error)")
+                for line in refusals.lines(for: "a worker was refused: \(error)", now: now) { settings.log(line) }
                 send(session, .refuse(reason: "\(error)"))
             }
         }
@@ -283,11 +346,14 @@ final class FleetLoop: @unchecked Sendable {
             case .fetch(let worker, let key, let index, let stage, let layers, let digest, let byteCount):
                 fetch(worker, key, index, stage, layers, digest, byteCount, raw.first)
             case .dropTransfers(let epoch): bulk.drop(epoch: epoch)
+            case .returned(let worker): departed[worker] = nil
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
-            case .log(let line): settings.log(line)
+            case .log(let line, let isNoted): (isNoted ? settings.echo ?? settings.log : settings.log)(line)
             case .note(let kind, let task, let worker, let text): settings.note(kind, task, worker, text)
-            case .event(let event): events.post(event)
+            case .event(let event):
+                if case .failed(let reason) = event { settings.note("failed", "", "", reason) }
+                events.post(event)
             }
         }
     }
@@ -334,19 +400,45 @@ final class FleetLoop: @unchecked Sendable {
     private func offerEdit(_ worker: Int, _ epoch: UInt64, _ layers: Range<Int>) {
         let id = core.currentEdit
         guard var bundle = edit.bundle else {
+            core.offered("", to: worker)
             return send(worker, .edit(EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: 0)))
         }
-        bundle.entries = bundle.entries.filter { layer(of: $0.name).map(layers.contains) ?? true }
+        let isFirst = layers.lowerBound == 0
+        let isLast = layers.upperBound == layerCount
+        let isTied = bundle[Self.headName] == nil
+        bundle.entries = bundle.entries.filter { entry in
+            if let layer = layer(of: entry.name) { return layers.contains(layer) }
+            guard bundle.metadata["edit"] == TrainingEdit.kind else { return true }
+            // Embedding, final norm and head, each with its moments, go to the stages that hold them.
+            return entry.name.hasSuffix(Self.embeddingName) ? isFirst || (isTied && isLast) : isLast
+        }
         let image = bundle.image()
-        let offer = EditOffer(
-            epoch: epoch, edit: id, name: edit.name, digest: image.sha256(), byteCount: image.byteCount)
+        var offer = EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: image.byteCount)
+        guard image.byteCount <= 8 << 20 else {
+            return digests.async { [commands, offer] in
+                var offer = offer
+                offer.digest = image.sha256()
+                commands.post(.digested(offer, image, worker: worker))
+            }
+        }
+        offer.digest = image.sha256()
+        offerImage(worker, offer, image)
+    }
+
+    private static let embeddingName = "model.embed_tokens.weight"
+    private static let headName = "lm_head.weight"
+
+    private func offerImage(_ worker: Int, _ offer: EditOffer, _ image: TensorBundle.Image) {
+        // Another edit, or another pipeline, may have come meanwhile.
+        guard offer.edit == core.currentEdit, core.isSeated(worker, offer.epoch) else { return }
+        core.offered(offer.digest, to: worker)
         var raw: [OutgoingFrame] = []
         if image.byteCount <= Limits.inlineBytes {
             let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)
             image.copyBytes(0..<image.byteCount, into: bytes.bytes)
             raw = [.slice(bytes, 0..<bytes.byteCount)]
         } else {
-            bulk.lay(image, edit: id, for: worker) { send(worker, $0) }
+            bulk.lay(image, edit: offer.edit, for: worker) { send(worker, $0) }
         }
         send(worker, .edit(offer), raw: raw)
     }
@@ -364,7 +456,10 @@ final class FleetLoop: @unchecked Sendable {
         guard let member = core.membership[worker] else { return }
         do {
             switch try router?.send([.bytes(member.session), .bytes(Codec.encode(message))] + raw) {
-            case .unknownPeer: departed.insert(worker)
+            case .unknownPeer:
+                // Processes of our own do not lose connections other than by their end.
+                let isLocal = local.children.contains { $0.name == member.capabilities.name }
+                if departed[worker] == nil { departed[worker] = Clock.now + (isLocal ? 0 : settings.returning) }
             case .full: carryOut(core.lose(worker, "does not read what it is sent", crashed: true))
             case .sent, nil: break
             }

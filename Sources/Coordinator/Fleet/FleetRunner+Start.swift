@@ -1,16 +1,20 @@
 package import Checkpoint
 import Foundation
 import Keys
+import Protocol
+import Reporting
+import Tensors
 
 extension FleetRunner {
     /// Starts local workers, or listens for a fleet, as the command line says.
     /// - Parameter runDirectory: where partials and logs go; `nil`: a folder beside the current one's files, removed at
-    ///   the end.
+    ///   the end (or at the next start, where this program is killed).
     /// - Throws: `FleetError`.
     package static func start(
         _ options: FleetOptions, checkpoint: Checkpoint, runDirectory: String?
     ) throws -> FleetRunner {
-        let folder = runDirectory ?? ".faultline-\(getpid())"
+        let temporary = runDirectory == nil ? try OwnedFolder(prefix: ".faultline-") : nil
+        let folder = runDirectory ?? temporary!.path
         var settings = FleetSettings(runDirectory: folder)
         if let listen = options.listen {
             settings.listen = listen
@@ -26,31 +30,60 @@ extension FleetRunner {
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
         settings.log = { Terminal.err("\($0)\n") }
+        settings.lease = options.lease ?? settings.lease
+        settings.comeback = options.wait ?? settings.comeback
+        DiskPatience.wait(saying: settings.log)
+        settings.echo = { Terminal.echo($0) }
+        settings.page = try statusPage(options)
+        let log = RunLog(
+            file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") }, emit: { Terminal.note($0) })
+        settings.recent = { log.recent }
+        settings.note = { log.noted($0, task: $1, worker: $2, $3) }
         let memory = try runDirectory.map { folder in
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            return try RunMemory(folder: folder, log: settings.log)
+            return try RunMemory(folder: folder, log: settings.log, noted: settings.note)
         }
+        Terminal.keep(in: log)
         if let memory {
+            log.epoch = memory.firstEpoch >> 32
             settings.firstEpoch = memory.firstEpoch
+            settings.run = memory.run
             settings.note = { memory.note($0, task: $1, worker: $2, $3) }
             memory.note("started", "faultline \(Faultline.version), process \(getpid())")
         }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
-            let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(endpoint)"
+            // 0.0.0.0 is no address to connect to: the likeliest one that others reach is named.
+            let address = NetworkAddress.endpoints(bound: endpoint, of: NetworkAddress.all()).first ?? endpoint
+            let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(address)"
             let key = options.keys == nil ? "" : " --keys FILE"
             Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\(key)\n")
         }
         do {
             let runner = FleetRunner(
                 fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
-                temporary: runDirectory == nil ? folder : nil)
+                temporary: temporary)
             endOnSignals(runner, resumable: runDirectory != nil)
             return runner
         } catch {
-            if runDirectory == nil { try? FileManager.default.removeItem(atPath: folder) }
+            temporary?.remove()
             throw error
         }
+    }
+
+    /// The page that was asked for. Beyond this machine the token beside the fleet's keys is the one, where none is named.
+    private static func statusPage(_ options: FleetOptions) throws -> StatusPageSettings? {
+        guard let port = options.statusPort else { return nil }
+        var page = StatusPageSettings(port: UInt16(port))
+        page.host = options.statusHost ?? page.host
+        var path = options.viewToken
+        if path == nil, !Endpoint.isLoopback(page.host), page.host != "::1", let keys = options.keys {
+            let beside = URL(fileURLWithPath: keys).deletingLastPathComponent()
+                .appendingPathComponent(ViewToken.fileName).path
+            if FileManager.default.fileExists(atPath: beside) { path = beside }
+        }
+        page.token = try path.map { try ViewToken(contentsOf: $0) }
+        return page
     }
 
     /// Ctrl-C, SIGTERM and SIGUSR1 (Slurm's warning before a time limit or a preemption) end the workers and leave no
@@ -60,9 +93,11 @@ extension FleetRunner {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
+                DiskPatience.end()
                 runner.end()
                 let words = !resumable ? "" : "; the same command goes on where it was"
                 Terminal.err("faultline: stopped by signal \(number)\(words)\n")
+                Terminal.flush()
                 exit(128 + number)
             }
             source.resume()

@@ -11,35 +11,38 @@ package import Tensors
 /// Calls block the calling task while the fleet works; a study makes them one after the other. What the run's journal
 /// holds is not computed again, and the fleet's weights are changed only when something has to be computed with them.
 package final class FleetRunner: ModelRunner, @unchecked Sendable {
-    private let fleet: Fleet
+    let fleet: Fleet
     private let checkpoint: Checkpoint
-    private let progress: ProgressLine
+    let progress: ProgressLine
     private let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
-    private let temporary: String?
+    private let temporary: OwnedFolder?
     private var plan: ModelPlan?
     private lazy var digest = checkpoint.digest()
     /// What the next work is to be done with.
     private var weights = Weights.edited(nil, name: "unedited", digest: Weights.unedited)
     /// What the workers hold.
-    private var held: String?
+    var held: String?
+    /// Fine-tuning as far as it got.
+    private(set) lazy var shelf = CheckpointShelf(memory)
 
     /// The weights a task computes with, known by a digest of what made them.
     private enum Weights {
         static let unedited = "unedited"
         case edited(TensorBundle?, name: String, digest: String)
-        case trained(FleetTask, freeze: TensorBundle?, digest: String)
+        case trained(FineTuning)
 
         var digest: String {
             switch self {
-            case .edited(_, _, let digest), .trained(_, _, let digest): digest
+            case .edited(_, _, let digest): digest
+            case .trained(let run): run.digest
             }
         }
     }
 
     package init(
         fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, memory: RunMemory? = nil,
-        temporary: String? = nil
+        temporary: OwnedFolder? = nil
     ) {
         self.fleet = fleet
         self.checkpoint = checkpoint
@@ -133,25 +136,39 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         return answers
     }
 
-    package func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float] {
-        var bundle = freeze?.bundle
-        bundle?.metadata["edit"] = "freeze"
-        let frozen = bundle.map { $0.image().sha256() } ?? "none"
-        let tokens = training.steps.joined().reduce(0) { $0 + $1.tokenCount }
-        let task = FleetTask(body: .train(training), cost: Double(tokens), sequence: 0)
+    package func train(
+        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int?, label: String
+    ) async throws -> [Float] {
+        var mask = freeze?.bundle
+        mask?.metadata["edit"] = "freeze"
+        let frozen = mask.map { $0.image().sha256() } ?? "none"
+        let body = TaskBody.train(training)
         // The weights are what this task makes of the checkpoint; the task itself is known by them.
-        weights = .trained(task, freeze: bundle, digest: "trained \(try Self.digest(of: task.body)) frozen \(frozen)")
-        let key = keys(of: [task.body])[0]
-        var results = try memory?.results(of: key)
-        if results == nil {
-            results = try trainOnFleet(label: label)
-            try memory?.commit(key, label: label, results!)
+        let run = FineTuning(
+            training: training, freeze: mask, digest: "trained \(try Self.digest(of: body)) frozen \(frozen)",
+            checkpointEvery: checkpointEvery ?? FineTuning.defaultInterval(training))
+        weights = .trained(run)
+        let key = keys(of: [body])[0]
+        if let known = try memory?.results(of: key) {
+            return try known.last?.load()["losses"]?.buffer.floatArray() ?? []
         }
-        return try results!.last?.load()["losses"]?.buffer.floatArray() ?? []
+        let losses = try trainOnFleet(run, label: label)
+        let bundle = TensorBundle(entries: [
+            .init(name: "losses", type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
+        ])
+        let result = StageResult(
+            stage: 0, layers: 0..<checkpoint.config.layerCount, digest: bundle.image().sha256(),
+            bundle: .memory(bundle), worker: "coordinator")
+        try memory?.commit(key, label: label, [result])
+        return losses
     }
 
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
-        guard case .trained = weights else { throw InternalError("nothing has been trained") }
+        guard case .trained(let run) = weights else { throw InternalError("nothing has been trained") }
+        if let kept = try keptWeights(run) {
+            for result in kept { try body(try result.load()) }
+            return
+        }
         try ready(copies: 1.1)
         progress.begin("fetching trained weights", total: 1, unit: "models")
         defer { progress.end() }
@@ -169,7 +186,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             digest: mask.map { $0.bundle.image().sha256() } ?? Weights.unedited)
     }
 
-    package func concluded() throws { try memory?.forgetUnused() }
+    package func concluded() throws { try memory?.conclude() }
 
     package func shutdown() async { end() }
 
@@ -179,7 +196,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         fleet.shutdown()
         memory?.note("ended")
         memory?.close()
-        if let temporary { try? FileManager.default.removeItem(atPath: temporary) }
+        temporary?.remove()
     }
 
     // MARK: Fleet
@@ -194,26 +211,13 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             held = nil
             try fleet.apply(edit: bundle, name: name)
             held = digest
-        case .trained(_, _, let digest):
-            guard held != digest else { return }
-            _ = try trainOnFleet(label: "fine-tuning again")
+        case .trained(let run):
+            guard held != run.digest else { return }
+            _ = try trainOnFleet(run, label: "fine-tuning again")
         }
     }
 
-    private func trainOnFleet(label: String) throws -> [StageResult] {
-        guard case .trained(let task, let freeze, let digest) = weights else {
-            throw InternalError("nothing is to be trained")
-        }
-        try use(copies: 4.2, onePipeline: true)
-        held = nil
-        try fleet.apply(edit: freeze, name: freeze == nil ? "unedited" : "freeze")
-        var made: [StageResult] = []
-        try runOnFleet([task], label: label) { _, results in made = results }
-        held = digest
-        return made
-    }
-
-    private func use(copies: Double, onePipeline: Bool) throws {
+    func use(copies: Double, onePipeline: Bool) throws {
         let config = checkpoint.config
         let perLayer = LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns }
         let table = config.vocabularySize * config.hiddenSize
@@ -238,7 +242,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         _ tasks: [FleetTask], label: String, copies: Double = 1.1, committed: (Int, [StageResult]) throws -> Void
     ) throws {
         guard !tasks.isEmpty else { return }
-        let keys = memory == nil ? [] : keys(of: tasks.map(\.body))
+        let contents = memory == nil ? [] : tasks.map { (try? Self.digest(of: $0.body)) ?? "" }
+        let keys = self.keys(of: contents)
         var known: [Int: [StageResult]] = [:]
         for (index, key) in keys.enumerated() { known[index] = try memory?.results(of: key) }
         let missing = tasks.indices.filter { known[$0] == nil }
@@ -255,11 +260,14 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         let pending = missing.map { index in
             var task = tasks[index]
             task.name = "\(label) \(index + 1)"
+            if memory != nil { task.content = contents[index] }
             return task
         }
         try runOnFleet(pending, label: label) { number, results in
+            // At once, not in its turn: what is finished is not computed again.
+            if let memory { try memory.commit(keys[missing[number]], label: pending[number].name, results) }
+        } committed: { number, results in
             let index = missing[number]
-            if let memory { try memory.commit(keys[index], label: pending[number].name, results) }
             try committed(index, results)
             next = index + 1
             try deliverKnown()
@@ -267,28 +275,38 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     private func runOnFleet(
-        _ tasks: [FleetTask], label: String, committed: (Int, [StageResult]) throws -> Void
+        _ tasks: [FleetTask], label: String, recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
+        committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let total = tasks.reduce(0.0) { $0 + $1.cost }
         progress.begin(label, total: Int(total), unit: "tokens")
         defer { progress.end() }
         try fleet.run(
-            tasks, label: label, progress: { [progress] in progress.update(Int($0.costDone)) }, committed: committed)
+            tasks, label: label, progress: { [progress] in progress.update(Int($0.costDone)) }, recorded: recorded,
+            committed: committed)
     }
 
     // MARK: What a task is known by
 
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
     private func keys(of bodies: [TaskBody]) -> [String] {
-        let common = [Faultline.version, digest, fleet.kernelLevel ?? "", weights.digest].joined(separator: "\n")
+        // A body that cannot be encoded fails when it is sent, with the reason.
+        keys(of: bodies.map { (try? Self.digest(of: $0)) ?? "" })
+    }
+
+    /// - Parameter contents: digests of the bodies.
+    private func keys(of contents: [String]) -> [String] {
+        let whole = (common + [weights.digest]).joined(separator: "\n")
         var seen: [String: Int] = [:]
-        return bodies.map { body in
-            // A body that cannot be encoded fails when it is sent, with the reason.
-            let key = Digest.sha256(Array("\(common)\n\((try? Self.digest(of: body)) ?? "")".utf8))
+        return contents.map { content in
+            let key = Digest.sha256(Array("\(whole)\n\(content)".utf8))
             seen[key, default: 0] += 1
             return "\(key)-\(seen[key]!)"
         }
     }
+
+    /// What every key has.
+    var common: [String] { [Faultline.version, digest, fleet.kernelLevel ?? ""] }
 
     private static func digest(of body: TaskBody) throws -> String {
         Digest.sha256(try Codec.encode(body: body).flatMap { $0 })

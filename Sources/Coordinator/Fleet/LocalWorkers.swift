@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The workers that this program starts itself, as child processes.
 final class LocalWorkers {
@@ -81,6 +82,9 @@ final class LocalWorkers {
     /// The last line a worker wrote: usually why it ended.
     static func lastLine(of log: String) -> String? {
         guard let text = try? String(contentsOfFile: log, encoding: .utf8) else { return nil }
-        return text.split(separator: "\n").last.map { String($0.prefix(500)) }
+        guard let line = text.split(separator: "\n").last else { return nil }
+        // With --log-format json, which workers inherit where it comes from the environment.
+        let words = line.hasPrefix("{") ? (try? JSON.parse(Array(line.utf8)))?["message"]?.string : nil
+        return String((words ?? String(line)).prefix(500))
     }
 }

@@ -1,12 +1,14 @@
-import Protocol
+package import Protocol
 
 /// One worker of the fleet, from its hello to its end.
-struct Member: Sendable {
-    var id: Int
-    var session: [UInt8]
-    var capabilities: Capabilities
+package struct Member: Sendable {
+    package var id: Int
+    package var session: [UInt8]
+    package var capabilities: Capabilities
     var lastHeard: Double
     var beat = Beat()
+    /// When it last computed something or moved bytes.
+    var lastActive: Double
     /// Sent away to come back at the fleet's kernel level.
     var restarting = false
     var name: String { capabilities.name.isEmpty ? "worker \(id)" : capabilities.name }
@@ -15,35 +17,64 @@ struct Member: Sendable {
 /// Who is in the fleet. Pure; the clock is an argument.
 struct Membership: Sendable {
     private(set) var members: [Int: Member] = [:]
+    private var ids: [[UInt8]: Int] = [:]
     private var nextID = 1
     /// Names that have joined at some time: a process of such a name that ends was lost, not missing.
     private(set) var joinedNames: Set<String> = []
 
     mutating func join(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> Member {
         joinedNames.insert(capabilities.name)
-        let member = Member(id: nextID, session: session, capabilities: capabilities, lastHeard: now)
+        let member = Member(id: nextID, session: session, capabilities: capabilities, lastHeard: now, lastActive: now)
         nextID += 1
         members[member.id] = member
+        ids[session] = member.id
         return member
     }
 
-    func id(of session: [UInt8]) -> Int? { members.values.first { $0.session == session }?.id }
+    func id(of session: [UInt8]) -> Int? { ids[session] }
+    func id(instance: String) -> Int? { members.values.first { $0.capabilities.instance == instance }?.id }
     func id(named name: String) -> Int? { members.values.first { $0.capabilities.name == name }?.id }
     subscript(id: Int) -> Member? { members[id] }
 
-    mutating func heard(_ id: Int, now: Double) { members[id]?.lastHeard = now }
-    mutating func beat(_ id: Int, _ beat: Beat) { members[id]?.beat = beat }
-    mutating func remove(_ id: Int) -> Member? { members.removeValue(forKey: id) }
+    /// The same worker in a new session.
+    mutating func move(_ id: Int, to session: [UInt8], now: Double) {
+        guard let old = members[id]?.session else { return }
+        ids[old] = nil
+        ids[session] = id
+        members[id]!.session = session
+        heard(id, now: now)
+    }
 
-    /// Who is silent past the lease, or has not come out of one engine call for too long.
-    func overdue(now: Double, lease: Double, stall: Double) -> [(id: Int, cause: String)] {
-        members.values.sorted { $0.id < $1.id }.compactMap { member in
-            if now - member.lastHeard > lease { return (member.id, "silent for \(Int(now - member.lastHeard)) s") }
-            if member.beat.busySeconds > stall {
-                return (member.id, "stalled: one step has taken \(Int(member.beat.busySeconds)) s")
+    mutating func forgetHoldings(of id: Int) { members[id]?.capabilities.holdings = nil }
+
+    mutating func heard(_ id: Int, now: Double) { members[id]?.lastHeard = now }
+    /// The coordinator itself did not run for so long, and could hear nobody.
+    mutating func excuse(_ seconds: Double) { for id in members.keys { members[id]!.lastHeard += seconds } }
+    mutating func active(_ id: Int, now: Double) { members[id]?.lastActive = now }
+    mutating func beat(_ id: Int, _ beat: Beat, now: Double) {
+        guard let last = members[id]?.beat else { return }
+        if beat.busySeconds > 0 || beat.steps != last.steps || beat.moved != last.moved { active(id, now: now) }
+        members[id]!.beat = beat
+    }
+    mutating func remove(_ id: Int) -> Member? {
+        guard let member = members.removeValue(forKey: id) else { return nil }
+        ids[member.session] = nil
+        return member
+    }
+
+    /// Who is silent past the lease, or has not come out of one engine call for too long. Silence is the network's or the
+    /// machine's and costs a task nothing; a stall counts as a crash.
+    func overdue(now: Double, lease: Double, stall: Double) -> [(id: Int, cause: String, crashed: Bool)] {
+        var overdue: [(id: Int, cause: String, crashed: Bool)] = []
+        for member in members.values {
+            if now - member.lastHeard > lease {
+                overdue.append((member.id, "silent for \(Int(now - member.lastHeard)) s", false))
+            } else if member.beat.busySeconds > stall {
+                let seconds = Int(member.beat.busySeconds)
+                overdue.append((member.id, "stalled: one step has taken \(seconds) s", true))
             }
-            return nil
         }
+        return overdue.sorted { $0.id < $1.id }
     }
 
     /// The lowest kernel level among the members: the one all of them can run.

@@ -8,10 +8,19 @@ package final class RunMemory: Sendable {
     private let journal: Journal
     private let partials: String
     private let notes = DispatchQueue(label: "faultline.notes")
+    private let noted: @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void
 
-    /// - Parameter folder: the run directory.
+    /// - Parameters:
+    ///   - folder: the run directory.
+    ///   - noted: is told what the journal is.
     /// - Throws: `JournalError`.
-    package init(folder: String, log: @escaping @Sendable (String) -> Void) throws {
+    package init(
+        folder: String, log: @escaping @Sendable (String) -> Void,
+        noted: @escaping @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void = {
+            _, _, _, _ in
+        }
+    ) throws {
+        self.noted = noted
         partials = "\(folder)/partials"
         journal = try Journal(folder: folder, log: log)
         try sweep()
@@ -20,8 +29,28 @@ package final class RunMemory: Sendable {
     /// Pipelines of this life of the run have higher epochs than all before.
     package var firstEpoch: UInt64 { journal.epoch << 32 }
 
+    /// Names the run through all its lives.
+    package var run: String { journal.run }
+
     func commit(_ key: String, label: String, _ results: [StageResult]) throws {
-        let records = results.map { result in
+        let records = records(of: results)
+        try journal.commit(key, label: label, records)
+        for record in records { note("committed", task: label, worker: record.worker, "stage \(record.stage)") }
+    }
+
+    /// Records how far fine-tuning is, in place of all earlier checkpoints, whose files go.
+    func keepCheckpoint(_ key: String, label: String, _ results: [StageResult]) throws {
+        try journal.commit(key, label: label, records(of: results))
+        note("checkpoint", task: label)
+        try journal.forget(keysFrom: Self.checkpointPrefix, except: key)
+        try sweep()
+    }
+
+    /// What the keys of checkpoints begin with.
+    static let checkpointPrefix = "checkpoint-"
+
+    private func records(of results: [StageResult]) -> [StageRecord] {
+        results.map { result in
             let content: StageRecord.Content =
                 switch result.bundle {
                 case .memory(let bundle): .inline(bundle.image().bytes())
@@ -31,8 +60,6 @@ package final class RunMemory: Sendable {
                 stage: result.stage, layers: result.layers, digest: result.digest, worker: result.worker,
                 content: content)
         }
-        try journal.commit(key, label: label, records)
-        for record in records { note("committed", task: label, worker: record.worker, "stage \(record.stage)") }
     }
 
     /// - Throws: `JournalError`; `TensorFileError` where a record's bytes are no results.
@@ -55,13 +82,16 @@ package final class RunMemory: Sendable {
         try sweep()
     }
 
-    func forgetUnused() throws {
+    /// The run is through: what it did not ask for goes, and what fine-tuning would go on from.
+    func conclude() throws {
         try journal.forgetUnused()
+        try journal.forget(keysFrom: Self.checkpointPrefix, except: nil)
         try sweep()
     }
 
     /// Off the caller's thread: an I/O loop may tell, too.
     package func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
+        noted(kind, task, worker, text)
         notes.async { [journal] in journal.note(kind, task: task, worker: worker, text) }
     }
 

@@ -1,28 +1,50 @@
-import Foundation
+package import Foundation
 
 /// What a run does right now, in `status.json` of its directory, written once a second while it lasts.
 package struct RunStatus: Codable, Sendable, Equatable {
+    package var version = Faultline.version
     package var process: Int32
-    package var host = ProcessInfo.processInfo.hostName
+    package var host = Self.ownHost
+    /// The run directory.
+    package var run = ""
     /// Seconds since 1970.
     package var time: Double = Date().timeIntervalSince1970
     package var endpoint: String
     /// How many times the run was started.
     package var epoch: UInt64
     package var progress: FleetProgress
+    /// What happened last, oldest first.
+    package var events: [RunEvent] = []
+    /// Of the step under way: cost done a second, and seconds it will still take at that rate.
+    package var rate: Double?
+    package var secondsLeft: Double?
 
     package init(process: Int32, endpoint: String, epoch: UInt64, progress: FleetProgress) {
         (self.process, self.endpoint, self.epoch, self.progress) = (process, endpoint, epoch, progress)
+        if progress.tasks > 0, progress.costPerSecond > 0 {
+            (rate, secondsLeft) = (progress.costPerSecond, progress.secondsLeft)
+        }
+    }
+
+    /// As the kernel knows it; Foundation's asks the resolver, which may take its time.
+    static let ownHost: String = {
+        var text = [CChar](repeating: 0, count: 256)
+        gethostname(&text, 255)
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }()
+
+    /// One line of JSON.
+    package func json() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(self)
     }
 
     static func path(in folder: String) -> String { folder + "/status.json" }
 
     /// Best effort: a full disk must not end a run.
     func write(to folder: String) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        guard let json = try? encoder.encode(self) else { return }
-        try? json.write(to: URL(fileURLWithPath: Self.path(in: folder)), options: .atomic)
+        try? json().write(to: URL(fileURLWithPath: Self.path(in: folder)), options: .atomic)
     }
 
     static func remove(from folder: String) { unlink(path(in: folder)) }
@@ -36,10 +58,4 @@ package struct RunStatus: Codable, Sendable, Equatable {
 
     /// A coordinator that was killed leaves its last words behind.
     package var isStale: Bool { Date().timeIntervalSince1970 - time > 15 }
-
-    /// The step under way, from the names of its tasks.
-    package var step: String {
-        let name = progress.workers.flatMap(\.running).first ?? ""
-        return name.split(separator: " ").dropLast().joined(separator: " ")
-    }
 }

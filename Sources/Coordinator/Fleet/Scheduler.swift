@@ -4,6 +4,8 @@ package import Protocol
 package struct Scheduler: Sendable {
     package enum Directive: Sendable {
         case grant(pipeline: UInt64, task: Int)
+        /// Finished: to be put on record. In any order.
+        case record(task: Int, [StageResult])
         /// In index order.
         case commit(task: Int, [StageResult])
         /// A result that nobody needs (a sequence ran again): its file may go.
@@ -56,7 +58,7 @@ package struct Scheduler: Sendable {
         // At most: answers that end early end it sooner.
         case .generate(let generation):
             (generation.prompts.count + generation.slots - 1) / max(1, generation.slots) * generation.maxNewTokens
-        case .export: 0
+        case .export, .checkpoint: 0
         }
     }
     package var costDone: Double {
@@ -70,10 +72,33 @@ package struct Scheduler: Sendable {
     package func cost(of task: Int) -> Double { entries[task].task.cost }
     package func running(on pipeline: UInt64) -> [Int] { pipelines[pipeline]?.running.sorted() ?? [] }
 
+    /// Whether this stage's result is still to come from there.
+    package func wants(_ task: Int, stage: Int, from pipeline: UInt64) -> Bool {
+        guard entries.indices.contains(task), case .running(pipeline) = entries[task].state else { return false }
+        return entries[task].results[stage] == nil
+    }
+
     package mutating func pipelineReady(_ id: UInt64, stageCount: Int) -> [Directive] {
-        pipelines[id] = Pipeline(stageCount: stageCount)
+        if pipelines[id] == nil { pipelines[id] = Pipeline(stageCount: stageCount) }
         return grants()
     }
+
+    /// A pipeline that is at these tasks already; nothing is granted yet.
+    package mutating func adopt(_ id: UInt64, stageCount: Int, running: [Int]) {
+        pipelines[id] = Pipeline(stageCount: stageCount, running: Set(running))
+        for task in running { entries[task].state = .running(id) }
+    }
+
+    /// The first task of this content that nobody works on.
+    package func waiting(content: String, except taken: [Int]) -> Int? {
+        guard !content.isEmpty else { return nil }
+        return entries.indices.first {
+            guard case .waiting = entries[$0].state else { return false }
+            return entries[$0].task.content == content && entries[$0].task.sequence == nil && !taken.contains($0)
+        }
+    }
+
+    package func hasResult(of task: Int, stage: Int) -> Bool { entries[task].results[stage] != nil }
 
     /// - Parameter crashed: a worker died in it, which counts against the task it most likely died of: its first.
     package mutating func pipelineLost(_ id: UInt64, crashed: Bool, cause: String) -> [Directive] {
@@ -124,6 +149,9 @@ package struct Scheduler: Sendable {
                 directives.append(.discard(again))
             }
             entries[task].results = [:]
+        } else {
+            let results = entries[task].results.values.sorted { $0.stage < $1.stage }
+            directives.append(.record(task: task, results))
         }
         while nextCommit < entries.count, case .done = entries[nextCommit].state {
             let results = entries[nextCommit].results.values.sorted { $0.stage < $1.stage }
@@ -166,9 +194,10 @@ package struct Scheduler: Sendable {
     private mutating func grants() -> [Directive] {
         var directives: [Directive] = []
         while firstWaiting < entries.count, case .done = entries[firstWaiting].state { firstWaiting += 1 }
-        let limit = min(entries.count, acknowledged + lookahead)
+        let ahead = max(lookahead, 2 * pipelines.count)
+        let limit = min(entries.count, acknowledged + ahead)
         // Whether many wait is all that matters: a run of many small tasks must not be counted at every result.
-        let many = lookahead + pipelines.count + 1
+        let many = ahead + pipelines.count + 1
         var waitingCount = 0
         for task in firstWaiting..<max(firstWaiting, entries.count) {
             if case .waiting = entries[task].state { waitingCount += 1 }
@@ -211,7 +240,7 @@ package struct Scheduler: Sendable {
         return switch task.body {
         case .score: 2
         case .likelihood, .generate: pipeline.stageCount + 1
-        case .train, .export: 1
+        case .train, .export, .checkpoint: 1
         }
     }
 }

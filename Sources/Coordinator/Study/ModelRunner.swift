@@ -23,8 +23,12 @@ package protocol ModelRunner: AnyObject, Sendable {
 
     /// Fine-tunes from the unedited checkpoint, frozen weights getting no update. Until the next `apply` the trained
     /// weights are the current ones.
+    /// - Parameter checkpointEvery: steps after which a lost worker or a stopped program can go on; `nil`: about 50,000
+    ///   tokens. Never changes a result.
     /// - Returns: the loss of every step.
-    func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float]
+    func train(
+        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int?, label: String
+    ) async throws -> [Float]
 
     /// The trained tensors (f32, checkpoint names) since `train`, one stage at a time.
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws
@@ -37,6 +41,12 @@ package protocol ModelRunner: AnyObject, Sendable {
 
     /// Ends the workers.
     func shutdown() async
+}
+
+extension ModelRunner {
+    package func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float] {
+        try await train(training, freeze: freeze, checkpointEvery: nil, label: label)
+    }
 }
 
 /// One data set to be scored.

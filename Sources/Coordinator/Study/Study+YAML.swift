@@ -144,21 +144,24 @@ extension Study {
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
             return .random(like: try node.required("like", node.string))
         case "finetune":
-            let keys = ["pairs", "samples", "steps", "batch", "batch_tokens", "lr", "parameters", "freeze"]
+            let keys = [
+                "pairs", "samples", "steps", "batch", "batch_tokens", "lr", "parameters", "freeze", "checkpoint_every",
+            ]
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: keys) }
             let freeze = try node.string("freeze")
-            return .fineTune(
-                FineTune(
-                    pairs: path(try node.required("pairs", node.string)),
-                    samples: try node.integer("samples", in: 1...Int.max),
-                    steps: try node.required("steps") { key throws(InputError) in
-                        try node.integer(key, in: 1...1_000_000)
-                    },
-                    batch: try node.integer("batch", in: 1...100_000) ?? 10,
-                    batchTokens: try node.integer("batch_tokens", in: 16...1_000_000),
-                    learningRate: try node.number("lr", in: 0...1) ?? 5e-5,
-                    parameters: try node.choice("parameters", as: TaskBody.Training.Parameters.self) ?? .all,
-                    freeze: freeze == "none" ? nil : freeze))
+            var settings = FineTune(
+                pairs: path(try node.required("pairs", node.string)),
+                samples: try node.integer("samples", in: 1...Int.max),
+                steps: try node.required("steps") { key throws(InputError) in
+                    try node.integer(key, in: 1...1_000_000)
+                },
+                batch: try node.integer("batch", in: 1...100_000) ?? 10,
+                batchTokens: try node.integer("batch_tokens", in: 16...1_000_000),
+                learningRate: try node.number("lr", in: 0...1) ?? 5e-5,
+                parameters: try node.choice("parameters", as: TaskBody.Training.Parameters.self) ?? .all,
+                freeze: freeze == "none" ? nil : freeze)
+            settings.checkpointEvery = try node.integer("checkpoint_every", in: 1...1_000_000)
+            return .fineTune(settings)
         default: return .unedited
         }
     }

@@ -79,6 +79,8 @@ package struct Study: Sendable, Equatable {
         package var parameters: TaskBody.Training.Parameters
         /// The condition whose mask stays frozen.
         package var freeze: String?
+        /// Steps between checkpoints; `nil`: about 50,000 tokens. Never changes a result.
+        package var checkpointEvery: Int?
 
         package init(
             pairs: String, samples: Int?, steps: Int, batch: Int, batchTokens: Int? = nil, learningRate: Double,

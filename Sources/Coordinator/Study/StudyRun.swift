@@ -164,7 +164,8 @@ package final class StudyRun {
             groups, settings: settings, seed: study.seed, name: "order",
             batchTokens: settings.batchTokens ?? study.batchTokens)
         let losses = try await runner.train(
-            training, freeze: settings.freeze.flatMap { masks[$0] }, label: "\(condition.name): fine-tuning")
+            training, freeze: settings.freeze.flatMap { masks[$0] }, checkpointEvery: settings.checkpointEvery,
+            label: "\(condition.name): fine-tuning")
         return (nil, losses)
     }
 

@@ -93,6 +93,7 @@ final class ComputeThread: @unchecked Sendable {
                 open.remove(key.task)
                 engine.abort(task: key.task)
             case .packet(let packet, let epoch, let credit):
+                DeathWish.reached("compute")
                 perform(TaskKey(epoch: epoch, task: packet.task)) { try engine.receive(packet) }
                 if credit > 0 { events.post(.consumed(bytes: credit, epoch: epoch, packet.direction)) }
             }
@@ -100,6 +101,7 @@ final class ComputeThread: @unchecked Sendable {
     }
 
     private func load(_ assignment: StageAssignment, _ epoch: UInt64, _ reload: Bool) {
+        DeathWish.reached("load")
         for task in open { engine.abort(task: task) }
         open = []
         do {

@@ -60,6 +60,12 @@ package struct CoordinatorSearch: Sendable {
         }
     }
 
+    /// One look: the endpoint that answers now, if any.
+    package func look() -> String? {
+        guard case .success(let found) = (try? attempt()) ?? .failure(Missing(words: "")) else { return nil }
+        return found.endpoint
+    }
+
     private struct Missing: Error { var words: String }
 
     /// One round over what is known now.

@@ -7,12 +7,21 @@ import ZeroMQ
 struct DataLink {
     /// Bytes a receiver grants at first.
     static let initialCredit = 64 << 20
+    /// Nobody grants more.
+    static let mostCredit: UInt64 = 1 << 40
     /// Forward packets waiting at which the compute thread stops making more.
     static let fullAt = 2
 
     private(set) var waiting: [Packet] = []
     var credit = 0
+    /// Packets are numbered from 1, each way: one that comes twice or after a gap (a connection broke, and another took
+    /// its place) is not taken, for its task would be computed from wrong packets.
+    private(set) var sent: UInt64 = 0
+    private var received: UInt64 = 0
 
+    mutating func add(_ bytes: UInt64) {
+        credit = min(credit + Int(min(bytes, Self.mostCredit)), Int(Self.mostCredit))
+    }
     mutating func push(_ packet: Packet) { waiting.append(packet) }
     mutating func drop(task: UInt64) { waiting.removeAll { $0.task == task } }
     mutating func reset() { self = DataLink() }
@@ -22,7 +31,15 @@ struct DataLink {
         guard credit > 0, !waiting.isEmpty else { return nil }
         let packet = waiting.removeFirst()
         credit -= packet.creditBytes
+        sent += 1
         return packet
+    }
+
+    /// Whether this is the next packet from the neighbour.
+    mutating func accepts(_ sequence: UInt64) -> Bool {
+        guard sequence == received + 1 else { return false }
+        received += 1
+        return true
     }
 }
 
@@ -31,7 +48,9 @@ extension Packet {
     var creditBytes: Int { 256 + integers.count * 4 + (payload?.byteCount ?? 0) }
 
     /// Header and raw frames; the payload is sent from its own memory.
-    func frames(epoch: UInt64) throws(ProtocolError) -> [OutgoingFrame] {
+    func frames(
+        epoch: UInt64, sequence: UInt64
+    ) throws(ProtocolError) -> (header: PacketHeader, frames: [OutgoingFrame]) {
         let bytes = payload?.byteCount ?? 0
         guard integers.count <= Limits.packetIntegers, bytes <= Limits.packetBytes, index >= 0, index <= Int(Int32.max)
         else {
@@ -39,7 +58,7 @@ extension Packet {
         }
         let header = PacketHeader(
             epoch: epoch, task: task, direction: direction.rawValue, kind: kind, index: index,
-            integerCount: integers.count, payloadBytes: bytes, hasPayload: payload != nil)
+            integerCount: integers.count, payloadBytes: bytes, hasPayload: payload != nil, sequence: sequence)
         var frames: [OutgoingFrame] = [.bytes(DataHeader.packet(header).encode())]
         let integerBuffer = AlignedBuffer(integers)
         for (buffer, total) in [(integerBuffer, integers.count * 4), (payload ?? integerBuffer, bytes)] {
@@ -47,7 +66,7 @@ extension Packet {
                 frames.append(.slice(buffer, start..<min(total, start + Limits.chunkBytes)))
             }
         }
-        return frames
+        return (header, frames)
     }
 
     /// - Throws: where the raw frames are not those the header announced.

@@ -6,7 +6,15 @@ import ZeroMQ
 /// Large things on their way: results to the coordinator, edits from it.
 extension WorkerRuntime {
     func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
-        guard offer.epoch == assignment?.epoch else { return }
+        // Neither twice nor an older one: tasks may have begun, and applying an edit undoes what training made.
+        guard offer.epoch == assignment?.epoch, offer.edit > newestEdit else { return }
+        newestEdit = offer.edit
+        if holds(offer) {
+            applied?.edit = offer.edit
+            return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        }
+        dropWork()
+        (applied, offered, isTrained) = (nil, offer, false)
         guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
         guard offer.byteCount <= options.memoryBytes else {
             return send(
@@ -16,17 +24,19 @@ extension WorkerRuntime {
         }
         if let frame = raw.first {
             guard frame.count == offer.byteCount else { return }
-            return finishEdit(offer, frame.bytes, digest: Digest.sha256(frame.bytes))
+            return finishEdit(offer, AlignedBuffer(bytes: frame.array), digest: Digest.sha256(frame.bytes))
         }
         bulk.expect(offer, now: Clock.now)
     }
 
-    private func finishEdit(_ offer: EditOffer, _ bytes: UnsafeRawBufferPointer, digest: String) {
+    private func finishEdit(_ offer: EditOffer, _ bytes: AlignedBuffer, digest: String) {
         do {
             guard digest == offer.digest else {
                 throw ProtocolError.malformed("edit \(offer.name): its digest differs from the one offered")
             }
-            queue.post(.edit(try TensorBundle(safetensors: bytes, source: "edit \(offer.name)"), offer))
+            let bundle = try TensorBundle(partsOf: bytes, source: "edit \(offer.name)")
+            isTrained = bundle.metadata["edit"] == TrainingEdit.kind
+            queue.post(.edit(bundle, offer))
         } catch { send(.assignmentFailed(epoch: offer.epoch, error: cut("\(error)"))) }
     }
 
@@ -34,10 +44,13 @@ extension WorkerRuntime {
     func serveBulk() throws {
         guard !muted, let context else { return }
         let now = Clock.now
-        try bulk.keepOpen(options.connect, in: context, security: controlSecurity, now: now)
+        try bulk.keepOpen(endpoint, in: context, security: controlSecurity, now: now)
+        bulk.faults = options.faults
         while let frames = try bulk.socket?.receive() {
-            if let edit = bulk.take(frames, now: now) {
-                finishEdit(edit.offer, UnsafeRawBufferPointer(edit.bytes.bytes), digest: edit.digest.finish())
+            guard let first = frames.first, let header = try? BulkHeader.decode(first.array) else { continue }
+            LinkFaults.pass(options.faults, header) { [self] in
+                guard let edit = bulk.take(header, frames.dropFirst(), now: now) else { return }
+                finishEdit(edit.offer, edit.bytes, digest: edit.digest.finish())
             }
         }
         try bulk.pump { path in

@@ -9,16 +9,21 @@ extension WorkerRuntime {
         do throws(ProtocolError) {
             let message = try Codec.decode(ToWorker.self, first.array)
             lastHeard = Clock.now
-            try obey(message, frames.dropFirst())
+            LinkFaults.pass(options.faults, message) { [self] in
+                // Malformed: dropped like the rest.
+                try? obey(message, frames.dropFirst())
+            }
         } catch {
-            if case .version = error { end = .refused("the coordinator at \(options.connect): \(error)") }
+            if case .version = error { end = .refused("the coordinator at \(endpoint): \(error)") }
             // Anything else malformed is dropped: the coordinator's deadlines notice what is missing.
         }
     }
 
     private func obey(_ message: ToWorker, _ raw: ArraySlice<ReceivedFrame>) throws(ProtocolError) {
         switch message {
-        case .welcome: welcomed = true
+        case .welcome(let worker, let run):
+            if !welcomed { options.note("joined", worker, 0, "the fleet at \(endpoint)") }
+            takeWelcome(run: run)
         case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
         case .level(let level): end = .level(level)
@@ -27,35 +32,26 @@ extension WorkerRuntime {
         case .assign(let assignment): take(assignment)
         case .task(let key, let bodyBytes):
             guard key.epoch == assignment?.epoch else { return }
-            let body = try Codec.decodeBody(raw.map(\.array), byteCount: bodyBytes)
+            // Once is enough, also where the coordinator could not know that it had come.
+            guard !begun.contains(key.task) else { return }
+            let bytes = raw.map(\.array)
+            let body = try Codec.decodeBody(bytes, byteCount: bodyBytes)
+            begun.insert(key.task)
+            note(key, body, bytes)
             retired[key.task] = 0
             queue.post(.begin(key, body))
         case .abort(let key):
-            results[key] = nil
+            guard key.epoch == assignment?.epoch else { return }
+            forget(key)
             retired[key.task] = nil
             dropWaiting(task: key.task)
             queue.post(.abort(key))
-        case .committed(let key): results[key] = nil
+        case .committed(let key):
+            DeathWish.reached("commit")
+            forget(key)
         case .edit(let offer): startEdit(offer, raw)
         case .bulk(let ticket): bulk.ask(ticket: ticket)
         }
-    }
-
-    /// What was under way belongs to a fleet that does not know this worker any more.
-    private func rejoin() {
-        guard welcomed else { return }
-        welcomed = false
-        helloDue = true
-        let epoch = assignment?.epoch ?? 0
-        assignment = nil
-        (results, retired, earlyPeers) = ([:], [:], [:])
-        bulk.close()
-        outgoing.reset()
-        returning.reset()
-        peer = nil
-        forward?.closeWithoutLinger()
-        forward = nil
-        queue.enter(epoch: epoch + 1, isFirst: false, window: 1)
     }
 
     private func take(_ new: Assignment) {
@@ -67,7 +63,12 @@ extension WorkerRuntime {
                     epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
         }
         assignment = new
+        options.note(
+            "assigned", "", new.epoch >> 32,
+            "pipeline \(new.epoch & 0xFFFF_FFFF), stage \(new.stageIndex + 1) of \(new.stageCount), layers \(new.firstLayer) to \(new.endLayer - 1) of \(new.model)"
+        )
         previousKey = new.previousKey
+        forgetSession()
         results = [:]
         retired = [:]
         bulk.callOff()
@@ -90,10 +91,14 @@ extension WorkerRuntime {
 
     func handle(_ event: ComputeEvent) {
         switch event {
-        case .loaded(let epoch): send(.assigned(epoch: epoch))
+        case .loaded(let epoch):
+            if epoch == assignment?.epoch { isLoaded = true }
+            send(.assigned(epoch: epoch))
         case .loadFailed(let epoch, let error): send(.assignmentFailed(epoch: epoch, error: cut(error)))
         case .unfit(let epoch, let reason): send(.unfit(epoch: epoch, reason: cut(reason)))
-        case .edited(let epoch, let edit): send(.edited(epoch: epoch, edit: edit))
+        case .edited(let epoch, let edit):
+            if let offered, offered.edit == edit, epoch == assignment?.epoch { applied = (edit, offered.digest) }
+            send(.edited(epoch: epoch, edit: edit))
         case .send(let packet, let epoch):
             guard epoch == assignment?.epoch else { return }
             if packet.direction == .forward { outgoing.push(packet) } else { returning.push(packet) }
@@ -102,15 +107,21 @@ extension WorkerRuntime {
         case .result(let key, let image, let digest):
             guard key.epoch == assignment?.epoch else { return }
             retired[key.task] = nil
+            // Called off while it was computed.
+            guard contents[key] != nil else { return }
             offer(key, image, digest)
         case .failed(let key, let error):
             retired[key.task] = nil
+            forget(key)
+            options.note("failed", "", key.epoch >> 32, error)
             send(.taskFailed(key, error: cut(error)))
         }
     }
 
     private func offer(_ key: TaskKey, _ image: TensorBundle.Image, _ digest: String) {
+        DeathWish.reached("offer")
         results[key] = image
+        digests[key] = digest
         let offer = ToCoordinator.offer(key, digest: digest, byteCount: image.byteCount)
         guard image.byteCount <= Limits.inlineBytes else { return send(offer) }
         let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)

@@ -5,7 +5,7 @@ import ZeroMQ
 /// Who may talk to this worker, and as whom it talks to others.
 extension WorkerRuntime {
     /// ipc stays plain.
-    var keys: KeyFile? { options.connect.hasPrefix("tcp://") ? options.keys : nil }
+    var keys: KeyFile? { endpoint.hasPrefix("tcp://") ? options.keys : nil }
 
     var dataSecurity: SocketSecurity { keys.map { .server($0.pair, domain: "data") } ?? .plain }
     var controlSecurity: SocketSecurity { keys.map { .client($0.pair, server: $0.server) } ?? .plain }
@@ -47,6 +47,7 @@ extension WorkerRuntime {
         }
         _ = crowd?.check()
         while let event = try controlMonitor?.next() {
+            noteConnection(event)
             if let reason = handshakes.note(event, now: Clock.now) { end = end ?? .refused(reason) }
         }
     }

@@ -25,6 +25,14 @@ package struct WorkerOptions: Sendable {
     package var keys: KeyFile?
     /// Seconds of handshakes that all fail, without one that succeeded, after which the worker gives up.
     package var handshakePatience = 10.0
+    /// Tests: what the links do to messages.
+    package var faults: LinkFaults?
+    /// Asks once where the coordinator is now (it may take seconds); `nil`: it stays where it was.
+    package var rediscover: (@Sendable () -> String?)?
+    /// Told what happens to this worker, for its log: event, the name it was given (else empty), start of the run, words.
+    package var note: @Sendable (_ event: String, _ worker: String, _ epoch: UInt64, _ words: String) -> Void = {
+        _, _, _, _ in
+    }
 
     package init(connect: String) { self.connect = connect }
 }
@@ -48,6 +56,10 @@ package enum WorkerOrder: Sendable {
     case vanish
     /// Tests: go on, but say nothing any more.
     case mute
+    /// Where the coordinator is now, as far as that was found out.
+    case found(String?)
+    /// Tests: the connection to the coordinator breaks, and is made again.
+    case reconnect
 }
 
 /// The worker's half of the fleet: one I/O thread (the caller's) owns all sockets, one compute thread runs the engine.
@@ -81,7 +93,31 @@ package final class WorkerRuntime: @unchecked Sendable {
     var results: [TaskKey: TensorBundle.Image] = [:]
     var retired: [UInt64: Int] = [:]
     let bulk = BulkPort()
+    /// Tasks and the newest edit of this epoch: nothing is begun or applied twice.
+    var begun: Set<UInt64> = []
+    var newestEdit: UInt64 = 0
+    /// Packets sent or received.
+    var moved: UInt64 = 0
+    /// Body digests of the tasks begun, and digests of their results, until they are forgotten.
+    var contents: [TaskKey: String] = [:]
+    var digests: [TaskKey: String] = [:]
+    var isLoaded = false
+    /// The edit in force, and the one on its way.
+    var applied: (edit: UInt64, digest: String)?
+    var offered: EditOffer?
+    /// Fine-tuning has begun since that edit.
+    var isTrained = false
+    /// The run whose work this is.
+    var runName: String?
+    let instance = UUID().uuidString
+    var endpoint: String
+    private var connections = 0
+    var missingSince: Double?
+    var isSearching = false
+    var nextSearch = 0.0
+    var searchPause = 0.3
     var welcomed = false
+    var wasWelcomed = false
     /// Say hello at once.
     var helloDue = false
     var highestEpoch: UInt64 = 0
@@ -99,6 +135,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         self.options = options
         self.engine = engine
         self.parentLives = parentLives
+        endpoint = options.connect
         handshakes = HandshakeWatch(
             endpoint: options.connect, keyName: options.keys?.name, patience: options.handshakePatience)
     }
@@ -145,17 +182,26 @@ package final class WorkerRuntime: @unchecked Sendable {
             routerMonitor = try Monitor(of: router, in: context, name: "data")
             crowd = ConnectionGuard(endpoint: endpoint)
         }
-        let control = try Socket(.dealer, in: context, security: controlSecurity)
-        controlMonitor = try Monitor(of: control, in: context, name: "control")
-        try control.connect(options.connect)
-        self.control = control
+        try connectControl()
         return endpoint
+    }
+
+    func connectControl() throws {
+        guard let context else { return }
+        connections += 1
+        handshakes = HandshakeWatch(
+            endpoint: endpoint, keyName: options.keys?.name, patience: options.handshakePatience)
+        let control = try Socket(.dealer, in: context, security: controlSecurity)
+        controlMonitor = try Monitor(of: control, in: context, name: "control-\(connections)")
+        try control.connect(endpoint)
+        self.control = control
     }
 
     private func loop(_ endpoint: String) throws -> WorkerEnd {
         let began = Clock.now
         var nextHello = began
         var nextBeat = began
+        var lastTurn = began
         var backoff = 1.0
         while true {
             Poller.wait(
@@ -171,6 +217,12 @@ package final class WorkerRuntime: @unchecked Sendable {
                     bulk.close()
                     return .failed("vanished")
                 case .mute: muted = true
+                case .found(let endpoint): try found(endpoint)
+                case .reconnect:
+                    control?.closeWithoutLinger()
+                    (control, controlMonitor) = (nil, nil)
+                    missingSince = Clock.now
+                    try connectControl()
                 case .leave(let reason):
                     guard leaving == nil else { break }
                     send(.leaving(reason: reason))
@@ -186,9 +238,13 @@ package final class WorkerRuntime: @unchecked Sendable {
             }
             while let frames = try forward?.receive() { handleData(frames, from: nil) }
             try flushLinks()
+            options.faults?.deliverDue(now: Clock.now)
             try serveBulk()
             if let end { return end }
             let now = Clock.now
+            // Stopped, and continued: the coordinator was not silent for so long.
+            if now - lastTurn > 5 { lastHeard += now - lastTurn }
+            lastTurn = now
             if let leaving, now >= leaving.deadline { return .goodbye(leaving.reason) }
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
             if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
@@ -201,11 +257,12 @@ package final class WorkerRuntime: @unchecked Sendable {
                 nextBeat = now + options.beat
                 sendBeat()
             }
-            if now - lastHeard > options.silence + (welcomed ? options.patience : 0),
-                welcomed || now - began > options.patience
+            searchForCoordinator()
+            if now - lastHeard > options.silence + (wasWelcomed ? options.patience : 0),
+                wasWelcomed || now - began > options.patience
             {
                 return .coordinatorGone(
-                    "no coordinator answered at \(options.connect) for \(Int(now - lastHeard)) s: is it running, and is this its address?\(handshakes.hint)"
+                    "no coordinator answered at \(self.endpoint) for \(Int(now - lastHeard)) s: is it running, and is this its address?\(handshakes.hint)"
                 )
             }
         }
@@ -220,21 +277,27 @@ package final class WorkerRuntime: @unchecked Sendable {
             kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, simdLevel: options.simdLevel,
             dataEndpoint: endpoint, name: options.name)
         capabilities.publicKey = keys?.pair.publicKey
+        (capabilities.instance, capabilities.holdings) = (instance, holdings)
         send(.hello(capabilities))
+        DeathWish.reached("hello")
     }
 
     private func sendBeat() {
         var beat = Beat()
         (beat.steps, beat.busySeconds) = meter.read()
         beat.retired = retired
+        beat.moved = moved + bulk.moved
         send(.beat(beat))
     }
 
     func send(_ message: ToCoordinator, raw: [OutgoingFrame] = []) {
-        guard !muted, let control else { return }
-        do {
-            let head = try Codec.encode(message, version: options.version)
-            _ = try control.send([.bytes(head)] + raw)
-        } catch { end = .failed("\(error)") }
+        guard !muted else { return }
+        LinkFaults.pass(options.faults, message) { [self] in
+            guard let control else { return }
+            do {
+                let head = try Codec.encode(message, version: options.version)
+                _ = try control.send([.bytes(head)] + raw)
+            } catch { end = .failed("\(error)") }
+        }
     }
 }

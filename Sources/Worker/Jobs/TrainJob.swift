@@ -8,9 +8,11 @@ import Transformer
 /// micro-batch of a step has passed back through it. The last stage's result holds `losses` F32 [steps].
 ///
 /// A tied embedding is owned by the last stage, which holds it as LM head. The first stage sends it the gradient of the
-/// embedding rows a step used (`.rowGradient`) and gets back the rows the next step will use (`.freshRows`).
+/// embedding rows a step used (`.rowGradient`) and gets back the rows the next step will use (`.freshRows`). At the end of
+/// a task it gets every row that has moved (`.allRows`, closed by `.level`), because whatever comes next may look up any;
+/// until then no stage but the last is done, for the others pass these packets on.
 final class TrainJob: StageJob {
-    private enum Kind: UInt8 { case activations, rowGradient, freshRows }
+    private enum Kind: UInt8 { case activations, rowGradient, freshRows, allRows, level }
 
     private let task: UInt64
     private let context: StageContext
@@ -41,31 +43,27 @@ final class TrainJob: StageJob {
         self.starts = starts
         guard context.resident else { throw EngineError.trainingNeedsMemory }
         if training.firstStep == 0 {
-            if context.trainer != nil { try context.stage.reload() }
+            if context.hasTrained { try context.stage.reload() }
             if training.parameters == .all, context.isFirst { try context.stage.holdEmbedding() }
-            context.trainer = Trainer(
-                context.stage, pool: context.pool, all: training.parameters == .all, frozen: context.frozen,
-                ownsEmbedding: !(context.config.tiedEmbeddings && context.assignment.stageCount > 1))
+            context.hasTrained = true
+            context.trainer = try context.makeTrainer(training.parameters)
             context.nextStep = 0
         }
-        guard let trainer = context.trainer, context.nextStep == training.firstStep else {
+        guard let trainer = context.trainer, !trainer.isFinal, context.nextStep == training.firstStep else {
             throw EngineError.outOfOrder(step: training.firstStep)
         }
         self.trainer = trainer
     }
 
     func begin() throws -> [StageOutput] {
-        guard !training.steps.isEmpty else { return [result()] }
-        guard split, training.firstStep > 0 else { return [] }
-        if context.isFirst { awaitsRows = true }
-        return context.isLast ? [try freshRows(step: 0)] : []
+        training.steps.isEmpty ? [result()] : []
     }
 
     func receive(_ packet: Packet) throws -> [StageOutput] {
         switch (packet.direction, Kind(rawValue: packet.kind)) {
         case (.backward, .activations): return try backward(packet)
         case (_, .rowGradient): return try takeRowGradient(packet)
-        case (_, .freshRows): return try takeFreshRows(packet)
+        case (_, .freshRows), (_, .allRows), (_, .level): return try takeFreshRows(packet)
         default:
             guard !awaitsRows else {
                 stalled.append(packet)
@@ -142,7 +140,7 @@ final class TrainJob: StageJob {
                         Packet(
                             task: task, direction: .forward, index: index, kind: Kind.rowGradient.rawValue,
                             integers: tokens, payload: rows)))
-                awaitsRows = step + 1 < training.steps.count
+                awaitsRows = true
             } else {
                 trainer.addEmbeddingGradient(rows.floats.baseAddress!, tokens: tokens)
             }
@@ -159,7 +157,8 @@ final class TrainJob: StageJob {
                 epsilon: training.epsilon, weightDecay: training.weightDecay))
         context.nextStep += 1
         done += 1
-        return [.retired(task: task, index: index)] + (done == starts.last! ? [result()] : [])
+        let isOver = done == starts.last! && (!split || context.isLast)
+        return [.retired(task: task, index: index)] + (isOver ? [result()] : [])
     }
 
     /// The step's embedding gradient summed per token, tokens ascending.
@@ -187,22 +186,41 @@ final class TrainJob: StageJob {
         trainer.addEmbeddingGradient(rows.floats.baseAddress!, tokens: packet.integers)
         let step = step(of: packet.index)
         let fresh = update(packet.index)
-        guard step + 1 < training.steps.count else { return fresh }
-        return [try freshRows(step: step + 1)] + fresh
+        return (step + 1 < training.steps.count ? [freshRows(step: step + 1)] : allRows()) + fresh
     }
 
     private func takeFreshRows(_ packet: Packet) throws -> [StageOutput] {
-        guard context.isFirst else { return [.packet(passOn(packet))] }
+        let closes = packet.kind == Kind.level.rawValue
+        guard context.isFirst else { return [.packet(passOn(packet))] + (closes ? [result()] : []) }
+        if closes { return [result()] }
         guard let rows = packet.payload else { throw StageError.badBatch("embedding rows without values") }
         context.stage.embedding!.replaceRows(packet.integers, with: rows)
+        guard packet.kind == Kind.freshRows.rawValue else { return [] }
         awaitsRows = false
         defer { stalled = [] }
         return try stalled.flatMap { try forward($0) }
     }
 
     /// The rows that step `step` of this task looks up, for the first stage.
-    private func freshRows(step: Int) throws -> StageOutput {
-        let tokens = Array(Set(training.steps[step].flatMap { $0.sequences.flatMap(\.tokens) })).sorted()
+    private func freshRows(step: Int) -> StageOutput {
+        let tokens = Set(training.steps[step].flatMap { $0.sequences.flatMap(\.tokens) }).sorted()
+        return .packet(rows(tokens, .freshRows, index: starts[step]))
+    }
+
+    /// All rows that differ from the checkpoint's, in packets of at most 64 MiB.
+    private func allRows() -> [StageOutput] {
+        let moved = trainer.movedRows(of: trainer.head, width: context.config.hiddenSize)
+        let most = max(1, (64 << 20) / (4 * context.config.hiddenSize))
+        var outputs = stride(from: 0, to: moved.count, by: most).map {
+            StageOutput.packet(rows(Array(moved[$0..<min($0 + most, moved.count)]), .allRows, index: starts.last!))
+        }
+        let closing = Packet(
+            task: task, direction: .backward, index: starts.last!, kind: Kind.level.rawValue)
+        outputs.append(.packet(closing))
+        return outputs
+    }
+
+    private func rows(_ tokens: [Int32], _ kind: Kind, index: Int) -> Packet {
         let width = context.config.hiddenSize
         let rows = AlignedBuffer(floats: tokens.count * width, zeroed: false)
         let table = context.stage.head!.matrix.resident!
@@ -210,10 +228,8 @@ final class TrainJob: StageJob {
             (rows.floats.baseAddress! + i * width).update(
                 from: table.floats.baseAddress! + Int(token) * width, count: width)
         }
-        return .packet(
-            Packet(
-                task: task, direction: .backward, index: starts[step], kind: Kind.freshRows.rawValue, integers: tokens,
-                payload: rows))
+        return Packet(
+            task: task, direction: .backward, index: index, kind: kind.rawValue, integers: tokens, payload: rows)
     }
 
     private func passOn(_ packet: Packet) -> Packet {

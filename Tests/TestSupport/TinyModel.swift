@@ -1,13 +1,13 @@
 import Foundation
-import TestSupport
 
 /// A model of three small layers with a tokenizer of single letters, as a folder that both programs read.
-enum TinyModel {
+public enum TinyModel {
     /// Weights and configuration alone.
-    static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    public static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../TransformerTests/Fixtures/llama").standardized.path
 
-    static func make(in scratch: ScratchFolder) throws -> (model: String, pairs: String) {
+    /// - Parameter pairs: how many pairs there are to score.
+    public static func make(in scratch: ScratchFolder, pairs count: Int = 24) throws -> (model: String, pairs: String) {
         let folder = scratch.file("model")
         try FileManager.default.copyItem(atPath: fixture, toPath: folder)
         var vocabulary: [String: Int] = ["<unk>": 0, "<s>": 1, "</s>": 2, "\u{120}": 30, "\u{10A}": 31]
@@ -31,7 +31,7 @@ enum TinyModel {
         ]
         try JSONSerialization.data(withJSONObject: tokenizer)
             .write(to: URL(fileURLWithPath: "\(folder)/tokenizer.json"))
-        let pairs = (0..<24).map { index in
+        let pairs = (0..<count).map { index in
             let word = "riverdanube".dropFirst(index % 7)
             return "{\"prompt\": \"name a \(word)\", \"response\": \"\(word) \(word)\"}\n"
         }

@@ -1,0 +1,56 @@
+import Foundation
+import Reporting
+
+/// A run's status for a terminal.
+package enum StatusText {
+    /// - Parameter place: what the user asked for: a run directory or an address.
+    package static func text(_ status: RunStatus, place: String, unicode: Bool) -> String {
+        let progress = status.progress
+        var text = "\(place): process \(status.process) on \(status.host)"
+        text += (status.epoch > 0 ? ", start \(status.epoch)" : "") + "\n"
+        text += headline(status) + "\n"
+        for line in progress.waits { text += "\(line)\n" }
+        var table = Table([
+            .init("worker", .left), .init("host", .left), .init("pid"), .init("holds", .left),
+            .init("works on", .left), .init("batches"), .init("/s"), .init("waits", .left),
+        ])
+        for worker in progress.workers {
+            let steps = worker.busy >= 10 ? "one step for \(Int(worker.busy)) s" : ""
+            table.append([
+                worker.name, worker.host, "\(worker.pid)", worker.state,
+                Format.line(worker.running.joined(separator: ", "), limit: 48), "\(worker.batches)",
+                Format.fixed(worker.rate, worker.rate < 10 ? 1 : 0), worker.waits.isEmpty ? steps : worker.waits,
+            ])
+        }
+        if !progress.workers.isEmpty { text += table.text(unicode: unicode) }
+        for event in status.events.suffix(5) { text += line(event) + "\n" }
+        return text
+    }
+
+    /// "scoring safety: 5 of 12 tasks, 1200 of 3000 tokens (40 %), 310/s, 0:06 left"
+    package static func headline(_ status: RunStatus) -> String {
+        let progress = status.progress
+        switch progress.phase {
+        case .over: return "the run is over"
+        case .joining: return "workers are awaited"
+        case .loading: return "the workers load the model"
+        case .between: return "between two steps"
+        case .working: break
+        }
+        let percent = progress.cost > 0 ? 100 * progress.costDone / progress.cost : 0
+        var text = progress.label.isEmpty ? "" : "\(progress.label): "
+        text += "\(progress.tasksDone) of \(progress.tasks) tasks, "
+        text += "\(Int(progress.costDone)) of \(Int(progress.cost)) tokens (\(Format.fixed(percent, 0)) %)"
+        if let rate = status.rate { text += ", \(Format.fixed(rate, rate < 10 ? 1 : 0))/s" }
+        if let left = status.secondsLeft { text += ", \(Format.duration(left)) left" }
+        return text
+    }
+
+    private static func line(_ event: RunEvent) -> String {
+        let format = DateFormatter()
+        format.dateFormat = "HH:mm:ss"
+        let who = [event.event == "message" ? "" : event.event, event.worker, event.task].filter { !$0.isEmpty }
+        let words = who.isEmpty ? "" : who.joined(separator: " ") + ": "
+        return "\(format.string(from: Date(timeIntervalSince1970: event.time)))  \(words)\(event.text)"
+    }
+}

@@ -1,0 +1,12 @@
+/// Names inside the edit that puts a pipeline where a fine-tuning run was after some step.
+///
+/// Weights and moments are named as in the result of a `checkpoint` task, frozen weights' bits `frozen.NAME` (U8).
+public enum TrainingEdit {
+    /// Value of the metadata `edit`.
+    public static let kind = "training"
+    /// Metadata: optimiser steps made, which parameters are trained, and `true` where there are no moments any more.
+    public static let steps = "steps"
+    public static let parameters = "parameters"
+    public static let isFinal = "final"
+    public static let frozen = "frozen."
+}

@@ -1,0 +1,107 @@
+import Coordinator
+import Foundation
+import HTTP
+import Protocol
+import TestSupport
+import Testing
+import ZeroMQ
+
+/// 256 workers that say what workers say, on one thread: the page answers while they all talk.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct ManyWorkersTests {
+    private final class Crowd: @unchecked Sendable {
+        private let lock = NSLock()
+        private var isOver = false
+        private let ended = DispatchSemaphore(value: 0)
+
+        func stop() {
+            lock.withLock { isOver = true }
+            ended.wait()
+        }
+
+        func start(_ count: Int, at endpoint: String) {
+            Thread.detachNewThread { [self] in
+                try? talk(count, endpoint)
+                ended.signal()
+            }
+        }
+
+        private func talk(_ count: Int, _ endpoint: String) throws {
+            let context = Context()
+            let sockets = try (0..<count).map { index in
+                let socket = try Socket(.dealer, in: context)
+                try socket.connect(endpoint)
+                let hello = Capabilities(
+                    host: "host-\(index / 8)", pid: Int32(index), threads: 4, memoryBytes: 1 << 34,
+                    kernelLevel: "default", kernelRank: 0, simdLevel: 0, dataEndpoint: "ipc:///tmp/none",
+                    name: "w\(index)")
+                _ = try socket.send([.bytes(Codec.encode(ToCoordinator.hello(hello)))])
+                return socket
+            }
+            var beat = Beat()
+            var next = 0.0
+            while !lock.withLock({ isOver }) {
+                Poller.wait(sockets, milliseconds: 50)
+                for socket in sockets {
+                    while let frames = try socket.receive() {
+                        guard let first = frames.first else { continue }
+                        switch try? Codec.decode(ToWorker.self, first.array) {
+                        case .assign(let assignment): try say(.assigned(epoch: assignment.epoch), socket)
+                        case .edit(let offer): try say(.edited(epoch: offer.epoch, edit: offer.edit), socket)
+                        default: break
+                        }
+                    }
+                }
+                let now = Date().timeIntervalSince1970
+                guard now >= next else { continue }
+                next = now + 1
+                beat.steps += 1
+                for socket in sockets { try say(.beat(beat), socket) }
+            }
+        }
+
+        private func say(_ message: ToCoordinator, _ socket: Socket) throws {
+            _ = try socket.send([.bytes(Codec.encode(message))])
+        }
+    }
+
+    @Test func thePageAnswersWithinASecond() throws {
+        let scratch = try ScratchFolder()
+        let crowd = Crowd()
+        var settings = FleetSettings(runDirectory: scratch.file("run"))
+        settings.listen = "ipc://\(scratch.path)/c"
+        settings.awaited = 256
+        settings.registration = 60
+        settings.pipelines = 32
+        settings.page = StatusPageSettings(port: 0)
+        settings.bound = { crowd.start(256, at: $0) }
+        let fleet = try Fleet(settings)
+        defer {
+            fleet.shutdown()
+            crowd.stop()
+        }
+        try fleet.use(model: Fake.model(layers: 64))
+        let finished = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            try? fleet.run(Fake.tasks(2000), label: "scoring") { _, _ in }
+            finished.signal()
+        }
+        let port = try #require(fleet.pageURL.flatMap { URL(string: $0)?.port }.flatMap { UInt16(exactly: $0) })
+        let clock = ContinuousClock()
+        var times: [Duration] = []
+        while times.count < 21 {
+            let began = clock.now
+            let answer = try HTTPClient.get(host: "127.0.0.1", port: port, path: "/status.json", seconds: 30)
+            times.append(clock.now - began)
+            let status = try JSONDecoder().decode(RunStatus.self, from: Data(answer.body))
+            #expect(status.progress.workers.count == 256)
+            // From when the tasks have been handed out.
+            if status.progress.tasksRunning == 0 { times.removeAll() }
+        }
+        times.sort()
+        print("256 workers: the page answered in \(times[10]), at most \(times[20])")
+        #expect(times[10] < .seconds(1))
+        fleet.shutdown()
+        #expect(finished.wait(timeout: .now() + 30) == .success)
+    }
+}

@@ -1,0 +1,180 @@
+import Coordinator
+import Foundation
+import Journal
+import Protocol
+import Tensors
+import TestSupport
+import Testing
+
+/// Workers that lose their coordinator, for a moment or for good, and what becomes of the work they hold.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct RejoinTests {
+    private static let faultline = ChildProcess.product("faultline")
+
+    /// A study of the tiny model whose blocks take about a second each.
+    private struct Work {
+        let scratch: ScratchFolder
+        let study: String
+        var run: String { scratch.file("run") }
+        var join: String { scratch.file("join.json") }
+
+        init() throws {
+            scratch = try ScratchFolder()
+            let (model, pairs) = try TinyModel.make(in: scratch, pairs: 6000)
+            let text = """
+                name: rejoin
+                model: \(model)
+                template: none
+                block_examples: 500
+                batch_tokens: 504
+                calibration:
+                  safety: {pairs: \(pairs)}
+                  utility: {pairs: \(pairs), samples: 16}
+                conditions:
+                  - unedited
+                  - set_difference: {p: 10, q: 10}
+                """
+            study = try scratch.write(Array(text.utf8), "study.yaml")
+        }
+
+        /// Waits for its workers at a port that the system chooses, another one each time.
+        func coordinator(workers: Int, pipelines: Int) throws -> ChildProcess {
+            try ChildProcess(
+                RejoinTests.faultline,
+                [
+                    "study", "run", study, "--run-dir", run, "--listen", "127.0.0.1:*", "--join-file", join,
+                    "--workers", "\(workers)", "--pipelines", "\(pipelines)",
+                ])
+        }
+
+        func worker() throws -> ChildProcess {
+            try ChildProcess(ProcessTests.worker, ["--join-file", join, "--threads", "1", "--memory", "1"])
+        }
+
+        func events(_ kind: String, epoch: UInt64) -> [String] {
+            ((try? Journal.events(in: run, task: nil)) ?? []).filter { $0.kind == kind && $0.epoch == epoch }.map(
+                \.task)
+        }
+
+        func wait(_ seconds: Double = 60, until isTrue: () -> Bool) -> Bool {
+            let deadline = Date(timeIntervalSinceNow: seconds)
+            while !isTrue() {
+                guard Date() < deadline else { return false }
+                usleep(20_000)
+            }
+            return true
+        }
+
+        /// Masks and scores of a run, by file.
+        static func files(_ folder: String) throws -> [String: Data] {
+            var all: [String: Data] = [:]
+            for part in ["scores", "masks"] {
+                for name in try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(part)") {
+                    all["\(part)/\(name)"] = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(part)/\(name)"))
+                }
+            }
+            return all
+        }
+
+        func golden() throws -> [String: Data] {
+            let folder = scratch.file("golden")
+            let child = try ChildProcess(
+                RejoinTests.faultline, ["study", "run", study, "--run-dir", folder, "--workers", "1", "--threads", "1"])
+            #expect(child.waitForEnd(seconds: 120) == 0, "\(child.output)")
+            return try Self.files(folder)
+        }
+    }
+
+    /// kill -9 of the coordinator under live workers; the same command, at another port: all are back, and nothing that
+    /// was under way or finished is computed again.
+    @Test(arguments: [(2, 1), (2, 2), (3, 1)])
+    func aCoordinatorStartedAnewTakesOverItsWorkersWork(shape: (workers: Int, pipelines: Int)) throws {
+        let work = try Work()
+        let golden = try work.golden()
+        let workers = try (0..<shape.workers).map { _ in try work.worker() }
+        let first = try work.coordinator(workers: shape.workers, pipelines: shape.pipelines)
+        #expect(work.wait { work.events("committed", epoch: 1).count >= 2 * shape.workers }, "\(first.output)")
+        first.send(SIGKILL)
+        #expect(first.waitForEnd() == -SIGKILL)
+        let second = try work.coordinator(workers: shape.workers, pipelines: shape.pipelines)
+        #expect(
+            work.wait { work.events("joined", epoch: 2).count == shape.workers }, "all rejoin within 60 s")
+        #expect(second.waitForEnd(seconds: 120) == 0, "\(second.output)")
+        for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
+        #expect(try Work.files(work.run) == golden)
+        let takenOver = Set(work.events("taken over", epoch: 2))
+        #expect(!takenOver.isEmpty)
+        let again = Set(work.events("granted", epoch: 1)).intersection(work.events("granted", epoch: 2))
+        #expect(again.isEmpty, "restarted: \(again); taken over: \(takenOver)")
+    }
+
+    /// One of two stages died with the coordinator: the other's work is of no use, and the run is through all the same.
+    @Test func aPipelineThatLostAStageStartsItsTasksAgain() throws {
+        let work = try Work()
+        let golden = try work.golden()
+        var workers = try (0..<2).map { _ in try work.worker() }
+        let first = try work.coordinator(workers: 2, pipelines: 1)
+        #expect(work.wait { work.events("committed", epoch: 1).count >= 2 }, "\(first.output)")
+        first.send(SIGKILL)
+        workers[0].send(SIGKILL)
+        _ = (first.waitForEnd(), workers[0].waitForEnd())
+        workers[0] = try work.worker()
+        let second = try work.coordinator(workers: 2, pipelines: 1)
+        #expect(second.waitForEnd(seconds: 120) == 0, "\(second.output)")
+        for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
+        #expect(try Work.files(work.run) == golden)
+    }
+
+    /// Another run's coordinator takes the first one's place: the workers start afresh, though its numbers are lower.
+    @Test func workersGoOverToAnotherRun() throws {
+        let work = try Work()
+        let golden = try work.golden()
+        let workers = try (0..<2).map { _ in try work.worker() }
+        let first = try work.coordinator(workers: 2, pipelines: 2)
+        #expect(work.wait { work.events("committed", epoch: 1).count >= 1 }, "\(first.output)")
+        first.send(SIGKILL)
+        _ = first.waitForEnd()
+        try FileManager.default.removeItem(atPath: work.run)
+        let second = try work.coordinator(workers: 2, pipelines: 1)
+        #expect(second.waitForEnd(seconds: 120) == 0, "\(second.output)")
+        for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
+        #expect(try Work.files(work.run) == golden)
+    }
+
+    // MARK: A connection that breaks
+
+    /// Counts what engines are asked to begin.
+    private final class Begun: @unchecked Sendable {
+        private let lock = NSLock()
+        private var counts: [String: Int] = [:]
+        func add(_ name: String) { lock.withLock { counts[name, default: 0] += 1 } }
+        var twice: [String] { lock.withLock { counts.filter { $0.value > 1 }.map(\.key) } }
+        func count(_ prefix: String) -> Int { lock.withLock { counts.keys.count { $0.hasPrefix(prefix) } } }
+    }
+
+    /// Connections break at many points; each worker is back with its work, and no task is begun a second time.
+    @Test(arguments: [(1, 1), (2, 1), (3, 3)], [1, 3, 10, 20, 30])
+    func aBrokenConnectionCostsNothing(shape: (workers: Int, pipelines: Int), every: Int) throws {
+        let begun = Begun()
+        let test = try TestFleet(workers: shape.workers, pipelines: shape.pipelines, lease: 60, returning: 60) {
+            index, runtime in
+            let calls = FleetFailureTests.Once(after: every)
+            return FakeEngine(resultFloats: index == 0 ? 200_000 : 8) { call, task in
+                if call == "begin" { begun.add("task \(index) \(task)") }
+                guard call != "load", calls.strike() else { return }
+                begun.add("break \(index)")
+                runtime?.post(.reconnect)
+            }
+        }
+        defer { _ = test.close() }
+        try test.fleet.use(model: Fake.model())
+        let results = try Fake.run(test.fleet, Fake.tasks(9)).mapValues { Array($0.prefix(8)) }
+        #expect(results == FleetTests.golden)
+        let deadline = Date(timeIntervalSinceNow: 30)
+        func back() -> Int { test.log.count { $0.contains("is back") } }
+        while back() < begun.count("break"), Date() < deadline { usleep(10_000) }
+        #expect(back() == begun.count("break") && back() > 0, "\(test.log)")
+        #expect(!test.log.contains { $0.hasPrefix("lost") }, "\(test.log)")
+        #expect(begun.twice.isEmpty)
+    }
+}

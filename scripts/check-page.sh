@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# The status page of a real fleet in a real browser, at two widths, light and dark; its JSON, its metrics (promtool and
+# Python's prometheus_client where Debian has them) and its logs. A worker is killed on the way. MODEL: a checkpoint;
+# PICTURES: a folder for the screenshots.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+model=$(realpath "${MODEL:?MODEL names no checkpoint}")
+work=$(mktemp -d)
+run=
+finish() {
+    [ -z "$run" ] || { kill "$run" 2>/dev/null && wait "$run" 2>/dev/null; } || true
+    rm -rf "$work"
+}
+trap finish EXIT
+failures=0
+verdict() { # WORDS STATUS
+    if [ "$2" -eq 0 ]; then echo "ok      $1"; else echo "FAILED  $1"; failures=$((failures + 1)); fi
+}
+check() { # WORDS COMMAND…
+    local words=$1 status=0
+    shift
+    "$@" >"$work/check.log" 2>&1 || status=$?
+    verdict "$words" "$status"
+    [ "$status" -eq 0 ] || tail -n 3 "$work/check.log" >&2
+}
+
+echo "== the status page"
+cat >"$work/study.yaml" <<YAML
+name: page
+model: $model
+block_examples: 4
+batch_tokens: 504
+calibration:
+  safety: {pairs: $root/demo/finetune_pairs.jsonl, samples: 40}
+  utility: {pairs: $root/demo/harmless_pairs.jsonl, samples: 200}
+conditions:
+  - unedited
+  - set_difference: {p: 2, q: 2}
+evaluation:
+  perplexity: {file: $root/demo/perplexity.txt, max_tokens: 1200, window: 300}
+YAML
+bin/faultline keygen --out "$work/keys" --workers 0 >/dev/null
+token=$work/keys/view.token
+FAULTLINE_LOG=json bin/faultline study run "$work/study.yaml" --run-dir "$work/run" --workers 4 --pipelines 1 --threads 1 \
+    --status-port 0 --view-token "$token" >"$work/out" 2>"$work/log" &
+run=$!
+url=
+for _ in $(seq 300); do
+    url=$(grep -ao 'http://[^"]*' "$work/log" | head -n 1) && break
+    sleep 0.1
+done
+[ -n "$url" ] || { tail -n 3 "$work/log" >&2; echo "FAILED  no status page"; exit 1; }
+status() { bin/faultline status --url "$url" --token-file "$token" "$@"; }
+for _ in $(seq 300); do
+    status >"$work/status" 2>&1 && grep -q 'left$' "$work/status" && break
+    sleep 0.2
+done
+cat "$work/status"
+check "faultline status --url" grep -q 'tasks, .* tokens' "$work/status"
+check "status.json is the same" python3 - "$work/run/status.json" <(status --json) <<'PY'
+import json, sys
+there, here = (json.load(open(path)) for path in sys.argv[1:])
+assert there.keys() == here.keys() and there["progress"].keys() == here["progress"].keys(), "keys differ"
+PY
+
+chromium=$(command -v chromium || true)
+if [ -z "$chromium" ] && bash scripts/apt-install.sh chromium >/dev/null 2>&1; then chromium=$(command -v chromium || true); fi
+look() { # FOLDER
+    if [ -z "$chromium" ]; then echo "skipped: no Chromium here"; return; fi
+    python3 scripts/check_page.py "$chromium" "$url" "$1" "$token" || failures=$((failures + 1))
+}
+look "${PICTURES:-$work/pictures}/working"
+
+victim=$(ps -o pid=,args= --ppid "$run" | awk '/faultline-worker/ { pid = $1 } END { print pid }')
+kill -9 "$victim"
+for _ in $(seq 100); do status 2>/dev/null | grep -q lost && break; sleep 0.2; done
+check "a killed worker shows" grep -q 'lost' <(status)
+look "${PICTURES:-$work/pictures}/after-a-kill"
+
+python3 - "$url" "$token" >"$work/metrics" <<'PY'
+import sys, urllib.request
+request = urllib.request.Request(sys.argv[1] + "metrics", headers={"Authorization": "Bearer " + open(sys.argv[2]).read().strip()})
+sys.stdout.write(urllib.request.urlopen(request, timeout=20).read().decode())
+PY
+check "metrics tell of the kill" grep -q '^faultline_workers_lost_total{cause=".*"} 1$' "$work/metrics"
+# Unpacked, not installed: the package would start a server.
+unpack() { (cd "$work" && apt-get download "$1" && dpkg -x "$1"_*.deb "$work/$1") >/dev/null 2>&1; }
+promtool=$(command -v promtool || true)
+if [ -z "$promtool" ] && unpack prometheus; then promtool=$work/prometheus/usr/bin/promtool; fi
+if [ -n "$promtool" ]; then
+    check "promtool check metrics" "$promtool" check metrics <"$work/metrics"
+else
+    echo "skipped: no promtool here"
+fi
+if python3 -c 'import prometheus_client' 2>/dev/null || unpack python3-prometheus-client; then
+    PYTHONPATH=$work/python3-prometheus-client/usr/lib/python3/dist-packages \
+        check "prometheus_client reads the metrics" python3 - "$work/metrics" <<'PY'
+import sys
+from prometheus_client.parser import text_string_to_metric_families
+families = {family.name: family for family in text_string_to_metric_families(open(sys.argv[1]).read())}
+assert families["faultline_tasks"].type == "gauge" and families["faultline_batches"].type == "counter"
+assert sum(sample.value for sample in families["faultline_workers"].samples) >= 3
+PY
+else
+    echo "skipped: no prometheus_client here"
+fi
+
+status=0
+wait "$run" || status=$?
+run=
+verdict "the run ends by itself" "$status"
+check "when it is over, one line says so" grep -q 'nothing answers (connection refused)' <(status 2>&1)
+check "logs are an object a line" python3 - "$work/log" "$work/run/log.jsonl" <<'PY'
+import json, sys
+for path in sys.argv[1:]:
+    events = {json.loads(line)["event"] for line in open(path)}
+    assert {"joined", "granted", "committed", "lost", "interrupted"} <= events, (path, events)
+PY
+[ "$failures" -eq 0 ]
