@@ -109,7 +109,7 @@ extension FleetRunner {
     nonisolated(unsafe) private static var signals: [any DispatchSourceSignal] = []
 
     /// The worker beside this program, else the one in PATH.
-    private static func workerExecutable() -> String {
+    static func workerExecutable() -> String {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let beside = own.appendingPathComponent("faultline-worker").path
         return FileManager.default.isExecutableFile(atPath: beside) ? beside : "faultline-worker"

@@ -194,10 +194,14 @@ package struct Scheduler: Sendable {
     private mutating func grants() -> [Directive] {
         var directives: [Directive] = []
         while firstWaiting < entries.count, case .done = entries[firstWaiting].state { firstWaiting += 1 }
-        let limit = min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count))
+        let ahead = max(lookahead, 2 * pipelines.count)
+        let limit = min(entries.count, acknowledged + ahead)
+        // Whether many wait is all that matters: a run of many small tasks must not be counted at every result.
+        let many = ahead + pipelines.count + 1
         var waitingCount = 0
         for task in firstWaiting..<max(firstWaiting, entries.count) {
             if case .waiting = entries[task].state { waitingCount += 1 }
+            if waitingCount == many { break }
         }
         for task in firstWaiting..<max(firstWaiting, limit) {
             guard case .waiting = entries[task].state, let id = place(for: task, waitingCount) else { continue }
@@ -228,7 +232,11 @@ package struct Scheduler: Sendable {
     /// How many tasks a pipeline holds so that its stages stay busy: scoring keeps an accumulator a task, hence few.
     private func depth(_ task: FleetTask, _ pipeline: Pipeline, _ waitingCount: Int) -> Int {
         if task.sequence != nil { return 1 }
-        if pipeline.stageCount == 1 { return waitingCount > pipelines.count ? 2 : 1 }
+        if pipeline.stageCount == 1 {
+            // Tiny tasks go several at once: the way there and back takes longer than they do.
+            let several = min(Int(64 / max(1, task.cost)), waitingCount / (2 * pipelines.count))
+            return max(waitingCount > pipelines.count ? 2 : 1, several)
+        }
         return switch task.body {
         case .score: 2
         case .likelihood, .generate: pipeline.stageCount + 1
