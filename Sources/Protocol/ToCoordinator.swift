@@ -69,11 +69,8 @@ public enum ToCoordinator: Codable, Sendable, Equatable {
     case assignmentFailed(epoch: UInt64, error: String)
     /// This worker cannot take part (its copy of the model is another one); the fleet goes on without it.
     case unfit(epoch: UInt64, reason: String)
-    /// A stage's finished result; where it is small the bytes follow as a raw frame.
+    /// A stage's finished result; where it is small the bytes follow as a raw frame, else they wait to be asked for.
     case offer(TaskKey, digest: String, byteCount: Int)
-    /// Bytes of an offered result follow as a raw frame.
-    case chunk(TaskKey, offset: Int)
-    case pullEdit(edit: UInt64, offset: Int, length: Int)
     case edited(epoch: UInt64, edit: UInt64)
     /// The engine refused the task; it would again.
     case taskFailed(TaskKey, error: String)

@@ -61,6 +61,9 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: .hidden) var name = ""
     @Option(help: .hidden) var parent: Int32?
     @Option(help: .hidden) var dataFolder: String?
+    /// `faultline measure`: no model; results of so many bytes.
+    @Option(help: .hidden) var idleEngine: Int?
+    @Option(help: .hidden) var idleLog: String?
 
     func validate() throws {
         guard (connect == nil) != (joinFile == nil) else {
@@ -188,7 +191,8 @@ struct WorkerCommand: ParsableCommand {
     }
 
     private func makeEngine(memoryBytes: Int, _ roots: ModelRoots) -> any StageEngine {
-        TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
+        if let idleEngine { return IdleEngine(resultBytes: max(0, idleEngine), log: idleLog) }
+        return TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
     }
 
     private func say(_ line: String) -> Int32 {

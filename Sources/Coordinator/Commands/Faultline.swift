@@ -14,7 +14,7 @@ package struct Faultline: AsyncParsableCommand {
         subcommands: [
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, EvaluateCommand.self, FineTuneCommand.self,
             ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
-            DrainCommand.self, KeygenCommand.self,
+            DrainCommand.self, KeygenCommand.self, MeasureCommand.self,
         ])
 
     package static let version = "0.1.0"

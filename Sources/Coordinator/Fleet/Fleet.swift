@@ -23,7 +23,8 @@ package final class Fleet: @unchecked Sendable {
         Self.raiseDescriptorLimit()
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
-        for folder in [partials, logs] {
+        let halves = "\(settings.runDirectory)/incoming"
+        for folder in [partials, logs, halves] {
             do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
                 throw FleetError("\(folder): cannot make this folder")
             }
@@ -35,12 +36,14 @@ package final class Fleet: @unchecked Sendable {
                 try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
             }
             if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
-            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials)
+            loop = try FleetLoop(
+                settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials, halves: halves)
             if let count = settings.localWorkers {
                 try loop.local.start(
                     count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: sockets.path,
                     threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
-                    memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs)
+                    memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs,
+                    more: settings.workerArguments)
             }
         } catch {
             sockets.remove()

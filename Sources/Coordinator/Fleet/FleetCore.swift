@@ -236,7 +236,7 @@ package struct FleetCore: Sendable {
             membership.active(id, now: now)
         }
         switch message {
-        case .hello, .chunk, .pullEdit: return []
+        case .hello: return []
         case .beat(let beat):
             tally.beat(id, retired: beat.retired, steps: beat.steps, now: now)
             noteProgress(of: id, beat)

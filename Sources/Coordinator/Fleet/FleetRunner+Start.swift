@@ -119,7 +119,7 @@ extension FleetRunner {
     private static let signals = StopSignals()
 
     /// The worker beside this program, else the one in PATH.
-    private static func workerExecutable() -> String {
+    static func workerExecutable() -> String {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let beside = own.appendingPathComponent("faultline-worker").path
         return FileManager.default.isExecutableFile(atPath: beside) ? beside : "faultline-worker"

@@ -21,6 +21,8 @@ package struct FleetSettings: Sendable {
     /// GiB for each local worker; `nil`: its share of this machine's memory.
     package var memoryPerWorker: Double?
     package var workerExecutable = "faultline-worker"
+    /// More words for local workers' command lines.
+    package var workerArguments: [String] = []
     package var runDirectory: String
     package var log: @Sendable (String) -> Void = { _ in }
     /// Lines that `note` is told, too: for the terminal alone. `nil`: as all others, to `log`.

@@ -380,7 +380,11 @@ package struct Scheduler: Sendable {
     /// How many tasks a pipeline holds so that its stages stay busy: scoring keeps an accumulator a task, hence few.
     private func depth(_ task: FleetTask, _ pipeline: Pipeline, _ waitingCount: Int) -> Int {
         if task.sequence != nil { return 1 }
-        if pipeline.stageCount == 1 { return waitingCount > pipelines.count ? 2 : 1 }
+        if pipeline.stageCount == 1 {
+            // Tiny tasks go several at once: the way there and back takes longer than they do.
+            let several = min(Int(64 / max(1, task.cost)), waitingCount / (2 * pipelines.count))
+            return max(waitingCount > pipelines.count ? 2 : 1, several)
+        }
         return switch task.body {
         case .score: 2
         case .likelihood, .generate: pipeline.stageCount + 1

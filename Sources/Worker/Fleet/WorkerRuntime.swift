@@ -94,12 +94,12 @@ package final class WorkerRuntime: @unchecked Sendable {
     var assignment: Assignment?
     var results: [TaskKey: TensorBundle.Image] = [:]
     var retired: [UInt64: Int] = [:]
+    let bulk = BulkPort()
     /// Tasks and the newest edit of this epoch: nothing is begun or applied twice.
     var begun: Set<UInt64> = []
     var newestEdit: UInt64 = 0
-    /// Packets and pieces of results sent or received.
+    /// Packets sent or received.
     var moved: UInt64 = 0
-    var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
     /// Body digests of the tasks begun, and digests of their results, until they are forgotten.
     var contents: [TaskKey: String] = [:]
     var digests: [TaskKey: String] = [:]
@@ -157,6 +157,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         queue.enter(epoch: .max, isFirst: false, window: 1)
         queue.post(.stop)
         for socket in [router, forward] { socket?.closeWithoutLinger() }
+        bulk.close()
         (control, controlMonitor, router, routerMonitor) = (nil, nil, nil, nil)
         (forward, authenticator, context) = (nil, nil, nil)
         if let dataPath { unlink(dataPath) }
@@ -207,7 +208,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         while true {
             Poller.wait(
                 [control, router, forward, authenticator?.socket, controlMonitor?.socket, routerMonitor?.socket]
-                    .compactMap { $0 }, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
+                    .compactMap { $0 } + bulk.sockets, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
             for command in commands.withLock({ () -> [WorkerOrder] in
                 defer { pendingCommands = [] }
                 return pendingCommands
@@ -215,6 +216,7 @@ package final class WorkerRuntime: @unchecked Sendable {
                 switch command {
                 case .vanish:
                     control?.closeWithoutLinger()
+                    bulk.close()
                     return .failed("vanished")
                 case .mute: muted = true
                 case .found(let endpoint): try found(endpoint)
@@ -238,6 +240,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             while let frames = try forward?.receive() { handleData(frames, from: nil) }
             try flushLinks()
             options.faults?.deliverDue(now: Clock.now)
+            try serveBulk()
             if let end { return end }
             let now = Clock.now
             // Stopped, and continued: the coordinator was not silent for so long.
@@ -286,7 +289,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         (beat.steps, beat.busySeconds) = meter.read()
         beat.computed = meter.computed
         beat.retired = retired
-        beat.moved = moved
+        beat.moved = moved + bulk.moved
         send(.beat(beat))
     }
 
