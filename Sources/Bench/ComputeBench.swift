@@ -77,7 +77,7 @@ struct ComputeBench: ParsableCommand {
             (
                 "fine-tuning step (linear maps)", forward * 2 + 2 * Double(linear) * Double(rows),
                 {
-                    let own = trainer ?? Trainer(stage, pool: pool, all: false, frozen: [:])
+                    let own = try trainer ?? Trainer(stage, pool: pool, all: false, frozen: [:])
                     trainer = own
                     var tape = Stage.Tape()
                     let y = try stage.forward(x, batch: batch, tape: &tape, keep: true)

@@ -19,6 +19,13 @@ public final class Journal: Sendable {
     /// Events kept; the oldest go.
     private static let eventLimit = 20_000
 
+    /// `faultline explain` may read while a run begins, which for a moment needs the file alone.
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(20)
+        return configuration
+    }
+
     public static func path(in folder: String) -> String { folder + "/journal.sqlite" }
 
     /// Opens or makes the journal of a run directory, and locks the directory.
@@ -30,7 +37,7 @@ public final class Journal: Sendable {
         lock = try RunLock(folder: folder)
         let path = Self.path(in: folder)
         do {
-            var configuration = Configuration()
+            var configuration = Self.configuration
             configuration.prepareDatabase { database in
                 // A commit has to survive a power cut.
                 try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
@@ -207,7 +214,7 @@ public final class Journal: Sendable {
             throw JournalError(.other, "\(folder): no journal here; give the directory of a run")
         }
         do {
-            var configuration = Configuration()
+            var configuration = Self.configuration
             configuration.readonly = true
             let database = try DatabaseQueue(path: path, configuration: configuration)
             return try database.read { database in

@@ -104,7 +104,7 @@ struct BulkSenderTests {
         var peers: [Int] = []
         sender.take(.get(item, offset: 0, limit: 128), from: 1)
         sender.take(.get(item, offset: 0, limit: 256), from: 2)
-        try sender.pump { _ in
+        sender.pump { _ in
             image
         } send: { peer, _ in
             peers.append(peer)

@@ -108,9 +108,9 @@ struct BulkTransferTests {
         #expect(left.isEmpty, "\(left)")
     }
 
-    /// The first worker's control connection breaks, too, and another takes its task: equal bytes have equal digests.
+    /// The first worker's control connection breaks, too, and does not come back; another takes its task: equal bytes have equal digests.
     @Test func anotherWorkerGoesOnBehindWhatIsThere() throws {
-        let slow = try SlowFleet(rate: 12e6, harms: [(Self.size / 2, .cutAll)])
+        let slow = try SlowFleet(rate: 12e6, harms: [(Self.size / 2, .cutForGood)])
         defer { slow.close() }
         try slow.addSpare()
         #expect(try results(slow.fleet, 1) == expected(1))

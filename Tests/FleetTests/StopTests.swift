@@ -9,13 +9,17 @@ import Testing
 struct StopTests {
     private static let faultline = ChildProcess.product("faultline")
     private let scratch: ScratchFolder
-    private let study: String
+    private let model: String
+    private let pairs: String
 
     init() throws {
         scratch = try ScratchFolder()
-        let (model, pairs) = try TinyModel.make(in: scratch, pairs: 480)
+        (model, pairs) = try TinyModel.make(in: scratch, pairs: 4800)
         try scratch.write(Array(String(repeating: "the river danube ", count: 60).utf8), "text.txt")
-        study = try scratch.write(
+    }
+
+    private func study(samples: Int) throws -> String {
+        try scratch.write(
             Array(
                 """
                 name: stopped
@@ -24,8 +28,8 @@ struct StopTests {
                 block_examples: 4
                 batch_tokens: 64
                 calibration:
-                  safety: {pairs: \(pairs), samples: 400}
-                  utility: {pairs: \(pairs), samples: 400}
+                  safety: {pairs: \(pairs), samples: \(samples)}
+                  utility: {pairs: \(pairs), samples: \(samples)}
                 conditions:
                   - unedited
                   - set_difference: {p: 5, q: 5}
@@ -34,8 +38,9 @@ struct StopTests {
                 """.utf8), "study.yaml")
     }
 
-    private func start(_ run: String, workers: Int) throws -> ChildProcess {
-        try ChildProcess(
+    private func start(_ run: String, workers: Int, samples: Int = 400) throws -> ChildProcess {
+        let study = try study(samples: samples)
+        return try ChildProcess(
             Self.faultline,
             ["study", "run", study, "--run-dir", scratch.file(run), "--workers", "\(workers)", "--threads", "1"])
     }
@@ -66,8 +71,8 @@ struct StopTests {
         return files
     }
 
-    private func golden() throws -> [String: Data] {
-        let whole = try start("golden", workers: 1)
+    private func golden(samples: Int = 400) throws -> [String: Data] {
+        let whole = try start("golden", workers: 1, samples: samples)
         #expect(whole.waitForEnd(seconds: 120) == 0, "\(whole.output)")
         return try files("golden")
     }
@@ -84,7 +89,7 @@ struct StopTests {
         let words =
             "faultline: stopped by signal \(signal); what is finished is on record, and this goes on where it was: "
         #expect(first.output.contains(words + Self.faultline), "\(first.output)")
-        #expect(first.output.contains("study run \(study) --run-dir \(scratch.file("run")) --workers 2 --threads 1\n"))
+        #expect(first.output.contains("study run \(scratch.file("study.yaml")) --run-dir \(scratch.file("run")) --workers 2 --threads 1\n"))
         let granted = Set(events("run", "granted").map(\.task))
         let recorded = Set(events("run", "committed").map(\.task))
         // Nobody's work was cut off: what had begun was finished, or had not begun.
@@ -114,15 +119,16 @@ struct StopTests {
     @Test func stoppedBeforeAnybodyJoins() throws {
         let waiting = try ChildProcess(
             Self.faultline,
-            ["study", "run", study, "--run-dir", scratch.file("run"), "--listen", "127.0.0.1:*", "--workers", "2"])
+            ["study", "run", study(samples: 400), "--run-dir", scratch.file("run"), "--listen", "127.0.0.1:*", "--workers", "2"])
         #expect(waiting.waitFor("listening at"), "\(waiting.output)")
         waiting.send(SIGINT)
         #expect(waiting.waitForEnd() == 128 + SIGINT, "\(waiting.output)")
     }
 
     @Test func aWorkerIsDrainedByName() throws {
-        let golden = try golden()
-        let run = try start("run", workers: 2)
+        // Long enough that it still runs when the command is heard.
+        let golden = try golden(samples: 4000)
+        let run = try start("run", workers: 2, samples: 4000)
         #expect(waitForRecords(2, in: "run"), "\(run.output)")
         func drain(_ name: String) throws -> ChildProcess {
             try ChildProcess(Self.faultline, ["drain", name, "--run-dir", scratch.file("run")])

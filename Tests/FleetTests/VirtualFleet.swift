@@ -1,6 +1,7 @@
 import Coordinator
 import Protocol
 import Tensors
+import Worker
 
 /// A fleet without a network, under a clock of its own: the coordinator's state machine, and workers that take a set time
 /// for a batch.
@@ -38,6 +39,7 @@ struct VirtualFleet {
         /// Of the model's layers.
         var share = 1.0
         var computed = 0.0
+        var steps = 0
         var jobs: [UInt64: Job] = [:]
         var spent = 0.0
     }
@@ -133,6 +135,8 @@ struct VirtualFleet {
             for (id, entry) in running.sorted(by: { $0.key < $1.key }) where now < entry.worker.freezes {
                 var beat = Beat()
                 beat.computed = entry.computed
+                beat.steps = UInt64(entry.steps)
+                beat.busySeconds = entry.spent
                 beat.retired = entry.jobs.filter { $0.value.batches > 0 }.mapValues(\.done)
                 inbox.append((id, .beat(beat)))
             }
@@ -155,6 +159,7 @@ struct VirtualFleet {
             guard entry.spent + 1e-9 >= seconds else { return }
             running[id]!.spent -= seconds
             running[id]!.computed += seconds
+            running[id]!.steps += 1
             running[id]!.jobs[task]!.done += 1
             guard running[id]!.jobs[task]!.done == entry.jobs[task]!.batches else { continue }
             let key = TaskKey(epoch: entry.epoch, task: task)
@@ -199,7 +204,7 @@ struct VirtualFleet {
                 guard let worker = running[id]?.worker, let count = assignment.layers?.count else { break }
                 running[id] = Running(
                     worker: worker, id: id, epoch: assignment.epoch, stage: assignment.stageIndex,
-                    share: Double(count) / Double(layers), computed: running[id]!.computed)
+                    share: Double(count) / Double(layers), computed: running[id]!.computed, steps: running[id]!.steps)
                 inbox.append(
                     (
                         id,
@@ -207,7 +212,7 @@ struct VirtualFleet {
                             ? .assignmentFailed(epoch: assignment.epoch, error: "no such file")
                             : .assigned(epoch: assignment.epoch)
                     ))
-            case .send(let id, .abort(let key)):
+            case .send(let id, .abort(let key)), .send(let id, .committed(let key)):
                 if running[id]?.epoch == key.epoch { running[id]!.jobs[key.task] = nil }
             case .send: break
             case .offerEdit(let id, let epoch, _): inbox.append((id, .edited(epoch: epoch, edit: core.currentEdit)))
@@ -244,10 +249,10 @@ struct VirtualFleet {
         }
     }
 
-    /// Tasks of so many batches each.
+    /// Tasks of so many batches each, none of them tiny.
     static func tasks(_ count: Int, batches: Int = 1) -> [FleetTask] {
         (0..<count).map { index in
-            FleetTask(body: .score(statistics: [.inputSquares], batches: Fake.batches(batches, seed: index)), cost: 1)
+            FleetTask(body: .score(statistics: [.inputSquares], batches: Fake.batches(batches, seed: index)), cost: 1000)
         }
     }
 }

@@ -6,8 +6,8 @@ public final class ThrottlingProxy: @unchecked Sendable {
     public enum Harm: Sendable {
         /// Ends the connection that carries the most.
         case cut
-        /// Ends all connections.
-        case cutAll
+        /// Ends all connections, and lets nobody in any more.
+        case cutForGood
         /// Changes one byte.
         case damage
     }
@@ -32,6 +32,7 @@ public final class ThrottlingProxy: @unchecked Sendable {
     private var harms: [(at: Int, harm: Harm)]
     private var forwarded = 0
     private var isClosed = false
+    private var isCut = false
 
     /// - Parameters:
     ///   - target: the port on this machine where connections lead.
@@ -79,6 +80,10 @@ public final class ThrottlingProxy: @unchecked Sendable {
         while true {
             let near = Glibc.accept(listener, nil, nil)
             guard near >= 0, !lock.withLock({ isClosed }) else { return }
+            if lock.withLock({ isCut }) {
+                Glibc.close(near)
+                continue
+            }
             let far = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = Self.loopback(port: target)
             // What is on its way when a wire is cut shall be little.
@@ -125,7 +130,12 @@ public final class ThrottlingProxy: @unchecked Sendable {
             for harm in due(count, wire) {
                 switch harm {
                 case .cut: lock.withLock { wires.max { $0.carried < $1.carried } }?.end()
-                case .cutAll: for wire in lock.withLock({ wires }) { wire.end() }
+                case .cutForGood:
+                    let all = lock.withLock {
+                        isCut = true
+                        return wires
+                    }
+                    for wire in all { wire.end() }
                 case .damage: bytes[count / 2] ^= 0x10
                 }
             }

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Foundation
 
 package struct DrainCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -17,12 +18,19 @@ package struct DrainCommand: ParsableCommand {
     package init() {}
 
     package func run() throws {
-        guard let status = RunStatus.read(from: runDir), !status.isStale else {
-            throw InputError(runDir, "no coordinator is running there")
-        }
-        let names = status.progress.workers.map(\.name)
-        guard names.contains(worker) else {
-            throw InputError(runDir, "no worker is called \(worker); there are \(names.joined(separator: ", "))")
+        // The status is written every second: who has just joined may be missing.
+        let deadline = Date(timeIntervalSinceNow: 3)
+        while true {
+            guard let status = RunStatus.read(from: runDir), !status.isStale else {
+                throw InputError(runDir, "no coordinator is running there")
+            }
+            let names = status.progress.workers.map(\.name).sorted()
+            if names.contains(worker) { break }
+            guard Date() < deadline else {
+                let others = names.isEmpty ? "nobody has joined" : "there are \(names.joined(separator: ", "))"
+                throw InputError(runDir, "no worker is called \(worker); \(others)")
+            }
+            usleep(100_000)
         }
         try DrainRequests.add(worker, to: runDir)
         Terminal.out("\(worker) is asked to leave; see faultline status \(runDir)\n")

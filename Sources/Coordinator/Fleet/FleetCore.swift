@@ -34,6 +34,8 @@ package struct FleetCore: Sendable {
         var edited = false
         /// Seconds its worker had computed when the pipeline was ready.
         var computedBefore = 0.0
+        /// Batches it had done then.
+        var batchesBefore = 0
     }
 
     package struct Pipeline: Sendable {
@@ -487,6 +489,7 @@ package struct FleetCore: Sendable {
             pipelines[epoch]!.announced = true
             for (index, seat) in pipeline.seats.enumerated() {
                 pipelines[epoch]!.seats[index].computedBefore = membership[seat.worker]?.beat.computed ?? 0
+                pipelines[epoch]!.seats[index].batchesBefore = tally.batches(of: seat.worker)
             }
             if scheduler != nil { directives += takeOver(epoch) }
             let hosts = hostNames(of: pipeline)
