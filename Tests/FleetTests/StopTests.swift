@@ -89,7 +89,9 @@ struct StopTests {
         let words =
             "faultline: stopped by signal \(signal); what is finished is on record, and this goes on where it was: "
         #expect(first.output.contains(words + Self.faultline), "\(first.output)")
-        #expect(first.output.contains("study run \(scratch.file("study.yaml")) --run-dir \(scratch.file("run")) --workers 2 --threads 1\n"))
+        #expect(
+            first.output.contains(
+                "study run \(scratch.file("study.yaml")) --run-dir \(scratch.file("run")) --workers 2 --threads 1\n"))
         let granted = Set(events("run", "granted").map(\.task))
         let recorded = Set(events("run", "committed").map(\.task))
         // Nobody's work was cut off: what had begun was finished, or had not begun.
@@ -119,7 +121,10 @@ struct StopTests {
     @Test func stoppedBeforeAnybodyJoins() throws {
         let waiting = try ChildProcess(
             Self.faultline,
-            ["study", "run", study(samples: 400), "--run-dir", scratch.file("run"), "--listen", "127.0.0.1:*", "--workers", "2"])
+            [
+                "study", "run", study(samples: 400), "--run-dir", scratch.file("run"), "--listen", "127.0.0.1:*",
+                "--workers", "2",
+            ])
         #expect(waiting.waitFor("listening at"), "\(waiting.output)")
         waiting.send(SIGINT)
         #expect(waiting.waitForEnd() == 128 + SIGINT, "\(waiting.output)")

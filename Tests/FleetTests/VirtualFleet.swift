@@ -252,7 +252,8 @@ struct VirtualFleet {
     /// Tasks of so many batches each, none of them tiny.
     static func tasks(_ count: Int, batches: Int = 1) -> [FleetTask] {
         (0..<count).map { index in
-            FleetTask(body: .score(statistics: [.inputSquares], batches: Fake.batches(batches, seed: index)), cost: 1000)
+            FleetTask(
+                body: .score(statistics: [.inputSquares], batches: Fake.batches(batches, seed: index)), cost: 1000)
         }
     }
 }
