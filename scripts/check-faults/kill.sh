@@ -17,7 +17,7 @@ check_kill() {
     source "$root/scripts/check-faults/points.sh"
     study=$work/kill.yaml
     golden=$work/golden-kill
-    write_study wanda "$study" "${KILL_SAMPLES:-48}"
+    write_study wanda "$study" "${KILL_SAMPLES:-40}"
     # A pipeline of all workers that trains would be hit by every kill.
     sed -i '/name: tuned/,/finetune/d' "$study"
     "$bin/faultline" study run "$study" --run-dir "$golden" --workers 1 >"$work/golden-kill.log" 2>&1 ||
