@@ -108,31 +108,36 @@ public final class Journal: Sendable {
 
     // MARK: Tasks
 
-    /// Records a task's results, all or none; returns when they are on disk. Where the disk is full or read-only it says
-    /// so and waits until it is not.
+    /// Records the results of tasks in one transaction; returns when they are on disk. Where the disk is full or read-only
+    /// it says so and waits until it is not.
     /// - Throws: `JournalError`.
-    public func commit(_ key: String, label: String, _ results: [StageRecord]) throws(JournalError) {
-        try persist("recording \(label)") { database in
+    public func commit(_ tasks: [TaskRecord]) throws(JournalError) {
+        guard let first = tasks.first else { return }
+        try persist("recording \(first.label)\(tasks.count > 1 ? " and \(tasks.count - 1) more" : "")") { database in
+            for task in tasks { try self.insert(task, database) }
+        }
+    }
+
+    private func insert(_ task: TaskRecord, _ database: Database) throws {
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO task (key, label, epoch) VALUES (?, ?, ?)",
+            arguments: [task.key, task.label, Int64(epoch)])
+        try database.execute(sql: "DELETE FROM result WHERE key = ?", arguments: [task.key])
+        for result in task.results {
+            let (bytes, file): (Data?, String?) =
+                switch result.content {
+                case .inline(let bytes): (Data(bytes), nil)
+                case .file(let name): (nil, name)
+                }
             try database.execute(
-                sql: "INSERT OR REPLACE INTO task (key, label, epoch) VALUES (?, ?, ?)",
-                arguments: [key, label, Int64(self.epoch)])
-            try database.execute(sql: "DELETE FROM result WHERE key = ?", arguments: [key])
-            for result in results {
-                let (bytes, file): (Data?, String?) =
-                    switch result.content {
-                    case .inline(let bytes): (Data(bytes), nil)
-                    case .file(let name): (nil, name)
-                    }
-                try database.execute(
-                    sql: """
-                        INSERT OR REPLACE INTO result (key, stage, first_layer, end_layer, digest, worker, bytes, file)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                        """,
-                    arguments: [
-                        key, result.stage, result.layers.lowerBound, result.layers.upperBound, result.digest,
-                        result.worker, bytes, file,
-                    ])
-            }
+                sql: """
+                    INSERT OR REPLACE INTO result (key, stage, first_layer, end_layer, digest, worker, bytes, file)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    task.key, result.stage, result.layers.lowerBound, result.layers.upperBound, result.digest,
+                    result.worker, bytes, file,
+                ])
         }
     }
 
@@ -193,12 +198,18 @@ public final class Journal: Sendable {
 
     // MARK: Events
 
-    /// Notes what happened. Best effort: a full disk loses the note, never the run.
-    public func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
+    /// Notes what happened. Best effort: a full disk loses notes, never the run.
+    public func note(_ events: [Event]) {
+        guard !events.isEmpty else { return }
         try? database.write { database in
-            try database.execute(
-                sql: "INSERT INTO event (seconds, epoch, kind, task, worker, text) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [Date().timeIntervalSince1970, Int64(epoch), kind, task, worker, String(text.prefix(2000))])
+            for event in events {
+                try database.execute(
+                    sql: "INSERT INTO event (seconds, epoch, kind, task, worker, text) VALUES (?, ?, ?, ?, ?, ?)",
+                    arguments: [
+                        event.seconds, Int64(event.epoch), event.kind, event.task, event.worker,
+                        String(event.text.prefix(2000)),
+                    ])
+            }
             DeathWish.reached("noting-inside")
             try database.execute(
                 sql: "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", arguments: [Self.eventLimit])

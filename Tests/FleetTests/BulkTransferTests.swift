@@ -104,7 +104,7 @@ struct BulkTransferTests {
         print("\(slow.proxy.count) bytes went over the wire for \(Self.size)")
         #expect(slow.proxy.count < Self.size + 3 * 2 * Self.chunk)
         #expect(!slow.log.lines.contains { $0.hasPrefix("lost") }, "\(slow.log.lines)")
-        let left = try FileManager.default.contentsOfDirectory(atPath: slow.scratch.file("run/incoming"))
+        let left = try FileManager.default.contentsOfDirectory(atPath: slow.scratch.file("run/partials/incoming"))
         #expect(left.isEmpty, "\(left)")
     }
 

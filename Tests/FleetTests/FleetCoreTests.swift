@@ -128,6 +128,17 @@ struct FleetCoreTests {
         #expect(interruptions(fleet).isEmpty)
     }
 
+    /// Two pipelines were asked for, and one worker is left for the next model.
+    @Test func aLostWorkerDoesNotMakeTheNextModelImpossible() {
+        var fleet = VirtualFleet([worker("a"), worker("b")], pipelines: 2)
+        #expect(fleet.run(VirtualFleet.tasks(4)) != nil && fleet.seats == [["a"], ["b"]])
+        fleet.kill("b")
+        fleet.use()
+        #expect(fleet.failure == nil && fleet.run(VirtualFleet.tasks(4)) != nil && fleet.seats == [["a"]])
+        let impossible = VirtualFleet([worker("a")], pipelines: 2)
+        #expect(impossible.failure?.contains("--pipelines 2: with 1 worker choose 1 to 1") == true)
+    }
+
     // MARK: Going
 
     /// A drained worker finishes what it has begun, and nothing runs twice.

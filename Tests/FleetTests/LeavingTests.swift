@@ -18,7 +18,7 @@ struct LeavingTests {
             workers: Int, pipelines: Int?, until words: String,
             act: @escaping @Sendable (_ held: Held, _ index: Int, _ call: String) -> Void
         ) throws {
-            test = try TestFleet(workers: workers, pipelines: pipelines) { index, _ in
+            test = try TestFleet(workers: workers, inOrder: true, pipelines: pipelines) { index, _ in
                 FakeEngine { [self] call, _ in
                     act(self, index, call)
                     if index == 0, call == "begin", once.strike() { _ = test.waitFor(words) }
@@ -101,7 +101,7 @@ struct LeavingTests {
         var recorded: Set<Int> = []
         var committed: [Int] = []
         #expect(throws: Stopped.self) {
-            try test.fleet.run(Fake.tasks(200), label: "x", recorded: { index, _ in recorded.insert(index) }) {
+            try test.fleet.run(Fake.tasks(200), label: "x", recorded: { recorded.formUnion($0.map(\.index)) }) {
                 index, _ in
                 committed.append(index)
                 if index == 1 { test.fleet.stop(within: 5) }

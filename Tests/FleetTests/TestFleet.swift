@@ -18,8 +18,9 @@ final class TestFleet: @unchecked Sendable {
     /// No closure, so that a trailing one is the engine.
     struct Adjustment { var body: (inout FleetSettings) -> Void }
 
+    /// - Parameter inOrder: each joins after the one before it, so that neighbours share a pipeline.
     init(
-        workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
+        workers count: Int, inOrder: Bool = false, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
         returning: Double = 0.5,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
@@ -34,7 +35,7 @@ final class TestFleet: @unchecked Sendable {
         settings.pipelines = pipelines
         settings.lease = lease
         settings.returning = returning
-        settings.registration = 10
+        settings.registration = 30
         settings.minimumGain = minimumGain
         settings.note = { [weak self] kind, task, worker, text in
             self?.lock.withLock { self?.told.append("\(kind) \(task) \(worker): \(text)") }
@@ -64,7 +65,15 @@ final class TestFleet: @unchecked Sendable {
                 group.leave()
             }
         }
-        settings.bound = { for index in 0..<count { start(index, $0) } }
+        settings.bound = { [self] endpoint in
+            guard inOrder else { return (0..<count).forEach { start($0, endpoint) } }
+            Thread.detachNewThread { [self] in
+                for index in 0..<count {
+                    start(index, endpoint)
+                    _ = waitFor("w\(index) joined")
+                }
+            }
+        }
         fleet = try Fleet(settings)
         let endpoint = fleet.endpoint
         startWorker = { start($0, endpoint) }

@@ -46,6 +46,7 @@ struct VirtualFleet {
 
     private(set) var core: FleetCore
     private let layers: Int
+    private let model: ModelPlan
     private(set) var now = 0.0
     private var running: [Int: Running] = [:]
     private var coming: [(at: Double, worker: Worker)] = []
@@ -69,12 +70,16 @@ struct VirtualFleet {
         settings.pipelines = pipelines
         core = FleetCore(settings: settings)
         self.layers = layers
+        model = ModelPlan(
+            path: "m", layerBytes: [Int](repeating: memoryEach, count: layers),
+            layerCost: [Double](repeating: 1, count: layers))
         for worker in workers { join(worker) }
-        carry(
-            core.use(
-                ModelPlan(
-                    path: "m", layerBytes: [Int](repeating: memoryEach, count: layers),
-                    layerCost: [Double](repeating: 1, count: layers))))
+        use()
+    }
+
+    /// The model is loaded (again).
+    mutating func use() {
+        carry(core.use(model))
         settle()
     }
 

@@ -33,7 +33,7 @@ journal_lives() { # NAME POINT...
         verdict "$name: the last life" 1
     same "$name, killed at $reached points ($*)" "$work/$name"
     verdict "$name: nothing committed was computed again" "$([ "$(computed_again "$work/$name")" = 0 ] && echo 0 || echo 1)"
-    verdict "$name: no partials are left" "$([ -z "$(ls "$work/$name/partials")" ] && echo 0 || echo 1)"
+    verdict "$name: no partials are left" "$([ -z "$(find "$work/$name/partials" -type f)" ] && echo 0 || echo 1)"
 }
 
 # A torn tail, a flipped bit, a zeroed block: it starts and is right, or says what to do.

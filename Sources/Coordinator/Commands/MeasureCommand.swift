@@ -37,15 +37,21 @@ package struct MeasureCommand: ParsableCommand {
         settings.log = { Terminal.err("\($0)\n") }
         settings.bound = { Terminal.err("listening at \($0)\n") }
         let memory = try journal ? Self.memory(folder, settings) : nil
-        if let memory { settings.firstEpoch = memory.firstEpoch }
+        if let memory {
+            settings.firstEpoch = memory.firstEpoch
+            settings.note = { memory.note($0, task: $1, worker: $2, $3) }
+        }
         let workers = try Fleet(settings)
         defer { workers.shutdown() }
         try workers.use(model: ModelPlan(path: "none", layerBytes: [1], layerCost: [1]))
         var report = Report(tasks: tasks, began: Clock.now)
         let empty = FleetTask(body: .likelihood(batches: []), cost: 1)
-        try workers.run(Array(repeating: empty, count: tasks), label: "measuring") { index, results in
+        func record(_ recorded: [Fleet.Recorded]) throws {
+            try memory?.commit(
+                recorded.map { .init(key: "\($0.index)", label: "task \($0.index)", results: $0.results) })
+        }
+        try workers.run(Array(repeating: empty, count: tasks), label: "measuring", recorded: record) { index, results in
             if index == 0 { report.first = Clock.now }
-            try memory?.commit("\(index)", label: "task \(index)", results)
             for case .file(let path) in results.map(\.bundle) {
                 report.bytes += (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
                 if memory == nil { unlink(path) }

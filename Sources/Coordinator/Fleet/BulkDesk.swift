@@ -56,7 +56,8 @@ final class BulkDesk {
 
     private let partials: String
     private let halves: String
-    private let queue = DispatchQueue(label: "faultline.bulk")
+    /// Where all is written.
+    let queue = DispatchQueue(label: "faultline.bulk")
     private let settings: FleetSettings
     private let report: @Sendable (Report) -> Void
     private var fetches: [BulkPath: Fetch] = [:]

@@ -109,7 +109,10 @@ package struct FleetCore: Sendable {
         if membership.members.isEmpty, mayReturn { return [] }
         let adopted = adopt()
         guard pipelines.isEmpty else { return adopted + reform() + advance() }
-        return form(available(membership.members.keys), pipelines: wantedPipelines) + advance()
+        let free = available(membership.members.keys)
+        // Who asked for as many pipelines as there were workers gets fewer when some of these are gone.
+        let someAreGone = tally.counts.joined > membership.members.count
+        return form(free, pipelines: wantedPipelines.map { someAreGone ? min($0, free.count) : $0 }) + advance()
     }
 
     /// The edit became what fine-tuning has made of the weights: those that hold these need nothing, all others get it.

@@ -179,7 +179,8 @@ final class FleetLoop: @unchecked Sendable {
                 carryOut(core.tick(now: now, diskIsSlow: now - (diskAsked ?? now) > 1))
                 if diskAsked == nil {
                     diskAsked = now
-                    disk.async { [commands] in commands.post(.diskAnswered) }
+                    // Both queues that write wait for the disk where it is full.
+                    disk.async { [commands, writer = bulk.queue] in writer.async { commands.post(.diskAnswered) } }
                 }
                 settle(bulk.tick(now: now, members: Array(core.membership.members.keys)) { send($0, $1) })
                 publish(now)

@@ -159,7 +159,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         let result = StageResult(
             stage: 0, layers: 0..<checkpoint.config.layerCount, digest: bundle.image().sha256(),
             bundle: .memory(bundle), worker: "coordinator")
-        try memory?.commit(key, label: label, [result])
+        try memory?.commit([RunMemory.Entry(key: key, label: label, results: [result])])
         return losses
     }
 
@@ -273,9 +273,12 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             if memory != nil { task.content = contents[index] }
             return task
         }
-        try runOnFleet(pending, label: label) { number, results in
+        try runOnFleet(pending, label: label) { recorded in
             // At once, not in its turn: what is finished is not computed again.
-            if let memory { try memory.commit(keys[missing[number]], label: pending[number].name, results) }
+            try memory?.commit(
+                recorded.map {
+                    RunMemory.Entry(key: keys[missing[$0.index]], label: pending[$0.index].name, results: $0.results)
+                })
         } committed: { number, results in
             let index = missing[number]
             try committed(index, results)
@@ -285,7 +288,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     private func runOnFleet(
-        _ tasks: [FleetTask], label: String, recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
+        _ tasks: [FleetTask], label: String, recorded: ([Fleet.Recorded]) throws -> Void = { _ in },
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let total = tasks.reduce(0.0) { $0 + $1.cost }
