@@ -166,7 +166,8 @@ struct RejoinTests {
         func count(_ prefix: String) -> Int { lock.withLock { counts.keys.count { $0.hasPrefix(prefix) } } }
     }
 
-    /// Connections break at many points (the busiest of three workers is called at least 16 times); each worker is back with its work, and no task is begun a second time.
+    /// Connections break at many points (the busiest of three workers is called at least 16 times); each worker is back
+    /// with its work, and no task is begun a second time.
     @Test(arguments: [(1, 1), (2, 1), (3, 3)], [1, 3, 7, 11, 15])
     func aBrokenConnectionCostsNothing(shape: (workers: Int, pipelines: Int), every: Int) throws {
         let begun = Begun()
