@@ -61,8 +61,8 @@ read_only_partials() {
     within 90 has_recorded "$work/$name" committed 2 || true
     # Refused while a file there is open for writing.
     within 30 mount -o remount,ro "$folder" 2>/dev/null || true
-    within 60 says 'the disk is read-only.*paused' "$work/$name.log" || true
-    check "$name: it says that the disk is read-only" grep 'the disk is read-only' "$work/$name.log"
+    within 60 says 'the disk is .*read-only.*paused' "$work/$name.log" || true
+    check "$name: it says that the disk is read-only" grep -i 'the disk is .*read-only' "$work/$name.log"
     sleep 5
     mount -o remount,rw "$folder"
     await "$name" "$coordinator" "${LIMIT:-600}"
