@@ -28,7 +28,7 @@ full_disk() { # NAME PLACE MiB
     local name=$1 folder=$work/$1/$2 lost
     mkdir -p "$folder"
     mount -t tmpfs -o "size=$3m" none "$folder"
-    cleanups+=("umount -l '$folder'")
+    cleanups+=("umount -l '$folder' 2>/dev/null")
     disk_run "$name"
     within 90 has_recorded "$work/$name" committed 2 || true
     fill "$folder"
@@ -56,7 +56,7 @@ read_only_partials() {
     local name=disk-readonly folder=$work/disk-readonly/partials
     mkdir -p "$folder"
     mount -t tmpfs -o size=200m none "$folder"
-    cleanups+=("umount -l '$folder'")
+    cleanups+=("umount -l '$folder' 2>/dev/null")
     disk_run "$name"
     within 90 has_recorded "$work/$name" committed 2 || true
     # Refused while a file there is open for writing.
