@@ -110,7 +110,7 @@ options_exist() {
     { "$bin/faultline" help keygen || true; } >>"$work/help" 2>&1
     # Lines that speak of other programs' options are left out.
     while read -r option; do
-        case $option in --from | --from-file | --mem | --signal) continue ;; esac
+        case $option in --from | --from-file | --mem | --signal | --stop-timeout) continue ;; esac
         grep -q -- "$option\b" "$work/help" || { echo "no program has $option"; status=1; }
     done < <(grep -rhvE 'podman|docker|sbatch|srun|kubectl|systemctl|SBATCH|--kill-on|--overlap|--ntasks|--build-arg|apt-get|static-swift' deploy |
         grep -oE -- '(^|[ "`(])--[a-z][a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u)

@@ -46,14 +46,14 @@ check_ssh() {
     # On one machine the two "hosts" need folders of their own: the folder's name holds the address ssh came to.
     export FAULTLINE_SSH="ssh -F $folder/ssh_config" FAULTLINE_KEYS=$keys FAULTLINE_WORKER=$bin/faultline-worker FAULTLINE_WAIT=60
     "$bin/faultline" "${command[@]}" --out "$folder/scores.safetensors" --listen tcp://127.0.0.1:0 --join-file "$folder/join" \
-        --workers 2 --keys "$keys/coordinator.key" >"$folder/coordinator.log" 2>&1 &
+        --workers 2 --pipelines 2 --keys "$keys/coordinator.key" >"$folder/coordinator.log" 2>&1 &
     coordinator=$!
     cleanups+=("kill $coordinator 2>/dev/null")
     within 30 test -s "$folder/join" || true
     local endpoint address
     endpoint=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["endpoints"][0])' "$folder/join")
     for address in 127.0.0.1 127.0.0.2; do
-        echo "$address 1 1 # a host" >"$folder/hosts-$address"
+        echo "$address 1 2 # a host" >"$folder/hosts-$address"
         check "ssh: a worker starts on $address" env FAULTLINE_REMOTE="$folder/home/$address" "$fleet" start "$folder/hosts-$address" "$endpoint"
         cleanups+=("FAULTLINE_REMOTE='$folder/home/$address' '$fleet' stop '$folder/hosts-$address' >/dev/null 2>&1")
     done
