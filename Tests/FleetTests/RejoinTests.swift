@@ -192,4 +192,51 @@ struct RejoinTests {
         #expect(!test.log.contains { $0.hasPrefix("lost") }, "\(test.log)")
         #expect(begun.twice.isEmpty)
     }
+
+    // MARK: A network that is cut
+
+    /// Engines stand still from the sixth call on, until the gate is opened.
+    private final class Gate: @unchecked Sendable {
+        let reached = DispatchSemaphore(value: 0)
+        private let condition = NSCondition()
+        private var calls = 0
+        private var isOpen = false
+
+        func pass() {
+            condition.withLock {
+                calls += 1
+                if calls >= 6 { reached.signal() }
+                while calls >= 6, !isOpen, condition.wait(until: Date(timeIntervalSinceNow: 60)) {}
+            }
+        }
+        func open() {
+            condition.withLock {
+                isOpen = true
+                condition.broadcast()
+            }
+        }
+    }
+
+    /// Nobody is heard for longer than the lease, then all are: they are taken over with what they hold.
+    @Test(arguments: [(1, 1), (2, 2)])
+    func aCutAroundTheCoordinatorCostsOnlyTime(shape: (workers: Int, pipelines: Int)) throws {
+        let gate = Gate()
+        let test = try TestFleet(
+            workers: shape.workers, pipelines: shape.pipelines, lease: 2, idle: 20, comeback: 60
+        ) { _, _ in
+            FakeEngine { call, _ in if call == "forward" { gate.pass() } }
+        }
+        defer { _ = test.close() }
+        try test.fleet.use(model: Fake.model())
+        Thread.detachNewThread {
+            gate.reached.wait()
+            for worker in test.workers { worker.post(.mute) }
+            _ = test.waitFor("no worker is left")
+            gate.open()
+            for worker in test.workers { worker.post(.unmute) }
+        }
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+        #expect(test.log.contains { $0.contains("goes on with layers") }, "\(test.log)")
+        #expect(!test.log.contains { $0.contains("start again") }, "\(test.log)")
+    }
 }

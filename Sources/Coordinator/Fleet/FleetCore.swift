@@ -386,7 +386,11 @@ package struct FleetCore: Sendable {
     /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
     mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive] {
         guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
-        if lost == nil { lastCause = cause }
+        if lost == nil {
+            lastCause = cause
+            // What did not go on as it was is not taken over again.
+            for seat in pipeline.seats { membership.forgetHoldings(of: seat.worker) }
+        }
         var directives: [Directive] = []
         for task in scheduler?.running(on: epoch) ?? [] {
             directives.append(

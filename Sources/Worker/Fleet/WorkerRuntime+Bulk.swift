@@ -6,8 +6,13 @@ import ZeroMQ
 /// Large things on their way: results to the coordinator, edits from it.
 extension WorkerRuntime {
     func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
+        guard offer.epoch == assignment?.epoch else { return }
+        // A coordinator that had given this worker up, and takes its pipeline over, cannot know that it is applied.
+        if offer.edit == newestEdit, applied?.edit == offer.edit, !isTrained {
+            return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        }
         // Neither twice nor an older one: tasks may have begun, and applying an edit undoes what training made.
-        guard offer.epoch == assignment?.epoch, offer.edit > newestEdit else { return }
+        guard offer.edit > newestEdit else { return }
         newestEdit = offer.edit
         if holds(offer) {
             applied?.edit = offer.edit

@@ -56,8 +56,9 @@ package enum WorkerOrder: Sendable {
     case leave(String)
     /// Tests: fall silent at once, as a killed process does.
     case vanish
-    /// Tests: go on, but say nothing any more.
+    /// Tests: go on, but say nothing any more; and speak again.
     case mute
+    case unmute
     /// Where the coordinator is now, as far as that was found out.
     case found(String?)
     /// Tests: the connection to the coordinator breaks, and is made again.
@@ -219,6 +220,7 @@ package final class WorkerRuntime: @unchecked Sendable {
                     bulk.close()
                     return .failed("vanished")
                 case .mute: muted = true
+                case .unmute: muted = false
                 case .found(let endpoint): try found(endpoint)
                 case .reconnect:
                     control?.closeWithoutLinger()
