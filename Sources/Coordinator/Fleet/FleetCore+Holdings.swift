@@ -165,10 +165,11 @@ extension FleetCore {
         for seat in pipeline.seats { membership.forgetHoldings(of: seat.worker) }
         for key in Set(lists.flatMap(\.keys)).sorted(by: { $0.task < $1.task }) {
             let held = lists.compactMap { $0[key] }
-            let index =
-                held.count == lists.count && Set(held.map(\.content)).count == 1
-                ? scheduler!.waiting(content: held[0].content, except: kept) : nil
-            guard let index else {
+            let isWhole = held.count == lists.count && Set(held.map(\.content)).count == 1
+            // In the same life of the run a task is known by its number. A worker begins it once in an epoch, so it must
+            // not be called off where it is still to be done.
+            let same = index(of: key).flatMap { scheduler!.isWaiting($0) && !kept.contains($0) ? $0 : nil }
+            guard isWhole, let index = same ?? scheduler!.waiting(content: held[0].content, except: kept) else {
                 for (seat, list) in zip(pipeline.seats, lists) where list[key] != nil {
                     directives.append(.send(worker: seat.worker, .abort(key)))
                 }

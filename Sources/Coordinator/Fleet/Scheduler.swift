@@ -143,6 +143,9 @@ package struct Scheduler: Sendable {
         for task in running { begin(task, on: id) }
     }
 
+    /// Nobody works on it, and it may run anywhere.
+    package func isWaiting(_ task: Int) -> Bool { entries[task].isWaiting && entries[task].task.sequence == nil }
+
     /// The first task of this content that nobody works on.
     package func waiting(content: String, except taken: [Int]) -> Int? {
         guard !content.isEmpty else { return nil }
