@@ -60,6 +60,7 @@ package final class TransformerEngine: StageEngine {
             case .train(let training): try TrainJob(task, context, training)
             case .export: ExportJob(task, context, moments: false)
             case .checkpoint: ExportJob(task, context, moments: true)
+            case .ranks(let ranks): RankJob(task, context, ranks)
             }
         let outputs = try job.begin()
         jobs[task] = job
@@ -95,6 +96,8 @@ enum EngineError: Error, CustomStringConvertible {
     case wrongMask(String)
     case badState(String)
     case badGeneration(String)
+    case wrongFactors(String)
+    case missingOperand(String)
 
     var description: String {
         switch self {
@@ -109,6 +112,8 @@ enum EngineError: Error, CustomStringConvertible {
         case .wrongMask(let what): "the mask does not fit the model: \(what)"
         case .badState(let what): "the saved state of fine-tuning does not fit the model: \(what)"
         case .badGeneration(let what): "bad generation task: \(what)"
+        case .wrongFactors(let what): "the low-rank edit does not fit the model: \(what)"
+        case .missingOperand(let name): "\(name) was not sent along, or is of another shape"
         }
     }
 }

@@ -14,6 +14,7 @@ final class ScoreJob: StageJob {
     private let loss: Loss?
     private let snip: SNIP?
     private let wanda: Wanda?
+    private let moments: SecondMomentTap?
     private let forwardTap: (any Tap)?
     private var tapes: [Int: (batch: PackedBatch, tape: Stage.Tape)] = [:]
     private var done = 0
@@ -29,10 +30,12 @@ final class ScoreJob: StageJob {
         loss = losses.first
         snip = loss == nil ? nil : SNIP(context.config, pool: context.pool)
         wanda = statistics.contains(.inputSquares) ? Wanda() : nil
-        forwardTap = wanda
+        moments = statistics.contains(.secondMoments) ? SecondMomentTap(context.stage, pool: context.pool) : nil
+        let taps = [wanda as (any Tap)?, moments].compactMap { $0 }
+        forwardTap = taps.count < 2 ? taps.first : ScoreTap(taps)
     }
 
-    func begin() throws -> [StageOutput] { batches.isEmpty ? [result()] : [] }
+    func begin() throws -> [StageOutput] { batches.isEmpty ? [try result()] : [] }
 
     func receive(_ packet: Packet) throws -> [StageOutput] {
         packet.direction == .backward ? try backward(packet) : try forward(packet)
@@ -59,10 +62,10 @@ final class ScoreJob: StageJob {
             var outputs: [StageOutput] = [
                 .packet(Packet(task: task, direction: .forward, index: index, payload: y))
             ]
-            if snip == nil { outputs += retire(index) } else { tapes[index] = (batch, tape) }
+            if snip == nil { outputs += try retire(index) } else { tapes[index] = (batch, tape) }
             return outputs
         }
-        guard snip != nil else { return retire(index) }
+        guard snip != nil else { return try retire(index) }
         let (values, dy) = try context.stage.head!.lossGradient(
             y, batch: batch, weights: weights(batch), tap: Silent(), headGradient: nil)
         for value in values {
@@ -86,12 +89,12 @@ final class ScoreJob: StageJob {
         let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!)
         let outputs: [StageOutput] =
             context.isFirst ? [] : [.packet(Packet(task: task, direction: .backward, index: index, payload: dx))]
-        return outputs + retire(index)
+        return outputs + (try retire(index))
     }
 
-    private func retire(_ index: Int) -> [StageOutput] {
+    private func retire(_ index: Int) throws -> [StageOutput] {
         done += 1
-        return [.retired(task: task, index: index)] + (done == batches.count ? [result()] : [])
+        return [.retired(task: task, index: index)] + (done == batches.count ? [try result()] : [])
     }
 
     /// Factor on each sequence's NLLs.
@@ -101,8 +104,8 @@ final class ScoreJob: StageJob {
         return counts.map { loss == .sum ? 1 : 1 / Float(max(1, $0)) }
     }
 
-    private func result() -> StageOutput {
-        var entries: [TensorBundle.Entry] = []
+    private func result() throws -> StageOutput {
+        var entries = try moments?.take() ?? []
         for layer in context.stage.range {
             for stack in Stack.allCases {
                 for map in stack.maps {
