@@ -42,9 +42,8 @@ public enum Dense {
         let across = (d + tile - 1) / tile
         var tiles: [(i: Int, j: Int)] = []
         for i in 0..<across { for j in i..<across { tiles.append((i * tile, j * tile)) } }
-        nonisolated(unsafe) let places = tiles
         pool.run(tiles.count) { number in
-            let (i, j) = places[number]
+            let (i, j) = tiles[number]
             product(
                 c + i * d + j, ldc: d, x + i, lda: d, transposeA: true, x + j, ldb: d, m: min(tile, d - i),
                 n: min(tile, d - j), k: rows, beta: 1)
@@ -60,8 +59,8 @@ public enum Dense {
         var values = [Double](repeating: 0, count: n)
         // Symmetric, so that LAPACK's columns are our rows and nothing is transposed.
         let status = LAPACKE_dsyevd(
-            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")), lapack_int(n), a.pointer,
-            lapack_int(n), &values)
+            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")), Int32(n), a.pointer,
+            Int32(n), &values)
         guard status == 0 else { throw LinalgError("dsyevd", Int(status), "[\(n) × \(n)]") }
         return values
     }
@@ -74,10 +73,10 @@ public enum Dense {
         guard n > 0, (0..<n).contains(where: { a.pointer[$0 * n + $0] > 0 }) else {
             return DenseMatrix(rows: 0, columns: n)
         }
-        var pivots = [lapack_int](repeating: 0, count: n)
-        var rank: lapack_int = 0
+        var pivots = [Int32](repeating: 0, count: n)
+        var rank: Int32 = 0
         let status = LAPACKE_dpstrf(
-            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), lapack_int(n), a.pointer, lapack_int(n), &pivots, &rank, -1)
+            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), Int32(n), a.pointer, Int32(n), &pivots, &rank, -1)
         // 1: of lower rank, which is what it is for.
         guard status == 0 || status == 1 else { throw LinalgError("dpstrf", Int(status), "[\(n) × \(n)]") }
         let root = DenseMatrix(rows: Int(rank), columns: n)
@@ -96,11 +95,11 @@ public enum Dense {
         var factors = [Double](repeating: 0, count: r)
         // Column-major [n × r] is row-major [r × n].
         var status = LAPACKE_dgeqrf(
-            LAPACK_COL_MAJOR, lapack_int(n), lapack_int(r), a.pointer, lapack_int(n), &factors)
+            LAPACK_COL_MAJOR, Int32(n), Int32(r), a.pointer, Int32(n), &factors)
         guard status == 0 else { throw LinalgError("dgeqrf", Int(status), "[\(r) × \(n)]") }
         let flipped = (0..<r).map { a.pointer[$0 * n + $0] < 0 }
         status = LAPACKE_dorgqr(
-            LAPACK_COL_MAJOR, lapack_int(n), lapack_int(r), lapack_int(r), a.pointer, lapack_int(n), factors)
+            LAPACK_COL_MAJOR, Int32(n), Int32(r), Int32(r), a.pointer, Int32(n), factors)
         guard status == 0 else { throw LinalgError("dorgqr", Int(status), "[\(r) × \(n)]") }
         for row in 0..<r where flipped[row] { for i in 0..<n { a.pointer[row * n + i].negate() } }
     }

@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 
 /// Orthonormal directions of every linear map's outputs, by decreasing singular value of W X.
 ///

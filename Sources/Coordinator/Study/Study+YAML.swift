@@ -83,7 +83,8 @@ extension Study {
         }
     }
 
-    private static let methodKeys = ["unedited", "set_difference", "top", "bottom", "random", "finetune"]
+    private static let methodKeys =
+        ["unedited", "set_difference", "top", "bottom", "random", "finetune"] + rankMethodKeys
 
     private static func conditions(
         _ top: StudyNode, file: String, _ path: (String) -> String
@@ -162,7 +163,7 @@ extension Study {
                 freeze: freeze == "none" ? nil : freeze)
             settings.checkpointEvery = try node.integer("checkpoint_every", in: 1...1_000_000)
             return .fineTune(settings)
-        default: return .unedited
+        default: return try rankMethod(entry, key) ?? .unedited
         }
     }
 
@@ -226,7 +227,11 @@ extension Study {
                         "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda"
                     )
                 }
-            case .random(let like): try checkMask(like, of: condition, key: "random.like", top)
+            case .random(let like): try checkMask(like, of: condition, key: "random.like", orRanks: true, top)
+            case .lowRank:
+                if calibration == nil {
+                    throw top.error("calibration", "is missing: condition \(condition.name) needs subspaces")
+                }
             case .fineTune(let settings):
                 if let freeze = settings.freeze { try checkMask(freeze, of: condition, key: "finetune.freeze", top) }
             case .unedited: break
@@ -240,14 +245,20 @@ extension Study {
         }
     }
 
-    private func checkMask(_ name: String, of condition: Condition, key: String, _ top: StudyNode) throws(InputError) {
+    private func checkMask(
+        _ name: String, of condition: Condition, key: String, orRanks: Bool = false, _ top: StudyNode
+    ) throws(InputError) {
         let earlier = conditions.prefix { $0.name != condition.name }
-        let masks = earlier.filter { $0.method.makesMask }.map(\.name)
+        let masks = earlier.filter { item in
+            if orRanks, case .lowRank = item.method { return true }
+            return item.method.makesMask
+        }.map(\.name)
         guard masks.contains(name) else {
             let nearest = nearestName(to: name, among: masks)
             throw top.error(
                 "conditions",
                 "\(condition.name): \(key) = \(name) is no earlier condition with a mask"
+                    + (orRanks ? " or of ranks" : "")
                     + (nearest.map { "; did you mean \($0)?" } ?? ""))
         }
     }
@@ -262,7 +273,7 @@ extension Study.Condition.Method {
     package var makesMask: Bool {
         switch self {
         case .setDifference, .ranked, .random: true
-        case .unedited, .fineTune: false
+        case .unedited, .fineTune, .lowRank: false
         }
     }
 
@@ -270,7 +281,7 @@ extension Study.Condition.Method {
     package var needsScores: Bool {
         switch self {
         case .setDifference, .ranked: true
-        case .unedited, .fineTune, .random: false
+        case .unedited, .fineTune, .random, .lowRank: false
         }
     }
 }

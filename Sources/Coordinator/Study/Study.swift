@@ -62,6 +62,8 @@ package struct Study: Sendable, Equatable {
             /// As many random weights of every matrix as another condition takes there.
             case random(like: String)
             case fineTune(FineTune)
+            /// A change of few ranks; `side` says whose subspace, where one is enough.
+            case lowRank(RankRecipe, side: Side)
         }
     }
 

@@ -2,6 +2,7 @@ package import Checkpoint
 import Evaluation
 import Foundation
 import Selection
+import Tensors
 
 /// Carries a study out: own refusals → scores → masks → every condition evaluated → table and report.
 ///
@@ -17,7 +18,9 @@ package final class StudyRun {
     private let announce: (String) -> Void
     private let judge = RefusalJudge.standard
     private let evaluator: Evaluator
+    private let maps: [MapShape]
     private var masks: [String: Mask] = [:]
+    private var lowRanks: [String: LowRankEdit] = [:]
     private var warnings: [String] = []
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
@@ -37,7 +40,9 @@ package final class StudyRun {
         evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
             codec: codec)
+        maps = WeightScores.maps(of: model.config)
         try Self.checkFiles(study)
+        try study.checkRanks(maps)
     }
 
     private static func checkFiles(_ study: Study) throws {
@@ -53,9 +58,7 @@ package final class StudyRun {
 
     package func run() async throws -> StudyResults {
         try await runner.apply(edit: nil)
-        let needsScores = study.conditions.contains { $0.method.needsScores }
-        if needsScores { try await score() }
-        let linearWeights = WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count }
+        try await score()
 
         // The unedited model first: the floor of coherence is calibrated on its answers.
         var results: [String: ConditionResult] = [:]
@@ -64,20 +67,19 @@ package final class StudyRun {
         let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
         results[unedited.name] = try ConditionResult(
             name: unedited.name, method: unedited.method.words, measurement: own, gate: gate, judge: judge,
-            linearWeights: linearWeights)
+            maps: maps)
         try write(results[unedited.name]!)
 
         for condition in study.conditions where condition.name != unedited.name {
             announce("condition \(condition.name): \(condition.method.words)")
             let recipe = try await edit(condition)
             var measurement = try await evaluator.measure(runner, label: condition.name)
-            if study.export.contains(condition.name) { try await export(condition, mask: recipe.mask) }
+            if study.export.contains(condition.name) { try await export(condition, recipe) }
             try await runner.apply(edit: nil)
             measurement = try await evaluator.rate(measurement, runner, label: condition.name)
             let result = try ConditionResult(
                 name: condition.name, method: condition.method.words, measurement: measurement, gate: gate,
-                judge: judge,
-                mask: recipe.mask, linearWeights: linearWeights, losses: recipe.losses)
+                judge: judge, mask: recipe.mask, lowRank: recipe.lowRank, maps: maps, losses: recipe.losses)
             results[condition.name] = result
             try write(result)
         }
@@ -91,25 +93,55 @@ package final class StudyRun {
     // MARK: Calibration and scores
 
     private func score() async throws {
+        let needsScores = study.conditions.contains { $0.method.needsScores }
+        let method = study.scores.method
+        let rankSides = study.rankSides
         let store = ScoreStore(model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest)
-        guard study.scores.method.needsData, let data = study.calibration else {
-            announce("\(study.scores.method.rawValue) scores")
+        if needsScores, !method.needsData {
+            announce("\(method.rawValue) scores")
             for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
-            return
         }
+        let scoresData = needsScores && method.needsData
+        guard scoresData || !rankSides.isEmpty, let data = study.calibration else { return }
         var jobs: [ScoreStore.Job] = []
         for (side, source) in [(Study.Side.safety, data.safety), (.utility, data.utility)] {
+            guard scoresData || rankSides.contains(side) else { continue }
             let pairs = try await pairs(source, name: side.rawValue)
             try PairFile.write(pairs, to: folder.data(side.rawValue))
             warn(pairs.map(\.prompt), name: side.rawValue)
-            jobs.append(ScoreStore.Job(name: side.rawValue, pairs: pairs, output: folder.scores(side.rawValue)))
+            jobs.append(
+                ScoreStore.Job(
+                    name: side.rawValue, pairs: pairs, output: scoresData ? folder.scores(side.rawValue) : nil,
+                    moments: rankSides.contains(side) ? folder.moments(side.rawValue) : nil))
         }
+        let what = (scoresData ? ["\(method.rawValue) scores"] : []) + (rankSides.isEmpty ? [] : ["second moments"])
         announce(
-            "scoring \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs by \(study.scores.method.rawValue)"
+            "\(what.joined(separator: " and ")) of \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs"
         )
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
             reuse: true)
+        for side in rankSides { try await subspaces(side.rawValue) }
+    }
+
+    /// All directions of one data set, unless an earlier start has them.
+    private func subspaces(_ side: String) async throws {
+        let moments = folder.moments(side)
+        let output = folder.subspaces(side)
+        let made = try SafetensorsFile(path: moments).metadata
+        let words = RankStore.words(made, nil)
+        if let known = try? SafetensorsFile(path: output), words.allSatisfy({ known.metadata[$0.key] == $0.value }) {
+            return
+        }
+        announce("\(side) subspaces")
+        try await RankStore(model.config).subspaces(
+            moments: moments, limit: nil, runner: runner, to: output, metadata: made)
+        let file = try SubspaceFile(path: output)
+        let capped = maps.filter { map in (try? file.shape(of: map.name).columns < map.rank) ?? false }
+        guard !capped.isEmpty else { return }
+        announce(
+            "\(side): the data shows fewer directions than \(capped.count) of \(maps.count) maps have; their subspaces are capped at these"
+        )
     }
 
     private func pairs(_ source: Study.PairSource, name: String) async throws -> [Pair] {
@@ -146,14 +178,19 @@ package final class StudyRun {
     // MARK: Conditions
 
     /// Makes the condition's model current.
-    private func edit(_ condition: Study.Condition) async throws -> (mask: Mask?, losses: [Float]) {
+    private func edit(_ condition: Study.Condition) async throws -> Recipe {
+        if let edit = try await lowRank(condition) {
+            lowRanks[condition.name] = edit
+            try await runner.apply(lowRank: edit)
+            return Recipe(lowRank: edit)
+        }
         if let mask = try mask(condition) {
             try mask.write(to: folder.mask(condition.name))
             masks[condition.name] = mask
             try await runner.apply(edit: mask)
-            return (mask, [])
+            return Recipe(mask: mask)
         }
-        guard case .fineTune(let settings) = condition.method else { return (nil, []) }
+        guard case .fineTune(let settings) = condition.method else { return Recipe() }
         let pairs = try Sampling.sample(
             try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
             source: settings.pairs)
@@ -166,13 +203,45 @@ package final class StudyRun {
         let losses = try await runner.train(
             training, freeze: settings.freeze.flatMap { masks[$0] }, checkpointEvery: settings.checkpointEvery,
             label: "\(condition.name): fine-tuning")
-        return (nil, losses)
+        return Recipe(losses: losses)
+    }
+
+    /// What a condition did to the model.
+    private struct Recipe {
+        var mask: Mask?
+        var lowRank: LowRankEdit?
+        var losses: [Float] = []
+    }
+
+    /// The condition's change of few ranks, where it is one.
+    private func lowRank(_ condition: Study.Condition) async throws -> LowRankEdit? {
+        var sides: [Study.Side]
+        let recipe: RankRecipe
+        switch condition.method {
+        case .lowRank(let own, let side):
+            (recipe, sides) = (own, [side])
+            if case .orthogonalProjection = own { sides = [.safety, .utility] }
+        case .random(let like):
+            guard let other = lowRanks[like] else { return nil }
+            let counts = Dictionary(other.maps.map { ($0.shape.name, $0.rank) }) { first, _ in first }
+            recipe = .randomRanks(counts: counts, seed: study.seed)
+            // Whose directions: random ones of the set that the other condition takes its own from.
+            guard case .lowRank(_, let side)? = study.conditions.first(where: { $0.name == like })?.method else {
+                return nil
+            }
+            sides = [side]
+        default: return nil
+        }
+        return try await RankStore(model.config).edit(
+            recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
+            to: folder.edit(condition.name),
+            metadata: ["condition": condition.name, "words": condition.method.words, "model": modelDigest])
     }
 
     private func mask(_ condition: Study.Condition) throws -> Mask? {
         var mask: Mask
         switch condition.method {
-        case .unedited, .fineTune: return nil
+        case .unedited, .fineTune, .lowRank: return nil
         case .setDifference(let p, let q, let group):
             mask = try SetDifference.mask(
                 safety: try scores(.safety), q: q, utility: try scores(.utility), p: p, group: group)
@@ -191,13 +260,18 @@ package final class StudyRun {
 
     private func scores(_ side: Study.Side) throws -> ScoreFile { try ScoreFile(path: folder.scores(side.rawValue)) }
 
-    private func export(_ condition: Study.Condition, mask: Mask?) async throws {
+    private func export(_ condition: Study.Condition, _ recipe: Recipe) async throws {
         guard let exporter else { return }
         let target = folder.model(condition.name)
         announce("writing \(target)")
         // The run's own folder: an earlier run of the same study may have left its model there.
         if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
-        if let mask {
+        if let edit = recipe.lowRank {
+            try exporter.export(lowRank: edit, to: target)
+            let adapter = folder.adapter(condition.name)
+            if FileManager.default.fileExists(atPath: adapter) { try FileManager.default.removeItem(atPath: adapter) }
+            try exporter.exportAdapter(edit, to: adapter)
+        } else if let mask = recipe.mask {
             try exporter.export(mask: mask, to: target)
         } else {
             try await exporter.exportTrained(runner, to: target)
