@@ -1,7 +1,7 @@
 import CKernels
 import Checkpoint
 public import Linalg
-public import Selection
+import Selection
 public import Tensors
 public import Transformer
 

@@ -1,3 +1,5 @@
+public import Tensors
+
 /// What is removed of a linear map at the level of ranks (paper.md, "Rank level").
 public enum RankRecipe: Sendable, Equatable {
     /// ActSVD: W − U_r U_rᵀ W, U_r the first r directions.
@@ -88,6 +90,26 @@ extension RankRecipe {
         return [inner, outer]
     }
 
+    /// The projectors of several maps over these subspaces.
+    /// - Throws: `SelectionError`.
+    public func plan(
+        _ maps: [MapShape], subspaces: [SubspaceFile]
+    ) throws(SelectionError) -> [(map: MapShape, projectors: [Projector])] {
+        var plan: [(map: MapShape, projectors: [Projector])] = []
+        for map in maps {
+            var shown: [Int] = []
+            for subspace in subspaces {
+                let shape = try subspace.shape(of: map.name)
+                guard shape.rows == map.rows else {
+                    throw .shape(map: map.name, expected: [map.rows], found: [shape.rows])
+                }
+                shown.append(shape.columns)
+            }
+            plan.append((map, try projectors(map, shown: shown)))
+        }
+        return plan
+    }
+
     public var words: String {
         switch self {
         case .removeTop(let amount): "ActSVD, top \(amount.words) ranks removed"
@@ -102,6 +124,25 @@ extension RankRecipe {
 
 /// What the workers are sent of subspaces, by name.
 public enum Operand {
+    /// Directions of a plan's projectors.
+    /// - Throws: `SelectionError.missing`.
+    public static func entries(
+        _ plan: [(map: MapShape, projectors: [Projector])], subspaces: [SubspaceFile]
+    ) throws(SelectionError) -> [TensorBundle.Entry] {
+        var entries: [TensorBundle.Entry] = []
+        for (map, projectors) in plan {
+            for (step, projector) in projectors.enumerated() {
+                entries.append(
+                    .init(
+                        name: name(projector, step: step, weight: map.name), type: .f32,
+                        shape: [projector.columns.count, map.rows],
+                        buffer: try subspaces[projector.source].directions(
+                            of: map.name, columns: projector.columns)))
+            }
+        }
+        return entries
+    }
+
     /// Directions of projector `step`, one a row.
     public static func name(_ projector: Projector, step: Int, weight: String) -> String {
         "\(step).\(projector.isComplement ? complement : span).\(weight)"

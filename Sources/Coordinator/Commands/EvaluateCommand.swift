@@ -10,7 +10,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
         abstract:
             "Measures a model, with or without a mask's weights: attack success, over-refusal, accuracy, perplexity.",
         discussion:
-            "With --mask or --edit the unedited model is measured too: the coherence floor is calibrated on answers it samples.")
+            "With --mask or --edit the unedited model is measured too: the coherence floor is calibrated on answers it samples."
+    )
 
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
@@ -19,7 +20,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Set this mask's weights to zero.", valueName: "file"))
     package var mask: String?
 
-    @Option(help: ArgumentHelp("Change the weights by this low-rank edit (faultline subspace edit).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Change the weights by this low-rank edit (faultline subspace edit).", valueName: "file"))
     package var edit: String?
 
     @Option(help: ArgumentHelp("Harmful prompts: a line each, or CSV with a column goal.", valueName: "file"))

@@ -40,7 +40,11 @@ package struct ExportCommand: AsyncParsableCommand {
         if let edit {
             let change = try LowRankEdit(contentsOf: edit)
             try change.check(against: checkpoint, named: "\(edit) against \(model)")
-            if adapter { try exporter.exportAdapter(change, to: out) } else { try exporter.export(lowRank: change, to: out) }
+            if adapter {
+                try exporter.exportAdapter(change, to: out)
+            } else {
+                try exporter.export(lowRank: change, to: out)
+            }
         } else if let mask {
             let zeros = try Mask(contentsOf: mask)
             try zeros.check(against: checkpoint, named: "\(mask) against \(model)")

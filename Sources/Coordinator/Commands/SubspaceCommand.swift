@@ -7,10 +7,6 @@ import Tensors
     import Glibc
 #endif
 
-extension RankAmount: ExpressibleByArgument {
-    public init?(argument: String) { self.init(argument) }
-}
-
 package struct SubspaceCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "subspace",
@@ -117,7 +113,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
             ].compactMap { $0 }
             if utility != nil {
                 guard single.isEmpty else {
-                    throw ValidationError("--utility makes an orthogonal projection; it excludes --top, --keep, --bottom")
+                    throw ValidationError(
+                        "--utility makes an orthogonal projection; it excludes --top, --keep, --bottom")
                 }
                 guard let utilityRank, let safetyRank else {
                     throw ValidationError("an orthogonal projection needs --utility-rank and --safety-rank")

@@ -27,7 +27,9 @@ package struct OverlapTable {
     private func place(_ weight: String) -> (layer: Int, kind: String) {
         for layer in LinearMap.allCases {
             let words = weight.split(separator: ".")
-            guard words.count > 2, let number = Int(words[2]), layer.weightName(layer: number) == weight else { continue }
+            guard words.count > 2, let number = Int(words[2]), layer.weightName(layer: number) == weight else {
+                continue
+            }
             return (number, layer.rawValue)
         }
         return (0, weight)
@@ -35,7 +37,9 @@ package struct OverlapTable {
 
     /// Mean, least and most over the layers, for every kind of map.
     package func table() -> Table {
-        var table = Table([.init("map", .left), .init("mean \(measure)"), .init("least"), .init("most"), .init("layers")])
+        var table = Table([
+            .init("map", .left), .init("mean \(measure)"), .init("least"), .init("most"), .init("layers"),
+        ])
         var kinds: [String] = []
         var groups: [String: [Double]] = [:]
         for value in values {

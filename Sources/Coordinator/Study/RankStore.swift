@@ -1,5 +1,5 @@
 package import Checkpoint
-package import Protocol
+import Protocol
 package import Selection
 import Tensors
 
@@ -45,7 +45,9 @@ package struct RankStore {
         }
         let groups = grouped(tasks, bytes: bytes).map { tasks in
             let names = Set(tasks.flatMap { SecondMoments.places(of: config, layer: $0.layer).map(\.name) })
-            return RankRequest.Group(tasks: tasks) { TensorBundle(entries: file.entries.filter { names.contains($0.name) }) }
+            return RankRequest.Group(tasks: tasks) {
+                TensorBundle(entries: file.entries.filter { names.contains($0.name) })
+            }
         }
         try await runner.compute(
             RankRequest(groups: groups, output: output, metadata: Self.words(metadata, limit)), label: "subspaces")
@@ -67,39 +69,22 @@ package struct RankStore {
         metadata: [String: String], layers: [Int]? = nil
     ) async throws -> LowRankEdit {
         let layers = layers ?? Array(0..<config.layerCount)
-        var plans: [String: [Projector]] = [:]
-        for map in layers.flatMap({ maps[$0] }) {
-            let shown = try subspaces.map { subspace throws(SelectionError) in
-                let shape = try subspace.shape(of: map.name)
-                guard shape.rows == map.rows else {
-                    throw .shape(map: map.name, expected: [map.rows], found: [shape.rows])
-                }
-                return shape.columns
-            }
-            plans[map.name] = try recipe.projectors(map, shown: shown)
-        }
-        let shapes = maps
+        let plan = try recipe.plan(layers.flatMap { maps[$0] }, subspaces: subspaces)
         let tasks = layers.map { TaskBody.RankTask(kind: .factors, layer: $0) }
+        let perLayer = LinearMap.allCases.count
+        let plans = Dictionary(
+            uniqueKeysWithValues: layers.indices.map {
+                (layers[$0], Array(plan[$0 * perLayer..<($0 + 1) * perLayer]))
+            })
         let bytes = layers.map { layer in
-            maps[layer].reduce(0) { sum, map in
-                sum + plans[map.name]!.reduce(0) { $0 + 4 * map.rows * $1.columns.count }
+            plans[layer]!.reduce(0) { sum, item in
+                sum + item.projectors.reduce(0) { $0 + 4 * item.map.rows * $1.columns.count }
             }
         }
-        let chosen = plans
         let groups = grouped(tasks, bytes: bytes).map { tasks in
             RankRequest.Group(tasks: tasks) {
-                var entries: [TensorBundle.Entry] = []
-                for map in tasks.flatMap({ shapes[$0.layer] }) {
-                    for (step, projector) in chosen[map.name]!.enumerated() {
-                        entries.append(
-                            .init(
-                                name: Operand.name(projector, step: step, weight: map.name), type: .f32,
-                                shape: [projector.columns.count, map.rows],
-                                buffer: try subspaces[projector.source].directions(
-                                    of: map.name, columns: projector.columns)))
-                    }
-                }
-                return TensorBundle(entries: entries)
+                TensorBundle(
+                    entries: try Operand.entries(tasks.flatMap { plans[$0.layer]! }, subspaces: subspaces))
             }
         }
         let words = metadata.merging([

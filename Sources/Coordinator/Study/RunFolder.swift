@@ -6,7 +6,9 @@ package struct RunFolder: Sendable {
     /// - Throws: `InputError` where that fails.
     package init(_ path: String) throws(InputError) {
         self.path = path
-        for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers"] { try Paths.makeFolder(path + part) }
+        for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers"] {
+            try Paths.makeFolder(path + part)
+        }
     }
 
     package func data(_ name: String) -> String { "\(path)/data/\(name).jsonl" }

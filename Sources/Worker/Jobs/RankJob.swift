@@ -24,7 +24,7 @@ final class RankJob: StageJob {
         var results = [Result<[TensorBundle.Entry], any Error>](repeating: .success([]), count: maps.count)
         let weights = try maps.map { try self.weights(of: $0) }
         results.withUnsafeMutableBufferPointer { slots in
-            nonisolated(unsafe) let (slots, weights, job) = (slots, weights, self)
+            nonisolated(unsafe) let (slots, job) = (slots, self)
             // A map a thread: LAPACK has little to share out inside one.
             context.pool.run(maps.count) { number in
                 slots[number] = Result { try job.entries(maps[number], weights[number]) }
