@@ -1,5 +1,6 @@
 import Checkpoint
 import Coordinator
+import Evaluation
 import Foundation
 import Protocol
 import Reporting

@@ -7,7 +7,12 @@ import Testing
 @Suite struct DenseTests {
     private func matrix(_ rows: Int, _ columns: Int, seed: Int = 1) -> DenseMatrix {
         let result = DenseMatrix(rows: rows, columns: columns)
-        for i in 0..<rows * columns { result.pointer[i] = Double((i &* 7919 &+ seed &* 104_729) % 2003) / 1000 - 1 }
+        // Multiplied and mixed, so that rows are as independent as random ones.
+        for i in 0..<rows * columns {
+            var bits = UInt64(i + 1) &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(seed)
+            bits = (bits ^ bits >> 29) &* 0xBF58_476D_1CE4_E5B9
+            result.pointer[i] = Double((bits ^ bits >> 32) & 0xFFFF) / 32768 - 1
+        }
         return result
     }
 
