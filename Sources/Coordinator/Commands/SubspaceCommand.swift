@@ -38,6 +38,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("The subspace file.", valueName: "file"))
         package var out: String
 
+        @Option(help: ArgumentHelp("Keep the second moments in this file.", valueName: "file"))
+        package var moments: String?
+
         package init() {}
 
         package func validate() throws {
@@ -53,8 +56,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
             }
             let store = ScoreStore(
                 model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: checkpoint.digest())
-            let moments = "\(out).moments-\(getpid())"
-            defer { unlink(moments) }
+            let keep = moments
+            let moments = keep ?? "\(out).moments-\(getpid())"
+            defer { if keep == nil { unlink(moments) } }
             try await Runners.with(fleet, checkpoint) { runner in
                 try await runner.apply(edit: nil)
                 try await store.score(
