@@ -33,9 +33,22 @@ public struct LowRankFactors {
     public let right: DenseMatrix
     public var rank: Int { right.rows }
 
-    /// Factors of P_n … P_1 W over the projection on the fewest directions; where all are complements k is min(d_out, d_in).
+    /// Factors of P_n … P_1 W over the projection on the fewest directions; where all are complements and none is that of
+    /// nearly all outputs, k is min(d_out, d_in).
     /// - Parameter weights: W [d_out × d_in].
-    public init(_ projections: [Projection], weights: DenseMatrix) {
+    /// - Throws: `LinalgError`.
+    public init(_ projections: [Projection], weights: DenseMatrix) throws {
+        var projections = projections
+        let most = min(weights.rows, weights.columns)
+        // What a complement leaves has directions of its own, which are few where those it is of are many.
+        let fewest = projections.filter { !$0.isComplement }.map(\.directions.rows).min() ?? most
+        if let place = projections.indices.filter({ projections[$0].isComplement })
+            .max(by: { projections[$0].directions.rows < projections[$1].directions.rows }),
+            weights.rows - projections[place].directions.rows < fewest
+        {
+            projections[place] = Projection(
+                directions: try Dense.completion(projections[place].directions), isComplement: false)
+        }
         let cut = projections.indices.filter { !projections[$0].isComplement }
             .min { projections[$0].directions.rows < projections[$1].directions.rows }
         if let cut {

@@ -86,6 +86,23 @@ public enum Dense {
         return root
     }
 
+    /// Orthonormal rows [n − r × n] that complete the orthonormal rows of `a` [r × n] to a basis (Householder QR).
+    public static func completion(_ a: DenseMatrix) throws(LinalgError) -> DenseMatrix {
+        let (r, n) = (a.rows, a.columns)
+        precondition(r <= n, "\(r) orthonormal rows of \(n)")
+        guard r > 0 else { return .identity(n) }
+        let whole = DenseMatrix(rows: n, columns: n)
+        whole.pointer.update(from: a.pointer, count: r * n)
+        var factors = [Double](repeating: 0, count: r)
+        var status = LAPACKE_dgeqrf(
+            LAPACK_COL_MAJOR, Int32(n), Int32(r), whole.pointer, Int32(n), &factors)
+        guard status == 0 else { throw LinalgError("dgeqrf", Int(status), "[\(r) × \(n)]") }
+        status = LAPACKE_dorgqr(
+            LAPACK_COL_MAJOR, Int32(n), Int32(n), Int32(r), whole.pointer, Int32(n), factors)
+        guard status == 0 else { throw LinalgError("dorgqr", Int(status), "[\(n) × \(n)]") }
+        return DenseMatrix(rows: n - r, columns: n, copying: whole.pointer + r * n)
+    }
+
     /// Makes the rows of `a` [r × n], r ≤ n, orthonormal, each inside the span of itself and those before it
     /// (Householder QR). A row keeps its direction.
     public static func orthonormalise(_ a: DenseMatrix) throws(LinalgError) {

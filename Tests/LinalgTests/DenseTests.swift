@@ -77,6 +77,16 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 3, 15]) func completionMakesABasis(rows: Int) throws {
+        let a = matrix(rows, 15, seed: 8)
+        try Dense.orthonormalise(a)
+        let rest = try Dense.completion(a)
+        #expect(rest.rows == 15 - rows)
+        #expect(difference(Dense.product(rest, rest, transposeB: true), .identity(15 - rows)) < 1e-13)
+        let across = Dense.product(a, rest, transposeB: true)
+        for i in 0..<rows * rest.rows { #expect(abs(across.pointer[i]) < 1e-13) }
+    }
+
     @Test func triangleAndTranspose() {
         let packed: [Double] = [1, 2, 3, 4, 5, 6]
         let whole = DenseMatrix(dimension: 3, upperTriangle: packed)

@@ -205,11 +205,11 @@ import Worker
         }
         // As factors: W' = W − QᵀQW has nothing left to remove.
         let w = x.transposed
-        let whole = LowRankFactors([.init(directions: directions, isComplement: false)], weights: w)
+        let whole = try LowRankFactors([.init(directions: directions, isComplement: false)], weights: w)
         let left = Dense.product(whole.leftTransposed, transposeA: true, whole.right)
         let rest = w.copy
         for i in 0..<48 { rest.pointer[i] -= left.pointer[i] }
-        let again = LowRankFactors([.init(directions: directions, isComplement: false)], weights: rest)
+        let again = try LowRankFactors([.init(directions: directions, isComplement: false)], weights: rest)
         for i in 0..<again.right.rows * again.right.columns { #expect(abs(again.right.pointer[i]) < 1e-13) }
     }
 
@@ -251,6 +251,36 @@ import Worker
             #expect(bits.count > 40)
             #expect(golden == nil || golden == bits, "\(cuts), \(threads) threads, \(memory) bytes")
             golden = golden ?? bits
+        }
+    }
+
+    /// Whatever form the projections have, the factors make the same product, over no more ranks than it has.
+    @Test(arguments: [(12, 20), (20, 12)]) func factorsAreTheProductOfTheProjections(rows: Int, columns: Int) throws {
+        func matrix(_ r: Int, _ c: Int, _ seed: Int) -> DenseMatrix {
+            let x = DenseMatrix(rows: r, columns: c)
+            for i in 0..<r * c { x.pointer[i] = Double(((i + seed) &* 7919 &* (i + 3)) % 101) / 50 - 1 }
+            return x
+        }
+        func directions(_ count: Int, _ seed: Int) throws -> DenseMatrix {
+            let q = matrix(count, rows, seed)
+            try Dense.orthonormalise(q)
+            return q
+        }
+        let w = matrix(rows, columns, 9)
+        for (first, firstIs, second, secondIs, most) in [
+            (3, false, 5, true, 3), (3, true, 5, false, 5), (4, false, 2, false, 2), (rows - 2, true, 4, true, 2),
+            (rows - 2, true, 4, false, 2), (3, true, 3, true, 12), (0, false, 3, true, 0),
+        ] {
+            let chain = [
+                LowRankFactors.Projection(directions: try directions(first, 1), isComplement: firstIs),
+                LowRankFactors.Projection(directions: try directions(second, 2), isComplement: secondIs),
+            ]
+            let factors = try LowRankFactors(chain, weights: w)
+            #expect(factors.rank <= most, "\(first) \(firstIs) \(second) \(secondIs)")
+            // Columns of W are rows here.
+            let expected = chain[1](chain[0](w.transposed)).transposed
+            let product = Dense.product(factors.leftTransposed, transposeA: true, factors.right)
+            for i in 0..<rows * columns { #expect(abs(product.pointer[i] - expected.pointer[i]) < 1e-12) }
         }
     }
 

@@ -86,7 +86,7 @@ final class RankJob: StageJob {
         let shape = map.shape(in: context.config)
         let projections = try (0..<Operand.steps).compactMap { try projection($0, name, rows: shape.rows) }
         guard !projections.isEmpty else { return [] }
-        let factors = LowRankFactors(
+        let factors = try LowRankFactors(
             projections,
             weights: DenseMatrix(
                 rows: shape.rows, columns: shape.columns, widening: weights.floats.baseAddress!))
