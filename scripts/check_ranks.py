@@ -68,8 +68,8 @@ def directions(w, kind, c):
 
 
 def angle(a, b):
-    """The largest principal angle between the spans of orthonormal columns."""
-    return float(np.arcsin(min(1.0, np.linalg.norm(a - b @ (b.T @ a), 2))))
+    """At least the largest principal angle between the spans of orthonormal columns (the Frobenius norm bounds it)."""
+    return float(np.arcsin(min(1.0, np.linalg.norm(a - b @ (b.T @ a)))))
 
 
 def expected(w, edit, us, uu):
@@ -86,18 +86,20 @@ def expected(w, edit, us, uu):
     return kept @ (kept.T @ w) - w
 
 
-def activations(model, data, layer):
-    seen = {name: [] for name in LINEAR}
+def activations(model, data, layers):
+    """X [d_in, n] by layer and kind of map, over the response positions, in one pass."""
+    seen = {(layer, name): [] for layer in layers for name in LINEAR}
     start = [0]
     hooks = [model.get_submodule(f"model.layers.{layer}.{name}").register_forward_hook(
-        lambda _, x, __, name=name: seen[name].append(x[0][0, start[0]:].detach().numpy())) for name in LINEAR]
+        lambda _, x, __, key=(layer, name): seen[key].append(x[0][0, start[0]:].detach().numpy()))
+        for layer, name in seen]
     with torch.no_grad():
         for tokens, scored_from in data:
             start[0] = scored_from
             model.model(input_ids=tokens[None], use_cache=False)
     for hook in hooks:
         hook.remove()
-    return {name: np.concatenate(rows).T for name, rows in seen.items()}
+    return {key: np.concatenate(rows).T for key, rows in seen.items()}
 
 
 def numbers(options):
@@ -111,15 +113,15 @@ def numbers(options):
     data = {side: reference_scores.pairs(getattr(options, side), options.model) for side in sides}
     worst = {key: 0.0 for key in ("moments", "angles", "singular", "torch angle", *EDITS)}
     shown = []
+    x = {side: activations(model, data[side], layers) for side in sides}
     for layer in layers:
-        x = {side: activations(model, data[side], layer) for side in sides}
         for name in LINEAR:
             key = f"model.layers.{layer}.{name}.weight"
             w = model.get_submodule(f"model.layers.{layer}.{name}").weight.detach().numpy()
             own = {}
             for side in sides:
                 kind, c = moment(moments[side], key, name)
-                y = x[side][name] if kind == "input_moment." else w @ x[side][name]
+                y = x[side][layer, name] if kind == "input_moment." else w @ x[side][layer, name]
                 worst["moments"] = max(worst["moments"], np.linalg.norm(c - y @ y.T) / np.linalg.norm(y @ y.T))
                 u, s = own[side] = directions(w, kind, c)
                 v = found[side].get_tensor(key).astype(np.float64)
@@ -128,10 +130,10 @@ def numbers(options):
                 if v.shape[1] != u.shape[1]:
                     print(f"note    {side} {key}: {v.shape[1]} directions, NumPy keeps {u.shape[1]}")
                 top = min(len(s), len(t))
-                for r in range(1, top):
-                    if s[r] < 0.98 * s[r - 1]:
-                        worst["angles"] = max(worst["angles"], angle(v[:, :r], u[:, :r]))
-                reference, sigma, _ = np.linalg.svd(w @ x[side][name], full_matrices=False)
+                gaps = [r for r in range(1, top) if s[r] < 0.98 * s[r - 1]]
+                for r in gaps[:20] + gaps[20::max(1, len(gaps) // 20)]:
+                    worst["angles"] = max(worst["angles"], angle(v[:, :r], u[:, :r]))
+                reference, sigma, _ = np.linalg.svd(w @ x[side][layer, name], full_matrices=False)
                 worst["singular"] = max(worst["singular"], np.abs(t[:top] - sigma[:top]).max() / sigma[0])
                 gap = 1 + int(np.argmax(sigma[:top - 1] - sigma[1:top]))
                 worst["torch angle"] = max(worst["torch angle"], angle(v[:, :gap], reference[:, :gap]))

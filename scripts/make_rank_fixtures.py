@@ -11,6 +11,7 @@ anew: `many` have more response tokens than a map has rows, `few` have fewer. Al
     MODEL.SIZE.SIDE.singular.W    [r] F64            singular values of W X
     MODEL.SIZE.SIDE.directions.W  [d_out, r] F32     left singular vectors
     MODEL.SIZE.rest.W             F32 [d_out, d_in]  W - (I - P_u) P_s W with r_u = RU %, r_s = RS % of min(d_out, d_in)
+    llama.sequential.W            the first of these block by block (every layer), each on the model edited so far
     MODEL.SIZE.top.W, keep.W, bottom.W               W after ActSVD with 25 % of the ranks, safety
 """
 import pathlib
@@ -42,12 +43,12 @@ def ranks(percent, rank):
     return int(percent * rank / 100 * (1 + 1e-12))
 
 
-def inputs(model, data):
+def inputs(model, data, layer=LAYER):
     """X [d_in, n] of every linear map of one layer over the response positions."""
     seen = {name: [] for name in LINEAR}
     hooks = []
     for name in LINEAR:
-        module = model.get_submodule(f"model.layers.{LAYER}.{name}")
+        module = model.get_submodule(f"model.layers.{layer}.{name}")
         hooks.append(module.register_forward_hook(
             lambda _, x, __, name=name: seen[name].append(x[0][0].detach())))
     with torch.no_grad():
@@ -66,6 +67,29 @@ def subspace(weight, x):
     # The program's own tolerance, which is on eigenvalues of W C W^T.
     kept = int((s**2 > max(weight.shape) * 2.0**-52 * s[0]**2).sum())
     return u[:, :kept], s[:kept]
+
+
+def projected(w, us, uu):
+    """W - (I - P_u) P_s W."""
+    rank = min(w.shape)
+    pu, ps = uu[:, :rank - ranks(RU, rank)], us[:, :rank - ranks(RS, rank)]
+    inner = ps @ (ps.T @ w)
+    return w - (inner - pu @ (pu.T @ inner))
+
+
+def sequential(model, safety, utility):
+    """Every block's change on data that ran through the blocks already changed; within a block all maps at once."""
+    changed = {}
+    for layer in range(model.config.num_hidden_layers):
+        xs, xu = inputs(model, safety, layer), inputs(model, utility, layer)
+        for name in LINEAR:
+            weight = model.get_submodule(f"model.layers.{layer}.{name}").weight
+            w = weight.detach().numpy().copy()
+            new = projected(w, subspace(w, xs[name])[0], subspace(w, xu[name])[0])
+            changed[f"model.layers.{layer}.{name}.weight"] = new
+            with torch.no_grad():
+                weight.copy_(torch.from_numpy(new))
+    return changed
 
 
 def main(folder):
@@ -92,17 +116,18 @@ def main(folder):
                 for side, u, s in (("safety", us, ss), ("utility", uu, su)):
                     out[f"{model_name}.{size}.{side}.singular.{key}"] = s
                     out[f"{model_name}.{size}.{side}.directions.{key}"] = u.astype(np.float32)
-                pu = uu[:, :rank - ranks(RU, rank)]
-                ps = us[:, :rank - ranks(RS, rank)]
-                inner = ps @ (ps.T @ w)
                 prefix = f"{model_name}.{size}"
-                out[f"{prefix}.rest.{key}"] = (w - (inner - pu @ (pu.T @ inner))).astype(np.float32)
+                out[f"{prefix}.rest.{key}"] = projected(w, us, uu).astype(np.float32)
                 r = ranks(SHARE, rank)
                 keep = us[:, :r] @ (us[:, :r].T @ w)
                 most = us[:, :rank - r]
                 out[f"{prefix}.top.{key}"] = (w - keep).astype(np.float32)
                 out[f"{prefix}.keep.{key}"] = keep.astype(np.float32)
                 out[f"{prefix}.bottom.{key}"] = (most @ (most.T @ w)).astype(np.float32)
+        if model_name == "llama":
+            made, counts = data["many"]
+            for key, new in sequential(model, made[:counts[0]], made[counts[0]:]).items():
+                out[f"llama.sequential.{key}"] = new.astype(np.float32)
     path = folder / "ranks.safetensors"
     save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, path,
               metadata={"made by": "scripts/make_rank_fixtures.py (run it again to remake)"})

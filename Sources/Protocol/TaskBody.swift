@@ -32,6 +32,14 @@ public enum Statistic: Codable, Sendable, Hashable {
     case inputSquares
     /// Σ x xᵀ (or of the outputs, where these are fewer) over response positions, f64, four a decoder block.
     case secondMoments
+    /// One decoder layer's share of a statistic, the others' left out.
+    indirect case ofLayer(Int, Statistic)
+
+    /// The statistic itself, and the layer it is restricted to.
+    public var parts: (layer: Int?, statistic: Statistic) {
+        if case .ofLayer(let layer, let inner) = self { return (layer, inner.parts.statistic) }
+        return (nil, self)
+    }
 }
 
 /// What a stage is asked to do with tokens. Every stage of a pipeline gets the same body.

@@ -122,7 +122,7 @@ final class FakeRunner: ModelRunner {
                     name: StatisticName.absoluteGradient(map.name), type: .f32, shape: [map.rows, map.columns],
                     buffer: AlignedBuffer(values))
             }
-            if request.statistics.contains(.secondMoments) {
+            if request.statistics.contains(where: { $0.parts.statistic == .secondMoments }) {
                 entries += (0..<model.config.layerCount).flatMap { layer in
                     SecondMoments.places(of: model.config, layer: layer).map {
                         .init(

@@ -143,6 +143,58 @@ import Testing
         #expect(other.seen.log.contains { $0.hasPrefix("compute subspaces") })
     }
 
+    /// Every block is scored with all blocks before it edited, and none after.
+    @Test func blocksFollowEachOther() async throws {
+        let runner = FakeRunner(model)
+        let (results, folder) = try await run(
+            """
+              - name: weights
+                order: sequential
+                set_difference: {p: 20, q: 20}
+              - name: ranks
+                order: sequential
+                orthogonal_projection: {r_u: 1, r_s: 1}
+            """, runner)
+        let work = runner.seen.log.filter { $0.hasPrefix("score") || $0.hasPrefix("comp") }
+        let both = "score [\"safety 3\", \"utility 2\"]"
+        let projection = "compute orthogonal projection r_u=1 r_s=1"
+        #expect(
+            work == [
+                "\(both) [none]", "\(both) [weights]",
+                "\(both) [none]", "compute subspaces [none]", "compute subspaces [none]", "\(projection) [none]",
+                "\(both) [ranks]", "compute subspaces [ranks]", "compute subspaces [ranks]", "\(projection) [ranks]",
+            ])
+        #expect(
+            runner.seen.requests.map(\.statistics) == Array(repeating: [.ofLayer(1, .secondMoments)], count: 2))
+        let mask = try Mask(contentsOf: folder.mask("weights"))
+        #expect(mask.maps.map(\.shape) == WeightScores.maps(of: model.config))
+        #expect(mask.metadata["order"] == "sequential")
+        #expect(try LowRankEdit(contentsOf: folder.edit("ranks")).maps.count == 14)
+        #expect(results.conditions.map(\.method)[1].hasSuffix("block by block"))
+        #expect(!Paths.exists(folder.blocks("weights")) && !Paths.exists(folder.blocks("ranks")))
+        // What is finished is taken over.
+        let again = FakeRunner(model)
+        _ = try await run(
+            """
+              - name: weights
+                order: sequential
+                set_difference: {p: 20, q: 20}
+            """, again)
+        #expect(!again.seen.log.contains { $0.hasPrefix("score") })
+    }
+
+    @Test(arguments: [
+        ("set_difference: {p: 1, q: 1, group: model}", "order = sequential edits block by block, and group: model"),
+        ("random: {like: x}", "order = sequential goes with what data decide, not with random"),
+        ("top: {q: 1}\n    orderr: sequential", "did you mean order?"),
+    ])
+    func ordersThatMakeNoSenseAreNamed(method: String, words: String) {
+        let error = #expect(throws: InputError.self) {
+            try study("  - name: x\n    order: sequential\n    \(method)")
+        }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    }
+
     /// What is sent for a projection: as few directions as say it.
     @Test func operandsAreTheChosenDirections() async throws {
         let runner = FakeRunner(model)

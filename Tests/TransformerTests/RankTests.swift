@@ -81,21 +81,78 @@ import Worker
         return try SubspaceFile(path: scratch.file(name))
     }
 
-    private func maps(_ fixture: Fixture) -> [MapShape] {
-        WeightScores.maps(of: fixture.source.config).filter { $0.name.contains("layers.\(Self.layer).") }
+    private func maps(_ fixture: Fixture, layer: Int = Self.layer) -> [MapShape] {
+        WeightScores.maps(of: fixture.source.config, layer: layer)
     }
 
-    private func edit(_ pipeline: LocalPipeline, _ fixture: Fixture, _ recipe: RankRecipe, _ files: [SubspaceFile])
-        throws -> LowRankEdit
-    {
-        let plan = try recipe.plan(maps(fixture), subspaces: files)
+    private func edit(
+        _ pipeline: LocalPipeline, _ fixture: Fixture, _ recipe: RankRecipe, _ files: [SubspaceFile],
+        layer: Int = Self.layer
+    ) throws -> LowRankEdit {
+        let plan = try recipe.plan(maps(fixture, layer: layer), subspaces: files)
         try pipeline.apply(
             TensorBundle(
                 metadata: ["edit": OperandEdit.kind], entries: try Operand.entries(plan, subspaces: files)))
-        let results = try pipeline.run(.ranks(.init(kind: .factors, layer: Self.layer)))
+        let results = try pipeline.run(.ranks(.init(kind: .factors, layer: layer)))
         let words = ["format": LowRankEdit.format, "version": LowRankEdit.version]
         return try LowRankEdit(
             bundle: TensorBundle(metadata: words, entries: results.flatMap(\.entries)), source: "test")
+    }
+
+    /// Block by block, each on the model edited so far, against the same in NumPy.
+    @Test(arguments: [[], [1], [1, 2]]) func blockByBlockMatchesNumPy(_ cuts: [Int]) throws {
+        let fixture = try Fixture("llama")
+        let pipeline = try LocalPipeline(fixture, cuts: cuts)
+        var whole: LowRankEdit?
+        for layer in 0..<fixture.source.config.layerCount {
+            var files: [SubspaceFile] = []
+            for side in 0..<2 {
+                try pipeline.apply(whole?.bundle)
+                let body = TaskBody.score(
+                    statistics: [.ofLayer(layer, .secondMoments)], batches: try batches("many", side: side))
+                let moments = try pipeline.run(body).flatMap(\.entries)
+                #expect(
+                    moments.map(\.name)
+                        == SecondMoments.places(of: fixture.source.config, layer: layer).map(\.name))
+                try pipeline.apply(TensorBundle(metadata: ["edit": OperandEdit.kind], entries: moments))
+                let found = try pipeline.run(.ranks(.init(kind: .subspaces, layer: layer))).flatMap(\.entries)
+                files.append(
+                    try file(
+                        TensorBundle(
+                            metadata: ["format": SubspaceFile.format, "version": SubspaceFile.version],
+                            entries: found), "\(cuts.count)-\(layer)-\(side)"))
+            }
+            let block = try edit(
+                pipeline, fixture, .orthogonalProjection(utility: .percent(60), safety: .percent(75)), files,
+                layer: layer)
+            if whole == nil { whole = block } else { whole!.maps += block.maps }
+        }
+        for map in WeightScores.maps(of: fixture.source.config) {
+            let w = AlignedBuffer(floats: map.count)
+            try fixture.source.read(map.name, rows: 0..<map.rows, into: w.floats.baseAddress!)
+            let changed = try floats("llama.sequential.\(map.name)")
+            let reference = (0..<map.count).map { changed[$0] - w.floats[$0] }
+            let error = relativeError(Self.product(try #require(whole?[map.name])), reference)
+            #expect(error < 1e-4, "\(map.name): \(error)")
+        }
+    }
+
+    /// One layer's share of the statistics is what the whole pass has there.
+    @Test func aLayersStatisticsAreThoseOfTheWhole() throws {
+        let fixture = try Fixture("qwen2")
+        let pipeline = try LocalPipeline(fixture, cuts: [1])
+        let data = try batches("many", side: 0)
+        let all: [Statistic] = [.absoluteGradient(.mean), .inputSquares, .secondMoments]
+        func bytes(_ statistics: [Statistic]) throws -> [String: [UInt8]] {
+            let entries = try pipeline.run(.score(statistics: statistics, batches: data)).flatMap(\.entries)
+            return Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.buffer.byteArray()) })
+        }
+        let whole = try bytes(all)
+        for layer in 0..<fixture.source.config.layerCount {
+            let own = try bytes(all.map { .ofLayer(layer, $0) })
+            #expect(own == whole.filter { $0.key.contains(".layers.\(layer).") })
+            #expect(own.count == 7 + 7 + 4)
+        }
     }
 
     @Test(arguments: models, ["many", "few"]) func subspacesMatchNumPy(_ model: String, _ size: String) throws {

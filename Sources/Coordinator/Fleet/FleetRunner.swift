@@ -64,7 +64,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         var partials: [[[StageResult]]] = requests.map { _ in [] }
-        let takesMoments = requests.contains { $0.statistics.contains(.secondMoments) }
+        let takesMoments = requests.contains { $0.statistics.contains { $0.parts.statistic == .secondMoments } }
         try run(tasks, label: label, copies: takesMoments ? rankCopies : 2.2) { task, results in
             partials[owner[task]].append(results)
             // A request is folded as soon as its last block is in, which bounds the disk the partials take.

@@ -21,6 +21,8 @@ package struct RunFolder: Sendable {
     package func edit(_ condition: String) -> String { "\(path)/edits/\(condition).safetensors" }
     /// The same as a PEFT adapter.
     package func adapter(_ condition: String) -> String { "\(path)/adapters/\(condition)" }
+    /// What the blocks of a sequential condition came to, until it is finished.
+    package func blocks(_ condition: String) -> String { "\(path)/blocks/\(condition)" }
     package func answers(_ condition: String) -> String { "\(path)/answers/\(condition).jsonl" }
     package func model(_ condition: String) -> String { "\(path)/models/\(condition)" }
     package var report: String { "\(path)/report.md" }

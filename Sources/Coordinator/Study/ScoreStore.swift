@@ -47,37 +47,42 @@ package struct ScoreStore {
     }
 
     /// Scores all data sets in one job of the fleet: one pass a data set, whatever is wanted of it.
-    /// - Parameter reuse: leave files that were made of the same model, data and settings as they are.
+    /// - Parameters:
+    ///   - reuse: leave files that were made of the same model, data and settings as they are.
+    ///   - block: of one decoder block alone, on a model whose edit is known by `edited`.
     package func score(
         _ jobs: [Job], runner: any ModelRunner, codec: any TextCodec, blockExamples: Int, batchTokens: Int,
-        reuse: Bool = false
+        reuse: Bool = false, block: (layer: Int, edited: String)? = nil
     ) async throws {
-        let cut = ["block_examples": "\(blockExamples)", "batch_tokens": "\(batchTokens)"]
-        func words(_ job: Job) -> [String: String] { metadata(job.pairs).merging(cut) { $1 } }
+        var cut = ["block_examples": "\(blockExamples)", "batch_tokens": "\(batchTokens)"]
+        if let block { cut.merge(["layer": "\(block.layer)", "edited": block.edited]) { $1 } }
+        let own = cut
+        func words(_ job: Job) -> [String: String] { metadata(job.pairs).merging(own) { $1 } }
         var open: [(job: Job, request: ScoreRequest)] = []
         for var job in jobs {
             if reuse, let output = job.output, isMade(output, words(job)) { job.output = nil }
-            if reuse, let moments = job.moments, isMade(moments, momentWords(job.pairs, cut)) { job.moments = nil }
+            if reuse, let moments = job.moments, isMade(moments, momentWords(job.pairs, own)) { job.moments = nil }
             guard let first = job.output ?? job.moments else { continue }
             let blocks = try BatchPacking.blocks(
                 try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)
-            let wanted = (job.output == nil ? [] : statistics) + (job.moments == nil ? [] : [.secondMoments])
+            var wanted = (job.output == nil ? [] : statistics) + (job.moments == nil ? [] : [.secondMoments])
+            if let block { wanted = wanted.map { .ofLayer(block.layer, $0) } }
             open.append(
                 (job, ScoreRequest(name: job.name, statistics: wanted, blocks: blocks, output: first + ".folded")))
         }
         guard !open.isEmpty else { return }
         let requests = open.map(\.request)
-        try await runner.score(requests, label: "scoring")
+        try await runner.score(requests, label: block.map { "block \($0.layer): scoring" } ?? "scoring")
         for (job, request) in open {
             let folded = try SafetensorsFile(path: request.output)
             if let moments = job.moments {
-                try writeMoments(folded, to: moments, metadata: momentWords(job.pairs, cut))
+                try writeMoments(folded, to: moments, metadata: momentWords(job.pairs, own))
             }
             if let output = job.output {
                 let scores =
                     settings.method == .wanda
-                    ? WeightScores.wanda(model, folded: folded)
-                    : WeightScores.snip(model, folded: folded, examples: job.pairs.count)
+                    ? WeightScores.wanda(model, folded: folded, layer: block?.layer)
+                    : WeightScores.snip(model, folded: folded, examples: job.pairs.count, layer: block?.layer)
                 try ScoreFile.write(scores, to: output, metadata: words(job))
             }
             unlink(request.output)

@@ -31,14 +31,30 @@ extension Study {
         }
     }
 
-    /// The data sets whose subspaces the conditions need.
+    /// The data sets whose subspaces on the unedited model the conditions need.
     var rankSides: [Side] {
         Side.allCases.filter { side in
             conditions.contains { condition in
-                guard case .lowRank(let recipe, let own) = condition.method else { return false }
-                if case .orthogonalProjection = recipe { return true }
-                return own == side
+                switch condition.method {
+                case .lowRank: !condition.isSequential && sides(of: condition).contains(side)
+                // Random ranks are those of the unedited model, whatever they are to be compared with.
+                case .random(let like):
+                    conditions.contains {
+                        if $0.name == like, case .lowRank(_, let own) = $0.method { return own == side }
+                        return false
+                    }
+                default: false
+                }
             }
+        }
+    }
+
+    /// The data sets that a condition looks at, in the order its projections or rankings take them.
+    func sides(of condition: Condition) -> [Side] {
+        switch condition.method {
+        case .setDifference, .lowRank(.orthogonalProjection, _): [.safety, .utility]
+        case .ranked(let side, _, _, _), .lowRank(_, let side): [side]
+        case .unedited, .random, .fineTune: []
         }
     }
 

@@ -102,13 +102,17 @@ extension Study {
                 }
                 condition = Condition(name: word, method: .unedited)
             } else {
-                let entry = try StudyNode(node, path: "conditions[\(index)]", keys: ["name"] + methodKeys, file: file)
-                let methods = entry.keys.filter { $0 != "name" }
+                let entry = try StudyNode(
+                    node, path: "conditions[\(index)]", keys: ["name", "order"] + methodKeys, file: file)
+                let methods = entry.keys.filter { $0 != "name" && $0 != "order" }
                 guard methods.count == 1, let key = methods.first else {
                     throw InputError(
                         place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
                 }
-                condition = Condition(name: try entry.string("name") ?? key, method: try method(entry, key, path))
+                condition = Condition(
+                    name: try entry.string("name") ?? key, method: try method(entry, key, path),
+                    isSequential: try entry.choice("order", as: BlockOrder.self) == .sequential)
+                try checkOrder(condition, entry)
             }
             guard !conditions.contains(where: { $0.name == condition.name }) else {
                 throw InputError(place, "two conditions are called \(condition.name); give one a name of its own")
@@ -121,6 +125,20 @@ extension Study {
             conditions.append(condition)
         }
         return conditions
+    }
+
+    private enum BlockOrder: String, CaseIterable { case independent, sequential }
+
+    /// Only what is selected by scores or subspaces has an order of blocks.
+    private static func checkOrder(_ condition: Condition, _ entry: StudyNode) throws(InputError) {
+        guard condition.isSequential else { return }
+        switch condition.method {
+        case .setDifference(_, _, .model), .ranked(_, _, .model, _):
+            throw entry.error("order", "= sequential edits block by block, and group: model compares blocks")
+        case .setDifference, .ranked, .lowRank: break
+        case .unedited, .random, .fineTune:
+            throw entry.error("order", "= sequential goes with what data decide, not with \(condition.method.words)")
+        }
     }
 
     private static func method(
@@ -220,6 +238,11 @@ extension Study {
             case .setDifference, .ranked:
                 if scores.method.needsData, calibration == nil {
                     throw top.error("calibration", "is missing: condition \(condition.name) needs scores")
+                }
+                if condition.isSequential, !scores.method.needsData {
+                    throw top.error(
+                        "scores",
+                        "method \(scores.method.rawValue) looks at no data: condition \(condition.name) needs no order")
                 }
                 if case .setDifference = condition.method, !scores.method.needsData {
                     throw top.error(

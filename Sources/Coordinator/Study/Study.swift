@@ -53,6 +53,18 @@ package struct Study: Sendable, Equatable {
     package struct Condition: Sendable, Equatable {
         package var name: String
         package var method: Method
+        /// Each decoder block is scored on data that ran through the blocks already edited (the published code), instead
+        /// of all of them on the unedited model.
+        package var isSequential = false
+
+        package init(name: String, method: Method, isSequential: Bool = false) {
+            self.name = name
+            self.method = method
+            self.isSequential = isSequential
+        }
+
+        /// Method and settings in words.
+        package var words: String { method.words + (isSequential ? ", block by block" : "") }
 
         package enum Method: Sendable, Equatable {
             case unedited

@@ -35,6 +35,12 @@ package struct StudyPlan {
             table.append(["second moments a block", Format.bytes(bytes)])
             table.append(["subspace files", "\(study.rankSides.count) × at most \(Format.bytes(directions))"])
         }
+        let sequential = study.conditions.count(where: \.isSequential)
+        if sequential > 0 {
+            table.append([
+                "passes over the data, block by block", "\(sequential) × \(config.layerCount) of each data set",
+            ])
+        }
         let masks = study.conditions.count { $0.method.makesMask }
         table.append(["mask files", "\(masks) × \(Format.bytes(weights / 8))"])
         let prompts = (evaluator.harmful.count + evaluator.harmless.count) * study.evaluation.samples

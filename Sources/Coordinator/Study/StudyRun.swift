@@ -21,6 +21,7 @@ package final class StudyRun {
     private let maps: [MapShape]
     private var masks: [String: Mask] = [:]
     private var lowRanks: [String: LowRankEdit] = [:]
+    private var calibrated: [Study.Side: [Pair]] = [:]
     private var warnings: [String] = []
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
@@ -66,19 +67,19 @@ package final class StudyRun {
         announce("condition \(unedited.name)")
         let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
         results[unedited.name] = try ConditionResult(
-            name: unedited.name, method: unedited.method.words, measurement: own, gate: gate, judge: judge,
+            name: unedited.name, method: unedited.words, measurement: own, gate: gate, judge: judge,
             maps: maps)
         try write(results[unedited.name]!)
 
         for condition in study.conditions where condition.name != unedited.name {
-            announce("condition \(condition.name): \(condition.method.words)")
+            announce("condition \(condition.name): \(condition.words)")
             let recipe = try await edit(condition)
             var measurement = try await evaluator.measure(runner, label: condition.name)
             if study.export.contains(condition.name) { try await export(condition, recipe) }
             try await runner.apply(edit: nil)
             measurement = try await evaluator.rate(measurement, runner, label: condition.name)
             let result = try ConditionResult(
-                name: condition.name, method: condition.method.words, measurement: measurement, gate: gate,
+                name: condition.name, method: condition.words, measurement: measurement, gate: gate,
                 judge: judge, mask: recipe.mask, lowRank: recipe.lowRank, maps: maps, losses: recipe.losses)
             results[condition.name] = result
             try write(result)
@@ -93,7 +94,8 @@ package final class StudyRun {
     // MARK: Calibration and scores
 
     private func score() async throws {
-        let needsScores = study.conditions.contains { $0.method.needsScores }
+        let needsScores = study.conditions.contains { $0.method.needsScores && !$0.isSequential }
+        let sequential = Set(study.conditions.filter(\.isSequential).flatMap { study.sides(of: $0) })
         let method = study.scores.method
         let rankSides = study.rankSides
         let store = ScoreStore(model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest)
@@ -102,18 +104,21 @@ package final class StudyRun {
             for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
         }
         let scoresData = needsScores && method.needsData
-        guard scoresData || !rankSides.isEmpty, let data = study.calibration else { return }
+        guard scoresData || !rankSides.isEmpty || !sequential.isEmpty, let data = study.calibration else { return }
         var jobs: [ScoreStore.Job] = []
         for (side, source) in [(Study.Side.safety, data.safety), (.utility, data.utility)] {
-            guard scoresData || rankSides.contains(side) else { continue }
+            guard scoresData || rankSides.contains(side) || sequential.contains(side) else { continue }
             let pairs = try await pairs(source, name: side.rawValue)
             try PairFile.write(pairs, to: folder.data(side.rawValue))
             warn(pairs.map(\.prompt), name: side.rawValue)
+            calibrated[side] = pairs
+            guard scoresData || rankSides.contains(side) else { continue }
             jobs.append(
                 ScoreStore.Job(
                     name: side.rawValue, pairs: pairs, output: scoresData ? folder.scores(side.rawValue) : nil,
                     moments: rankSides.contains(side) ? folder.moments(side.rawValue) : nil))
         }
+        guard !jobs.isEmpty else { return }
         let what = (scoresData ? ["\(method.rawValue) scores"] : []) + (rankSides.isEmpty ? [] : ["second moments"])
         announce(
             "\(what.joined(separator: " and ")) of \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs"
@@ -184,7 +189,7 @@ package final class StudyRun {
             try await runner.apply(lowRank: edit)
             return Recipe(lowRank: edit)
         }
-        if let mask = try mask(condition) {
+        if let mask = try await mask(condition) {
             try mask.write(to: folder.mask(condition.name))
             masks[condition.name] = mask
             try await runner.apply(edit: mask)
@@ -232,33 +237,50 @@ package final class StudyRun {
             sides = [side]
         default: return nil
         }
+        if condition.isSequential { return try await blockByBlock.lowRank(condition, recipe) }
         return try await RankStore(model.config).edit(
             recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
             to: folder.edit(condition.name),
-            metadata: ["condition": condition.name, "words": condition.method.words, "model": modelDigest])
+            metadata: ["condition": condition.name, "words": condition.words, "model": modelDigest])
     }
 
-    private func mask(_ condition: Study.Condition) throws -> Mask? {
+    private var blockByBlock: BlockByBlock {
+        BlockByBlock(
+            study: study, model: model, modelDigest: modelDigest, runner: runner, codec: codec, folder: folder,
+            pairs: calibrated)
+    }
+
+    private func mask(_ condition: Study.Condition) async throws -> Mask? {
         var mask: Mask
         switch condition.method {
         case .unedited, .fineTune, .lowRank: return nil
-        case .setDifference(let p, let q, let group):
-            mask = try SetDifference.mask(
-                safety: try scores(.safety), q: q, utility: try scores(.utility), p: p, group: group)
-        case .ranked(let side, let q, let group, let order):
-            mask = try Selector.mask(of: try scores(side), percent: q, name: "q", group: group, order: order)
+        case .setDifference, .ranked:
+            if condition.isSequential {
+                return try await blockByBlock.mask(condition) { try Self.select(condition.method, $0)! }
+            }
+            let files = try study.sides(of: condition).map { try ScoreFile(path: folder.scores($0.rawValue)) }
+            mask = try Self.select(condition.method, files)!
         case .random(let like):
             let other = masks[like]!
             mask = try Selector.mask(
                 of: WeightScores.random(maps: other.maps.map(\.shape), seed: study.seed), sizedLike: other)
         }
         mask.metadata["condition"] = condition.name
-        mask.metadata["selection"] = condition.method.words
+        mask.metadata["selection"] = condition.words
         mask.metadata["model"] = modelDigest
         return mask
     }
 
-    private func scores(_ side: Study.Side) throws -> ScoreFile { try ScoreFile(path: folder.scores(side.rawValue)) }
+    /// What a method takes of scores, which come in the order of its sides; `nil`: it takes none.
+    private static func select(_ method: Study.Condition.Method, _ scores: [ScoreFile]) throws -> Mask? {
+        switch method {
+        case .setDifference(let p, let q, let group):
+            try SetDifference.mask(safety: scores[0], q: q, utility: scores[1], p: p, group: group)
+        case .ranked(_, let q, let group, let order):
+            try Selector.mask(of: scores[0], percent: q, name: "q", group: group, order: order)
+        case .unedited, .random, .fineTune, .lowRank: nil
+        }
+    }
 
     private func export(_ condition: Study.Condition, _ recipe: Recipe) async throws {
         guard let exporter else { return }

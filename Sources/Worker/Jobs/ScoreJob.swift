@@ -24,15 +24,28 @@ final class ScoreJob: StageJob {
         self.task = task
         self.context = context
         self.batches = batches
+        func layers(where matches: (Statistic) -> Bool) -> Wanted? {
+            guard let found = statistics.first(where: { matches($0.parts.statistic) }) else { return nil }
+            return Wanted(layers: found.parts.layer.map { $0..<$0 + 1 })
+        }
         var losses: Set<Loss> = []
-        for case .absoluteGradient(let loss) in statistics { losses.insert(loss) }
+        for case .absoluteGradient(let loss) in statistics.map(\.parts.statistic) { losses.insert(loss) }
         guard losses.count < 2 else { throw EngineError.twoLosses }
         loss = losses.first
-        snip = loss == nil ? nil : SNIP(context.config, pool: context.pool)
-        wanda = statistics.contains(.inputSquares) ? Wanda() : nil
-        moments = statistics.contains(.secondMoments) ? SecondMomentTap(context.stage, pool: context.pool) : nil
+        snip = layers { if case .absoluteGradient = $0 { true } else { false } }.map {
+            SNIP(context.config, pool: context.pool, layers: $0.layers)
+        }
+        wanda = layers { $0 == .inputSquares }.map { Wanda(layers: $0.layers) }
+        moments = layers { $0 == .secondMoments }.map {
+            SecondMomentTap(context.stage, pool: context.pool, layers: $0.layers)
+        }
         let taps = [wanda as (any Tap)?, moments].compactMap { $0 }
         forwardTap = taps.count < 2 ? taps.first : ScoreTap(taps)
+    }
+
+    /// Of whose layers a statistic is wanted: all where nil.
+    private struct Wanted {
+        var layers: Range<Int>?
     }
 
     func begin() throws -> [StageOutput] { batches.isEmpty ? [try result()] : [] }
