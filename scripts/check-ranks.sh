@@ -57,7 +57,7 @@ if python=$(bash scripts/python-env.sh); then
         { tail -n 1 "$work/python.log" >&2; failures=$((failures + 1)); }
     run bin/faultline export --model "$MODEL" --edit "$work/a/projection" --dtype f32 --out "$work/merged"
     run bin/faultline export --model "$MODEL" --edit "$work/a/projection" --adapter --out "$work/adapter"
-    if "$python" -c 'import peft' 2>/dev/null || "$python" -m pip install --quiet --no-deps peft==0.18.0 2>"$work/pip.log"; then
+    if "$python" -c 'import peft' 2>/dev/null || "$python" -m pip install --quiet --no-deps peft==0.21.2 2>"$work/pip.log"; then
         "$python" scripts/check_ranks.py --model "$MODEL" --merged "$work/merged" --adapter "$work/adapter" --edit "$work/a/projection" 2>"$work/python.log" ||
             { tail -n 1 "$work/python.log" >&2; failures=$((failures + 1)); }
     else

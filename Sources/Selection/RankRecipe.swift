@@ -105,9 +105,28 @@ extension RankRecipe {
                 }
                 shown.append(shape.columns)
             }
+            for (subspace, needed) in zip(subspaces, try directionsNeeded(map)) {
+                let held = try subspace.shape(of: map.name).columns
+                guard needed <= held || !(try subspace.isLimited(map)) else {
+                    throw .file(
+                        subspace.label, map: map.name,
+                        fault: "holds the first \(held) directions only, \(needed) are needed: make it without --rank")
+                }
+            }
             plan.append((map, try projectors(map, shown: shown)))
         }
         return plan
+    }
+
+    /// How many of each subspace's first directions decide what is removed.
+    private func directionsNeeded(_ map: MapShape) throws(SelectionError) -> [Int] {
+        switch self {
+        case .removeTop(let amount), .keepTop(let amount): [try amount.count(in: map, name: "rank")]
+        case .removeBottom(let amount): [map.rank - (try amount.count(in: map, name: "rank"))]
+        case .orthogonalProjection(let utility, let safety):
+            [map.rank - (try safety.count(in: map, name: "r_s")), map.rank - (try utility.count(in: map, name: "r_u"))]
+        case .randomRanks: [map.rank]
+        }
     }
 
     public var words: String {

@@ -56,6 +56,12 @@ public struct SubspaceFile: Sendable {
         return place
     }
 
+    /// Whether the data shows more directions of a map than the file was made to hold (`subspace find --rank`).
+    public func isLimited(_ map: MapShape) throws(SelectionError) -> Bool {
+        guard let limit = metadata["rank"].flatMap({ RankAmount($0) }) else { return false }
+        return try shape(of: map.name).columns == limit.count(in: map, name: "rank")
+    }
+
     /// Chosen directions of a map, one a row: F32 [columns.count × d_out].
     /// - Throws: `SelectionError.missing`.
     public func directions(of weight: String, columns: [Int]) throws(SelectionError) -> AlignedBuffer {

@@ -5,6 +5,8 @@ import Testing
 
 /// f64 matrices against their definitions.
 @Suite struct DenseTests {
+    init() { BLAS.useSingleThreads() }
+
     private func matrix(_ rows: Int, _ columns: Int, seed: Int = 1) -> DenseMatrix {
         let result = DenseMatrix(rows: rows, columns: columns)
         // Multiplied and mixed, so that rows are as independent as random ones.

@@ -59,6 +59,29 @@ import Testing
         #expect(try a.directions(of: "w", columns: [2, 0]).floatArray() == [0, 0, 1, 0, 1, 0, 0, 0])
     }
 
+    /// A file that was told to hold few directions is no proof that the data shows no more.
+    @Test func aLimitedFileIsNotTakenForAll() throws {
+        let map = MapShape(name: "w", rows: 4, columns: 9)
+        for (rank, isRefused) in [("all", false), ("2", true), ("3", false)] {
+            let name = "limited-\(rank)"
+            _ = try subspaces(name, [[1, 0, 0, 0], [0, 1, 0, 0]])
+            var bundle = try TensorBundle(safetensors: folder.file(name))
+            bundle.metadata["rank"] = rank
+            try bundle.write(safetensors: folder.file(name))
+            let file = try SubspaceFile(path: folder.file(name))
+            #expect(try file.isLimited(map) == isRefused)
+            let recipe = RankRecipe.removeBottom(.count(1))
+            if isRefused {
+                let error = #expect(throws: SelectionError.self) { try recipe.plan([map], subspaces: [file]) }
+                #expect(error?.description.contains("first 2 directions only, 3 are needed") == true)
+            } else {
+                #expect(try recipe.plan([map], subspaces: [file])[0].projectors.count == 1)
+            }
+            #expect(
+                try RankRecipe.removeTop(.count(2)).plan([map], subspaces: [file])[0].projectors[0].columns == [0, 1])
+        }
+    }
+
     @Test func otherFilesAreRefusedByName() throws {
         try TensorBundle(entries: []).write(safetensors: folder.file("none"))
         #expect(throws: SelectionError.self) { try SubspaceFile(path: folder.file("none")) }

@@ -54,14 +54,14 @@ package struct ScoreStore {
         _ jobs: [Job], runner: any ModelRunner, codec: any TextCodec, blockExamples: Int, batchTokens: Int,
         reuse: Bool = false, block: (layer: Int, edited: String)? = nil
     ) async throws {
-        var cut = ["block_examples": "\(blockExamples)", "batch_tokens": "\(batchTokens)"]
+        var cut = Self.cut(blockExamples: blockExamples, batchTokens: batchTokens)
         if let block { cut.merge(["layer": "\(block.layer)", "edited": block.edited]) { $1 } }
         let own = cut
         func words(_ job: Job) -> [String: String] { metadata(job.pairs).merging(own) { $1 } }
         var open: [(job: Job, request: ScoreRequest)] = []
         for var job in jobs {
-            if reuse, let output = job.output, isMade(output, words(job)) { job.output = nil }
-            if reuse, let moments = job.moments, isMade(moments, momentWords(job.pairs, own)) { job.moments = nil }
+            if reuse, let output = job.output, Self.isMade(output, words(job)) { job.output = nil }
+            if reuse, let moments = job.moments, Self.isMade(moments, momentWords(job.pairs, own)) { job.moments = nil }
             guard let first = job.output ?? job.moments else { continue }
             let blocks = try BatchPacking.blocks(
                 try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)
@@ -106,7 +106,7 @@ package struct ScoreStore {
     }
 
     /// Files appear only when they are whole.
-    private func isMade(_ path: String, _ words: [String: String]) -> Bool {
+    package static func isMade(_ path: String, _ words: [String: String]) -> Bool {
         guard access(path, F_OK) == 0, let file = try? SafetensorsFile(path: path) else { return false }
         return words.allSatisfy { file.metadata[$0.key] == $0.value }
     }
@@ -116,6 +116,11 @@ package struct ScoreStore {
         if settings.method == .snip { words["loss"] = settings.loss.rawValue }
         if settings.method == .random { words["seed"] = "\(seed)" }
         return words.merging(data(pairs)) { $1 }
+    }
+
+    /// How data are cut, for metadata.
+    package static func cut(blockExamples: Int, batchTokens: Int) -> [String: String] {
+        ["block_examples": "\(blockExamples)", "batch_tokens": "\(batchTokens)"]
     }
 
     /// What second moments, and what is made of them, depend on.

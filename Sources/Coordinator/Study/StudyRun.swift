@@ -104,6 +104,7 @@ package final class StudyRun {
             for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
         }
         let scoresData = needsScores && method.needsData
+        let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
         guard scoresData || !rankSides.isEmpty || !sequential.isEmpty, let data = study.calibration else { return }
         var jobs: [ScoreStore.Job] = []
         for (side, source) in [(Study.Side.safety, data.safety), (.utility, data.utility)] {
@@ -112,35 +113,38 @@ package final class StudyRun {
             try PairFile.write(pairs, to: folder.data(side.rawValue))
             warn(pairs.map(\.prompt), name: side.rawValue)
             calibrated[side] = pairs
-            guard scoresData || rankSides.contains(side) else { continue }
+            var needsMoments = rankSides.contains(side)
+            if needsMoments {
+                let words = RankStore.words(store.momentWords(pairs, cut), nil)
+                needsMoments = !ScoreStore.isMade(folder.subspaces(side.rawValue), words)
+            }
+            guard scoresData || needsMoments else { continue }
             jobs.append(
                 ScoreStore.Job(
                     name: side.rawValue, pairs: pairs, output: scoresData ? folder.scores(side.rawValue) : nil,
-                    moments: rankSides.contains(side) ? folder.moments(side.rawValue) : nil))
+                    moments: needsMoments ? folder.moments(side.rawValue) : nil))
         }
         guard !jobs.isEmpty else { return }
-        let what = (scoresData ? ["\(method.rawValue) scores"] : []) + (rankSides.isEmpty ? [] : ["second moments"])
+        let hasMoments = jobs.contains { $0.moments != nil }
+        let what = (scoresData ? ["\(method.rawValue) scores"] : []) + (hasMoments ? ["second moments"] : [])
         announce(
             "\(what.joined(separator: " and ")) of \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs"
         )
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
             reuse: true)
-        for side in rankSides { try await subspaces(side.rawValue) }
+        for job in jobs where job.moments != nil { try await subspaces(job.name) }
     }
 
-    /// All directions of one data set, unless an earlier start has them.
+    /// All directions of one data set; the second moments they are made of go.
     private func subspaces(_ side: String) async throws {
         let moments = folder.moments(side)
         let output = folder.subspaces(side)
-        let made = try SafetensorsFile(path: moments).metadata
-        let words = RankStore.words(made, nil)
-        if let known = try? SafetensorsFile(path: output), words.allSatisfy({ known.metadata[$0.key] == $0.value }) {
-            return
-        }
         announce("\(side) subspaces")
         try await RankStore(model.config).subspaces(
-            moments: moments, limit: nil, runner: runner, to: output, metadata: made)
+            moments: moments, limit: nil, runner: runner, to: output,
+            metadata: try SafetensorsFile(path: moments).metadata)
+        try FileManager.default.removeItem(atPath: moments)
         let file = try SubspaceFile(path: output)
         let capped = maps.filter { map in (try? file.shape(of: map.name).columns < map.rank) ?? false }
         guard !capped.isEmpty else { return }
