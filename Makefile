@@ -44,7 +44,7 @@ demo: build ## the whole story on a real model: table, report and edited model i
 check-full: build ## scores against PyTorch, the byte test, a Slurm and slow networks, on SmolLM2 (minutes)
 	@bash scripts/check-full.sh
 
-bench: build ## speeds beside the machine's SGEMM rate, and PyTorch's on the same work
+bench: build ## speeds beside SGEMM, PyTorch, bare libzmq, Dask and Parsl, on this machine
 	@THREADS=$(THREADS) bash scripts/bench.sh
 
 format: ## put every Swift file into the house's form

@@ -60,6 +60,8 @@ let package = Package(
             name: "Evaluation", dependencies: ["Tensors", "Protocol"],
             resources: [.embedInCode("refusal-phrases.txt")]),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
+        // Large transfers: who may send how much, and what is next.
+        .target(name: "Bulk", dependencies: ["Tensors", "Protocol", "ZeroMQ"]),
         // A fleet's keys: files, the list of who may come in.
         .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
         .target(name: "Reporting", dependencies: ["Tensors"]),
@@ -71,20 +73,21 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", "Keys", "Reporting", arguments, logging,
+                "Protocol", "ZeroMQ", "Bulk", "Keys", "Reporting", arguments, logging,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Keys",
-                "Reporting", "HTTP", "Journal", arguments, logging, yams,
+                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
+                "Keys", "Reporting", "HTTP", "Journal", arguments, logging, yams,
             ],
             resources: [.embedInCode("Seeing/status.html")]),
         // Speeds side by side (`make bench`).
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning", arguments,
+                "CKernels", "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning",
+                "Protocol", "ZeroMQ", "Bulk", arguments,
             ]),
         // Tests, one target a room.
         .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
@@ -111,6 +114,7 @@ let package = Package(
                 "TestSupport", arguments,
             ]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
+        .testTarget(name: "BulkTests", dependencies: ["Bulk", "Protocol", "ZeroMQ", "Tensors"]),
         .testTarget(
             name: "FleetTests",
             dependencies: [

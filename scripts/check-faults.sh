@@ -103,7 +103,7 @@ golden_of() { # METHOD: sets golden and study
 same() { # NAME FOLDER
     local part status=0
     for part in scores masks answers results.csv; do
-        diff -rq "$golden/$part" "$2/$part" >>"$work/$1.diff" 2>&1 || status=1
+        diff -rq "$golden/$part" "$2/$part" >>"$work/diff.log" 2>&1 || status=1
     done
     verdict "$1: the bytes of an undisturbed run (seed $SEED)" "$status"
 }

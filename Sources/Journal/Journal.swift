@@ -19,6 +19,13 @@ public final class Journal: Sendable {
     /// Events kept; the oldest go.
     private static let eventLimit = 20_000
 
+    /// `faultline explain` may read while a run begins, which for a moment needs the file alone.
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(20)
+        return configuration
+    }
+
     public static func path(in folder: String) -> String { folder + "/journal.sqlite" }
 
     /// Opens or makes the journal of a run directory, and locks the directory.
@@ -30,7 +37,7 @@ public final class Journal: Sendable {
         lock = try RunLock(folder: folder)
         let path = Self.path(in: folder)
         do {
-            var configuration = Configuration()
+            var configuration = Self.configuration
             configuration.prepareDatabase { database in
                 // A commit has to survive a power cut.
                 try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
@@ -101,31 +108,36 @@ public final class Journal: Sendable {
 
     // MARK: Tasks
 
-    /// Records a task's results, all or none; returns when they are on disk. Where the disk is full or read-only it says
-    /// so and waits until it is not.
+    /// Records the results of tasks in one transaction; returns when they are on disk. Where the disk is full or read-only
+    /// it says so and waits until it is not.
     /// - Throws: `JournalError`.
-    public func commit(_ key: String, label: String, _ results: [StageRecord]) throws(JournalError) {
-        try persist("recording \(label)") { database in
+    public func commit(_ tasks: [TaskRecord]) throws(JournalError) {
+        guard let first = tasks.first else { return }
+        try persist("recording \(first.label)\(tasks.count > 1 ? " and \(tasks.count - 1) more" : "")") { database in
+            for task in tasks { try self.insert(task, database) }
+        }
+    }
+
+    private func insert(_ task: TaskRecord, _ database: Database) throws {
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO task (key, label, epoch) VALUES (?, ?, ?)",
+            arguments: [task.key, task.label, Int64(epoch)])
+        try database.execute(sql: "DELETE FROM result WHERE key = ?", arguments: [task.key])
+        for result in task.results {
+            let (bytes, file): (Data?, String?) =
+                switch result.content {
+                case .inline(let bytes): (Data(bytes), nil)
+                case .file(let name): (nil, name)
+                }
             try database.execute(
-                sql: "INSERT OR REPLACE INTO task (key, label, epoch) VALUES (?, ?, ?)",
-                arguments: [key, label, Int64(self.epoch)])
-            try database.execute(sql: "DELETE FROM result WHERE key = ?", arguments: [key])
-            for result in results {
-                let (bytes, file): (Data?, String?) =
-                    switch result.content {
-                    case .inline(let bytes): (Data(bytes), nil)
-                    case .file(let name): (nil, name)
-                    }
-                try database.execute(
-                    sql: """
-                        INSERT OR REPLACE INTO result (key, stage, first_layer, end_layer, digest, worker, bytes, file)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                        """,
-                    arguments: [
-                        key, result.stage, result.layers.lowerBound, result.layers.upperBound, result.digest,
-                        result.worker, bytes, file,
-                    ])
-            }
+                sql: """
+                    INSERT OR REPLACE INTO result (key, stage, first_layer, end_layer, digest, worker, bytes, file)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    task.key, result.stage, result.layers.lowerBound, result.layers.upperBound, result.digest,
+                    result.worker, bytes, file,
+                ])
         }
     }
 
@@ -186,12 +198,18 @@ public final class Journal: Sendable {
 
     // MARK: Events
 
-    /// Notes what happened. Best effort: a full disk loses the note, never the run.
-    public func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
+    /// Notes what happened. Best effort: a full disk loses notes, never the run.
+    public func note(_ events: [Event]) {
+        guard !events.isEmpty else { return }
         try? database.write { database in
-            try database.execute(
-                sql: "INSERT INTO event (seconds, epoch, kind, task, worker, text) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [Date().timeIntervalSince1970, Int64(epoch), kind, task, worker, String(text.prefix(2000))])
+            for event in events {
+                try database.execute(
+                    sql: "INSERT INTO event (seconds, epoch, kind, task, worker, text) VALUES (?, ?, ?, ?, ?, ?)",
+                    arguments: [
+                        event.seconds, Int64(event.epoch), event.kind, event.task, event.worker,
+                        String(event.text.prefix(2000)),
+                    ])
+            }
             DeathWish.reached("noting-inside")
             try database.execute(
                 sql: "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", arguments: [Self.eventLimit])
@@ -207,7 +225,7 @@ public final class Journal: Sendable {
             throw JournalError(.other, "\(folder): no journal here; give the directory of a run")
         }
         do {
-            var configuration = Configuration()
+            var configuration = Self.configuration
             configuration.readonly = true
             let database = try DatabaseQueue(path: path, configuration: configuration)
             return try database.read { database in

@@ -23,6 +23,19 @@ public struct StageRecord: Sendable, Equatable {
     }
 }
 
+/// A task's results, all of its stages'.
+public struct TaskRecord: Sendable, Equatable {
+    /// What the task is known by: its content.
+    public var key: String
+    /// For people: as in `scoring 3`.
+    public var label: String
+    public var results: [StageRecord]
+
+    public init(key: String, label: String, results: [StageRecord]) {
+        (self.key, self.label, self.results) = (key, label, results)
+    }
+}
+
 /// What the run knows of something that happened: the story of a task or a worker.
 public struct Event: Sendable, Equatable {
     public var seconds: Double

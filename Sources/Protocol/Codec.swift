@@ -8,10 +8,15 @@ public enum Codec {
     public static func encode(_ message: some Encodable, version: UInt16 = Limits.version) throws(ProtocolError)
         -> [UInt8]
     {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        guard let json = try? encoder.encode(message) else { throw .malformed("a message that JSON cannot hold") }
-        let bytes = mark + [UInt8(truncatingIfNeeded: version), UInt8(truncatingIfNeeded: version >> 8)] + json
+        var bytes = mark + [UInt8(truncatingIfNeeded: version), UInt8(truncatingIfNeeded: version >> 8)]
+        if let quick = (message as? any FrequentMessage)?.quickJSON {
+            bytes += quick.utf8
+        } else {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            guard let json = try? encoder.encode(message) else { throw .malformed("a message that JSON cannot hold") }
+            bytes += json
+        }
         guard bytes.count <= Limits.frameBytes else {
             throw .tooLarge(what: "message", bytes: bytes.count, limit: Limits.frameBytes)
         }
@@ -26,6 +31,7 @@ public enum Codec {
         guard bytes.count >= 6, Array(bytes[0..<4]) == mark else { throw .malformed("no Faultline message") }
         let version = UInt16(bytes[4]) | UInt16(bytes[5]) << 8
         guard version == Limits.version else { throw .version(theirs: version, ours: Limits.version) }
+        if let kind = type as? any FrequentMessage.Type, let message = kind.quick(bytes[6...]) as? M { return message }
         do {
             return try JSONDecoder().decode(type, from: Data(bytes[6...]))
         } catch {

@@ -1,15 +1,21 @@
 /// Sizes that both ends hold each other to (docs/protocol.md says why).
 public enum Limits {
     /// Raised with every change that an older program would misread.
-    public static let version: UInt16 = 1
+    public static let version: UInt16 = 2
     /// Largest frame of any kind.
     public static let frameBytes = 1 << 20
     /// Largest raw frame: a slice of a tensor, a result or a task body.
     public static let chunkBytes = 1 << 20
     /// Most frames of one message.
     public static let frames = 4096
-    /// Results and edits up to this size go with their offer instead of being pulled.
+    /// Results and edits up to this size go with their offer; larger ones on the bulk connection.
     public static let inlineBytes = 256 << 10
+    /// Most bytes of one bulk transfer that are asked for and not yet safe with the receiver.
+    public static let bulkWindow = 16 << 20
+    /// The same of all transfers of a receiver; one chunk for each is always allowed.
+    public static let bulkBudget = 32 << 20
+    /// Largest bulk item.
+    public static let bulkBytes = 1 << 46
     /// Largest task body as JSON.
     public static let bodyBytes = 256 << 20
     /// Most integers a packet carries.

@@ -7,21 +7,23 @@ public enum DataHeader: Sendable, Equatable {
     /// Integers, then payload, follow in raw frames of `Limits.chunkBytes` (the last of each may be shorter).
     case packet(PacketHeader)
 
-    public static let byteCount = 64
+    public static let byteCount = FieldWriter.byteCount
+    /// "D" of "FLD".
+    private static let mark: UInt8 = 0x44
 
     public func encode() -> [UInt8] {
-        var writer = FieldWriter()
+        var writer: FieldWriter
         switch self {
         case .hello(let epoch, let credit):
-            writer.start(kind: 1)
+            writer = FieldWriter(mark: Self.mark, kind: 1)
             writer.put(epoch)
             writer.put(credit)
         case .credit(let epoch, let bytes):
-            writer.start(kind: 2)
+            writer = FieldWriter(mark: Self.mark, kind: 2)
             writer.put(epoch)
             writer.put(bytes)
         case .packet(let header):
-            writer.start(kind: 3)
+            writer = FieldWriter(mark: Self.mark, kind: 3)
             writer.put(header.epoch)
             writer.put(header.task)
             writer.put(UInt64(header.index))
@@ -30,20 +32,13 @@ public enum DataHeader: Sendable, Equatable {
             writer.put(UInt64(header.direction) | UInt64(header.kind) << 8 | (header.hasPayload ? 1 << 16 : 0))
             writer.put(header.sequence)
         }
-        return writer.finish(count: Self.byteCount)
+        return writer.finish()
     }
 
     /// - Throws: `ProtocolError`.
     public static func decode(_ bytes: [UInt8]) throws(ProtocolError) -> DataHeader {
-        guard bytes.count == byteCount, bytes[0] == 0x46, bytes[1] == 0x4C, bytes[2] == 0x44 else {
-            throw .malformed("no data header")
-        }
-        let version = UInt16(bytes[4]) | UInt16(bytes[5]) << 8
-        guard version == Limits.version else { throw .version(theirs: version, ours: Limits.version) }
-        func field(_ index: Int) -> UInt64 {
-            (0..<8).reduce(0) { $0 | UInt64(bytes[8 + index * 8 + $1]) << UInt64($1 * 8) }
-        }
-        switch bytes[3] {
+        let (kind, field) = try FieldWriter.read(bytes, mark: mark)
+        switch kind {
         case 1: return .hello(epoch: field(0), credit: field(1))
         case 2: return .credit(epoch: field(0), bytes: field(1))
         case 3:
@@ -61,7 +56,7 @@ public enum DataHeader: Sendable, Equatable {
                     epoch: field(0), task: field(1), direction: UInt8(flags & 0xFF), kind: UInt8(flags >> 8 & 0xFF),
                     index: Int(field(2)), integerCount: Int(field(3)), payloadBytes: Int(field(4)),
                     hasPayload: flags >> 16 == 1, sequence: field(6)))
-        default: throw .malformed("data header of kind \(bytes[3])")
+        default: throw .malformed("data header of kind \(kind)")
         }
     }
 }
@@ -101,21 +96,4 @@ public struct PacketHeader: Sendable, Equatable {
     private func chunks(_ bytes: Int) -> [Int] {
         stride(from: 0, to: bytes, by: Limits.chunkBytes).map { min(Limits.chunkBytes, bytes - $0) }
     }
-}
-
-private struct FieldWriter {
-    private var bytes: [UInt8] = []
-
-    mutating func start(kind: UInt8) {
-        bytes = [
-            0x46, 0x4C, 0x44, kind, UInt8(truncatingIfNeeded: Limits.version),
-            UInt8(truncatingIfNeeded: Limits.version >> 8), 0, 0,
-        ]
-    }
-
-    mutating func put(_ value: UInt64) {
-        for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift))) }
-    }
-
-    func finish(count: Int) -> [UInt8] { bytes + [UInt8](repeating: 0, count: count - bytes.count) }
 }

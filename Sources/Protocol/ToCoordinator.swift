@@ -54,6 +54,8 @@ public struct Beat: Codable, Sendable, Equatable {
     public var busySeconds: Double = 0
     /// Batches retired, by running task.
     public var retired: [UInt64: Int] = [:]
+    /// Seconds spent on tasks, since the worker started.
+    public var computed: Double?
     /// Packets and pieces of results sent or received, since the worker started: idle and moving bytes differ, too.
     public var moved: UInt64?
     public init() {}
@@ -67,15 +69,13 @@ public enum ToCoordinator: Codable, Sendable, Equatable {
     case assignmentFailed(epoch: UInt64, error: String)
     /// This worker cannot take part (its copy of the model is another one); the fleet goes on without it.
     case unfit(epoch: UInt64, reason: String)
-    /// A stage's finished result; where it is small the bytes follow as a raw frame.
+    /// A stage's finished result; where it is small the bytes follow as a raw frame, else they wait to be asked for.
     case offer(TaskKey, digest: String, byteCount: Int)
-    /// Bytes of an offered result follow as a raw frame.
-    case chunk(TaskKey, offset: Int)
-    case pullEdit(edit: UInt64, offset: Int, length: Int)
     case edited(epoch: UInt64, edit: UInt64)
     /// The engine refused the task; it would again.
     case taskFailed(TaskKey, error: String)
     case beat(Beat)
-    /// The worker was asked to stop (SIGTERM): its work goes elsewhere and nothing is held against it.
-    case leaving(reason: String)
+    /// The worker was asked to stop (SIGTERM) and ends after so many seconds (`nil`: at once); said again with every beat.
+    /// What ends by then is taken, the rest goes elsewhere, and nothing is held against it.
+    case leaving(reason: String, grace: Double? = nil)
 }

@@ -75,12 +75,12 @@ public enum ToWorker: Codable, Sendable, Equatable {
     /// The body follows as raw frames of JSON.
     case task(TaskKey, bodyBytes: Int)
     case abort(TaskKey)
-    case pull(TaskKey, offset: Int, length: Int)
     /// The result is safe: forget it.
     case committed(TaskKey)
-    /// Where it is small the bytes follow as a raw frame.
+    /// Where it is small the bytes follow as a raw frame, else they wait to be asked for.
     case edit(EditOffer)
-    case editChunk(edit: UInt64, offset: Int)
+    /// Something large is to travel: (re)open the bulk connection and say the ticket there.
+    case bulk(ticket: UInt64)
     case ping
     case goodbye(reason: String)
 }

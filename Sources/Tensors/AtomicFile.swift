@@ -63,11 +63,15 @@ public final class AtomicFile {
         pause.over()
         close(descriptor)
         descriptor = -1
+        Self.flushFolder(of: path)
+    }
+
+    /// Makes names in the file's folder durable, as far as the file system can.
+    package static func flushFolder(of path: String) {
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
-        let folderDescriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folderDescriptor >= 0 {
-            fsync(folderDescriptor)
-            close(folderDescriptor)
-        }
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
     }
 }

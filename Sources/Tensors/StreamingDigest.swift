@@ -10,10 +10,7 @@ public struct StreamingDigest: Sendable {
 
     /// 64 lower-case hex digits.
     public consuming func finish() -> String {
-        hasher.finalize().map { byte in
-            let digits = String(byte, radix: 16)
-            return byte < 16 ? "0" + digits : digits
-        }.joined()
+        Digest.hexadecimal(hasher.finalize())
     }
 }
 

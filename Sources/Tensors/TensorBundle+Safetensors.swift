@@ -33,6 +33,15 @@ extension TensorBundle {
             }
         }
 
+        /// Where the file's bytes `range` lie in one tensor's memory; `nil` where they do not lie in one alone.
+        public func slice(_ range: Range<Int>) -> (buffer: AlignedBuffer, range: Range<Int>)? {
+            for (entry, place) in zip(entries, layout.ranges)
+            where place.lowerBound <= range.lowerBound && range.upperBound <= place.upperBound {
+                return (entry.buffer, range.lowerBound - place.lowerBound..<range.upperBound - place.lowerBound)
+            }
+            return nil
+        }
+
         /// Copies the part of `piece`, which stands at byte `start` of the file, that lies in `range`.
         private func copy(
             _ piece: UnsafeRawBufferPointer, at start: Int, _ range: Range<Int>,

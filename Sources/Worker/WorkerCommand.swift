@@ -25,6 +25,12 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Seconds to look for the coordinator. Default: 60.", valueName: "s"))
     var wait: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "Seconds in which to finish what is under way when asked to stop (SIGTERM, SIGINT, SIGUSR1). Default: 20.",
+            valueName: "s"))
+    var grace: Double?
+
     @Option(help: ArgumentHelp("Compute threads; they never change a result. Default: all.", valueName: "n"))
     var threads: Int?
 
@@ -55,6 +61,9 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: .hidden) var name = ""
     @Option(help: .hidden) var parent: Int32?
     @Option(help: .hidden) var dataFolder: String?
+    /// `faultline measure`: no model; results of so many bytes.
+    @Option(help: .hidden) var idleEngine: Int?
+    @Option(help: .hidden) var idleLog: String?
 
     func validate() throws {
         guard (connect == nil) != (joinFile == nil) else {
@@ -62,6 +71,9 @@ struct WorkerCommand: ParsableCommand {
         }
         if let wait, !(wait >= 1 && wait <= 604_800) {
             throw ValidationError("--wait \(wait) is out of range: 1 to 604800 seconds")
+        }
+        if let grace, !(grace >= 0 && grace <= 86_400) {
+            throw ValidationError("--grace \(grace) is out of range: 0 to 86400 seconds")
         }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads \(threads) is out of range: 1 to 1024")
@@ -134,6 +146,7 @@ struct WorkerCommand: ParsableCommand {
     ) -> Int32 {
         var options = WorkerOptions(connect: found.endpoint)
         options.patience = wait ?? options.patience
+        options.grace = grace ?? options.grace
         options.threads = threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount)
         options.memoryBytes = Int(
             (memory ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / 1_073_741_824) * 1_073_741_824)
@@ -178,7 +191,8 @@ struct WorkerCommand: ParsableCommand {
     }
 
     private func makeEngine(memoryBytes: Int, _ roots: ModelRoots) -> any StageEngine {
-        TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
+        if let idleEngine { return IdleEngine(resultBytes: max(0, idleEngine), log: idleLog) }
+        return TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
     }
 
     private func say(_ line: String) -> Int32 {

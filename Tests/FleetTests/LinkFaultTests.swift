@@ -15,7 +15,7 @@ struct LinkFaultTests {
     ]
     /// Only large results and edits bring these.
     private static let large = [
-        "ToCoordinator.chunk", "ToCoordinator.pullEdit", "ToWorker.pull", "ToWorker.editChunk",
+        "ToWorker.bulk", "BulkHeader.hello", "BulkHeader.get", "BulkHeader.chunk",
     ]
 
     private struct Case: Sendable {
@@ -92,7 +92,7 @@ struct LinkFaultTests {
         for kind in small + large {
             for fault in LinkFaults.Fault.allCases {
                 let isOnce = [
-                    "hello", "welcome", "assign", "edit", "assigned", "edited", "beat", "ping", "pullEdit", "editChunk",
+                    "hello", "welcome", "assign", "edit", "assigned", "edited", "beat", "ping", "bulk", "get",
                 ].contains { kind.hasSuffix("." + $0) }
                 all.append(
                     Case(

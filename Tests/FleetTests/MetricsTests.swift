@@ -80,7 +80,7 @@ import Testing
             "workers": list,
             "phase": "working", "tasksRunning": 2, "tasksWaiting": 6, "pipelines": pipelines, "waits": ["6 tasks wait"],
             "counts": counts,
-            "idle": 0.5,
+            "idle": 0.5, "remarks": [String](),
         ]
         let status: [String: Any] = [
             "version": "0.1.0", "process": 7, "host": "here", "run": "runs/a \"b\"", "time": 1_800_000_000.5,

@@ -11,8 +11,9 @@ struct SchedulerTests {
     func words(_ directives: [Scheduler.Directive]) -> [String] {
         directives.compactMap {
             switch $0 {
-            // Goes with every commit.
             case .record: nil
+            case .copy(let task, let to, _): "copy \(task) to \(to)"
+            case .abort(let pipeline, let task): "abort \(task) on \(pipeline)"
             case .grant(let pipeline, let task): "grant \(task) to \(pipeline)"
             case .commit(let task, let results): "commit \(task) of \(results.map(\.stage))"
             case .discard: "discard"
@@ -21,6 +22,8 @@ struct SchedulerTests {
             }
         }
     }
+
+    func crash(_ worker: Int, host: String = "h") -> Scheduler.Crash { .init(worker: "w\(worker)", host: host) }
 
     func score(_ count: Int) -> [FleetTask] {
         (0..<count).map { _ in FleetTask(body: .score(statistics: [], batches: []), cost: 1) }
@@ -68,7 +71,7 @@ struct SchedulerTests {
         _ = scheduler.pipelineReady(1, stageCount: 2)
         _ = scheduler.pipelineReady(2, stageCount: 1)
         _ = scheduler.result(result(0), task: 0, pipeline: 1)
-        let directives = words(scheduler.pipelineLost(1, crashed: true, cause: "x"))
+        let directives = words(scheduler.pipelineLost(1, crash: crash(1), cause: "x"))
         #expect(directives.first == "discard")
         #expect(!directives.contains { $0.hasPrefix("fail") })
         // What comes late from the lost pipeline is dropped.
@@ -84,17 +87,99 @@ struct SchedulerTests {
         var scheduler = Scheduler(tasks: score(2))
         for attempt in 1...3 {
             _ = scheduler.pipelineReady(UInt64(attempt), stageCount: 2)
-            let directives = words(scheduler.pipelineLost(UInt64(attempt), crashed: true, cause: "w"))
+            let directives = words(scheduler.pipelineLost(UInt64(attempt), crash: crash(attempt), cause: "w"))
             #expect(directives.contains { $0.hasPrefix("fail task 0 is set aside") } == (attempt == 3))
         }
         var patient = Scheduler(tasks: score(2))
         for attempt in 1...9 {
             _ = patient.pipelineReady(UInt64(attempt), stageCount: 2)
             #expect(
-                !words(patient.pipelineLost(UInt64(attempt), crashed: false, cause: "left")).contains {
+                !words(patient.pipelineLost(UInt64(attempt), crash: nil, cause: "left")).contains {
                     $0.hasPrefix("fail")
                 })
         }
+    }
+
+    /// Three deaths of one and the same worker prove nothing against a task, where there is another to try it.
+    @Test func twoWorkersHaveToDieIfThereAreTwo() {
+        var scheduler = Scheduler(tasks: score(1))
+        for attempt in 1...3 {
+            _ = scheduler.pipelineReady(UInt64(attempt), stageCount: 1)
+            #expect(
+                scheduler.pipelineLost(UInt64(attempt), crash: crash(1), cause: "x", workers: ["w1", "w2"]).isEmpty)
+        }
+        var alone = scheduler
+        _ = alone.pipelineReady(4, stageCount: 1)
+        #expect(!alone.pipelineLost(4, crash: crash(1), cause: "x", workers: ["w1"]).isEmpty)
+        _ = scheduler.pipelineReady(4, stageCount: 1)
+        let directives = words(scheduler.pipelineLost(4, crash: crash(2), cause: "x", workers: ["w1", "w2"]))
+        #expect(directives.first?.hasPrefix("fail task 0 is set aside") == true)
+    }
+
+    @Test func aTaskGoesToAnotherHostAfterADeathIfThereIsOne() {
+        var scheduler = Scheduler(tasks: score(4))
+        _ = scheduler.pipelineReady(1, stageCount: 1, hosts: ["a"])
+        _ = scheduler.pipelineReady(2, stageCount: 1, hosts: ["b"])
+        #expect(scheduler.running(on: 1) == [0, 1] && scheduler.running(on: 2) == [2])
+        #expect(words(scheduler.pipelineLost(1, crash: crash(1, host: "a"), cause: "x")) == ["grant 0 to 2"])
+        #expect(words(scheduler.pipelineReady(3, stageCount: 1, hosts: ["a"])) == ["grant 3 to 3"])
+        #expect(words(scheduler.result(result(0), task: 3, pipeline: 3)) == [])
+        #expect(words(scheduler.result(result(0), task: 2, pipeline: 2)) == [])
+        #expect(words(scheduler.result(result(0), task: 0, pipeline: 2)) == ["commit 0 of [0]", "grant 1 to 2"])
+        // Where there is no other, anybody will do; and a host that turns out to be bad takes the blame along.
+        #expect(words(scheduler.pipelineLost(2, crash: nil, cause: "x")) == ["grant 1 to 3"])
+        for attempt in 4...9 {
+            _ = scheduler.pipelineLost(UInt64(attempt - 1), crash: crash(attempt, host: "a"), cause: "x")
+            scheduler.forgive("a")
+            let directives = words(scheduler.pipelineReady(UInt64(attempt), stageCount: 1, hosts: ["a"]))
+            #expect(directives == ["grant 1 to \(attempt)"])
+        }
+    }
+
+    /// Of two tasks that were there when workers died, each runs alone until it is known which it was.
+    @Test func aPoisonTasksNeighbourIsCleared() {
+        var scheduler = Scheduler(tasks: score(2))
+        for attempt in 1...2 {
+            #expect(words(scheduler.pipelineReady(UInt64(attempt), stageCount: 2)).count == 2)
+            #expect(scheduler.pipelineLost(UInt64(attempt), crash: crash(attempt), cause: "x").isEmpty)
+        }
+        #expect(words(scheduler.pipelineReady(3, stageCount: 2)) == ["grant 0 to 3"])
+        for stage in 0..<2 { _ = scheduler.result(result(stage), task: 0, pipeline: 3) }
+        #expect(scheduler.running(on: 3) == [1])
+        guard case .fail(let reason)? = scheduler.pipelineLost(3, crash: crash(3), cause: "x").last else {
+            Issue.record("it was not set aside")
+            return
+        }
+        #expect(reason == "task 1 is set aside: workers died under it 3 times (w1 on h, w2 on h, w3 on h; last: x)")
+    }
+
+    @Test func aClosedPipelineFinishesAndTakesNothingNew() {
+        var scheduler = Scheduler(tasks: score(6))
+        _ = scheduler.pipelineReady(1, stageCount: 2)
+        _ = scheduler.pipelineReady(2, stageCount: 2)
+        // 0 and 1 on the first, 2 and 3 on the second; 1 has not begun.
+        #expect(words(scheduler.close(1, forGood: false)) == [])
+        _ = scheduler.result(result(0), task: 0, pipeline: 1)
+        #expect(words(scheduler.result(result(1), task: 0, pipeline: 1)) == ["commit 0 of [0, 1]"])
+        #expect(scheduler.running(on: 1) == [1])
+        #expect(words(scheduler.reopen(1)) == ["grant 4 to 1"])
+        #expect(words(scheduler.close(1, forGood: true)) == ["abort 4 on 1"])
+        #expect(words(scheduler.reopen(1)) == [])
+        #expect(words(scheduler.stop()) == ["abort 3 on 2"])
+        #expect(scheduler.running(on: 1) == [1] && scheduler.running(on: 2) == [2])
+    }
+
+    @Test func finishedTasksAreRecordedAtOnceAndCommittedInOrder() {
+        var scheduler = Scheduler(tasks: score(2))
+        _ = scheduler.pipelineReady(1, stageCount: 1)
+        _ = scheduler.pipelineReady(2, stageCount: 1)
+        func recorded(_ directives: [Scheduler.Directive]) -> [Int] {
+            directives.compactMap { if case .record(let task, _) = $0 { task } else { nil } }
+        }
+        let first = scheduler.result(result(0), task: 1, pipeline: 2)
+        #expect(recorded(first) == [1] && words(first) == [])
+        let second = scheduler.result(result(0), task: 0, pipeline: 1)
+        #expect(recorded(second) == [0] && words(second) == ["commit 0 of [0]", "commit 1 of [0]", "finished"])
     }
 
     @Test func otherBytesForTheSameStageAreAnAlarm() {
@@ -111,7 +196,7 @@ struct SchedulerTests {
         #expect(words(scheduler.pipelineReady(1, stageCount: 1)) == ["grant 0 to 1"])
         #expect(words(scheduler.pipelineReady(2, stageCount: 1)) == [])
         #expect(words(scheduler.result(result(0, "a"), task: 0, pipeline: 1)) == ["commit 0 of [0]", "grant 1 to 1"])
-        #expect(words(scheduler.pipelineLost(1, crashed: true, cause: "x")) == ["grant 0 to 2"])
+        #expect(words(scheduler.pipelineLost(1, crash: crash(1), cause: "x")) == ["grant 0 to 2"])
         // Not delivered twice; other bytes are an alarm.
         var broken = scheduler
         #expect(words(broken.result(result(0, "b"), task: 0, pipeline: 2)).contains("fail determinism is broken"))
@@ -148,7 +233,7 @@ struct SchedulerTests {
         #expect(words(scheduler.pipelineReady(7, stageCount: 2)) == [])
         #expect(words(scheduler.pipelineReady(8, stageCount: 1)) == ["grant 0 to 8"])
         _ = scheduler.result(result(0), task: 1, pipeline: 7)
-        #expect(scheduler.hasResult(of: 1, stage: 0) && !scheduler.hasResult(of: 1, stage: 1))
+        #expect(!scheduler.wants(1, stage: 0, from: 7) && scheduler.wants(1, stage: 1, from: 7))
         let done = scheduler.result(result(1), task: 1, pipeline: 7)
         #expect(done.contains { if case .record(1, let results) = $0 { results.count == 2 } else { false } })
         #expect(words(done) == ["grant 3 to 7"])

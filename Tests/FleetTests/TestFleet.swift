@@ -11,19 +11,21 @@ final class TestFleet: @unchecked Sendable {
     private let lock = NSLock()
     private let group = DispatchGroup()
     private(set) var logs: [String] = []
+    private var told: [String] = []
     let folder: String
     var fleet: Fleet!
 
     /// No closure, so that a trailing one is the engine.
     struct Adjustment { var body: (inout FleetSettings) -> Void }
 
+    /// - Parameter inOrder: each joins after the one before it, so that neighbours share a pipeline.
     init(
-        workers count: Int, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
+        workers count: Int, inOrder: Bool = false, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
         returning: Double = 0.5,
         version: UInt16 = Limits.version,
         levels: [(String, Int)] = [], simd: [Int] = [],
-        idle: Double? = nil, comeback: Double = 2, faults: [Int: LinkFaults] = [:],
-        settings adjust: Adjustment? = nil,
+        minimumGain: Double = 1, grace: Double = 20, idle: Double? = nil, comeback: Double = 2,
+        faults: [Int: LinkFaults] = [:], settings adjust: Adjustment? = nil,
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
     ) throws {
         folder = NSTemporaryDirectory() + "faultline-fleet-\(UInt64.random(in: 0 ... .max))"
@@ -33,34 +35,62 @@ final class TestFleet: @unchecked Sendable {
         settings.pipelines = pipelines
         settings.lease = lease
         settings.returning = returning
-        settings.registration = 10
+        settings.registration = 30
+        settings.minimumGain = minimumGain
+        settings.note = { [weak self] kind, task, worker, text in
+            self?.lock.withLock { self?.told.append("\(kind) \(task) \(worker): \(text)") }
+        }
         settings.idle = idle
         settings.comeback = comeback
         settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
         adjust?.body(&settings)
+        let start: @Sendable (Int, String) -> Void = { [self] index, endpoint in
+            var options = WorkerOptions(connect: endpoint)
+            options.name = "w\(index)"
+            options.dataFolder = NSTemporaryDirectory()
+            options.version = version
+            options.beat = 0.1
+            options.grace = grace
+            if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
+            if index < simd.count { options.simdLevel = simd[index] }
+            options.faults = faults[index]
+            let box = EngineBox()
+            let runtime = WorkerRuntime(options: options, engine: box)
+            box.engine = engine(index, runtime)
+            workers.append(runtime)
+            group.enter()
+            Thread.detachNewThread { [self] in
+                let end = runtime.run()
+                lock.withLock { ends[index] = end }
+                group.leave()
+            }
+        }
         settings.bound = { [self] endpoint in
-            for index in 0..<count {
-                var options = WorkerOptions(connect: endpoint)
-                options.name = "w\(index)"
-                options.dataFolder = NSTemporaryDirectory()
-                options.version = version
-                options.beat = 0.1
-                if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
-                if index < simd.count { options.simdLevel = simd[index] }
-                options.faults = faults[index]
-                let box = EngineBox()
-                let runtime = WorkerRuntime(options: options, engine: box)
-                box.engine = engine(index, runtime)
-                workers.append(runtime)
-                group.enter()
-                Thread.detachNewThread { [self] in
-                    let end = runtime.run()
-                    lock.withLock { ends[index] = end }
-                    group.leave()
+            guard inOrder else { return (0..<count).forEach { start($0, endpoint) } }
+            Thread.detachNewThread { [self] in
+                for index in 0..<count {
+                    start(index, endpoint)
+                    _ = waitFor("w\(index) joined")
                 }
             }
         }
         fleet = try Fleet(settings)
+        let endpoint = fleet.endpoint
+        startWorker = { start($0, endpoint) }
+    }
+
+    /// One more worker, by its number.
+    func join(_ index: Int) { startWorker(index) }
+    private var startWorker: (Int) -> Void = { _ in }
+
+    /// - Returns: whether such a line was logged in time.
+    func waitFor(_ words: String, seconds: Double = 30) -> Bool {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while !log.contains(where: { $0.contains(words) }) {
+            if Date() > deadline { return false }
+            usleep(2000)
+        }
+        return true
     }
 
     /// Ends the fleet and waits for its workers.
@@ -75,6 +105,8 @@ final class TestFleet: @unchecked Sendable {
     }
 
     var log: [String] { lock.withLock { logs } }
+    /// What the journal would be told.
+    var notes: [String] { lock.withLock { told } }
 }
 
 /// Lets a test give an engine a handle on its own worker.

@@ -94,7 +94,7 @@ import Testing
 
     @Test func aTakenPortAndASilentOneAreSaid() throws {
         try withServer { server in
-            #expect(throws: HTTPError.inUse) {
+            _ = #expect(throws: HTTPError.inUse) {
                 try HTTPServer(host: "127.0.0.1", port: server.port) { _, _ in .text(200, "") }
             }
         }

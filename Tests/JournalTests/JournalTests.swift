@@ -20,7 +20,7 @@ import Testing
         do {
             let journal = try Journal(folder: path)
             #expect(journal.epoch == 1)
-            try journal.commit("key", label: "scoring 1", records)
+            try journal.commit([TaskRecord(key: "key", label: "scoring 1", results: records)])
         }
         let journal = try Journal(folder: path)
         #expect(journal.epoch == 2)
@@ -37,7 +37,9 @@ import Testing
     @Test func whatTheStudyNoLongerAsksForGoes() throws {
         do {
             let journal = try Journal(folder: path)
-            for key in ["old", "kept"] { try journal.commit(key, label: key, [record(0, .inline([]))]) }
+            for key in ["old", "kept"] {
+                try journal.commit([TaskRecord(key: key, label: key, results: [record(0, .inline([]))])])
+            }
         }
         do {
             let journal = try Journal(folder: path)
@@ -60,9 +62,11 @@ import Testing
     @Test func aRecordIsReplacedWhole() throws {
         let journal = try Journal(folder: path)
         for key in ["checkpoint-a", "checkpoint-b", "x"] {
-            try journal.commit(key, label: key, [record(0, .inline([1])), record(1, .inline([2]))])
+            try journal.commit([
+                TaskRecord(key: key, label: key, results: [record(0, .inline([1])), record(1, .inline([2]))])
+            ])
         }
-        try journal.commit("checkpoint-b", label: "later", [record(0, .inline([3]))])
+        try journal.commit([TaskRecord(key: "checkpoint-b", label: "later", results: [record(0, .inline([3]))])])
         #expect(try journal.results(of: "checkpoint-b") == [record(0, .inline([3]))])
         try journal.forget(keysFrom: "checkpoint-", except: "checkpoint-b")
         #expect(try journal.results(of: "checkpoint-a") == nil)
@@ -82,7 +86,11 @@ import Testing
         do {
             let journal = try Journal(folder: path)
             for number in 0..<200 {
-                try journal.commit("key \(number)", label: "x", [record(0, .inline([UInt8](repeating: 7, count: 300)))])
+                try journal.commit([
+                    TaskRecord(
+                        key: "key \(number)", label: "x",
+                        results: [record(0, .inline([UInt8](repeating: 7, count: 300)))])
+                ])
             }
         }
         let file = URL(fileURLWithPath: Journal.path(in: path))
@@ -106,7 +114,7 @@ import Testing
     @Test func aTornTailStarts() throws {
         do {
             let journal = try Journal(folder: path)
-            try journal.commit("key", label: "x", [record(0, .inline([1]))])
+            try journal.commit([TaskRecord(key: "key", label: "x", results: [record(0, .inline([1]))])])
         }
         // A write-ahead log cut in the middle of a record.
         try Data([0x37, 0x7F, 0x06, 0x82, 1, 2, 3]).write(to: URL(fileURLWithPath: Journal.path(in: path) + "-wal"))
@@ -116,9 +124,11 @@ import Testing
 
     @Test func eventsTellATasksStory() throws {
         let journal = try Journal(folder: path)
-        journal.note("granted", task: "scoring 1", worker: "w1")
-        journal.note("lost", worker: "w1", "silent for 30 s")
-        journal.note("granted", task: "scoring 1", worker: "w2")
+        func note(_ kind: String, task: String = "", worker: String, _ text: String = "") -> Event {
+            Event(seconds: 1, epoch: journal.epoch, kind: kind, task: task, worker: worker, text: text)
+        }
+        journal.note([note("granted", task: "scoring 1", worker: "w1"), note("lost", worker: "w1", "silent for 30 s")])
+        journal.note([note("granted", task: "scoring 1", worker: "w2")])
         #expect(try Journal.events(in: path, task: "scoring 1").map(\.worker) == ["w1", "w2"])
         #expect(try Journal.events(in: path, task: nil).count == 3)
         #expect(throws: JournalError.self) { try Journal.events(in: "/nowhere", task: nil) }

@@ -13,7 +13,7 @@ struct CodecTests {
         let up: [ToCoordinator] = [
             hello, .assigned(epoch: 1), .assignmentFailed(epoch: 2, error: "é\n"), .unfit(epoch: 1, reason: "x"),
             .offer(key, digest: "ab", byteCount: 5),
-            .chunk(key, offset: 7), .pullEdit(edit: 1, offset: 2, length: 3), .edited(epoch: 1, edit: 2),
+            .edited(epoch: 1, edit: 2),
             .taskFailed(key, error: ""), .beat(Beat()), .leaving(reason: "x"),
         ]
         for message in up { #expect(try Codec.decode(ToCoordinator.self, Codec.encode(message)) == message) }
@@ -24,7 +24,7 @@ struct CodecTests {
                 Assignment(
                     epoch: 1, model: "m", layers: 2..<4, stageIndex: 1, stageCount: 2, threads: 1, next: nil, window: 3)
             ),
-            .pull(key, offset: 0, length: 1), .committed(key), .editChunk(edit: 1, offset: 2), .ping,
+            .committed(key), .bulk(ticket: .max), .ping,
             .goodbye(reason: ""),
             .edit(EditOffer(epoch: 1, edit: 2, name: "n", digest: "d", byteCount: 0)),
         ]

@@ -3,7 +3,7 @@
 #
 #   fleet.sh start HOSTS ENDPOINT    one worker a line of HOSTS: "host [threads [memory in GiB]]"; # begins a comment
 #   fleet.sh status HOSTS
-#   fleet.sh stop HOSTS              SIGTERM: each hands its work back
+#   fleet.sh stop HOSTS              SIGTERM: each finishes what ends within 20 s
 #   fleet.sh log HOSTS               each worker's last line
 #
 # Environment: FAULTLINE_KEYS (folder with worker-ssh.key, copied to the hosts; or FAULTLINE_PLAIN_TCP=yes), FAULTLINE_WORKER
@@ -84,8 +84,8 @@ pid=$(cat "$folder/pid" 2>/dev/null) || { echo "never started"; exit 0; }
 mine() { kill -0 "$pid" 2>/dev/null && tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q faultline-worker; }
 if mine; then
     kill -TERM "$pid"
-    for _ in $(seq 100); do mine || break; sleep 0.1; done
-    if mine; then kill -KILL "$pid"; echo "killed after 10 s"; else echo "stopped"; fi
+    for _ in $(seq 300); do mine || break; sleep 0.1; done
+    if mine; then kill -KILL "$pid"; echo "killed after 30 s"; else echo "stopped"; fi
 else
     echo "had ended"
 fi

@@ -5,8 +5,8 @@
 check_journal() {
     golden_of wanda
     journal_lives journal starting-inside:1 starting:1 noting-inside:5 noting:9 recording-inside:1 recording:1 \
-        recording-inside:2 recording:3 reading-inside:3 reading:2 forgetting-inside:1 forgetting:1 recording:2 \
-        recording-inside:3 tidying-inside:1 tidying:1
+        recording-inside:2 recording:3 reading-inside:3 reading:2 forgetting-inside:1 forgetting:1 \
+        tidying-inside:1 tidying:1
     local kinds=(recording recording-inside noting noting-inside) points=()
     for _ in 1 2 3 4 5 6; do points+=("${kinds[RANDOM % 4]}:$((1 + RANDOM % 8))"); done
     journal_lives journal-random "${points[@]}"
@@ -33,7 +33,7 @@ journal_lives() { # NAME POINT...
         verdict "$name: the last life" 1
     same "$name, killed at $reached points ($*)" "$work/$name"
     verdict "$name: nothing committed was computed again" "$([ "$(computed_again "$work/$name")" = 0 ] && echo 0 || echo 1)"
-    verdict "$name: no partials are left" "$([ -z "$(ls "$work/$name/partials")" ] && echo 0 || echo 1)"
+    verdict "$name: no partials are left" "$([ -z "$(find "$work/$name/partials" -type f)" ] && echo 0 || echo 1)"
 }
 
 # A torn tail, a flipped bit, a zeroed block: it starts and is right, or says what to do.

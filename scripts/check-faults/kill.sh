@@ -17,7 +17,7 @@ check_kill() {
     source "$root/scripts/check-faults/points.sh"
     study=$work/kill.yaml
     golden=$work/golden-kill
-    write_study wanda "$study" "${KILL_SAMPLES:-48}"
+    write_study wanda "$study" "${KILL_SAMPLES:-40}"
     # A pipeline of all workers that trains would be hit by every kill.
     sed -i '/name: tuned/,/finetune/d' "$study"
     "$bin/faultline" study run "$study" --run-dir "$golden" --workers 1 >"$work/golden-kill.log" 2>&1 ||
@@ -57,7 +57,7 @@ check_kill() {
     done
     verdict "kill: $kills kills in $run runs (seed $SEED)" "$([ "$kills" -gt 0 ] && echo 0 || echo 1)"
     verdict "kill: no temporary files are left in the run folders" \
-        "$([ -z "$(find "$work"/kill-* -path '*/partials/*' -o -name '*.part-*' -o -name status.json)" ] && echo 0 || echo 1)"
+        "$([ -z "$(find "$work"/kill-* -path '*/partials/*' -type f -o -name '*.part-*' -o -name status.json)" ] && echo 0 || echo 1)"
     # A coordinator that is killed cannot remove its socket folder: the next one does.
     "$bin/faultline" study run "$study" --run-dir "$work/kill-left" --workers 1 >"$work/kill-left.log" 2>&1 &
     coordinator=$!

@@ -14,6 +14,8 @@ package struct Ending: Equatable {
     package var text: String
     /// Help or a version, which was asked for.
     package var isOutput = false
+    /// The run was asked to end: no error.
+    package var isStop = false
 
     package init(_ error: any Error) {
         switch error {
@@ -24,6 +26,8 @@ package struct Ending: Equatable {
             (code, text) = (2, Self.line("\(error)"))
         case let error as FleetError:
             (code, text) = (error.isUsage ? 2 : 1, Self.line(error.description))
+        case let stop as Stopped:
+            (code, text, isStop) = (stop.exitCode, "\(stop)", true)
         case is InternalError:
             (code, text) = (1, Self.line("\(error)"))
         default:

@@ -15,7 +15,7 @@ package struct Faultline: AsyncParsableCommand {
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self,
             OverlapCommand.self, EvaluateCommand.self, FineTuneCommand.self,
             ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
-            KeygenCommand.self,
+            DrainCommand.self, KeygenCommand.self, MeasureCommand.self,
         ])
 
     package static let version = "0.1.0"
@@ -42,7 +42,11 @@ package enum Launcher {
             return 0
         } catch {
             let ending = Ending(error)
-            if ending.isOutput { Terminal.out(ending.text) } else { Terminal.err("faultline: error: \(ending.text)\n") }
+            if ending.isOutput {
+                Terminal.out(ending.text)
+            } else {
+                Terminal.err("faultline: \(ending.isStop ? "" : "error: ")\(ending.text)\n")
+            }
             return ending.code
         }
     }

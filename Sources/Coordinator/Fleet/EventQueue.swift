@@ -20,5 +20,18 @@ final class EventQueue<Element: Sendable>: @unchecked Sendable {
         return waiting.isEmpty ? nil : waiting.removeFirst()
     }
 
+    /// Takes all that wait and are of a kind out of their turn.
+    func takeAll<T>(_ pick: (Element) -> T?) -> [T] {
+        condition.withLock {
+            var taken: [T] = []
+            waiting.removeAll { element in
+                guard let value = pick(element) else { return false }
+                taken.append(value)
+                return true
+            }
+            return taken
+        }
+    }
+
     func clear() { condition.withLock { waiting = [] } }
 }

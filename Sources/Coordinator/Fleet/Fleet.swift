@@ -23,7 +23,8 @@ package final class Fleet: @unchecked Sendable {
         Self.raiseDescriptorLimit()
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
-        for folder in [partials, logs] {
+        let halves = "\(partials)/incoming"
+        for folder in [partials, logs, halves] {
             do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
                 throw FleetError("\(folder): cannot make this folder")
             }
@@ -35,12 +36,14 @@ package final class Fleet: @unchecked Sendable {
                 try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
             }
             if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
-            loop = try FleetLoop(settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials)
+            loop = try FleetLoop(
+                settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials, halves: halves)
             if let count = settings.localWorkers {
                 try loop.local.start(
                     count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: sockets.path,
                     threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
-                    memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs)
+                    memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs,
+                    more: settings.workerArguments)
             }
         } catch {
             sockets.remove()
@@ -90,6 +93,7 @@ package final class Fleet: @unchecked Sendable {
                 )
             }
             if case .failed(let reason) = loop.events.next(seconds: 0.05) { throw FleetError(reason) }
+            if settings.stopSignal() != nil { throw stopped }
         }
     }
 
@@ -126,29 +130,33 @@ package final class Fleet: @unchecked Sendable {
             switch loop.events.next(seconds: 1) {
             case .ready: return
             case .failed(let reason): throw FleetError(reason)
+            case .stopped: throw stopped
             default: continue
             }
         }
         throw FleetError("waited \(Int(settings.loading)) s for \(what)")
     }
 
+    /// A task's results, all of its stages'.
+    package typealias Recorded = (index: Int, results: [StageResult])
+
     /// Runs tasks until all are committed.
     /// - Parameters:
     ///   - progress: called on this thread, at most four times a second.
-    ///   - recorded: called on this thread with a task's results as soon as they are whole, in any order; workers keep
-    ///     theirs until it returns.
+    ///   - recorded: called on this thread with the results of tasks as soon as they are whole, in any order, several at
+    ///     once where they came together; workers keep theirs until it returns.
     ///   - committed: called on this thread in index order with the results of a task's stages, in stage order.
-    /// - Throws: `FleetError`, or what `recorded` or `committed` threw.
+    /// - Throws: `FleetError`, `Stopped`, or what `recorded` or `committed` threw.
     package func run(
         _ tasks: [FleetTask], label: String, progress: (FleetProgress) -> Void = { _ in },
-        recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
+        recorded: ([Recorded]) throws -> Void = { _ in },
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         var first = 0
         while first < tasks.count {
             let done = try attempt(Array(tasks[first...]), label, holdsTraining: trains, progress) {
-                try recorded(first + $0, $1)
+                try recorded($0.map { (first + $0.index, $0.results) })
             } committed: {
                 try committed(first + $0, $1)
             }
@@ -157,7 +165,7 @@ package final class Fleet: @unchecked Sendable {
             settings.log("fine-tuned weights were lost (\(cause)): fine-tuning again")
             let again = training
             let repeated = try attempt(
-                again, "\(label): fine-tuning again", holdsTraining: true, progress, recorded: { _, _ in }
+                again, "\(label): fine-tuning again", holdsTraining: true, progress, recorded: { _ in }
             ) { _, results in
                 for case .file(let path) in results.map(\.bundle) { unlink(path) }
             }
@@ -168,7 +176,7 @@ package final class Fleet: @unchecked Sendable {
 
     private func attempt(
         _ tasks: [FleetTask], _ label: String, holdsTraining: Bool, _ progress: (FleetProgress) -> Void,
-        recorded: (Int, [StageResult]) throws -> Void, committed: (Int, [StageResult]) throws -> Void
+        recorded: ([Recorded]) throws -> Void, committed: (Int, [StageResult]) throws -> Void
     ) throws -> (count: Int, trainingLost: String?) {
         let began = Clock.now
         var shown = 0.0
@@ -186,8 +194,12 @@ package final class Fleet: @unchecked Sendable {
         while true {
             switch loop.events.next(seconds: 0.25) {
             case .recorded(let index, let results):
-                try recorded(index, results)
-                loop.commands.post(.onRecord(index))
+                // One flush of the disk for all that has come while the last one took its time.
+                let others: [Recorded] = loop.events.takeAll {
+                    if case .recorded(let index, let results) = $0 { (index, results) } else { nil }
+                }
+                try recorded([(index, results)] + others)
+                for task in [index] + others.map(\.index) { loop.commands.post(.onRecord(task)) }
             case .committed(let index, let results):
                 try committed(index, results)
                 count += 1
@@ -203,12 +215,28 @@ package final class Fleet: @unchecked Sendable {
                 return (count, nil)
             case .failed(let reason): throw FleetError(reason)
             case .trainingLost(let cause): return (count, cause)
+            case .stopped: throw stopped
             case .membership, .ready, nil: break
             }
             let now = Clock.now
             if now - shown >= 0.25 { show(now) }
         }
     }
+
+    /// Has a worker leave when it has finished what it runs and others can go on. From any thread.
+    package func drain(worker name: String) { loop.commands.post(.drain(name)) }
+
+    /// Ends the work under way: what ends within so many seconds is recorded, then the caller's call throws `Stopped`, as do
+    /// those that follow. From any thread.
+    package func stop(within seconds: Double) { loop.commands.post(.stop(within: seconds)) }
+
+    /// Ends at once: nobody is waited for or told. Local workers notice by themselves.
+    package func abandon() {
+        joinFile?.remove()
+        sockets.remove()
+    }
+
+    private var stopped: Stopped { Stopped(signal: settings.stopSignal(), resume: settings.resume) }
 
     /// Ends the workers and removes the sockets. May be called more than once.
     package func shutdown() {

@@ -28,7 +28,7 @@ extension FleetCore {
         let running = Dictionary(
             (scheduler?.running(on: epoch) ?? []).map { (key(epoch, $0), $0) }, uniquingKeysWith: { first, _ in first })
         for (key, task) in running.sorted(by: { $0.value < $1.value }) {
-            guard scheduler?.hasResult(of: task, stage: number) == false else { continue }
+            guard scheduler?.wants(task, stage: number, from: epoch) == true else { continue }
             guard let held = holdings.tasks.first(where: { $0.key == key }) else {
                 directives.append(.sendTask(worker: id, key, scheduler!.body(of: task)))
                 continue

@@ -13,6 +13,8 @@ package struct FleetCore: Sendable {
         case fetch(worker: Int, TaskKey, index: Int, stage: Int, layers: Range<Int>, digest: String, byteCount: Int)
         /// Transfers of this epoch are of no use any more.
         case dropTransfers(epoch: UInt64)
+        /// Nor is this one.
+        case dropTransfer(TaskKey)
         case discard(StageResult)
         /// A worker is back in a new session: what it was asked for has to be asked again.
         case returned(worker: Int)
@@ -25,15 +27,19 @@ package struct FleetCore: Sendable {
         case event(FleetEvent)
     }
 
-    struct Seat: Sendable {
-        var worker: Int
-        var layers: Range<Int>
+    package struct Seat: Sendable {
+        package var worker: Int
+        package var layers: Range<Int>
         var loaded = false
         var edited = false
+        /// Seconds its worker had computed when the pipeline was ready.
+        var computedBefore = 0.0
+        /// Batches it had done then.
+        var batchesBefore = 0
     }
 
-    struct Pipeline: Sendable {
-        var seats: [Seat]
+    package struct Pipeline: Sendable {
+        package var seats: [Seat]
         var announced = false
         /// Of an earlier life, and its tasks are not yet looked at.
         var isAdopted = false
@@ -44,7 +50,7 @@ package struct FleetCore: Sendable {
 
     let settings: FleetSettings
     var membership = Membership()
-    var pipelines: [UInt64: Pipeline] = [:]
+    package internal(set) var pipelines: [UInt64: Pipeline] = [:]
     var scheduler: Scheduler?
     private(set) var model: ModelPlan?
     private var editID: UInt64 = 0
@@ -57,7 +63,7 @@ package struct FleetCore: Sendable {
     private var unrecorded: [Int: (key: TaskKey, workers: [Int])] = [:]
     private(set) var awaitingReady = false
     /// Fine-tuned weights are in the workers' memory only.
-    private var holdsTraining = false
+    private(set) var holdsTraining = false
     private var isTraining = false
     /// Why they are gone, until the next run hears of it.
     private var trainingLoss: String?
@@ -67,6 +73,16 @@ package struct FleetCore: Sendable {
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
     var simd: Int?
     private var lastCause = "none ever joined"
+    /// Seconds of the latest event that had a clock.
+    private(set) var now = 0.0
+    /// Workers that are to leave, and what is held against machines.
+    var leaves: [Int: Leave] = [:]
+    var hosts = HostRecords()
+    /// How fast a thread of a worker is beside its neighbours' fastest, where that mattered.
+    var speeds: [Int: Double] = [:]
+    /// The run is to end by then; it has.
+    var stopDeadline: Double?
+    var hasStopped = false
     private var idle = IdleWatch()
     private var lastTick: Double?
     /// Since when there has been nobody to work, where somebody may still come.
@@ -83,6 +99,7 @@ package struct FleetCore: Sendable {
     // MARK: The driver's wishes
 
     package mutating func use(_ model: ModelPlan) -> [Directive] {
+        guard stopDeadline == nil else { return [.event(.stopped)] }
         self.model = model
         holdsTraining = false
         trainingLoss = nil
@@ -92,7 +109,10 @@ package struct FleetCore: Sendable {
         if membership.members.isEmpty, mayReturn { return [] }
         let adopted = adopt()
         guard pipelines.isEmpty else { return adopted + reform() + advance() }
-        return form(Array(membership.members.keys), pipelines: wantedPipelines) + advance()
+        let free = available(membership.members.keys)
+        // Who asked for as many pipelines as there were workers gets fewer when some of these are gone.
+        let someAreGone = tally.counts.joined > membership.members.count
+        return form(free, pipelines: wantedPipelines.map { someAreGone ? min($0, free.count) : $0 }) + advance()
     }
 
     /// The edit became what fine-tuning has made of the weights: those that hold these need nothing, all others get it.
@@ -103,6 +123,7 @@ package struct FleetCore: Sendable {
     }
 
     package mutating func newEdit() -> [Directive] {
+        guard stopDeadline == nil else { return [.event(.stopped)] }
         guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
         editID += 1
         holdsTraining = false
@@ -120,6 +141,7 @@ package struct FleetCore: Sendable {
     }
 
     package mutating func run(_ tasks: [FleetTask]) -> [Directive] {
+        guard stopDeadline == nil else { return [.event(.stopped)] }
         guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         if trains { (holdsTraining, trainingLoss) = (false, nil) }
@@ -128,14 +150,16 @@ package struct FleetCore: Sendable {
             trainingLoss = nil
             return [.event(.trainingLost(cause))]
         }
-        let scheduler = Scheduler(tasks: tasks)
+        let scheduler = Scheduler(tasks: tasks, minimumGain: settings.minimumGain, now: now)
+        hosts.newRun()
         var directives: [Scheduler.Directive] = []
         self.scheduler = scheduler
         let ready = pipelines.filter(\.value.isReady).keys.sorted()
         var takenOver = offerDeferred() + dropSpareWork()
         for epoch in ready { takenOver += takeOver(epoch) }
         for epoch in ready {
-            directives += self.scheduler!.pipelineReady(epoch, stageCount: pipelines[epoch]!.seats.count)
+            directives += self.scheduler!.pipelineReady(
+                epoch, stageCount: pipelines[epoch]!.seats.count, hosts: hostNames(of: pipelines[epoch]!))
         }
         directives += self.scheduler!.start()
         return takenOver + carryOut(directives)
@@ -182,6 +206,8 @@ package struct FleetCore: Sendable {
             membership.heard(known, now: now)
             return [.send(worker: known, .welcome(worker: membership[known]!.name, run: settings.run))]
         }
+        tell(now)
+        if let refusal = refusal(session, capabilities, now: now) { return [refusal] }
         if let resumed = resume(session, capabilities, now: now) { return resumed }
         var directives: [Directive] = []
         let same = capabilities.instance.flatMap { membership.id(instance: $0) }.flatMap {
@@ -208,15 +234,17 @@ package struct FleetCore: Sendable {
 
     package mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
         membership.heard(id, now: now)
+        tell(now)
         if case .beat(let beat) = message {
             membership.beat(id, beat, now: now)
         } else {
             membership.active(id, now: now)
         }
         switch message {
-        case .hello, .chunk, .pullEdit: return []
+        case .hello: return []
         case .beat(let beat):
             tally.beat(id, retired: beat.retired, steps: beat.steps, now: now)
+            noteProgress(of: id, beat)
             return []
         case .assigned(let epoch):
             // Said twice it must not bring the edit twice: tasks may have begun.
@@ -228,8 +256,10 @@ package struct FleetCore: Sendable {
             pipelines[epoch]!.seats[seat].edited = true
             return advance()
         case .assignmentFailed(let epoch, let error):
-            guard seat(of: id, epoch) != nil else { return [] }
-            return fail("\(membership[id]!.name): \(error)")
+            guard seat(of: id, epoch) != nil, let member = membership[id] else { return [] }
+            // Where there are other machines, this one alone is left out: it may lack the model.
+            let directives = setAside(member.capabilities.host, because: "\(member.name): \(error)")
+            return directives.isEmpty ? fail("\(member.name): \(error)") : directives
         case .unfit(let epoch, let reason):
             guard seat(of: id, epoch) != nil else { return [] }
             return [.dismiss(membership[id]!, .refuse(reason: reason))]
@@ -249,19 +279,24 @@ package struct FleetCore: Sendable {
                 membership.changeHolding(key, of: id, to: (digest: digest, byteCount: byteCount))
                 return []
             }
-            guard let seat = seat(of: id, key.epoch), let index = index(of: key),
-                scheduler?.running(on: key.epoch).contains(index) == true
-            else { return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))] }
+            guard let seat = seat(of: id, key.epoch), let index = index(of: key) else {
+                return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))]
+            }
+            let layers = pipelines[key.epoch]!.seats[seat].layers
+            guard scheduler?.running(on: key.epoch).contains(index) == true else {
+                guard !isUnrecorded(key) else { return [] }
+                return [.send(worker: id, .committed(key))]
+                    + schedule { $0.late(index, stage: seat, layers: layers, digest: digest) }
+            }
             // Offered again by a worker that cannot know that it has arrived.
-            guard scheduler?.hasResult(of: index, stage: seat) == false else { return [] }
+            guard scheduler?.wants(index, stage: seat, from: key.epoch) == true else { return [] }
             tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
             return [
                 .fetch(
-                    worker: id, key, index: index, stage: seat, layers: pipelines[key.epoch]!.seats[seat].layers,
-                    digest: digest, byteCount: byteCount)
+                    worker: id, key, index: index, stage: seat, layers: layers, digest: digest, byteCount: byteCount)
             ]
-        case .leaving(let reason):
-            return [.dismiss(membership[id]!, .goodbye(reason: "left"))] + lose(id, reason, crashed: false, end: false)
+        case .leaving(let reason, let grace):
+            return leave(id, reason, within: grace ?? 0, now: now)
         }
     }
 
@@ -269,6 +304,7 @@ package struct FleetCore: Sendable {
     package mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
         guard self.index(of: key) == index, pipelines[key.epoch] != nil else { return [.discard(result)] }
         idle.finished()
+        if let host = membership[worker]?.capabilities.host { hosts.succeeded(on: host) }
         let workers = pipelines[key.epoch]!.seats.map(\.worker)
         let results = scheduler!.result(result, task: index, pipeline: key.epoch)
         // The workers keep theirs until the whole task is on record.
@@ -285,6 +321,7 @@ package struct FleetCore: Sendable {
     /// To be called several times a second.
     /// - Parameter diskIsSlow: results wait for the coordinator's disk, not for workers.
     package mutating func tick(now: Double, diskIsSlow: Bool = false) -> [Directive] {
+        tell(now)
         let gap = now - (lastTick ?? now)
         lastTick = now
         // This program stood still: it is not the workers who were silent.
@@ -299,6 +336,8 @@ package struct FleetCore: Sendable {
             directives.append(.log("\(cause): its workers start again"))
             directives += dissolve(epoch, without: nil, cause: cause, crashed: false)
         }
+        directives += schedule { $0.speculate() } + rebalance()
+        directives += releaseLeavers(now: now) + concludeStop(now: now)
         return directives + watchDesertion(now)
     }
 
@@ -327,21 +366,25 @@ package struct FleetCore: Sendable {
     package mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
         guard let member = membership.remove(id) else { return [] }
         lastCause = "\(member.name) \(cause)"
+        let host = member.capabilities.host
+        let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key
+        let interrupted = epoch.flatMap { scheduler?.running(on: $0) } ?? []
+        let isOrderly = leaves.removeValue(forKey: id) != nil && interrupted.isEmpty
+        let words = isOrderly ? "\(member.name) on \(host) left: \(cause)" : "lost \(member.name) on \(host): \(cause)"
         var directives: [Directive] = [
-            .log("lost \(member.name) on \(member.capabilities.host): \(cause)", isNoted: true), .event(.membership),
-            .note(kind: "lost", task: "", worker: member.name, text: "\(member.capabilities.host): \(cause)"),
+            .log(words, isNoted: true), .event(.membership),
+            .note(kind: isOrderly ? "left" : "lost", task: "", worker: member.name, text: "\(host): \(cause)"),
         ]
         if end { directives.append(.ended(member)) }
-        tally.lost(id, cause, crashed: crashed, interrupted: interruptedTasks(by: id))
-        guard let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key else {
-            return directives
-        }
-        return directives + dissolve(epoch, without: member, cause: cause, crashed: crashed)
+        tally.lost(id, cause, crashed: crashed, interrupted: interrupted.count)
+        guard let epoch else { return directives }
+        if crashed { directives += blame(member, in: epoch, cause) }
+        return directives
+            + dissolve(epoch, without: member, cause: cause, crashed: crashed && hosts.setAside[host] == nil)
     }
 
     /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
-    private mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive]
-    {
+    mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive] {
         guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
         if lost == nil { lastCause = cause }
         var directives: [Directive] = []
@@ -364,23 +407,22 @@ package struct FleetCore: Sendable {
         }
         // Lost after the last step, before the driver heard that it was the last.
         if isTraining, scheduler?.isFinished == true { trainingLoss = lastCause }
-        if scheduler != nil {
-            let followUp = scheduler!.pipelineLost(epoch, crashed: crashed, cause: lastCause)
-            directives += carryOut(followUp)
-        }
+        let crash = lost.flatMap { crashed ? Scheduler.Crash(worker: $0.name, host: $0.capabilities.host) : nil }
+        let (names, words) = (Set(membership.members.values.map(\.name)), lastCause)
+        directives += schedule { $0.pipelineLost(epoch, crash: crash, cause: words, workers: names) }
         return directives + reform() + advance()
     }
 
     /// Makes pipelines of workers that have no seat.
     private mutating func reform() -> [Directive] {
-        guard let model else { return [] }
+        guard let model, stopDeadline == nil else { return [] }
         let adopted = adopt()
         return adopted + (scheduler == nil ? [] : offerDeferred()) + fill(model)
     }
 
     private mutating func fill(_ model: ModelPlan) -> [Directive] {
         let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
-        let free = membership.members.keys.filter { !seated.contains($0) }
+        let free = available(membership.members.keys.filter { !seated.contains($0) })
         guard !pipelines.isEmpty else {
             guard !free.isEmpty else { return mayReturn ? [] : fail("no worker is left (\(lastCause))") }
             return form(free, pipelines: wantedPipelines.map { min($0, free.count) })
@@ -406,9 +448,10 @@ package struct FleetCore: Sendable {
         } catch { return fail(error.description) }
     }
 
-    private func planWorker(_ id: Int) -> Plan.Worker {
+    func planWorker(_ id: Int) -> Plan.Worker {
         let capabilities = membership[id]!.capabilities
-        return Plan.Worker(id: id, threads: capabilities.threads, memoryBytes: capabilities.memoryBytes)
+        return Plan.Worker(
+            id: id, threads: capabilities.threads, memoryBytes: capabilities.memoryBytes, measured: speed(of: id))
     }
 
     private mutating func seat(_ plan: Plan) -> [Directive] {
@@ -447,11 +490,13 @@ package struct FleetCore: Sendable {
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced
         {
             pipelines[epoch]!.announced = true
-            if scheduler != nil {
-                directives += takeOver(epoch)
-                let grants = scheduler!.pipelineReady(epoch, stageCount: pipeline.seats.count)
-                directives += carryOut(grants)
+            for (index, seat) in pipeline.seats.enumerated() {
+                pipelines[epoch]!.seats[index].computedBefore = membership[seat.worker]?.beat.computed ?? 0
+                pipelines[epoch]!.seats[index].batchesBefore = tally.batches(of: seat.worker)
             }
+            if scheduler != nil { directives += takeOver(epoch) }
+            let hosts = hostNames(of: pipeline)
+            directives += schedule { $0.pipelineReady(epoch, stageCount: pipeline.seats.count, hosts: hosts) }
         }
         if awaitingReady, !pipelines.isEmpty, pipelines.values.allSatisfy({ $0.isReady || $0.isDeferred }) {
             awaitingReady = false
@@ -465,22 +510,42 @@ package struct FleetCore: Sendable {
         return endRun(holdsTraining: false) + [.event(.failed(reason))]
     }
 
+    /// Asks the scheduler, where there is one, and does what it says.
+    mutating func schedule(_ body: (inout Scheduler) -> [Scheduler.Directive]) -> [Directive] {
+        guard scheduler != nil else { return [] }
+        let directives = body(&scheduler!)
+        return carryOut(directives)
+    }
+
+    private mutating func tell(_ now: Double) {
+        self.now = now
+        scheduler?.now = now
+    }
+
     private mutating func carryOut(_ directives: [Scheduler.Directive]) -> [Directive] {
         var result: [Directive] = []
         for directive in directives {
             switch directive {
             case .grant(let epoch, let task):
                 tally.granted()
-                let workers = (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
                 result.append(
                     .note(
-                        kind: "granted", task: scheduler!.name(of: task), worker: workers.joined(separator: ", "),
+                        kind: "granted", task: scheduler!.name(of: task), worker: workerNames(epoch),
                         text: "pipeline \(epoch & 0xFFFF_FFFF)"))
-                for seat in pipelines[epoch]?.seats ?? [] {
-                    result.append(
-                        .sendTask(
-                            worker: seat.worker, key(epoch, task), scheduler!.body(of: task)))
-                }
+                result += send(task, to: epoch)
+            case .copy(let task, let epoch, let late):
+                tally.granted()
+                let words = "\(workerNames(late)) \(pipelines[late]?.seats.count == 1 ? "is" : "are") late with it"
+                result += [
+                    .log("\(scheduler!.name(of: task)) runs a second time on \(workerNames(epoch)): \(words)"),
+                    .note(
+                        kind: "copied", task: scheduler!.name(of: task), worker: workerNames(epoch), text: words),
+                ]
+                result += send(task, to: epoch)
+            case .abort(let epoch, let task):
+                let key = self.key(epoch, task)
+                result += (pipelines[epoch]?.seats ?? []).map { .send(worker: $0.worker, .abort(key)) }
+                result.append(.dropTransfer(key))
             case .record(let task, let results): result.append(.event(.recorded(task, results)))
             case .commit(let task, let results):
                 tally.committed()
@@ -493,6 +558,19 @@ package struct FleetCore: Sendable {
         return result
     }
 
+    private func send(_ task: Int, to epoch: UInt64) -> [Directive] {
+        (pipelines[epoch]?.seats ?? []).map {
+            .sendTask(worker: $0.worker, key(epoch, task), scheduler!.body(of: task))
+        }
+    }
+
+    func workerNames(_ epoch: UInt64) -> String {
+        (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }.joined(separator: ", ")
+    }
+    private func hostNames(of pipeline: Pipeline) -> Set<String> {
+        Set(pipeline.seats.compactMap { membership[$0.worker]?.capabilities.host })
+    }
+
     /// What workers call a task.
     func key(_ epoch: UInt64, _ task: Int) -> TaskKey {
         aliases.first { $0.value == task && $0.key.epoch == epoch }?.key
@@ -500,7 +578,7 @@ package struct FleetCore: Sendable {
     }
     mutating func alias(_ key: TaskKey, _ task: Int) { aliases[key] = task }
     func isUnrecorded(_ key: TaskKey) -> Bool { unrecorded.values.contains { $0.key == key } }
-    private func index(of key: TaskKey) -> Int? {
+    func index(of key: TaskKey) -> Int? {
         if let index = aliases[key] { return index }
         guard let scheduler, key.task >= taskBase, key.task - taskBase < UInt64(scheduler.count) else { return nil }
         return Int(key.task - taskBase)
@@ -548,6 +626,7 @@ package struct FleetCore: Sendable {
                     silent: max(0, now - member.lastHeard), busy: member.beat.busySeconds))
         }
         describe(&progress, now: now)
+        progress.remarks = remarks
         return progress
     }
 }
@@ -556,6 +635,8 @@ package struct FleetCore: Sendable {
 package enum FleetEvent: Sendable {
     case membership
     case ready
+    /// As was asked: what could finish in time has.
+    case stopped
     /// As soon as a task is finished; `committed` follows in index order.
     case recorded(Int, [StageResult])
     case committed(Int, [StageResult])

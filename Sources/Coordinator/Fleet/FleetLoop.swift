@@ -18,7 +18,11 @@ enum FleetCommand: Sendable {
     case onRecord(Int)
     case acknowledge(Int)
     case endRun(holdsTraining: Bool)
-    case fetched(TaskKey, index: Int, worker: Int, Result<StageResult, FleetError>)
+    /// A worker is to leave when it has finished what it runs, by its name.
+    case drain(String)
+    /// The run is to end within so many seconds.
+    case stop(within: Double)
+    case bulk(BulkDesk.Report)
     /// Keys were added, revoked or taken off.
     case allowed(AllowList)
     /// The disk queue has done all that was asked of it before.
@@ -34,7 +38,6 @@ final class FleetLoop: @unchecked Sendable {
     let events = EventQueue<FleetEvent>()
     let local = LocalWorkers()
     private let settings: FleetSettings
-    private let partials: String
     private let disk = DispatchQueue(label: "faultline.spool")
     private let ended = DispatchSemaphore(value: 0)
     private var hasStarted = false
@@ -52,12 +55,11 @@ final class FleetLoop: @unchecked Sendable {
     private var monitor: Monitor?
     private var gate: Gate?
     private var core: FleetCore
-    private var spools: [TaskKey: [Int: Spool]] = [:]
+    private let bulk: BulkDesk
     private var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
     private var layerCount = 0
     /// Digests of large edits are made here, not on the thread that judges who is alive.
     private let digests = DispatchQueue(label: "faultline.digests")
-    private var images: [Int: (edit: UInt64, image: TensorBundle.Image)] = [:]
     /// Closed their connections, and when that is held against them. What they said before, perhaps why, is still to be
     /// read, and they may be back in a moment.
     private var departed: [Int: Double] = [:]
@@ -69,10 +71,12 @@ final class FleetLoop: @unchecked Sendable {
     /// The step under way: what its tasks are called, and when it began.
     private var step: (label: String, began: Double)?
 
-    init(settings: FleetSettings, bind: String, partials: String) throws {
+    init(settings: FleetSettings, bind: String, partials: String, halves: String) throws {
         self.settings = settings
-        self.partials = partials
         core = FleetCore(settings: settings)
+        bulk = BulkDesk(partials: partials, halves: halves, settings: settings) { [commands] in
+            commands.post(.bulk($0))
+        }
         let keys = bind.hasPrefix("tcp://") ? settings.keys : nil
         let stranger = try keys.map { _ in try CurveKeyPair.generate() }
         let context = Context()
@@ -129,9 +133,13 @@ final class FleetLoop: @unchecked Sendable {
         var nextPing = nextTick
         var nextStatus = nextTick
         var lastPing = 0.0
+        // A connection closed: a child of ours may be ending, and becomes visible as ended in a moment.
+        var watchful = 0.0
         let watch = gate?.listPath.map { AllowListWatch($0) }
         while let router, let monitor, let gate {
-            Poller.wait([router, monitor.socket] + gate.sockets, commands, milliseconds: gate.milliseconds)
+            Poller.wait(
+                [router, monitor.socket] + gate.sockets, commands,
+                milliseconds: Clock.now < watchful ? 2 : gate.milliseconds)
             for command in commands.drain() {
                 if case .shutdown = command { return farewell() }
                 obey(command)
@@ -152,26 +160,37 @@ final class FleetLoop: @unchecked Sendable {
                     switch event {
                     case .accepted(let descriptor): gate.accepted(descriptor)
                     // Strangers disconnect too: not for each of them.
-                    case .disconnected: nextPing = min(nextPing, lastPing + 0.1)
+                    case .disconnected:
+                        nextPing = min(nextPing, lastPing + 0.1)
+                        if !local.children.isEmpty { watchful = Clock.now + 0.1 }
                     case .handshakeFailed(let failure): gate.noted(failure)
                     default: break
                     }
                 }
             } catch { events.post(.failed("\(error)")) }
             let now = Clock.now
+            bulk.pump(now: now) { session, frames in
+                // An error shows at the control messages, too.
+                (try? router.send([.bytes(session)] + frames)) ?? .full
+            }
             for exit in local.reap() { childEnded(exit) }
             if now >= nextTick {
                 nextTick = now + 0.2
                 carryOut(core.tick(now: now, diskIsSlow: now - (diskAsked ?? now) > 1))
                 if diskAsked == nil {
                     diskAsked = now
-                    disk.async { [commands] in commands.post(.diskAnswered) }
+                    // Both queues that write wait for the disk where it is full.
+                    disk.async { [commands, writer = bulk.queue] in writer.async { commands.post(.diskAnswered) } }
                 }
+                settle(bulk.tick(now: now, members: Array(core.membership.members.keys)) { send($0, $1) })
                 publish(now)
             }
             if now >= nextStatus {
                 nextStatus = now + 1
-                disk.async { [self] in status.status.write(to: settings.runDirectory) }
+                disk.async { [self] in
+                    status.status.write(to: settings.runDirectory)
+                    for name in DrainRequests.take(from: settings.runDirectory) { commands.post(.drain(name)) }
+                }
             }
             if now >= nextPing {
                 (lastPing, nextPing) = (now, now + 2)
@@ -214,11 +233,11 @@ final class FleetLoop: @unchecked Sendable {
             carryOut(core.use(model))
         case .edit(let bundle, let name):
             edit = (bundle, name)
-            images = [:]
+            bulk.clearEdits()
             carryOut(core.newEdit())
         case .rebase(let bundle, let name):
             edit = (bundle, name)
-            images = [:]
+            bulk.clearEdits()
             carryOut(core.rebase())
         case .digested(let offer, let image, let worker): offerImage(worker, offer, image)
         case .run(let tasks, let label):
@@ -226,10 +245,12 @@ final class FleetLoop: @unchecked Sendable {
             carryOut(core.run(tasks))
         case .onRecord(let task): carryOut(core.onRecord(task))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
-        case .endRun(let holdsTraining): carryOut(core.endRun(holdsTraining: holdsTraining))
-        case .fetched(let key, let index, let worker, .success(let result)):
-            carryOut(core.fetched(key, index: index, result, worker: worker))
-        case .fetched(_, _, _, .failure(let error)): events.post(.failed("\(error)"))
+        case .endRun(let holdsTraining):
+            carryOut(core.endRun(holdsTraining: holdsTraining))
+            bulk.tidy()
+        case .drain(let name): carryOut(core.drain(name, now: Clock.now))
+        case .stop(let seconds): carryOut(core.stop(within: seconds, now: Clock.now))
+        case .bulk(let report): if let outcome = bulk.take(report, now: Clock.now) { settle([outcome]) }
         case .allowed(let list): gate?.replace(list)
         case .diskAnswered: diskAsked = nil
         case .shutdown: break
@@ -247,6 +268,7 @@ final class FleetLoop: @unchecked Sendable {
     private func farewell() {
         publish(Clock.now, over: true)
         events.post(.failed("the fleet was shut down"))
+        bulk.stop()
         for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
         let deadline = Clock.now + 5
         while Clock.now < deadline, !local.children.isEmpty {
@@ -266,6 +288,12 @@ final class FleetLoop: @unchecked Sendable {
         receivedBytes += frames.reduce(0) { $0 + $1.count }
         do throws(ProtocolError) {
             guard let key = checkedSender(of: frames) else { return }
+            if BulkHeader.marks(frames[1].bytes) {
+                let outcome = bulk.heard(frames.dropFirst(), from: session, now: now) { worker in
+                    key.entry == nil || core.membership[worker]?.capabilities.publicKey == key.entry?.public
+                }
+                return settle(outcome.map { [$0] } ?? [])
+            }
             let message = try Codec.decode(ToCoordinator.self, frames[1].array)
             if case .hello(var capabilities) = message {
                 if let entry = key.entry {
@@ -283,11 +311,6 @@ final class FleetLoop: @unchecked Sendable {
                 return send(session, .rejoin)
             }
             carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))
-            switch message {
-            case .chunk(let key, let offset): takeChunk(key, offset, frames.dropFirst(2).first, from: id)
-            case .pullEdit(let edit, let offset, let length): sendEditChunk(id, edit, offset, length)
-            default: break
-            }
         } catch {
             if case .version = error {
                 for line in refusals.lines(for: "a worker was refused: \(error)", now: now) { settings.log(line) }
@@ -310,21 +333,15 @@ final class FleetLoop: @unchecked Sendable {
         }
     }
 
-    private func takeChunk(_ key: TaskKey, _ offset: Int, _ frame: ReceivedFrame?, from worker: Int) {
-        guard let frame, let spool = spools[key]?[worker] else { return }
-        if spool.take(offset: offset, frame.array) { finish(spool) } else { ask(spool) }
-    }
-
-    private func ask(_ spool: Spool) {
-        for piece in spool.requests() {
-            send(spool.worker, .pull(spool.key, offset: piece.offset, length: piece.length))
+    private func settle(_ outcomes: [BulkDesk.Outcome]) {
+        for outcome in outcomes {
+            switch outcome {
+            case .fetched(let key, let index, let worker, let result):
+                carryOut(core.fetched(key, index: index, result, worker: worker))
+            case .failed(let reason): events.post(.failed(reason))
+            case .hopeless(let worker, let cause): carryOut(core.lose(worker, cause, crashed: false))
+            }
         }
-    }
-
-    private func finish(_ spool: Spool) {
-        spools[spool.key]?[spool.worker] = nil
-        let (key, index, worker) = (spool.key, spool.index, spool.worker)
-        spool.finish { [commands] in commands.post(.fetched(key, index: index, worker: worker, $0)) }
     }
 
     // MARK: Directives out
@@ -338,16 +355,9 @@ final class FleetLoop: @unchecked Sendable {
             case .offerEdit(let worker, let epoch, let layers): offerEdit(worker, epoch, layers)
             case .fetch(let worker, let key, let index, let stage, let layers, let digest, let byteCount):
                 fetch(worker, key, index, stage, layers, digest, byteCount, raw.first)
-            case .dropTransfers(let epoch):
-                for key in spools.keys where key.epoch == epoch {
-                    for spool in spools.removeValue(forKey: key)!.values { spool.cancel() }
-                }
-            case .returned(let worker):
-                departed[worker] = nil
-                for spool in spools.values.compactMap({ $0[worker] }) {
-                    spool.askAgain()
-                    ask(spool)
-                }
+            case .dropTransfers(let epoch): bulk.drop(epoch: epoch)
+            case .dropTransfer(let key): bulk.drop(key: key)
+            case .returned(let worker): departed[worker] = nil
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
             case .log(let line, let isNoted): (isNoted ? settings.echo ?? settings.log : settings.log)(line)
@@ -378,13 +388,10 @@ final class FleetLoop: @unchecked Sendable {
             } catch { events.post(.failed("\(error)")) }
             return
         }
-        guard byteCount > 0, spools[key]?[worker] == nil else { return }
-        let spool = Spool(
-            key, worker: worker, name: name, index: index, stage: stage, layers: layers, digest: digest,
-            byteCount: byteCount,
-            folder: partials, queue: disk)
-        spools[key, default: [:]][worker] = spool
-        ask(spool)
+        let offer = BulkDesk.Offer(
+            key: key, index: index, worker: worker, name: name, stage: stage, layers: layers, digest: digest,
+            byteCount: byteCount)
+        bulk.fetch(offer, now: Clock.now) { send(worker, $0) }
     }
 
     private func sendTask(_ worker: Int, _ key: TaskKey, _ body: TaskBody) {
@@ -435,13 +442,14 @@ final class FleetLoop: @unchecked Sendable {
     private func offerImage(_ worker: Int, _ offer: EditOffer, _ image: TensorBundle.Image) {
         // Another edit, or another pipeline, may have come meanwhile.
         guard offer.edit == core.currentEdit, core.isSeated(worker, offer.epoch) else { return }
-        images[worker] = (offer.edit, image)
         core.offered(offer.digest, to: worker)
         var raw: [OutgoingFrame] = []
         if image.byteCount <= Limits.inlineBytes {
             let bytes = AlignedBuffer(byteCount: image.byteCount, zeroed: false)
             image.copyBytes(0..<image.byteCount, into: bytes.bytes)
             raw = [.slice(bytes, 0..<bytes.byteCount)]
+        } else {
+            bulk.lay(image, edit: offer.edit, for: worker) { send(worker, $0) }
         }
         send(worker, .edit(offer), raw: raw)
     }
@@ -451,15 +459,6 @@ final class FleetLoop: @unchecked Sendable {
         let words = name.split(separator: ".")
         guard let place = words.firstIndex(of: "layers"), place + 1 < words.count else { return nil }
         return Int(words[place + 1])
-    }
-
-    private func sendEditChunk(_ worker: Int, _ edit: UInt64, _ offset: Int, _ length: Int) {
-        guard let (id, image) = images[worker], id == edit, length > 0, length <= Limits.chunkBytes, offset >= 0,
-            offset <= image.byteCount - length
-        else { return }
-        let chunk = AlignedBuffer(byteCount: length, zeroed: false)
-        image.copyBytes(offset..<offset + length, into: chunk.bytes)
-        send(worker, .editChunk(edit: edit, offset: offset), raw: [.slice(chunk, 0..<length)])
     }
 
     // MARK: Sending

@@ -30,6 +30,9 @@ extension FleetRunner {
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
         settings.log = { Terminal.err("\($0)\n") }
+        let signals = Self.signals
+        settings.stopSignal = { signals.first }
+        if runDirectory != nil { settings.resume = Stopped.shell(CommandLine.arguments) }
         settings.lease = options.lease ?? settings.lease
         settings.comeback = options.wait ?? settings.comeback
         DiskPatience.wait(saying: settings.log)
@@ -63,7 +66,7 @@ extension FleetRunner {
             let runner = FleetRunner(
                 fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
                 temporary: temporary)
-            endOnSignals(runner, resumable: runDirectory != nil)
+            endOnSignals(runner, Stopped(signal: nil, resume: settings.resume))
             return runner
         } catch {
             temporary?.remove()
@@ -86,30 +89,37 @@ extension FleetRunner {
         return page
     }
 
-    /// Ctrl-C, SIGTERM and SIGUSR1 (Slurm's warning before a time limit or a preemption) end the workers and leave no
-    /// temporary files; exit code 128 + the signal's number.
-    private static func endOnSignals(_ runner: FleetRunner, resumable: Bool) {
-        for number in [SIGINT, SIGTERM, SIGUSR1] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                DiskPatience.end()
-                runner.end()
-                let words = !resumable ? "" : "; the same command goes on where it was"
-                Terminal.err("faultline: stopped by signal \(number)\(words)\n")
+    /// Once: what ends within a few seconds is recorded, and the command ends by `Stopped`. Again: at once.
+    private static func endOnSignals(_ runner: FleetRunner, _ stopped: Stopped) {
+        signals.tell { number, isAgain in
+            @Sendable func end() -> Never {
+                var stopped = stopped
+                stopped.signal = number
+                Terminal.err("faultline: \(stopped)\n")
                 Terminal.flush()
-                exit(128 + number)
+                exit(stopped.exitCode)
             }
-            source.resume()
-            signals.append(source)
+            DiskPatience.end()
+            guard !isAgain else {
+                runner.abandon()
+                end()
+            }
+            Terminal.err("stopping: what ends within \(Int(grace)) s is kept; once more ends at once\n")
+            runner.stop(within: grace)
+            // Where this program itself is busy, with no fleet to hear of it from.
+            DispatchQueue.global().asyncAfter(deadline: .now() + grace + 2) {
+                runner.end()
+                end()
+            }
         }
     }
 
-    /// Kept alive to the end; filled before the first command's work begins.
-    nonisolated(unsafe) private static var signals: [any DispatchSourceSignal] = []
+    /// Seconds for blocks that are under way when the run is asked to end.
+    private static let grace = 7.0
+    private static let signals = StopSignals()
 
     /// The worker beside this program, else the one in PATH.
-    private static func workerExecutable() -> String {
+    static func workerExecutable() -> String {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let beside = own.appendingPathComponent("faultline-worker").path
         return FileManager.default.isExecutableFile(atPath: beside) ? beside : "faultline-worker"

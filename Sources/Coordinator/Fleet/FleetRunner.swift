@@ -14,7 +14,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     let fleet: Fleet
     private let checkpoint: Checkpoint
     let progress: ProgressLine
-    private let memory: RunMemory?
+    let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
     private let temporary: OwnedFolder?
     private var plan: ModelPlan?
@@ -160,7 +160,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         let result = StageResult(
             stage: 0, layers: 0..<checkpoint.config.layerCount, digest: bundle.image().sha256(),
             bundle: .memory(bundle), worker: "coordinator")
-        try memory?.commit(key, label: label, [result])
+        try memory?.commit([RunMemory.Entry(key: key, label: label, results: [result])])
         return losses
     }
 
@@ -225,6 +225,16 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     package func shutdown() async { end() }
 
+    /// What is under way ends: see `Fleet.stop`.
+    func stop(within seconds: Double) { fleet.stop(within: seconds) }
+
+    /// Leaves everything as it is, but for what is temporary.
+    func abandon() {
+        progress.end()
+        fleet.abandon()
+        temporary?.remove()
+    }
+
     /// Ends the workers and removes what is temporary.
     func end() {
         progress.end()
@@ -273,7 +283,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// Runs tasks with the current weights; those that the journal knows are not run again.
     /// - Parameter committed: called in index order.
-    private func run(
+    func run(
         _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = 1.1,
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
@@ -299,9 +309,12 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             if memory != nil { task.content = contents[index] }
             return task
         }
-        try runOnFleet(pending, label: label, unit: unit) { number, results in
+        try runOnFleet(pending, label: label, unit: unit) { recorded in
             // At once, not in its turn: what is finished is not computed again.
-            if let memory { try memory.commit(keys[missing[number]], label: pending[number].name, results) }
+            try memory?.commit(
+                recorded.map {
+                    RunMemory.Entry(key: keys[missing[$0.index]], label: pending[$0.index].name, results: $0.results)
+                })
         } committed: { number, results in
             let index = missing[number]
             try committed(index, results)
@@ -311,8 +324,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     private func runOnFleet(
-        _ tasks: [FleetTask], label: String, unit: String,
-        recorded: (Int, [StageResult]) throws -> Void = { _, _ in },
+        _ tasks: [FleetTask], label: String, unit: String, recorded: ([Fleet.Recorded]) throws -> Void = { _ in },
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let total = tasks.reduce(0.0) { $0 + $1.cost }

@@ -21,6 +21,8 @@ package struct FleetSettings: Sendable {
     /// GiB for each local worker; `nil`: its share of this machine's memory.
     package var memoryPerWorker: Double?
     package var workerExecutable = "faultline-worker"
+    /// More words for local workers' command lines.
+    package var workerArguments: [String] = []
     package var runDirectory: String
     package var log: @Sendable (String) -> Void = { _ in }
     /// Lines that `note` is told, too: for the terminal alone. `nil`: as all others, to `log`.
@@ -55,6 +57,13 @@ package struct FleetSettings: Sendable {
     /// long somebody is waited for where all workers are lost (never for local ones, which do not come back).
     package var idle: Double?
     package var comeback = 60.0
+    /// Seconds a second attempt at a late task has to save at least.
+    package var minimumGain = 1.0
+    /// Seconds a stage has to have computed before it is compared with its neighbours.
+    package var measuring = 20.0
+    /// The signal by which the run was asked to end, and the words that say how it goes on.
+    package var stopSignal: @Sendable () -> Int32? = { nil }
+    package var resume = ""
     /// Batches in flight at a pipeline's source; `nil`: its stages + 1.
     package var window: Int?
 
@@ -127,6 +136,8 @@ package struct FleetProgress: Sendable, Equatable, Codable {
     package var cost = 0.0
     package var seconds = 0.0
     package var workers: [Worker] = []
+    /// Tasks that run twice, workers that leave, hosts that were set aside: why, in words.
+    package var remarks: [String] = []
     package var phase = Phase.joining
     package var tasksRunning = 0
     package var tasksWaiting = 0

@@ -23,16 +23,17 @@ final class LocalWorkers {
     /// - Throws: `FleetError` where the program cannot be started.
     func start(
         _ count: Int, executable: String, endpoint: String, dataFolder: String, threads: Int, memoryGiB: Double,
-        logFolder: String
+        logFolder: String, more: [String] = []
     ) throws {
         for index in 1...count {
             let name = "worker-\(index)"
             let log = "\(logFolder)/\(name).log"
-            let arguments = [
-                executable, "--connect", endpoint, "--threads", "\(threads)", "--memory",
-                String(format: "%.3f", memoryGiB),
-                "--name", name, "--parent", "\(getpid())", "--data-folder", dataFolder,
-            ]
+            let arguments =
+                [
+                    executable, "--connect", endpoint, "--threads", "\(threads)", "--memory",
+                    String(format: "%.3f", memoryGiB),
+                    "--name", name, "--parent", "\(getpid())", "--data-folder", dataFolder,
+                ] + more
             var actions = posix_spawn_file_actions_t()
             posix_spawn_file_actions_init(&actions)
             defer { posix_spawn_file_actions_destroy(&actions) }

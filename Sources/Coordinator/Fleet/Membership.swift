@@ -11,7 +11,7 @@ package struct Member: Sendable {
     var lastActive: Double
     /// Sent away to come back at the fleet's kernel level.
     var restarting = false
-    var name: String { capabilities.name.isEmpty ? "worker \(id)" : capabilities.name }
+    package var name: String { capabilities.name.isEmpty ? "worker \(id)" : capabilities.name }
 }
 
 /// Who is in the fleet. Pure; the clock is an argument.

@@ -18,6 +18,12 @@ package struct ModelPlan: Sendable, Equatable {
 
     package var layerCount: Int { layerBytes.count }
 
+    /// Of a stage with these layers.
+    func cost(of layers: Range<Int>) -> Double {
+        layerCost[layers].reduce(0, +) + (layers.lowerBound == 0 ? embeddingCost : 0)
+            + (layers.upperBound == layerCount ? headCost : 0)
+    }
+
     package init(path: String, layerBytes: [Int], layerCost: [Double]) {
         precondition(layerBytes.count == layerCost.count, "\(layerBytes.count) layer sizes, \(layerCost.count) costs")
         self.path = path

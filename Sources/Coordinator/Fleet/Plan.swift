@@ -4,10 +4,15 @@ package struct Plan: Sendable, Equatable {
         package var id: Int
         package var threads: Int
         package var memoryBytes: Int
-        package init(id: Int, threads: Int, memoryBytes: Int) {
+        /// In threads, where it was measured; else its own threads are taken for it.
+        package var measured: Double?
+        var speed: Double { measured ?? Double(max(1, threads)) }
+
+        package init(id: Int, threads: Int, memoryBytes: Int, measured: Double? = nil) {
             self.id = id
             self.threads = threads
             self.memoryBytes = memoryBytes
+            self.measured = measured
         }
     }
 
@@ -24,6 +29,8 @@ package struct Plan: Sendable, Equatable {
     package var spares: [Int]
     /// Every stage's share fits its worker's memory.
     package var fits: Bool
+    /// What the slowest stage takes for what all have to do once: cost over speed.
+    package var seconds = 0.0
 
     /// - Parameter pipelines: how many the user asked for; `nil` lets the plan choose: as many as fit, each on as few
     ///   workers as there are for it.
@@ -54,9 +61,20 @@ package struct Plan: Sendable, Equatable {
         var plan = Plan(pipelines: [], spares: [], fits: true)
         for index in 0..<count {
             let group = workers[(index * workers.count / count)..<((index + 1) * workers.count / count)]
-            let used = Array(group.prefix(model.layerCount))
+            var used = Array(group.prefix(model.layerCount))
             plan.spares += group.dropFirst(model.layerCount).map(\.id)
-            let ranges = split(used, model)
+            var ranges = split(used, model)
+            // Even a single layer may be too much for one that is known to be slow.
+            while used.count > 1, used.allSatisfy({ $0.measured != nil }),
+                let slow = used.indices.min(by: { used[$0].speed < used[$1].speed })
+            {
+                let rest = used.enumerated().filter { $0.offset != slow }.map(\.element)
+                let (without, with) = (worst(rest, split(rest, model), model), worst(used, ranges, model))
+                guard without.overflow <= with.overflow, without.time < 0.9 * with.time else { break }
+                plan.spares.append(used[slow].id)
+                (used, ranges) = (rest, split(rest, model))
+            }
+            plan.seconds = max(plan.seconds, worst(used, ranges, model).time)
             plan.pipelines.append(zip(used, ranges).map { Stage(worker: $0.id, layers: $1) })
             for (position, range) in ranges.enumerated()
             where overflow(used[position], range, model) > 0 { plan.fits = false }
@@ -73,8 +91,7 @@ package struct Plan: Sendable, Equatable {
             var cost = costSums[range.upperBound] - costSums[range.lowerBound]
             if range.lowerBound == 0 { cost += model.embeddingCost }
             if range.upperBound == layers { cost += model.headCost }
-            return Load(
-                overflow: overflow(workers[stage], range, model), time: cost / Double(max(1, workers[stage].threads)))
+            return Load(overflow: overflow(workers[stage], range, model), time: cost / workers[stage].speed)
         }
         // best[end]: the smallest worst load of stages 0...stage over layers 0..<end; cut[stage][end]: where the last begins.
         var best: [Load?] = (0...layers).map { $0 == 0 ? nil : load(0, 0..<$0) }
@@ -99,6 +116,12 @@ package struct Plan: Sendable, Equatable {
             end = cut[stage][end]
         }
         return ranges
+    }
+
+    private static func worst(_ workers: [Worker], _ ranges: [Range<Int>], _ model: ModelPlan) -> Load {
+        zip(workers, ranges).map {
+            Load(overflow: overflow($0, $1, model), time: model.cost(of: $1) / $0.speed)
+        }.max() ?? Load(overflow: 0, time: 0)
     }
 
     /// Bytes by which a share exceeds its worker's memory.

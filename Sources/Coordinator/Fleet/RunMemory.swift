@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Journal
+import Synchronization
 import Tensors
 
 /// The fleet's side of the journal: results as records, and the files of both in step.
@@ -8,6 +9,8 @@ package final class RunMemory: Sendable {
     private let journal: Journal
     private let partials: String
     private let notes = DispatchQueue(label: "faultline.notes")
+    /// Notes of the last moment: they go to disk together.
+    private let unwritten = Mutex<[Event]>([])
     private let noted: @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void
 
     /// - Parameters:
@@ -32,15 +35,26 @@ package final class RunMemory: Sendable {
     /// Names the run through all its lives.
     package var run: String { journal.run }
 
-    func commit(_ key: String, label: String, _ results: [StageResult]) throws {
-        let records = records(of: results)
-        try journal.commit(key, label: label, records)
-        for record in records { note("committed", task: label, worker: record.worker, "stage \(record.stage)") }
+    /// A task whose results are to be on record.
+    struct Entry {
+        var key: String
+        var label: String
+        var results: [StageResult]
+    }
+
+    /// All of them or none; returns when they are on disk.
+    func commit(_ entries: [Entry]) throws {
+        try journal.commit(entries.map { TaskRecord(key: $0.key, label: $0.label, results: records(of: $0.results)) })
+        for entry in entries {
+            for result in entry.results {
+                note("committed", task: entry.label, worker: result.worker, "stage \(result.stage)")
+            }
+        }
     }
 
     /// Records how far fine-tuning is, in place of all earlier checkpoints, whose files go.
     func keepCheckpoint(_ key: String, label: String, _ results: [StageResult]) throws {
-        try journal.commit(key, label: label, records(of: results))
+        try journal.commit([TaskRecord(key: key, label: label, results: records(of: results))])
         note("checkpoint", task: label)
         try journal.forget(keysFrom: Self.checkpointPrefix, except: key)
         try sweep()
@@ -92,11 +106,32 @@ package final class RunMemory: Sendable {
     /// Off the caller's thread: an I/O loop may tell, too.
     package func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
         noted(kind, task, worker, text)
-        notes.async { [journal] in journal.note(kind, task: task, worker: worker, text) }
+        let event = Event(
+            seconds: Date().timeIntervalSince1970, epoch: journal.epoch, kind: kind, task: task, worker: worker,
+            text: text)
+        let isFirst = unwritten.withLock { events in
+            events.append(event)
+            return events.count == 1
+        }
+        guard isFirst else { return }
+        notes.asyncAfter(deadline: .now() + 0.05) { [self] in writeNotes() }
+    }
+
+    private func writeNotes() {
+        let events = unwritten.withLock { events in
+            defer { events = [] }
+            return events
+        }
+        journal.note(events)
     }
 
     /// Writes what is still to be noted, and lets others have the directory.
-    func close() { notes.sync { journal.close() } }
+    func close() {
+        notes.sync {
+            writeNotes()
+            journal.close()
+        }
+    }
 
     /// Removes partials that no record names: halves of files, and results a crash left unrecorded.
     private func sweep() throws {

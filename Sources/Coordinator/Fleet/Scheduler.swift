@@ -1,9 +1,14 @@
 package import Protocol
 
-/// Which pipeline runs which task, and when a task is committed. Pure: it returns what is to be done.
+/// Which pipeline runs which task, and when a task is committed. Pure: it returns what is to be done; the clock is its
+/// owner's.
 package struct Scheduler: Sendable {
     package enum Directive: Sendable {
         case grant(pipeline: UInt64, task: Int)
+        /// A second attempt elsewhere, since the first is late; whichever ends first counts.
+        case copy(task: Int, to: UInt64, from: UInt64)
+        /// An attempt that is of no use any more.
+        case abort(pipeline: UInt64, task: Int)
         /// Finished: to be put on record. In any order.
         case record(task: Int, [StageResult])
         /// In index order.
@@ -14,37 +19,67 @@ package struct Scheduler: Sendable {
         case fail(String)
     }
 
-    private enum State: Sendable { case waiting, running(UInt64), done }
+    /// A worker's death under a task.
+    package struct Crash: Sendable, Equatable {
+        package var worker: String
+        package var host: String
+        package init(worker: String, host: String) { (self.worker, self.host) = (worker, host) }
+    }
 
-    private struct Entry: Sendable {
-        var task: FleetTask
-        var state = State.waiting
-        var crashes = 0
+    /// A task on a pipeline.
+    struct Attempt: Sendable {
         var results: [Int: StageResult] = [:]
+        var isCopy = false
+        /// Batches that stages have behind them, and when one last said so.
+        var retired: [Int: Int] = [:]
+        var reported = 0.0
     }
 
-    private struct Pipeline: Sendable {
+    struct Entry: Sendable {
+        var task: FleetTask
+        var isDone = false
+        /// By pipeline; a second one only where the first is late.
+        var attempts: [UInt64: Attempt] = [:]
+        var crashes: [Crash] = []
+        /// Until they are committed.
+        var results: [StageResult] = []
+        var isWaiting: Bool { !isDone && attempts.isEmpty }
+    }
+
+    struct Pipeline: Sendable {
         var stageCount: Int
+        var hosts: Set<String> = []
         var running: Set<Int> = []
+        /// Takes nothing new: a worker of it is to leave.
+        var isClosed = false
+        var isClosedForGood = false
+        var pace = Pace()
     }
 
-    /// Deaths of a worker under one task after which the task is set aside.
+    /// Deaths of workers under one task after which the task is set aside.
     package static let crashLimit = 3
 
-    private var entries: [Entry]
-    private var pipelines: [UInt64: Pipeline] = [:]
-    private var sequences: [Int: UInt64] = [:]
-    /// Digests of delivered tasks by (task, stage, layers).
-    private var committed: [Int: [StageResult]] = [:]
+    var entries: [Entry]
+    var pipelines: [UInt64: Pipeline] = [:]
+    var sequences: [Int: UInt64] = [:]
+    /// What the results of tasks were that may come again.
+    private var settled: [Int: [StageResult]] = [:]
     package private(set) var nextCommit = 0
     private var acknowledged = 0
     private var firstWaiting = 0
     /// Tasks that may be ahead of the caller: what bounds memory and disk.
     private let lookahead: Int
+    /// Seconds of the latest event, kept by the owner.
+    package var now = 0.0
+    /// Seconds a second attempt has to save at least.
+    let minimumGain: Double
+    private(set) var isStopping = false
 
-    package init(tasks: [FleetTask], lookahead: Int = 64) {
+    package init(tasks: [FleetTask], lookahead: Int = 64, minimumGain: Double = 1, now: Double = 0) {
         entries = tasks.map { Entry(task: $0) }
         self.lookahead = max(1, lookahead)
+        self.minimumGain = minimumGain
+        self.now = now
     }
 
     package var isFinished: Bool { nextCommit == entries.count }
@@ -61,108 +96,197 @@ package struct Scheduler: Sendable {
         case .export, .checkpoint, .ranks: 0
         }
     }
-    package var costDone: Double {
-        entries.reduce(0) { if case .done = $1.state { $0 + $1.task.cost } else { $0 } }
-    }
-    package var doneCount: Int { entries.count { if case .done = $0.state { true } else { false } } }
+    package var costDone: Double { entries.reduce(0) { $1.isDone ? $0 + $1.task.cost : $0 } }
+    package var doneCount: Int { entries.count { $0.isDone } }
     package func name(of task: Int) -> String {
         entries[task].task.name.isEmpty ? "task \(task)" : entries[task].task.name
     }
     package func body(of task: Int) -> TaskBody { entries[task].task.body }
     package func cost(of task: Int) -> Double { entries[task].task.cost }
     package func running(on pipeline: UInt64) -> [Int] { pipelines[pipeline]?.running.sorted() ?? [] }
+    /// A sequence that is under way, or whose last task this was, keeps its state there.
+    package func holdsSequence(_ pipeline: UInt64) -> Bool { sequences.values.contains(pipeline) }
+    /// Tasks that run twice, and where.
+    package var copies: [(task: Int, late: [UInt64], by: UInt64)] {
+        Set(pipelines.values.flatMap(\.running)).sorted().compactMap { task in
+            let attempts = entries[task].attempts
+            guard let copy = attempts.first(where: { $0.value.isCopy })?.key else { return nil }
+            return (task, attempts.keys.filter { $0 != copy }.sorted(), copy)
+        }
+    }
+    /// Tasks that nobody works on yet.
+    package var waitingCount: Int {
+        // Those past the limit have never been granted.
+        entries[min(firstWaiting, limit)..<limit].count { $0.isWaiting } + entries.count - limit
+    }
+    /// More is not handed out before the caller has taken results.
+    package var isHeldByCaller: Bool { limit < entries.count }
+    private var limit: Int { min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count)) }
 
     /// Whether this stage's result is still to come from there.
     package func wants(_ task: Int, stage: Int, from pipeline: UInt64) -> Bool {
-        guard entries.indices.contains(task), case .running(pipeline) = entries[task].state else { return false }
-        return entries[task].results[stage] == nil
+        guard entries.indices.contains(task), let attempt = entries[task].attempts[pipeline] else { return false }
+        return attempt.results[stage] == nil
     }
 
-    package mutating func pipelineReady(_ id: UInt64, stageCount: Int) -> [Directive] {
+    // MARK: Pipelines
+
+    package mutating func pipelineReady(_ id: UInt64, stageCount: Int, hosts: Set<String> = []) -> [Directive] {
         if pipelines[id] == nil { pipelines[id] = Pipeline(stageCount: stageCount) }
+        pipelines[id]!.hosts = hosts
         return grants()
     }
 
     /// A pipeline that is at these tasks already; nothing is granted yet.
     package mutating func adopt(_ id: UInt64, stageCount: Int, running: [Int]) {
-        pipelines[id] = Pipeline(stageCount: stageCount, running: Set(running))
-        for task in running { entries[task].state = .running(id) }
+        pipelines[id] = Pipeline(stageCount: stageCount)
+        for task in running { begin(task, on: id) }
     }
 
     /// The first task of this content that nobody works on.
     package func waiting(content: String, except taken: [Int]) -> Int? {
         guard !content.isEmpty else { return nil }
         return entries.indices.first {
-            guard case .waiting = entries[$0].state else { return false }
-            return entries[$0].task.content == content && entries[$0].task.sequence == nil && !taken.contains($0)
+            entries[$0].isWaiting && entries[$0].task.content == content && entries[$0].task.sequence == nil
+                && !taken.contains($0)
         }
     }
 
-    package func hasResult(of task: Int, stage: Int) -> Bool { entries[task].results[stage] != nil }
-
-    /// - Parameter crashed: a worker died in it, which counts against the task it most likely died of: its first.
-    package mutating func pipelineLost(_ id: UInt64, crashed: Bool, cause: String) -> [Directive] {
+    /// - Parameters:
+    ///   - crash: who died in it, if anybody did. That counts against all tasks it had; which of them it died of shows
+    ///     when each runs alone.
+    ///   - workers: names of those who are still there.
+    package mutating func pipelineLost(
+        _ id: UInt64, crash: Crash?, cause: String, workers: Set<String> = []
+    ) -> [Directive] {
         guard let lost = pipelines.removeValue(forKey: id) else { return grants() }
         var directives: [Directive] = []
-        for task in lost.running { directives += reset(task) }
+        for task in lost.running { directives += reset(task, on: id) }
         for (sequence, owner) in sequences where owner == id {
             sequences[sequence] = nil
             let members = entries.indices.filter { entries[$0].task.sequence == sequence }
-            let isOver = members.allSatisfy { if case .done = entries[$0].state { true } else { false } }
-            if !isOver { for task in members { directives += reset(task) } }
+            if !members.allSatisfy({ entries[$0].isDone }) {
+                for task in members {
+                    directives += reset(task, on: id)
+                    entries[task].isDone = false
+                }
+            }
         }
         firstWaiting = 0
-        if crashed, let task = lost.running.min() {
-            entries[task].crashes += 1
-            if entries[task].crashes >= Self.crashLimit {
-                return directives + [
-                    .fail(
-                        "task \(task) is set aside: workers died under it \(entries[task].crashes) times (last: \(cause))"
-                    )
-                ]
+        if let crash {
+            for task in lost.running { entries[task].crashes.append(crash) }
+            if let task = lost.running.sorted().first(where: { isPoison($0, workers) }) {
+                return directives + [.fail(verdict(on: task, cause))]
             }
         }
         return directives + grants()
     }
 
+    /// Three deaths, of two workers if there are two; twice as many of one and the same.
+    private func isPoison(_ task: Int, _ workers: Set<String>) -> Bool {
+        let crashes = entries[task].crashes
+        guard crashes.count >= Self.crashLimit else { return false }
+        let dead = Set(crashes.map(\.worker))
+        return dead.count > 1 || workers.subtracting(dead).isEmpty || crashes.count >= 2 * Self.crashLimit
+    }
+
+    private func verdict(on task: Int, _ cause: String) -> String {
+        let crashes = entries[task].crashes
+        let workers = Set(crashes.map { "\($0.worker) on \($0.host)" }).sorted().joined(separator: ", ")
+        return
+            "\(name(of: task)) is set aside: workers died under it \(crashes.count) times (\(workers); last: \(cause))"
+    }
+
+    /// A host turned out to be the culprit: deaths there are no task's fault.
+    package mutating func forgive(_ host: String) {
+        for task in entries.indices { entries[task].crashes.removeAll { $0.host == host } }
+    }
+
+    /// A pipeline is to finish what it has, and to take nothing new.
+    /// - Parameter forGood: what it has not begun waits again. A worker begins a task once: there is no way back.
+    package mutating func close(_ id: UInt64, forGood: Bool) -> [Directive] {
+        guard let pipeline = pipelines[id] else { return [] }
+        pipelines[id]!.isClosed = true
+        guard forGood, !pipeline.isClosedForGood else { return [] }
+        pipelines[id]!.isClosedForGood = true
+        var directives: [Directive] = []
+        for task in pipeline.running.sorted().dropFirst() where !hasBegun(task, on: id) {
+            directives.append(.abort(pipeline: id, task: task))
+            directives += reset(task, on: id)
+        }
+        firstWaiting = 0
+        return directives + grants()
+    }
+
+    /// It may take new tasks again.
+    package mutating func reopen(_ id: UInt64) -> [Directive] {
+        guard let pipeline = pipelines[id], pipeline.isClosed, !pipeline.isClosedForGood else { return [] }
+        pipelines[id]!.isClosed = false
+        return grants()
+    }
+
+    /// The run is to stop: what has begun may finish, nothing else begins.
+    package mutating func stop() -> [Directive] {
+        isStopping = true
+        return pipelines.keys.sorted().flatMap { close($0, forGood: true) }
+    }
+
+    // MARK: Results
+
     /// One stage's result is safe.
     package mutating func result(_ result: StageResult, task: Int, pipeline: UInt64) -> [Directive] {
-        guard entries.indices.contains(task), case .running(pipeline) = entries[task].state,
+        guard entries.indices.contains(task), let attempt = entries[task].attempts[pipeline],
             let owner = pipelines[pipeline]
-        else { return [.discard(result)] }
-        if let earlier = entries[task].results[result.stage] {
-            guard earlier.digest == result.digest else { return [alarm(task, result)] }
-            return []
+        else {
+            guard entries.indices.contains(task), contradicts(task, result) else { return [.discard(result)] }
+            return [.discard(result), alarm(task, result)]
         }
-        entries[task].results[result.stage] = result
-        guard entries[task].results.count == owner.stageCount else { return [] }
-        pipelines[pipeline]!.running.remove(task)
-        entries[task].state = .done
-        var directives: [Directive] = []
-        if let before = committed[task] {
-            for again in entries[task].results.values {
-                if let first = before.first(where: { $0.stage == again.stage && $0.layers == again.layers }),
-                    first.digest != again.digest
-                {
-                    return [alarm(task, again)]
-                }
-                directives.append(.discard(again))
+        if let earlier = attempt.results[result.stage] {
+            return earlier.digest == result.digest ? [] : [alarm(task, result)]
+        }
+        entries[task].attempts[pipeline]!.results[result.stage] = result
+        guard entries[task].attempts[pipeline]!.results.count == owner.stageCount else { return [] }
+        return finish(task, on: pipeline)
+    }
+
+    /// A result is on offer that nobody waits for any more: its digest still has to be the right one.
+    package func late(_ task: Int, stage: Int, layers: Range<Int>, digest: String) -> [Directive] {
+        let result = StageResult(stage: stage, layers: layers, digest: digest, bundle: .file(""), worker: "")
+        return contradicts(task, result) ? [alarm(task, result)] : []
+    }
+
+    private mutating func finish(_ task: Int, on winner: UInt64) -> [Directive] {
+        let results = entries[task].attempts[winner]!.results.values.sorted { $0.stage < $1.stage }
+        if let wrong = results.first(where: { contradicts(task, $0) }) { return [alarm(task, wrong)] }
+        let isRepeated = task < nextCommit
+        if entries[task].task.sequence != nil || entries[task].attempts.count > 1 {
+            settled[task] = results.map {
+                StageResult(stage: $0.stage, layers: $0.layers, digest: $0.digest, bundle: .file(""), worker: $0.worker)
             }
-            entries[task].results = [:]
+        }
+        var directives: [Directive] = []
+        pipelines[winner]!.running.remove(task)
+        pipelines[winner]!.pace.finished(entries[task].task.cost, at: now)
+        entries[task].attempts[winner] = nil
+        for (loser, attempt) in entries[task].attempts.sorted(by: { $0.key < $1.key }) {
+            if let wrong = attempt.results.values.first(where: { contradicts(task, $0) }) {
+                return [alarm(task, wrong)]
+            }
+            let done = doneAtMost(task, on: loser)
+            pipelines[loser]?.pace.finished(done, at: now)
+            directives.append(.abort(pipeline: loser, task: task))
+            directives += reset(task, on: loser)
+        }
+        entries[task].isDone = true
+        if isRepeated {
+            directives += results.map { .discard($0) }
         } else {
-            let results = entries[task].results.values.sorted { $0.stage < $1.stage }
+            entries[task].results = results
             directives.append(.record(task: task, results))
         }
-        while nextCommit < entries.count, case .done = entries[nextCommit].state {
-            let results = entries[nextCommit].results.values.sorted { $0.stage < $1.stage }
-            entries[nextCommit].results = [:]
-            if entries[nextCommit].task.sequence != nil {
-                committed[nextCommit] = results.map {
-                    StageResult(
-                        stage: $0.stage, layers: $0.layers, digest: $0.digest, bundle: .file(""), worker: $0.worker)
-                }
-            }
-            directives.append(.commit(task: nextCommit, results))
+        while nextCommit < entries.count, entries[nextCommit].isDone {
+            directives.append(.commit(task: nextCommit, entries[nextCommit].results))
+            entries[nextCommit].results = []
             nextCommit += 1
         }
         if isFinished { directives.append(.finished) }
@@ -177,32 +301,38 @@ package struct Scheduler: Sendable {
 
     package mutating func start() -> [Directive] { entries.isEmpty ? [.finished] : grants() }
 
+    /// The same share of the same task came before, with other bytes.
+    package func contradicts(_ task: Int, _ result: StageResult) -> Bool {
+        guard let before = settled[task]?.first(where: { $0.stage == result.stage && $0.layers == result.layers })
+        else { return false }
+        return before.digest != result.digest
+    }
+
     private func alarm(_ task: Int, _ result: StageResult) -> Directive {
         .fail(
             "determinism is broken: task \(task), stage \(result.stage) came twice with different bytes (\(result.digest.prefix(12))…)"
         )
     }
 
-    private mutating func reset(_ task: Int) -> [Directive] {
-        let unused = entries[task].results.values.map { Directive.discard($0) }
-        entries[task].results = [:]
-        entries[task].state = .waiting
-        return unused
+    /// Ends an attempt; what it has brought so far is of no use.
+    private mutating func reset(_ task: Int, on id: UInt64) -> [Directive] {
+        let unused = (entries[task].attempts.removeValue(forKey: id)?.results.values).map(Array.init) ?? []
+        pipelines[id]?.running.remove(task)
+        defer { entries[task].results = [] }
+        return (unused + entries[task].results).map { .discard($0) }
     }
+
+    // MARK: Grants
 
     /// Tasks in index order to the pipelines with the fewest.
     private mutating func grants() -> [Directive] {
+        guard !isStopping else { return [] }
         var directives: [Directive] = []
-        while firstWaiting < entries.count, case .done = entries[firstWaiting].state { firstWaiting += 1 }
-        let limit = min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count))
-        var waitingCount = 0
-        for task in firstWaiting..<max(firstWaiting, entries.count) {
-            if case .waiting = entries[task].state { waitingCount += 1 }
-        }
+        while firstWaiting < entries.count, entries[firstWaiting].isDone { firstWaiting += 1 }
+        var waitingCount = waitingCount
         for task in firstWaiting..<max(firstWaiting, limit) {
-            guard case .waiting = entries[task].state, let id = place(for: task, waitingCount) else { continue }
-            entries[task].state = .running(id)
-            pipelines[id]!.running.insert(task)
+            guard entries[task].isWaiting, let id = place(for: task, waitingCount) else { continue }
+            begin(task, on: id)
             if let sequence = entries[task].task.sequence { sequences[sequence] = id }
             waitingCount -= 1
             directives.append(.grant(pipeline: id, task: task))
@@ -210,25 +340,51 @@ package struct Scheduler: Sendable {
         return directives
     }
 
+    mutating func begin(_ task: Int, on id: UInt64, isCopy: Bool = false) {
+        if pipelines[id]!.running.isEmpty { pipelines[id]!.pace.began(at: now) }
+        entries[task].attempts[id] = Attempt(isCopy: isCopy)
+        pipelines[id]!.running.insert(task)
+    }
+
     private func place(for task: Int, _ waitingCount: Int) -> UInt64? {
         let entry = entries[task]
         if let sequence = entry.task.sequence {
             for earlier in 0..<task where entries[earlier].task.sequence == sequence {
-                guard case .done = entries[earlier].state else { return nil }
+                guard entries[earlier].isDone else { return nil }
             }
         }
         return pipelines.filter { id, pipeline in
             if let sequence = entry.task.sequence, let owner = sequences[sequence], owner != id { return false }
-            return pipeline.running.count < depth(entry.task, pipeline, waitingCount)
-                && pipeline.running.allSatisfy { entries[$0].task.sequence == nil }
+            return hasRoom(pipeline, for: task, waitingCount) && isWelcome(task, on: pipeline)
         }
         .min { ($0.value.running.count, $0.key) < ($1.value.running.count, $1.key) }?.key
+    }
+
+    func hasRoom(_ pipeline: Pipeline, for task: Int, _ waitingCount: Int) -> Bool {
+        if pipeline.isClosed { return false }
+        if pipeline.running.isEmpty { return true }
+        return pipeline.running.count < depth(entries[task].task, pipeline, waitingCount) && !isSuspect(task)
+            && pipeline.running.allSatisfy { entries[$0].task.sequence == nil && !isSuspect($0) }
+    }
+
+    /// Runs alone from now on: nobody else is to be blamed for the next death.
+    private func isSuspect(_ task: Int) -> Bool { entries[task].crashes.count >= Self.crashLimit - 1 }
+
+    /// A task under which a worker died goes to another host, if there is one: that tells a bad task from a bad host.
+    func isWelcome(_ task: Int, on pipeline: Pipeline) -> Bool {
+        let hosts = Set(entries[task].crashes.map(\.host))
+        guard !pipeline.hosts.isDisjoint(with: hosts) else { return true }
+        return !pipelines.values.contains { !$0.isClosed && $0.hosts.isDisjoint(with: hosts) }
     }
 
     /// How many tasks a pipeline holds so that its stages stay busy: scoring keeps an accumulator a task, hence few.
     private func depth(_ task: FleetTask, _ pipeline: Pipeline, _ waitingCount: Int) -> Int {
         if task.sequence != nil { return 1 }
-        if pipeline.stageCount == 1 { return waitingCount > pipelines.count ? 2 : 1 }
+        if pipeline.stageCount == 1 {
+            // Tiny tasks go several at once: the way there and back takes longer than they do.
+            let several = min(Int(64 / max(1, task.cost)), waitingCount / (2 * pipelines.count))
+            return max(waitingCount > pipelines.count ? 2 : 1, several)
+        }
         return switch task.body {
         case .score: 2
         case .likelihood, .generate, .ranks: pipeline.stageCount + 1

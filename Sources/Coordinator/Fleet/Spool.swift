@@ -2,100 +2,175 @@ import Dispatch
 import Foundation
 import Protocol
 import Tensors
+import ZeroMQ
 
-/// A result on its way from a worker to a file, chunk by chunk, with several chunks asked for ahead.
+/// The bytes of a result on their way to a file: checked, hashed and written by a queue of their own, in order.
 ///
-/// Chunks are taken on the I/O thread and written by a queue of their own; the file has its name only when it is whole,
-/// on disk and of the digest that was offered.
+/// Until the result is whole and of the digest that was offered, they are in a file named after that digest, which outlives
+/// the transfer: whoever offers the same result later goes on behind what is there. A full disk is waited for.
 final class Spool: @unchecked Sendable {
-    static let ahead = 4
+    enum Event: Sendable {
+        /// So many bytes are there from an earlier attempt.
+        case opened(Int)
+        case written(Int)
+        /// The chunk at this offset is not what was sent.
+        case damaged(Int)
+        case finished(path: String)
+        /// All bytes are there, and they are not what was offered.
+        case mismatched
+        case failed(String)
+    }
 
-    let key: TaskKey
-    let worker: Int
-    private let name: String
-    let index: Int
-    let stage: Int
-    let layers: Range<Int>
-    let byteCount: Int
-    private(set) var asked = 0
-    private(set) var received = 0
+    /// Bytes after which what is there is flushed while more comes, so that little is left to flush at the end.
+    private static let stride = 64 << 20
+    private static let flusher = DispatchQueue(label: "faultline.flush")
+
     private let path: String
-    private let expected: String
+    private let byteCount: Int
+    private let digest: String
     private let queue: DispatchQueue
+    private let log: @Sendable (String) -> Void
+    private let tell: @Sendable (Event) -> Void
+    private let lock = NSLock()
+    private var isClosed = false
     // Touched on the queue only.
-    private var file: AtomicFile?
-    private var digest = StreamingDigest()
-    private var failure: String?
-    private var cancelled = false
+    private var descriptor: Int32 = -1
+    private var hasher = StreamingDigest()
+    private var position = 0
+    private var begun = 0
+    private var isBroken = false
+    private var isPaused = false
 
+    /// - Parameters:
+    ///   - path: of the unfinished file; nobody else's.
+    ///   - tell: called on the queue.
     init(
-        _ key: TaskKey, worker: Int, name: String, index: Int, stage: Int, layers: Range<Int>, digest: String,
-        byteCount: Int,
-        folder: String, queue: DispatchQueue
+        path: String, byteCount: Int, digest: String, queue: DispatchQueue,
+        log: @escaping @Sendable (String) -> Void, tell: @escaping @Sendable (Event) -> Void
     ) {
-        (self.key, self.worker, self.index, self.stage, self.layers) = (key, worker, index, stage, layers)
-        self.name = name
-        (self.byteCount, expected, self.queue) = (byteCount, digest, queue)
-        path = "\(folder)/task-\(key.task)-stage-\(stage)-epoch-\(key.epoch).safetensors"
-        queue.async { [self] in
-            do { file = try AtomicFile(path: path) } catch { failure = "\(error)" }
+        (self.path, self.byteCount, self.digest, self.queue) = (path, byteCount, digest, queue)
+        (self.log, self.tell) = (log, tell)
+        perform { [self] in
+            while descriptor < 0 {
+                descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+                if descriptor < 0 { try pause(errno) }
+            }
+            position = try readPrefix()
+            begun = position
+            tell(.opened(position))
         }
     }
 
-    /// The next pieces to ask for.
-    func requests() -> [(offset: Int, length: Int)] {
-        var pieces: [(Int, Int)] = []
-        while asked < byteCount, asked - received < Self.ahead * Limits.chunkBytes {
-            let length = min(Limits.chunkBytes, byteCount - asked)
-            pieces.append((asked, length))
-            asked += length
+    deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
+
+    /// Takes the chunk that follows the last one.
+    func take(_ frame: ReceivedFrame, offset: Int, sum: UInt64) {
+        perform { [self] in
+            // Behind a damaged chunk everything comes again.
+            guard offset == position else { return }
+            guard ChunkSum.of(frame.bytes) == sum else { return tell(.damaged(offset)) }
+            hasher.update(frame.bytes)
+            try write(frame.bytes)
+            tell(.written(frame.count))
         }
-        return pieces
     }
 
-    /// What was asked for and has not come was lost with the connection.
-    func askAgain() { asked = received }
+    /// Makes the file durable and gives it its name.
+    func finish(as name: String) {
+        perform { [self] in
+            let whole = hasher
+            guard position == byteCount, whole.finish() == digest else { return tell(.mismatched) }
+            while ftruncate(descriptor, off_t(byteCount)) != 0 { try pause(errno) }
+            while fsync(descriptor) != 0 {
+                try pause(errno)
+                // Linux forgets pages that it could not write: what is on disk has to be looked at again.
+                (hasher, position) = (StreamingDigest(), 0)
+                position = try readPrefix()
+                let again = hasher
+                guard position == byteCount, again.finish() == digest else { return tell(.mismatched) }
+            }
+            while rename(path, name) != 0 { try pause(errno) }
+            AtomicFile.flushFolder(of: name)
+            tell(.finished(path: name))
+        }
+    }
 
-    /// - Returns: whether this was the last one. A piece out of order is ignored.
-    func take(offset: Int, _ bytes: [UInt8]) -> Bool {
-        guard offset == received, !bytes.isEmpty, bytes.count <= byteCount - received else { return false }
-        received += bytes.count
+    /// Begins anew, without what was there.
+    func restart() {
+        perform { [self] in
+            while ftruncate(descriptor, 0) != 0 { try pause(errno) }
+            (position, begun, hasher) = (0, 0, StreamingDigest())
+        }
+    }
+
+    /// Ends it; what was written stays.
+    func close() { lock.withLock { isClosed = true } }
+
+    private struct Closed: Error {}
+
+    private func perform(_ body: @escaping @Sendable () throws -> Void) {
         queue.async { [self] in
-            guard !cancelled, failure == nil else { return }
+            guard !isBroken, !lock.withLock({ isClosed }) else { return }
             do {
-                bytes.withUnsafeBytes { digest.update($0) }
-                try file?.write(bytes)
-            } catch { failure = "\(error)" }
-        }
-        return received == byteCount
-    }
-
-    /// Makes the file durable, off the I/O thread.
-    func finish(_ done: @escaping @Sendable (Result<StageResult, FleetError>) -> Void) {
-        queue.async { [self] in
-            guard !cancelled else { return }
-            do {
-                if let failure { throw FleetError(failure) }
-                guard digest.finish() == expected else {
-                    throw FleetError("task \(index), stage \(stage): the result's digest differs from the one offered")
-                }
-                try file?.commit()
-                file = nil
-                done(
-                    .success(
-                        StageResult(
-                            stage: stage, layers: layers, digest: expected, bundle: .file(path), worker: name)))
+                try body()
+                guard isPaused else { return }
+                isPaused = false
+                log("\(path): the disk takes data again; going on")
+            } catch is Closed {
             } catch {
-                file = nil
-                done(.failure(FleetError("\(error)")))
+                isBroken = true
+                tell(.failed("\(error)"))
             }
         }
     }
 
-    func cancel() {
-        queue.async { [self] in
-            cancelled = true
-            file = nil
+    private func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while rest.count > 0 {
+            let written = pwrite(descriptor, rest.baseAddress!, rest.count, off_t(position))
+            guard written > 0 else {
+                try pause(written == 0 ? ENOSPC : errno)
+                continue
+            }
+            position += written
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+        guard position - begun >= Self.stride else { return }
+        begun = position
+        // What goes wrong here shows at the end, too.
+        Self.flusher.async { [self] in fdatasync(descriptor) }
+    }
+
+    /// - Returns: how many bytes of an earlier attempt are there; they are in the digest now.
+    private func readPrefix() throws -> Int {
+        let piece = AlignedBuffer(byteCount: 1 << 20, zeroed: false)
+        var offset = 0
+        while offset < byteCount {
+            let count = pread(descriptor, piece.address, min(piece.byteCount, byteCount - offset), off_t(offset))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            hasher.update(UnsafeRawBufferPointer(rebasing: piece.bytes[0..<count]))
+            offset += count
+            if lock.withLock({ isClosed }) { throw Closed() }
+        }
+        return offset
+    }
+
+    /// What a failed call is followed by: another try, after a wait where the disk has no room, or the end.
+    private func pause(_ code: Int32) throws {
+        if code == EINTR { return }
+        guard [ENOSPC, EDQUOT, EROFS, EIO].contains(code) else {
+            throw FleetError("\(path): \(String(cString: strerror(code)))")
+        }
+        if !isPaused {
+            isPaused = true
+            log(
+                "\(path): the disk is full or read-only (\(String(cString: strerror(code)))); paused until it is not: free some space"
+            )
+        }
+        for _ in 0..<10 {
+            if lock.withLock({ isClosed }) { throw Closed() }
+            usleep(100_000)
         }
     }
 }

@@ -23,6 +23,7 @@ package enum StatusText {
             ])
         }
         if !progress.workers.isEmpty { text += table.text(unicode: unicode) }
+        for remark in progress.remarks { text += "\(remark)\n" }
         for event in status.events.suffix(8) { text += line(event) + "\n" }
         return text
     }

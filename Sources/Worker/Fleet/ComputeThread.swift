@@ -22,17 +22,23 @@ final class ComputeMeter: @unchecked Sendable {
     private let lock = NSLock()
     private var steps: UInt64 = 0
     private var since: Double?
+    private var seconds = 0.0
 
-    func measure<R>(_ body: () throws -> R) rethrows -> R {
+    /// - Parameter isWork: a task is computed, not weights loaded.
+    func measure<R>(isWork: Bool = false, _ body: () throws -> R) rethrows -> R {
         lock.withLock { since = Clock.now }
         defer {
             lock.withLock {
+                if isWork, let since { seconds += Clock.now - since }
                 since = nil
                 steps += 1
             }
         }
         return try body()
     }
+
+    /// Seconds of work, the present call not among them.
+    var computed: Double { lock.withLock { seconds } }
 
     func read() -> (steps: UInt64, busySeconds: Double) {
         lock.withLock { (steps, since.map { Clock.now - $0 } ?? 0) }
@@ -118,7 +124,7 @@ final class ComputeThread: @unchecked Sendable {
 
     private func perform(_ key: TaskKey, _ body: () throws -> [StageOutput]) {
         do {
-            for output in try meter.measure(body) {
+            for output in try meter.measure(isWork: true, body) {
                 switch output {
                 case .packet(let packet) where packet.direction == .local:
                     queue.post(.packet(packet, epoch: key.epoch, creditBytes: 0))

@@ -46,19 +46,11 @@ extension WorkerRuntime {
             retired[key.task] = nil
             dropWaiting(task: key.task)
             queue.post(.abort(key))
-        case .pull(let key, let offset, let length):
-            guard let image = results[key], length > 0, length <= Limits.chunkBytes, offset >= 0,
-                offset <= image.byteCount - length
-            else { return }
-            let chunk = AlignedBuffer(byteCount: length, zeroed: false)
-            image.copyBytes(offset..<offset + length, into: chunk.bytes)
-            send(.chunk(key, offset: offset), raw: [.slice(chunk, 0..<length)])
-            DeathWish.reached("transfer")
         case .committed(let key):
             DeathWish.reached("commit")
             forget(key)
         case .edit(let offer): startEdit(offer, raw)
-        case .editChunk(let edit, let offset): takeEditChunk(edit, offset, raw.first)
+        case .bulk(let ticket): bulk.ask(ticket: ticket)
         }
     }
 
@@ -79,7 +71,7 @@ extension WorkerRuntime {
         forgetSession()
         results = [:]
         retired = [:]
-        incomingEdit = nil
+        bulk.callOff()
         outgoing.reset()
         returning.reset()
         peer = nil
@@ -137,59 +129,5 @@ extension WorkerRuntime {
         send(offer, raw: [.slice(bytes, 0..<bytes.byteCount)])
     }
 
-    private func cut(_ text: String) -> String { String(text.prefix(Limits.textBytes / 4)) }
-
-    // MARK: Edits
-
-    private func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
-        // Neither twice nor an older one: tasks may have begun, and applying an edit undoes what training made.
-        guard offer.epoch == assignment?.epoch, offer.edit > newestEdit else { return }
-        newestEdit = offer.edit
-        if holds(offer) {
-            applied?.edit = offer.edit
-            return send(.edited(epoch: offer.epoch, edit: offer.edit))
-        }
-        dropWork()
-        (applied, offered, isTrained) = (nil, offer, false)
-        guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
-        guard offer.byteCount <= options.memoryBytes else {
-            return send(
-                .assignmentFailed(
-                    epoch: offer.epoch,
-                    error: "edit \(offer.name) of \(offer.byteCount) bytes exceeds this worker's memory"))
-        }
-        incomingEdit = (offer, AlignedBuffer(byteCount: offer.byteCount, zeroed: false), 0, 0)
-        if let frame = raw.first { return takeEditChunk(offer.edit, 0, frame) }
-        askForEdit()
-    }
-
-    /// Keeps four chunks on their way.
-    private func askForEdit() {
-        guard var edit = incomingEdit else { return }
-        while edit.asked < edit.offer.byteCount, edit.asked - edit.received < 4 * Limits.chunkBytes {
-            let length = min(Limits.chunkBytes, edit.offer.byteCount - edit.asked)
-            send(.pullEdit(edit: edit.offer.edit, offset: edit.asked, length: length))
-            edit.asked += length
-        }
-        incomingEdit = edit
-    }
-
-    private func takeEditChunk(_ id: UInt64, _ offset: Int, _ frame: ReceivedFrame?) {
-        guard let frame, let edit = incomingEdit, edit.offer.edit == id, offset == edit.received, frame.count > 0,
-            frame.count <= edit.offer.byteCount - offset
-        else { return }
-        (edit.bytes.address + offset).copyMemory(from: frame.bytes.baseAddress!, byteCount: frame.count)
-        incomingEdit!.received += frame.count
-        incomingEdit!.asked = max(incomingEdit!.asked, incomingEdit!.received)
-        guard incomingEdit!.received == edit.offer.byteCount else { return askForEdit() }
-        incomingEdit = nil
-        do {
-            guard Digest.sha256(UnsafeRawBufferPointer(edit.bytes.bytes)) == edit.offer.digest else {
-                throw ProtocolError.malformed("edit \(edit.offer.name): digest differs")
-            }
-            let bundle = try TensorBundle(partsOf: edit.bytes, source: "edit \(edit.offer.name)")
-            isTrained = bundle.metadata["edit"] == TrainingEdit.kind
-            queue.post(.edit(bundle, edit.offer))
-        } catch { send(.assignmentFailed(epoch: edit.offer.epoch, error: cut("\(error)"))) }
-    }
+    func cut(_ text: String) -> String { String(text.prefix(Limits.textBytes / 4)) }
 }

@@ -38,7 +38,8 @@ extension WorkerRuntime {
         let epoch = max(assignment?.epoch ?? 0, highestEpoch)
         if runName != nil { highestEpoch = 0 }
         assignment = nil
-        (results, retired, incomingEdit, earlyPeers) = ([:], [:], nil, [:])
+        (results, retired, earlyPeers) = ([:], [:], [:])
+        bulk.callOff()
         forgetSession()
         outgoing.reset()
         returning.reset()

@@ -25,6 +25,8 @@ package struct WorkerOptions: Sendable {
     package var keys: KeyFile?
     /// Seconds of handshakes that all fail, without one that succeeded, after which the worker gives up.
     package var handshakePatience = 10.0
+    /// Seconds in which a worker that is asked to stop may finish what it runs.
+    package var grace = 20.0
     /// Tests: what the links do to messages.
     package var faults: LinkFaults?
     /// Asks once where the coordinator is now (it may take seconds); `nil`: it stays where it was.
@@ -50,7 +52,7 @@ package enum WorkerEnd: Sendable, Equatable {
 
 /// What other threads may ask of a running worker.
 package enum WorkerOrder: Sendable {
-    /// SIGTERM: give the work back and end.
+    /// SIGTERM: finish what ends within the grace period, give the rest back, and end. A second time: end soon.
     case leave(String)
     /// Tests: fall silent at once, as a killed process does.
     case vanish
@@ -92,12 +94,12 @@ package final class WorkerRuntime: @unchecked Sendable {
     var assignment: Assignment?
     var results: [TaskKey: TensorBundle.Image] = [:]
     var retired: [UInt64: Int] = [:]
+    let bulk = BulkPort()
     /// Tasks and the newest edit of this epoch: nothing is begun or applied twice.
     var begun: Set<UInt64> = []
     var newestEdit: UInt64 = 0
-    /// Packets and pieces of results sent or received.
+    /// Packets sent or received.
     var moved: UInt64 = 0
-    var incomingEdit: (offer: EditOffer, bytes: AlignedBuffer, received: Int, asked: Int)?
     /// Body digests of the tasks begun, and digests of their results, until they are forgotten.
     var contents: [TaskKey: String] = [:]
     var digests: [TaskKey: String] = [:]
@@ -123,8 +125,8 @@ package final class WorkerRuntime: @unchecked Sendable {
     var highestEpoch: UInt64 = 0
     var lastHeard = Clock.now
     var muted = false
-    /// Asked to leave: the coordinator's goodbye is awaited until then, for a connection that closes at once may look
-    /// like a crash.
+    /// Asked to leave by then. The coordinator's goodbye is awaited a little longer, for a connection that closes at once
+    /// may look like a crash.
     var leaving: (reason: String, deadline: Double)?
     var dataPath: String?
     var end: WorkerEnd?
@@ -155,6 +157,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         queue.enter(epoch: .max, isFirst: false, window: 1)
         queue.post(.stop)
         for socket in [router, forward] { socket?.closeWithoutLinger() }
+        bulk.close()
         (control, controlMonitor, router, routerMonitor) = (nil, nil, nil, nil)
         (forward, authenticator, context) = (nil, nil, nil)
         if let dataPath { unlink(dataPath) }
@@ -205,7 +208,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         while true {
             Poller.wait(
                 [control, router, forward, authenticator?.socket, controlMonitor?.socket, routerMonitor?.socket]
-                    .compactMap { $0 }, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
+                    .compactMap { $0 } + bulk.sockets, events, milliseconds: crowd?.isBusy == true ? 10 : 100)
             for command in commands.withLock({ () -> [WorkerOrder] in
                 defer { pendingCommands = [] }
                 return pendingCommands
@@ -213,6 +216,7 @@ package final class WorkerRuntime: @unchecked Sendable {
                 switch command {
                 case .vanish:
                     control?.closeWithoutLinger()
+                    bulk.close()
                     return .failed("vanished")
                 case .mute: muted = true
                 case .found(let endpoint): try found(endpoint)
@@ -222,10 +226,9 @@ package final class WorkerRuntime: @unchecked Sendable {
                     missingSince = Clock.now
                     try connectControl()
                 case .leave(let reason):
-                    guard leaving == nil else { break }
-                    send(.leaving(reason: reason))
                     guard welcomed else { return .goodbye(reason) }
-                    leaving = (reason, Clock.now + 3)
+                    leaving = (reason, Clock.now + (leaving == nil ? options.grace : 0))
+                    sayLeaving()
                 }
             }
             for event in events.drain() { handle(event) }
@@ -237,12 +240,13 @@ package final class WorkerRuntime: @unchecked Sendable {
             while let frames = try forward?.receive() { handleData(frames, from: nil) }
             try flushLinks()
             options.faults?.deliverDue(now: Clock.now)
+            try serveBulk()
             if let end { return end }
             let now = Clock.now
             // Stopped, and continued: the coordinator was not silent for so long.
             if now - lastTurn > 5 { lastHeard += now - lastTurn }
             lastTurn = now
-            if let leaving, now >= leaving.deadline { return .goodbye(leaving.reason) }
+            if let leaving, now >= leaving.deadline + 3 { return .goodbye(leaving.reason) }
             guard parentLives() else { return .coordinatorGone("the program that started this worker is gone") }
             if helloDue { (helloDue, nextHello, backoff) = (false, 0, 1) }
             if !welcomed, now >= nextHello {
@@ -253,6 +257,7 @@ package final class WorkerRuntime: @unchecked Sendable {
             if welcomed, now >= nextBeat {
                 nextBeat = now + options.beat
                 sendBeat()
+                sayLeaving()
             }
             searchForCoordinator()
             if now - lastHeard > options.silence + (wasWelcomed ? options.patience : 0),
@@ -282,9 +287,16 @@ package final class WorkerRuntime: @unchecked Sendable {
     private func sendBeat() {
         var beat = Beat()
         (beat.steps, beat.busySeconds) = meter.read()
+        beat.computed = meter.computed
         beat.retired = retired
-        beat.moved = moved
+        beat.moved = moved + bulk.moved
         send(.beat(beat))
+    }
+
+    /// More than once: a connection that broke may have taken it along.
+    private func sayLeaving() {
+        guard let leaving else { return }
+        send(.leaving(reason: leaving.reason, grace: max(0, leaving.deadline - Clock.now)))
     }
 
     func send(_ message: ToCoordinator, raw: [OutgoingFrame] = []) {

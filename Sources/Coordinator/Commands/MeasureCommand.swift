@@ -1,0 +1,86 @@
+package import ArgumentParser
+import Foundation
+import Keys
+import Protocol
+
+/// Runs empty tasks, or tasks with large results, on a real fleet without a model: what `make bench` and the checks of bulk
+/// transfer measure. Its last line is JSON; times are monotonic seconds, so that other processes can compare.
+package struct MeasureCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "measure", abstract: "Measures the fleet itself, without a model.", shouldDisplay: false)
+
+    @OptionGroup package var fleet: FleetOptions
+    @Option(help: "Empty tasks.") package var tasks = 1
+    @Option(help: "Bytes of each task's result (workers that come by themselves: --idle-engine says).")
+    package var resultBytes = 0
+    @Option(help: "A file in which workers note what they begin.") package var log: String?
+    @Flag(help: "Record every task in a journal, as a study does.") package var journal = false
+    @Option(help: "The run's folder.") package var runDir: String?
+
+    package init() {}
+
+    package func run() throws {
+        let folder = runDir ?? ".faultline-measure-\(getpid())"
+        defer { if runDir == nil { try? FileManager.default.removeItem(atPath: folder) } }
+        var settings = FleetSettings(runDirectory: folder)
+        settings.listen = fleet.listen
+        settings.joinFile = fleet.joinFile
+        settings.localWorkers = fleet.listen == nil ? fleet.workers ?? 2 : nil
+        settings.awaited = fleet.workers ?? 1
+        settings.registration = fleet.wait ?? settings.registration
+        settings.insecurePlainTCP = fleet.insecurePlainTCP
+        settings.keys = try fleet.keys.map { try CoordinatorKeys(contentsOf: $0) }
+        settings.pipelines = fleet.pipelines ?? fleet.workers ?? (fleet.listen == nil ? 2 : 1)
+        settings.threadsPerWorker = fleet.threads
+        settings.workerExecutable = FleetRunner.workerExecutable()
+        settings.workerArguments = ["--idle-engine", "\(resultBytes)"] + (log.map { ["--idle-log", $0] } ?? [])
+        settings.log = { Terminal.err("\($0)\n") }
+        settings.bound = { Terminal.err("listening at \($0)\n") }
+        let memory = try journal ? Self.memory(folder, settings) : nil
+        if let memory {
+            settings.firstEpoch = memory.firstEpoch
+            settings.note = { memory.note($0, task: $1, worker: $2, $3) }
+        }
+        let workers = try Fleet(settings)
+        defer { workers.shutdown() }
+        try workers.use(model: ModelPlan(path: "none", layerBytes: [1], layerCost: [1]))
+        var report = Report(tasks: tasks, began: Clock.now)
+        let empty = FleetTask(body: .likelihood(batches: []), cost: 1)
+        func record(_ recorded: [Fleet.Recorded]) throws {
+            try memory?.commit(
+                recorded.map { .init(key: "\($0.index)", label: "task \($0.index)", results: $0.results) })
+        }
+        try workers.run(Array(repeating: empty, count: tasks), label: "measuring", recorded: record) { index, results in
+            if index == 0 { report.first = Clock.now }
+            for case .file(let path) in results.map(\.bundle) {
+                report.bytes += (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
+                if memory == nil { unlink(path) }
+            }
+        }
+        report.ended = Clock.now
+        report.peakMiB = Self.peakMiB()
+        memory?.close()
+        Terminal.out(String(decoding: try JSONEncoder().encode(report), as: UTF8.self) + "\n")
+    }
+
+    private struct Report: Encodable {
+        var tasks: Int
+        var bytes = 0
+        /// When the first task was sent, when it was done, when all were.
+        var began: Double
+        var first = 0.0
+        var ended = 0.0
+        var peakMiB = 0
+    }
+
+    private static func memory(_ folder: String, _ settings: FleetSettings) throws -> RunMemory {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return try RunMemory(folder: folder, log: settings.log)
+    }
+
+    private static func peakMiB() -> Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss / 1024
+    }
+}

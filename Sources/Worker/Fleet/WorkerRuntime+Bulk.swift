@@ -1,0 +1,61 @@
+import Bulk
+import Protocol
+import Tensors
+import ZeroMQ
+
+/// Large things on their way: results to the coordinator, edits from it.
+extension WorkerRuntime {
+    func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
+        // Neither twice nor an older one: tasks may have begun, and applying an edit undoes what training made.
+        guard offer.epoch == assignment?.epoch, offer.edit > newestEdit else { return }
+        newestEdit = offer.edit
+        if holds(offer) {
+            applied?.edit = offer.edit
+            return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        }
+        dropWork()
+        (applied, offered, isTrained) = (nil, offer, false)
+        guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
+        guard offer.byteCount <= options.memoryBytes else {
+            return send(
+                .assignmentFailed(
+                    epoch: offer.epoch,
+                    error: "edit \(offer.name) of \(offer.byteCount) bytes exceeds this worker's memory"))
+        }
+        if let frame = raw.first {
+            guard frame.count == offer.byteCount else { return }
+            return finishEdit(offer, AlignedBuffer(bytes: frame.array), digest: Digest.sha256(frame.bytes))
+        }
+        bulk.expect(offer, now: Clock.now)
+    }
+
+    private func finishEdit(_ offer: EditOffer, _ bytes: AlignedBuffer, digest: String) {
+        do {
+            guard digest == offer.digest else {
+                throw ProtocolError.malformed("edit \(offer.name): its digest differs from the one offered")
+            }
+            let bundle = try TensorBundle(partsOf: bytes, source: "edit \(offer.name)")
+            isTrained = bundle.metadata["edit"] == TrainingEdit.kind
+            queue.post(.edit(bundle, offer))
+        } catch { send(.assignmentFailed(epoch: offer.epoch, error: cut("\(error)"))) }
+    }
+
+    /// Receives and sends what may be received and sent now.
+    func serveBulk() throws {
+        guard !muted, let context else { return }
+        let now = Clock.now
+        try bulk.keepOpen(endpoint, in: context, security: controlSecurity, now: now)
+        bulk.faults = options.faults
+        while let frames = try bulk.socket?.receive() {
+            guard let first = frames.first, let header = try? BulkHeader.decode(first.array) else { continue }
+            LinkFaults.pass(options.faults, header) { [self] in
+                guard let edit = bulk.take(header, frames.dropFirst(), now: now) else { return }
+                finishEdit(edit.offer, edit.bytes, digest: edit.digest.finish())
+            }
+        }
+        try bulk.pump { path in
+            guard case .result(let key) = path.item else { return nil }
+            return results[key]
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Coordinator
+import Testing
+
+struct HostRecordsTests {
+    @Test func deathsUnderSeveralTasksCondemnAHost() {
+        var hosts = HostRecords()
+        for (index, task) in ["a", "b", "a"].enumerated() {
+            #expect(hosts.verdict(on: "h") == nil, "after \(index)")
+            hosts.died(on: "h", tasks: [task], cause: "signal 9")
+        }
+        #expect(hosts.verdict(on: "h")?.contains("3 times with nothing finished, under a, b (last: signal 9)") == true)
+        #expect(hosts.verdict(on: "other") == nil)
+    }
+
+    @Test func deathsWhileLoadingCondemnAHost() {
+        var hosts = HostRecords()
+        for _ in 0..<3 { hosts.died(on: "h", tasks: [], cause: "signal 11") }
+        #expect(hosts.verdict(on: "h")?.contains("while loading") == true)
+    }
+
+    @Test func anySuccessClears() {
+        var hosts = HostRecords()
+        for task in ["a", "b"] { hosts.died(on: "h", tasks: [task], cause: "x") }
+        hosts.succeeded(on: "h")
+        for task in ["c", "d"] { hosts.died(on: "h", tasks: [task], cause: "x") }
+        #expect(hosts.verdict(on: "h") == nil)
+    }
+
+    @Test func aPoisonTaskCondemnsNobody() {
+        var hosts = HostRecords()
+        // One and the same task: nobody knows.
+        for _ in 0..<5 { hosts.died(on: "h", tasks: ["poison"], cause: "x") }
+        #expect(hosts.verdict(on: "h") == nil)
+        // Two that kill elsewhere, too: it is not the host.
+        for host in ["h", "i"] {
+            for task in ["poison", "venom", "poison"] { hosts.died(on: host, tasks: [task], cause: "x") }
+        }
+        #expect(hosts.verdict(on: "h") == nil && hosts.verdict(on: "i") == nil)
+    }
+}
