@@ -90,6 +90,7 @@ enum EngineError: Error, CustomStringConvertible {
     case noModel
     case busy
     case twoLosses
+    case severalLayers
     case notTrained
     case trainingNeedsMemory
     case outOfOrder(step: Int)
@@ -104,6 +105,7 @@ enum EngineError: Error, CustomStringConvertible {
         case .noModel: "no model is loaded"
         case .busy: "an edit came while tasks were running"
         case .twoLosses: "a scoring task may differentiate one loss only: ask for mean or sum"
+        case .severalLayers: "a scoring task is about all layers or about one"
         case .notTrained: "there is nothing to export: no fine-tuning has run on this stage"
         case .trainingNeedsMemory:
             "fine-tuning keeps weights, gradients and moments as f32 in memory: give the worker more --memory or add workers"

@@ -138,11 +138,13 @@ import Worker
     }
 
     /// One layer's share of the statistics is what the whole pass has there.
-    @Test func aLayersStatisticsAreThoseOfTheWhole() throws {
-        let fixture = try Fixture("qwen2")
-        let pipeline = try LocalPipeline(fixture, cuts: [1])
+    @Test(arguments: [[], [1], [1, 2], [2]], [0, 1]) func aLayersStatisticsAreThoseOfTheWhole(
+        cuts: [Int], gradients: Int
+    ) throws {
+        let fixture = try Fixture("llama")
+        let pipeline = try LocalPipeline(fixture, cuts: cuts)
         let data = try batches("many", side: 0)
-        let all: [Statistic] = [.absoluteGradient(.mean), .inputSquares, .secondMoments]
+        let all: [Statistic] = (gradients == 1 ? [.absoluteGradient(.mean)] : []) + [.inputSquares, .secondMoments]
         func bytes(_ statistics: [Statistic]) throws -> [String: [UInt8]] {
             let entries = try pipeline.run(.score(statistics: statistics, batches: data)).flatMap(\.entries)
             return Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.buffer.byteArray()) })
@@ -151,7 +153,7 @@ import Worker
         for layer in 0..<fixture.source.config.layerCount {
             let own = try bytes(all.map { .ofLayer(layer, $0) })
             #expect(own == whole.filter { $0.key.contains(".layers.\(layer).") })
-            #expect(own.count == 7 + 7 + 4)
+            #expect(own.count == 7 * gradients + 7 + 4)
         }
     }
 

@@ -11,6 +11,8 @@ final class ScoreJob: StageJob {
     private let task: UInt64
     private let context: StageContext
     private let batches: [Batch]
+    /// The layer whose statistics alone are wanted.
+    private let focus: Int?
     private let loss: Loss?
     private let snip: SNIP?
     private let wanda: Wanda?
@@ -24,31 +26,30 @@ final class ScoreJob: StageJob {
         self.task = task
         self.context = context
         self.batches = batches
-        func layers(where matches: (Statistic) -> Bool) -> Wanted? {
-            guard let found = statistics.first(where: { matches($0.parts.statistic) }) else { return nil }
-            return Wanted(layers: found.parts.layer.map { $0..<$0 + 1 })
-        }
+        let kinds = Set(statistics.map(\.parts.statistic))
+        let layers = Set(statistics.map(\.parts.layer))
+        guard layers.count < 2 else { throw EngineError.severalLayers }
+        focus = layers.first ?? nil
+        let wanted = focus.map { $0..<$0 + 1 }
         var losses: Set<Loss> = []
-        for case .absoluteGradient(let loss) in statistics.map(\.parts.statistic) { losses.insert(loss) }
+        for case .absoluteGradient(let loss) in kinds { losses.insert(loss) }
         guard losses.count < 2 else { throw EngineError.twoLosses }
         loss = losses.first
-        snip = layers { if case .absoluteGradient = $0 { true } else { false } }.map {
-            SNIP(context.config, pool: context.pool, layers: $0.layers)
-        }
-        wanda = layers { $0 == .inputSquares }.map { Wanda(layers: $0.layers) }
-        moments = layers { $0 == .secondMoments }.map {
-            SecondMomentTap(context.stage, pool: context.pool, layers: $0.layers)
-        }
+        snip = loss == nil ? nil : SNIP(context.config, pool: context.pool, layers: wanted)
+        wanda = kinds.contains(.inputSquares) ? Wanda(layers: wanted) : nil
+        moments =
+            kinds.contains(.secondMoments)
+            ? SecondMomentTap(context.stage, pool: context.pool, layers: wanted) : nil
         let taps = [wanda as (any Tap)?, moments].compactMap { $0 }
         forwardTap = taps.count < 2 ? taps.first : ScoreTap(taps)
     }
 
-    /// Of whose layers a statistic is wanted: all where nil.
-    private struct Wanted {
-        var layers: Range<Int>?
-    }
+    /// Nothing above the layer in question has to run forward where no gradient is wanted.
+    private var isAbove: Bool { snip == nil && focus.map { $0 < context.stage.range.lowerBound } ?? false }
+    /// Nothing below it has to run backward.
+    private var isBelow: Bool { focus.map { $0 >= context.stage.range.upperBound } ?? false }
 
-    func begin() throws -> [StageOutput] { batches.isEmpty ? [try result()] : [] }
+    func begin() throws -> [StageOutput] { batches.isEmpty || isAbove ? [try result()] : [] }
 
     func receive(_ packet: Packet) throws -> [StageOutput] {
         packet.direction == .backward ? try backward(packet) : try forward(packet)
@@ -61,6 +62,9 @@ final class ScoreJob: StageJob {
         var tape = Stage.Tape()
         let y: AlignedBuffer
         if snip == nil {
+            y = try context.stage.forward(x, batch: batch, tap: forwardTap, through: focus)
+            if let focus, context.stage.range.contains(focus) { return try retire(index) }
+        } else if isBelow {
             y = try context.stage.forward(x, batch: batch, tap: forwardTap)
         } else {
             let inFlight = context.isLast ? 1 : context.assignment.stageCount + 1
@@ -89,9 +93,12 @@ final class ScoreJob: StageJob {
     }
 
     private func backward(_ packet: Packet) throws -> [StageOutput] {
-        guard let entry = tapes.removeValue(forKey: packet.index), let dy = packet.payload else {
+        guard let entry = tapes.removeValue(forKey: packet.index) else {
             throw StageError.badBatch("a gradient came for batch \(packet.index), which is not in flight")
         }
+        // The batch has come back; what it brings is of no interest here.
+        if isBelow { return try passOn(packet.index, nil) }
+        guard let dy = packet.payload else { throw StageError.badBatch("batch \(packet.index) came back empty") }
         var tape = entry.tape
         return try finish(packet.index, entry.batch, &tape, dy)
     }
@@ -99,7 +106,12 @@ final class ScoreJob: StageJob {
     private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws
         -> [StageOutput]
     {
-        let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!)
+        let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!, downTo: focus)
+        let isDone = focus.map { context.stage.range.contains($0) } ?? false
+        return try passOn(index, isDone ? nil : dx)
+    }
+
+    private func passOn(_ index: Int, _ dx: AlignedBuffer?) throws -> [StageOutput] {
         let outputs: [StageOutput] =
             context.isFirst ? [] : [.packet(Packet(task: task, direction: .backward, index: index, payload: dx))]
         return outputs + (try retire(index))
