@@ -124,9 +124,13 @@ package final class StudyRun {
                     name: side.rawValue, pairs: pairs, output: scoresData ? folder.scores(side.rawValue) : nil,
                     moments: needsMoments ? folder.moments(side.rawValue) : nil))
         }
-        guard !jobs.isEmpty else { return }
+        if !jobs.isEmpty { try await score(jobs, store, isScored: scoresData) }
+        for side in rankSides { try warnOfCaps(side.rawValue) }
+    }
+
+    private func score(_ jobs: [ScoreStore.Job], _ store: ScoreStore, isScored: Bool) async throws {
         let hasMoments = jobs.contains { $0.moments != nil }
-        let what = (scoresData ? ["\(method.rawValue) scores"] : []) + (hasMoments ? ["second moments"] : [])
+        let what = (isScored ? ["\(study.scores.method.rawValue) scores"] : []) + (hasMoments ? ["second moments"] : [])
         announce(
             "\(what.joined(separator: " and ")) of \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs"
         )
@@ -145,11 +149,15 @@ package final class StudyRun {
             moments: moments, limit: nil, runner: runner, to: output,
             metadata: try SafetensorsFile(path: moments).metadata)
         try FileManager.default.removeItem(atPath: moments)
-        let file = try SubspaceFile(path: output)
-        let capped = maps.filter { map in (try? file.shape(of: map.name).columns < map.rank) ?? false }
-        guard !capped.isEmpty else { return }
-        announce(
-            "\(side): the data shows fewer directions than \(capped.count) of \(maps.count) maps have; their subspaces are capped at these"
+    }
+
+    private func warnOfCaps(_ side: String) throws {
+        let file = try SubspaceFile(path: folder.subspaces(side))
+        let capped = try maps.filter { try file.shape(of: $0.name).columns < $0.rank }
+        guard let worst = try capped.min(by: { try file.shape(of: $0.name).columns < file.shape(of: $1.name).columns })
+        else { return }
+        warnings.append(
+            "\(side): the data shows fewer directions than there are in \(capped.count) of \(maps.count) maps (least in \(worst.name): \(try file.shape(of: worst.name).columns) of \(worst.rank)); subspaces are capped at these"
         )
     }
 
