@@ -107,7 +107,8 @@ extension RankRecipe {
             }
             for (subspace, needed) in zip(subspaces, try directionsNeeded(map)) {
                 let held = try subspace.shape(of: map.name).columns
-                guard needed <= held || !(try subspace.isLimited(map)) else {
+                let isLimited = try subspace.isLimited(map)
+                guard needed <= held || !isLimited else {
                     throw .file(
                         subspace.label, map: map.name,
                         fault: "holds the first \(held) directions only, \(needed) are needed: make it without --rank")

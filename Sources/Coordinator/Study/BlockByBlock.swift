@@ -1,5 +1,6 @@
 import Checkpoint
 import Foundation
+import Protocol
 import Selection
 import Tensors
 
