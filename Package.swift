@@ -119,7 +119,7 @@ let package = Package(
             name: "FleetTests",
             dependencies: [
                 "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "HTTP", "Selection", "Tensors", "Checkpoint",
-                "Journal", "Reporting", "TestSupport", arguments,
+                "Evaluation", "Journal", "Reporting", "TestSupport", arguments,
             ]),
         .testTarget(
             name: "SecurityTests",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
-# ONLY="scores bytes kill resume faults page deploy" chooses.
+# ONLY="scores bytes kill ranks resume faults page deploy" chooses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -30,7 +30,7 @@ same() { # WORDS A B
     cmp -s "$2" "$3" && verdict "$1" 0 || verdict "$1" 1
 }
 
-only=${ONLY:-scores bytes kill resume faults page deploy}
+only=${ONLY:-scores bytes kill ranks resume faults page deploy}
 wanted() { case " $only " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 mask() { # SCORES OUT
@@ -98,6 +98,10 @@ check_faults() {
     MODEL=$MODEL ONLY= bash scripts/check-faults.sh || failures=$((failures + 1))
 }
 
+check_ranks() {
+    MODEL=$MODEL bash scripts/check-ranks.sh || failures=$((failures + 1))
+}
+
 check_page() {
     MODEL=$MODEL bash scripts/check-page.sh || failures=$((failures + 1))
 }
@@ -108,7 +112,7 @@ check_deploy() {
 
 # What most parts compare with.
 if wanted scores || wanted bytes || wanted kill; then score snip "$work/snip.safetensors" "$pairs" --workers 1; fi
-for part in scores bytes kill resume faults page deploy; do
+for part in scores bytes kill ranks resume faults page deploy; do
     if wanted "$part"; then "check_$part"; fi
 done
 [ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

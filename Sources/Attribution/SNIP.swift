@@ -16,16 +16,20 @@ public final class SNIP: Tap {
     private static let columnTile = 16 * Int(FL_SNIP_COLUMNS)
 
     private let config: ModelConfig
+    private let layers: Range<Int>?
 
-    public init(_ config: ModelConfig, pool: ThreadPool) {
+    /// - Parameter layers: whose gradients are wanted; all where nil.
+    public init(_ config: ModelConfig, pool: ThreadPool, layers: Range<Int>? = nil) {
         self.config = config
         self.pool = pool
+        self.layers = layers
     }
 
     public func gradient(
         layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
         batch: PackedBatch
     ) {
+        guard layers?.contains(layer) ?? true else { return }
         let rows = batch.rowCount
         let xPanel = Int(FL_SNIP_COLUMNS)
         let dPanel = Int(FL_SNIP_ROWS)

@@ -10,9 +10,13 @@ public final class Wanda: Tap {
     /// Σ x² [d_in] as f64, by weight name; maps that share an input share a buffer.
     public private(set) var squares: [String: AlignedBuffer] = [:]
 
-    public init() {}
+    private let layers: Range<Int>?
+
+    /// - Parameter layers: whose inputs are wanted; all where nil.
+    public init(layers: Range<Int>? = nil) { self.layers = layers }
 
     public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
+        guard layers?.contains(layer) ?? true else { return }
         let names = stack.maps.map { $0.weightName(layer: layer) }
         let sum = squares[names[0]] ?? AlignedBuffer(byteCount: columns * 8)
         for name in names { squares[name] = sum }

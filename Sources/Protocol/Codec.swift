@@ -86,6 +86,10 @@ extension TaskBody {
         case .train(let training):
             guard training.firstStep >= 0 else { throw .malformed("training: first step") }
             for step in training.steps { for batch in step { try batch.check() } }
+        case .ranks(let task):
+            guard task.layer >= 0, task.limits.values.allSatisfy({ $0 >= 0 }) else {
+                throw .malformed("ranks: layer or limits")
+            }
         case .export, .checkpoint: break
         }
     }

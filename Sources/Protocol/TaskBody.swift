@@ -30,6 +30,16 @@ public enum Statistic: Codable, Sendable, Hashable {
     case absoluteGradient(Loss)
     /// Σ x² per input column over response positions, f64 [d_in].
     case inputSquares
+    /// Σ x xᵀ (or of the outputs, where these are fewer) over response positions, f64, four a decoder block.
+    case secondMoments
+    /// One decoder layer's share of a statistic, the others' left out.
+    indirect case ofLayer(Int, Statistic)
+
+    /// The statistic itself, and the layer it is restricted to.
+    public var parts: (layer: Int?, statistic: Statistic) {
+        if case .ofLayer(let layer, let inner) = self { return (layer, inner.parts.statistic) }
+        return (nil, self)
+    }
 }
 
 /// What a stage is asked to do with tokens. Every stage of a pipeline gets the same body.
@@ -44,6 +54,8 @@ public enum TaskBody: Codable, Sendable, Equatable {
     case export
     /// Hand over all that decides the stage's next optimiser step: tensors, moments, and the number of steps made.
     case checkpoint
+    /// Compute with the tensors of the current edit (`OperandEdit`) and the weights of one layer.
+    case ranks(RankTask)
 
     /// Continue prompts in one group with fixed slots.
     public struct Generation: Codable, Sendable, Equatable {
@@ -69,6 +81,27 @@ public enum TaskBody: Codable, Sendable, Equatable {
             self.temperature = temperature
             self.seed = seed
             self.streams = streams
+        }
+    }
+
+    /// What is asked of the weights of one decoder layer at the level of ranks.
+    public struct RankTask: Codable, Sendable, Equatable {
+        public enum Kind: String, Codable, Sendable {
+            /// Second moments in, orthonormal directions and singular values out.
+            case subspaces
+            /// Directions in, the factors of the change of the weights out.
+            case factors
+        }
+
+        public var kind: Kind
+        public var layer: Int
+        /// Most directions that are wanted, by weight; where absent all.
+        public var limits: [String: Int]
+
+        public init(kind: Kind, layer: Int, limits: [String: Int] = [:]) {
+            self.kind = kind
+            self.layer = layer
+            self.limits = limits
         }
     }
 

@@ -5,6 +5,8 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
     case percentOutOfRange(name: String, value: Double)
     /// More entries were asked for than there are.
     case tooMany(map: String, wanted: Int, available: Int)
+    /// A number of ranks that is not below the map's own.
+    case rank(map: String, name: String, value: Int, limit: Int)
     case shape(map: String, expected: [Int], found: [Int])
     case missing(map: String, source: String)
     /// A file that is not what it should be.
@@ -15,6 +17,8 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
         case .notANumber(let map, let index): "\(map): score \(index) is not a number; score again with other data"
         case .percentOutOfRange(let name, let value): "\(name) = \(value) is out of range: a percentage from 0 to 100"
         case .tooMany(let map, let wanted, let available): "\(map): cannot select \(wanted) of \(available) entries"
+        case .rank(let map, let name, let value, let limit):
+            "\(name) = \(value) is not below the rank of \(map), \(limit): a smaller number, or a share as in 2.5%"
         case .shape(let map, let expected, let found): "\(map): shape \(found) where \(expected) was expected"
         case .missing(let map, let source): "\(source): no entry for \(map)"
         case .file(let file, let map, let fault): map.map { "\(file): \($0): \(fault)" } ?? "\(file): \(fault)"

@@ -16,8 +16,9 @@ public enum StatisticName {
 /// Score finalisers: they combine a model's weights with folded statistics, one matrix at a time.
 public enum WeightScores {
     /// Shapes of a model's linear maps, layer by layer.
-    public static func maps(of config: ModelConfig) -> [MapShape] {
-        (0..<config.layerCount).flatMap { layer in
+    /// - Parameter layer: only this one's.
+    public static func maps(of config: ModelConfig, layer: Int? = nil) -> [MapShape] {
+        (layer.map { [$0] } ?? Array(0..<config.layerCount)).flatMap { layer in
             LinearMap.allCases.map { map in
                 let shape = map.shape(in: config)
                 return MapShape(name: map.weightName(layer: layer), rows: shape.rows, columns: shape.columns)
@@ -45,8 +46,11 @@ public enum WeightScores {
     /// - Parameters:
     ///   - folded: F32 [d_out × d_in] Σ_x abs(∇_W L(x)) per linear map, named as the workers name it.
     ///   - examples: n.
-    public static func snip(_ model: any WeightSource, folded: SafetensorsFile, examples: Int) -> ComputedScores {
-        ComputedScores(label: "snip", maps: maps(of: model.config)) { map, scores in
+    ///   - layer: whose maps; all where nil.
+    public static func snip(
+        _ model: any WeightSource, folded: SafetensorsFile, examples: Int, layer: Int? = nil
+    ) -> ComputedScores {
+        ComputedScores(label: "snip", maps: maps(of: model.config, layer: layer)) { map, scores in
             try read(model, map, into: scores)
             let sums = try statistic(
                 StatisticName.absoluteGradient(map.name), .f32, shape: [map.rows, map.columns], in: folded)
@@ -62,8 +66,10 @@ public enum WeightScores {
 
     /// Wanda: abs(W_ij) · ‖X_j‖₂ over response positions (paper §3.1; Sun et al. 2024).
     /// - Parameter folded: F64 [d_in] Σ x² per linear map, named as the workers name it.
-    public static func wanda(_ model: any WeightSource, folded: SafetensorsFile) -> ComputedScores {
-        ComputedScores(label: "wanda", maps: maps(of: model.config)) { map, scores in
+    public static func wanda(
+        _ model: any WeightSource, folded: SafetensorsFile, layer: Int? = nil
+    ) -> ComputedScores {
+        ComputedScores(label: "wanda", maps: maps(of: model.config, layer: layer)) { map, scores in
             try read(model, map, into: scores)
             let sums = try statistic(StatisticName.inputSquares(map.name), .f64, shape: [map.columns], in: folded)
             let norms = sums.withUnsafeBytes { bytes in

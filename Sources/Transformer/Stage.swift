@@ -83,12 +83,13 @@ public final class Stage {
     ///   - x: [rows × d], the previous stage's output or the embedding's rows.
     ///   - tape: filled for a later `backward`; nil: forward only.
     ///   - keep: keep all activations rather than make them again from each layer's input. Never changes a result.
+    ///   - last: the last layer to run, where what comes out is not needed.
     public func forward(
         _ x: AlignedBuffer, batch: PackedBatch, tap: (any Tap)? = nil, tape: UnsafeMutablePointer<Tape>? = nil,
-        keep: Bool = false
+        keep: Bool = false, through last: Int? = nil
     ) throws -> AlignedBuffer {
         var x = x
-        for layer in layers {
+        for layer in layers where layer.index <= last ?? .max {
             let (y, activations) = try layer.forward(x, batch: batch, tap: tap)
             tape?.pointee.inputs.append(x)
             tape?.pointee.activations.append(keep ? activations : nil)
@@ -98,11 +99,12 @@ public final class Stage {
     }
 
     /// Gradient at the stage's input, from the gradient at its output (overwritten). Consumes the tape.
-    public func backward(_ dy: AlignedBuffer, tape: inout Tape, batch: PackedBatch, tap: any Tap) throws
-        -> AlignedBuffer
-    {
+    /// - Parameter first: the first layer to run, where the gradient at the stage's input is not needed.
+    public func backward(
+        _ dy: AlignedBuffer, tape: inout Tape, batch: PackedBatch, tap: any Tap, downTo first: Int? = nil
+    ) throws -> AlignedBuffer {
         var dy = dy
-        for (i, layer) in layers.enumerated().reversed() {
+        for (i, layer) in layers.enumerated().reversed() where layer.index >= first ?? 0 {
             let activations = try tape.activations[i] ?? layer.forward(tape.inputs[i], batch: batch).activations
             dy = try layer.backward(dy, activations, batch: batch, tap: tap)
             tape.activations.removeLast()

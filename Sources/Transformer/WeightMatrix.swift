@@ -25,6 +25,14 @@ public final class WeightMatrix {
     /// Current edit: per part, bits of the weights that read as zero, and, where resident, what they were.
     private var masks: [Int: AlignedBuffer] = [:]
     private var originals: [Int: [Float]] = [:]
+    /// Per part, factors of a change: W + left · right.
+    private var changes: [Int: Change] = [:]
+
+    private struct Change {
+        let left: AlignedBuffer
+        let right: AlignedBuffer
+        let rank: Int
+    }
 
     /// - Parameter scratch: a buffer of at least rows × columns floats, shared by the stage's streamed matrices; nil
     ///   makes this matrix resident.
@@ -57,13 +65,13 @@ public final class WeightMatrix {
         if let resident { return try body(resident.floats.baseAddress!) }
         try widen(into: scratch!)
         for (part, mask) in masks { zero(part, mask, in: scratch!) }
+        for (part, change) in changes { add(part, change, in: scratch!) }
         return try body(scratch!.floats.baseAddress!)
     }
 
     /// Reads the checkpoint again, forgetting edits and training.
     public func reload() throws {
-        masks = [:]
-        originals = [:]
+        (masks, originals, changes) = ([:], [:], [:])
         if let resident { try widen(into: resident) }
     }
 
@@ -82,8 +90,9 @@ public final class WeightMatrix {
         zero(part, mask, in: resident)
     }
 
-    /// Undoes every `zero`, from memory.
-    public func restore() {
+    /// Undoes every `zero`, from memory, and every `add`, from the checkpoint.
+    /// - Throws: what the source throws.
+    public func restore() throws {
         if let resident {
             for (part, mask) in masks {
                 let w = resident.floats.baseAddress! + parts[part].rows.lowerBound * columns
@@ -96,8 +105,30 @@ public final class WeightMatrix {
                 }
             }
         }
-        masks = [:]
-        originals = [:]
+        if let resident {
+            // Adding the opposite would leave a rounding behind: the checkpoint has the values.
+            for part in changes.keys { try widen(part, into: resident) }
+        }
+        (masks, originals, changes) = ([:], [:], [:])
+    }
+
+    /// Adds left [rows × rank] · right [rank × columns] to part `part`, until `restore`.
+    public func add(part: Int, left: AlignedBuffer, right: AlignedBuffer, rank: Int) throws {
+        precondition(changes[part] == nil && masks[part] == nil, "an edit is already applied to \(parts[part].name)")
+        let change = Change(left: left, right: right, rank: rank)
+        changes[part] = change
+        if let resident { add(part, change, in: resident) }
+    }
+
+    private func add(_ part: Int, _ change: Change, in buffer: AlignedBuffer) {
+        let rows = parts[part].rows
+        let w = buffer.floats.baseAddress! + rows.lowerBound * columns
+        let left = change.left.floats.baseAddress!
+        let right = change.right.floats.baseAddress!
+        pool.run(over: rows.count, by: 96) {
+            fl_low_rank_add(
+                w + $0.lowerBound * columns, left + $0.lowerBound * change.rank, right, change.rank, $0.count, columns)
+        }
     }
 
     private func zero(_ part: Int, _ mask: AlignedBuffer, in buffer: AlignedBuffer) {
@@ -110,11 +141,14 @@ public final class WeightMatrix {
     }
 
     private func widen(into buffer: AlignedBuffer) throws {
-        for part in parts {
-            try readRows(
-                source, part.name, count: part.rows.count, columns: columns, pool: pool,
-                into: buffer.floats.baseAddress! + part.rows.lowerBound * columns)
-        }
+        for part in parts.indices { try widen(part, into: buffer) }
+    }
+
+    private func widen(_ number: Int, into buffer: AlignedBuffer) throws {
+        let part = parts[number]
+        try readRows(
+            source, part.name, count: part.rows.count, columns: columns, pool: pool,
+            into: buffer.floats.baseAddress! + part.rows.lowerBound * columns)
     }
 }
 

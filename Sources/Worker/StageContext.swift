@@ -2,6 +2,7 @@ import Checkpoint
 import FineTuning
 import Linalg
 import Protocol
+import Selection
 import Tensors
 import Transformer
 
@@ -14,6 +15,8 @@ final class StageContext {
     let spareBytes: Int
     /// Bits of the weights that fine-tuning leaves alone, by weight name.
     var frozen: [String: AlignedBuffer] = [:]
+    /// Tensors that tasks compute with, by name (`OperandEdit`).
+    private(set) var operands: [String: TensorBundle.Entry] = [:]
     var trainer: Trainer?
     var nextStep = 0
     /// The weights are no longer those of the checkpoint.
@@ -31,15 +34,40 @@ final class StageContext {
         self.spareBytes = spareBytes
     }
 
-    /// A bundle of U8 bit masks by weight name. Its metadata `edit` says what they do: `zero` (the default) or `freeze`;
-    /// `training`: the bundle is where fine-tuning goes on (`TrainingEdit`).
+    /// A bundle of U8 bit masks by weight name. Its metadata `edit` says what they do: `zero` (the default) or `freeze`.
+    /// Other edits are `training`: the bundle is where fine-tuning goes on (`TrainingEdit`); `low_rank`: factors of a change
+    /// (`LowRankEdit`); `operands`: what tasks compute with (`OperandEdit`).
     func apply(_ edit: TensorBundle?) throws {
         forgetTraining()
-        for layer in stage.layers { for matrix in layer.stacks { matrix.restore() } }
-        frozen = [:]
+        for layer in stage.layers { for matrix in layer.stacks { try matrix.restore() } }
+        (frozen, operands) = ([:], [:])
         guard let edit else { return }
         if edit.metadata["edit"] == TrainingEdit.kind { return try resumeTraining(edit) }
         let byName = Dictionary(edit.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        switch edit.metadata["edit"] {
+        case OperandEdit.kind: operands = byName
+        case LowRankEdit.kind: try change(byName)
+        default: try mask(edit, byName)
+        }
+    }
+
+    /// Adds a change of few ranks to the maps that it names.
+    private func change(_ byName: [String: TensorBundle.Entry]) throws {
+        for layer in stage.layers {
+            for matrix in layer.stacks {
+                for (number, part) in matrix.parts.enumerated() {
+                    guard let left = byName[LowRankEdit.left(part.name)] else { continue }
+                    guard let right = byName[LowRankEdit.right(part.name)], left.type == .f32, right.type == .f32,
+                        left.shape.count == 2, left.shape[0] == part.rows.count,
+                        right.shape == [left.shape[1], matrix.columns]
+                    else { throw EngineError.wrongFactors(part.name) }
+                    try matrix.add(part: number, left: left.buffer, right: right.buffer, rank: left.shape[1])
+                }
+            }
+        }
+    }
+
+    private func mask(_ edit: TensorBundle, _ byName: [String: TensorBundle.Entry]) throws {
         for layer in stage.layers {
             for matrix in layer.stacks {
                 for (number, part) in matrix.parts.enumerated() {

@@ -96,7 +96,7 @@ extension TaskBody {
         case .score(_, let batches), .likelihood(let batches): batches.count
         case .generate: 1
         case .train(let training): training.steps.reduce(0) { $0 + $1.count }
-        case .export, .checkpoint: 0
+        case .export, .checkpoint, .ranks: 0
         }
     }
 

@@ -60,6 +60,7 @@ package final class TransformerEngine: StageEngine {
             case .train(let training): try TrainJob(task, context, training)
             case .export: ExportJob(task, context, moments: false)
             case .checkpoint: ExportJob(task, context, moments: true)
+            case .ranks(let ranks): RankJob(task, context, ranks)
             }
         let outputs = try job.begin()
         jobs[task] = job
@@ -89,18 +90,22 @@ enum EngineError: Error, CustomStringConvertible {
     case noModel
     case busy
     case twoLosses
+    case severalLayers
     case notTrained
     case trainingNeedsMemory
     case outOfOrder(step: Int)
     case wrongMask(String)
     case badState(String)
     case badGeneration(String)
+    case wrongFactors(String)
+    case missingOperand(String)
 
     var description: String {
         switch self {
         case .noModel: "no model is loaded"
         case .busy: "an edit came while tasks were running"
         case .twoLosses: "a scoring task may differentiate one loss only: ask for mean or sum"
+        case .severalLayers: "a scoring task is about all layers or about one"
         case .notTrained: "there is nothing to export: no fine-tuning has run on this stage"
         case .trainingNeedsMemory:
             "fine-tuning keeps weights, gradients and moments as f32 in memory: give the worker more --memory or add workers"
@@ -109,6 +114,8 @@ enum EngineError: Error, CustomStringConvertible {
         case .wrongMask(let what): "the mask does not fit the model: \(what)"
         case .badState(let what): "the saved state of fine-tuning does not fit the model: \(what)"
         case .badGeneration(let what): "bad generation task: \(what)"
+        case .wrongFactors(let what): "the low-rank edit does not fit the model: \(what)"
+        case .missingOperand(let name): "\(name) was not sent along, or is of another shape"
         }
     }
 }

@@ -47,7 +47,7 @@ final class FakeEngine: StageEngine {
         try hook("begin", task)
         jobs[task] = Job(body: body)
         switch body {
-        case .export, .checkpoint: return finish(task)
+        case .export, .checkpoint, .ranks: return finish(task)
         default: return []
         }
     }
@@ -63,7 +63,7 @@ final class FakeEngine: StageEngine {
         case .score(_, let all): (batches, backward) = (all, true)
         case .likelihood(let all): batches = all
         case .train(let training): (batches, backward) = (training.steps.flatMap { $0 }, true)
-        case .generate, .export, .checkpoint: return []
+        case .generate, .export, .checkpoint, .ranks: return []
         }
         let goesBack = packet.direction != .forward
         var values =

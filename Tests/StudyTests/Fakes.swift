@@ -30,6 +30,8 @@ final class FakeRunner: ModelRunner {
         var frozen: [Mask?] = []
         var trainings: [TaskBody.Training] = []
         var requests: [ScoreRequest] = []
+        var lowRanks: [String: LowRankEdit] = [:]
+        var operands: [[String]] = []
     }
 
     private let state = Mutex(State())
@@ -45,6 +47,50 @@ final class FakeRunner: ModelRunner {
             state.edit = edit.map { $0.metadata["condition"] ?? "unnamed" } ?? "none"
             if let edit { state.edits[state.edit] = edit }
         }
+    }
+
+    func apply(lowRank edit: LowRankEdit) async throws {
+        state.withLock { state in
+            state.edit = edit.metadata["condition"] ?? "unnamed"
+            state.lowRanks[state.edit] = edit
+        }
+    }
+
+    /// Subspaces: the first unit vectors, all that a map can have. Factors: −Qᵀ and Q · (ones).
+    func compute(_ request: RankRequest, label: String) async throws {
+        note("compute \(label)")
+        let maps = WeightScores.maps(of: model.config)
+        var entries: [TensorBundle.Entry] = []
+        for group in request.groups {
+            let operands = try group.operands()
+            state.withLock { $0.operands.append(operands.entries.map { "\($0.name) \($0.shape)" }) }
+            for map in maps where group.tasks.contains(where: { map.name.contains(".\($0.layer).") }) {
+                if group.tasks[0].kind == .subspaces {
+                    let unit = (0..<map.rows * map.rank).map { Float($0 / map.rank == $0 % map.rank ? 1 : 0) }
+                    entries.append(
+                        .init(name: map.name, type: .f32, shape: [map.rows, map.rank], buffer: AlignedBuffer(unit)))
+                    let values = AlignedBuffer(byteCount: 8 * map.rank)
+                    for i in 0..<map.rank {
+                        values.address.assumingMemoryBound(to: Double.self)[i] = Double(map.rank - i)
+                    }
+                    entries.append(
+                        .init(
+                            name: SubspaceFile.singularValues(map.name), type: .f64, shape: [map.rank], buffer: values))
+                } else {
+                    let k = operands.entries.first { $0.name.hasSuffix(map.name) }?.shape[0] ?? 0
+                    guard k > 0 else { continue }
+                    entries.append(
+                        .init(
+                            name: LowRankEdit.left(map.name), type: .f32, shape: [map.rows, k],
+                            buffer: AlignedBuffer(floats: map.rows * k)))
+                    entries.append(
+                        .init(
+                            name: LowRankEdit.right(map.name), type: .f32, shape: [k, map.columns],
+                            buffer: AlignedBuffer(floats: map.columns * k)))
+                }
+            }
+        }
+        try TensorBundle(metadata: request.metadata, entries: entries).write(safetensors: request.output)
     }
 
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
@@ -70,11 +116,20 @@ final class FakeRunner: ModelRunner {
         note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
         state.withLock { $0.requests = requests }
         for (number, request) in requests.enumerated() {
-            let entries = WeightScores.maps(of: model.config).map { map in
+            var entries = WeightScores.maps(of: model.config).map { map in
                 let values = (0..<map.count).map { Float(($0 * 7 + number * 5) % map.count + 1) }
                 return TensorBundle.Entry(
                     name: StatisticName.absoluteGradient(map.name), type: .f32, shape: [map.rows, map.columns],
                     buffer: AlignedBuffer(values))
+            }
+            if request.statistics.contains(where: { $0.parts.statistic == .secondMoments }) {
+                entries += (0..<model.config.layerCount).flatMap { layer in
+                    SecondMoments.places(of: model.config, layer: layer).map {
+                        .init(
+                            name: $0.name, type: .f64, shape: [$0.packedCount],
+                            buffer: AlignedBuffer(byteCount: 8 * $0.packedCount))
+                    }
+                }
             }
             try TensorBundle(entries: entries).write(safetensors: request.output)
         }

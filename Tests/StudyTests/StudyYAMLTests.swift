@@ -103,7 +103,7 @@ import Testing
         ("model: m.gguf\n", "", "dir/s.yaml:1: model is missing"),
         (
             "like: set_difference", "like: set_differenc",
-            "dir/s.yaml:11: conditions random: random.like = set_differenc is no earlier condition with a mask; did you mean set_difference?"
+            "dir/s.yaml:11: conditions random: random.like = set_differenc is no earlier condition with a mask or of ranks; did you mean set_difference?"
         ),
         (
             "  - unedited\n", "",

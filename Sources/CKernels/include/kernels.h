@@ -86,6 +86,17 @@ void fl_small_linear(float *y, size_t ldy, const float *x, const float *w, size_
                      size_t last);
 void fl_pack_transposed(float *packed, const float *x, size_t rows, size_t inputs, size_t ld);
 
+// --- low ranks ---------------------------------------------------------------------------------------------------
+// w[i][j] += Σ_k left[i][k] · right[k][j] for rows i of w [rows × columns]: a change of few ranks. `left` is
+// [rows × rank], `right` [rank × columns]. The sum over k runs in order, so an entry's bits depend on its own row of
+// `left` and column of `right` alone, however the rows are shared out.
+void fl_low_rank_add(float *w, const float *left, const float *right, size_t rank, size_t rows, size_t columns);
+// m[a][b] += Σ_t x[t][a] · y[t][b] over `rows` rows in order, f64; m is [p × q].
+void fl_outer_accumulate(double *m, const float *x, size_t p, size_t ldx, const float *y, size_t q, size_t ldy,
+                         size_t rows);
+void fl_f32_to_f64(double *y, const float *x, size_t n);
+void fl_f64_to_f32(float *y, const double *x, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,7 +10,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
         abstract:
             "Measures a model, with or without a mask's weights: attack success, over-refusal, accuracy, perplexity.",
         discussion:
-            "With --mask the unedited model is measured too: the coherence floor is calibrated on answers it samples.")
+            "With --mask or --edit the unedited model is measured too: the coherence floor is calibrated on answers it samples."
+    )
 
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
@@ -18,6 +19,10 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Set this mask's weights to zero.", valueName: "file"))
     package var mask: String?
+
+    @Option(
+        help: ArgumentHelp("Change the weights by this low-rank edit (faultline subspace edit).", valueName: "file"))
+    package var edit: String?
 
     @Option(help: ArgumentHelp("Harmful prompts: a line each, or CSV with a column goal.", valueName: "file"))
     package var prompts: String?
@@ -49,6 +54,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
     package init() {}
 
     package func validate() throws {
+        if mask != nil, edit != nil { throw ValidationError("--mask and --edit exclude each other") }
         guard prompts != nil || harmless != nil || !tasks.isEmpty || perplexity != nil else {
             throw ValidationError("nothing to measure: give --prompts, --harmless, --tasks or --perplexity")
         }
@@ -78,14 +84,16 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let (checkpoint, codec) = try model.open()
-        let edit = try mask.map { try Mask(contentsOf: $0) }
-        if let edit, let mask { try edit.check(against: checkpoint, named: "\(mask) against \(model.model)") }
+        let zeros = try mask.map { try Mask(contentsOf: $0) }
+        if let zeros, let mask { try zeros.check(against: checkpoint, named: "\(mask) against \(model.model)") }
+        let change = try edit.map { try LowRankEdit(contentsOf: $0) }
+        if let change, let edit { try change.check(against: checkpoint, named: "\(edit) against \(model.model)") }
         let study = study(name: "evaluate")
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
             maxPositions: checkpoint.config.maxPositions,
             codec: codec)
-        let weights = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.count }
+        let maps = WeightScores.maps(of: checkpoint.config)
         let judge = RefusalJudge.standard
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
@@ -93,18 +101,18 @@ package struct EvaluateCommand: AsyncParsableCommand {
             var results = [
                 try ConditionResult(
                     name: "unedited", method: "unedited", measurement: own, gate: gate, judge: judge,
-                    linearWeights: weights)
+                    maps: maps)
             ]
-            if let edit {
-                try await runner.apply(edit: edit)
-                let raw = try await evaluator.measure(runner, label: "mask")
+            if let path = mask ?? edit {
+                let name = mask == nil ? "edit" : "mask"
+                if let change { try await runner.apply(lowRank: change) } else { try await runner.apply(edit: zeros) }
+                let raw = try await evaluator.measure(runner, label: name)
                 try await runner.apply(edit: nil)
-                let measured = try await evaluator.rate(raw, runner, label: "mask")
+                let measured = try await evaluator.rate(raw, runner, label: name)
                 results.append(
                     try ConditionResult(
-                        name: "mask", method: "zeroed by \(mask!)", measurement: measured, gate: gate, judge: judge,
-                        mask: edit,
-                        linearWeights: weights))
+                        name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
+                        measurement: measured, gate: gate, judge: judge, mask: zeros, lowRank: change, maps: maps))
             }
             return (results, gate)
         }

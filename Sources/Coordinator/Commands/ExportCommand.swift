@@ -4,26 +4,51 @@ import Selection
 
 package struct ExportCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Writes a model without a mask's weights as a Hugging Face folder.")
+        commandName: "export",
+        abstract: "Writes a model without a mask's weights, or changed by few ranks, as a Hugging Face folder.",
+        discussion: "With --adapter a low-rank edit is written as a LoRA adapter that peft loads.")
 
     @Option(help: ArgumentHelp("A Hugging Face folder or a GGUF file.", valueName: "path"))
     package var model: String
 
     @Option(help: ArgumentHelp("The weights to set to zero.", valueName: "file"))
-    package var mask: String
+    package var mask: String?
+
+    @Option(help: ArgumentHelp("The low-rank edit (faultline subspace edit).", valueName: "file"))
+    package var edit: String?
+
+    @Flag(help: "Write the edit alone, as a LoRA adapter.")
+    package var adapter = false
 
     @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
     package var out: String
 
-    @Option(help: "f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised.")
+    @Option(help: "f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised. An adapter is f32.")
     package var dtype: DataType?
 
     package init() {}
 
+    package func validate() throws {
+        guard (mask == nil) != (edit == nil) else { throw ValidationError("give either --mask FILE or --edit FILE") }
+        if adapter, edit == nil { throw ValidationError("--adapter goes with --edit") }
+        if adapter, dtype != nil { throw ValidationError("--dtype does not go with --adapter") }
+    }
+
     package func run() async throws {
         let checkpoint = try Checkpoint.open(model)
-        let edit = try Mask(contentsOf: mask)
-        try edit.check(against: checkpoint, named: "\(mask) against \(model)")
-        try FolderExporter(checkpoint, type: dtype?.type).export(mask: edit, to: out)
+        let exporter = FolderExporter(checkpoint, type: dtype?.type)
+        if let edit {
+            let change = try LowRankEdit(contentsOf: edit)
+            try change.check(against: checkpoint, named: "\(edit) against \(model)")
+            if adapter {
+                try exporter.exportAdapter(change, to: out)
+            } else {
+                try exporter.export(lowRank: change, to: out)
+            }
+        } else if let mask {
+            let zeros = try Mask(contentsOf: mask)
+            try zeros.check(against: checkpoint, named: "\(mask) against \(model)")
+            try exporter.export(mask: zeros, to: out)
+        }
     }
 }

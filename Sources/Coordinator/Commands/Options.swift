@@ -6,6 +6,9 @@ public import Selection
 package import Tensors
 
 extension Group: ExpressibleByArgument {}
+extension RankAmount: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
 extension ScoreMethod: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}

@@ -14,7 +14,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     let fleet: Fleet
     private let checkpoint: Checkpoint
     let progress: ProgressLine
-    private let memory: RunMemory?
+    let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
     private let temporary: OwnedFolder?
     private var plan: ModelPlan?
@@ -64,7 +64,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         var partials: [[[StageResult]]] = requests.map { _ in [] }
-        try run(tasks, label: label, copies: 2.2) { task, results in
+        let takesMoments = requests.contains { $0.statistics.contains { $0.parts.statistic == .secondMoments } }
+        try run(tasks, label: label, copies: takesMoments ? rankCopies : 2.2) { task, results in
             partials[owner[task]].append(results)
             // A request is folded as soon as its last block is in, which bounds the disk the partials take.
             guard partials[owner[task]].count == requests[owner[task]].blocks.count else { return }
@@ -81,7 +82,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         try memory?.forget(keys(of: bodies))
     }
 
-    private func fold(_ blocks: [[StageResult]], to path: String) throws {
+    private func fold(_ blocks: [[StageResult]], to path: String, metadata: [String: String] = [:]) throws {
         try Fold.fold(
             blocks: try blocks.map { results in
                 try results.map { result -> any Partial in
@@ -90,7 +91,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
                     case .file(let path): try SafetensorsFile(path: path)
                     }
                 }
-            }, to: path)
+            }, to: path, metadata: metadata)
         // Where there is a journal they stay on record until the caller says that the scores are safe.
         guard memory == nil else { return }
         for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
@@ -186,6 +187,40 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             digest: mask.map { $0.bundle.image().sha256() } ?? Weights.unedited)
     }
 
+    package func apply(lowRank edit: LowRankEdit) async throws {
+        let bundle = edit.bundle
+        weights = .edited(bundle, name: "low-rank edit", digest: bundle.image().sha256())
+    }
+
+    /// Scores are one copy beside the weights, for two blocks under way; second moments are two more of their own size.
+    private var rankCopies: Double {
+        let config = checkpoint.config
+        let weights = LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns }
+        let bytes = Double(4 * weights * config.layerCount)
+        return 2.2 + 4 * Double(SecondMoments.byteCount(config)) / max(1, bytes)
+    }
+
+    package func compute(_ request: RankRequest, label: String) async throws {
+        let before = weights
+        defer { weights = before }
+        var parts: [StageResult] = []
+        var keys: [String] = []
+        for (number, group) in request.groups.enumerated() {
+            var bundle = try group.operands()
+            bundle.metadata["edit"] = OperandEdit.kind
+            weights = .edited(bundle, name: "operands", digest: bundle.image().sha256())
+            let bodies = group.tasks.map { TaskBody.ranks($0) }
+            let words = request.groups.count == 1 ? label : "\(label) (\(number + 1) of \(request.groups.count))"
+            try run(bodies.map { FleetTask(body: $0, cost: 1) }, label: words, unit: "layers", copies: rankCopies) {
+                parts += $1
+            }
+            keys += self.keys(of: bodies)
+        }
+        // One block of many partials: every tensor is there once, and comes out as it is.
+        try fold([parts], to: request.output, metadata: request.metadata)
+        try memory?.forget(keys)
+    }
+
     package func concluded() throws { try memory?.conclude() }
 
     package func shutdown() async { end() }
@@ -248,8 +283,9 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// Runs tasks with the current weights; those that the journal knows are not run again.
     /// - Parameter committed: called in index order.
-    private func run(
-        _ tasks: [FleetTask], label: String, copies: Double = 1.1, committed: (Int, [StageResult]) throws -> Void
+    func run(
+        _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = 1.1,
+        committed: (Int, [StageResult]) throws -> Void
     ) throws {
         guard !tasks.isEmpty else { return }
         let contents = memory == nil ? [] : tasks.map { (try? Self.digest(of: $0.body)) ?? "" }
@@ -273,7 +309,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             if memory != nil { task.content = contents[index] }
             return task
         }
-        try runOnFleet(pending, label: label) { recorded in
+        try runOnFleet(pending, label: label, unit: unit) { recorded in
             // At once, not in its turn: what is finished is not computed again.
             try memory?.commit(
                 recorded.map {
@@ -288,11 +324,11 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     private func runOnFleet(
-        _ tasks: [FleetTask], label: String, recorded: ([Fleet.Recorded]) throws -> Void = { _ in },
+        _ tasks: [FleetTask], label: String, unit: String, recorded: ([Fleet.Recorded]) throws -> Void = { _ in },
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
         let total = tasks.reduce(0.0) { $0 + $1.cost }
-        progress.begin(label, total: Int(total), unit: "tokens")
+        progress.begin(label, total: Int(total), unit: unit)
         defer { progress.end() }
         try fleet.run(
             tasks, label: label, progress: { [progress] in progress.update(Int($0.costDone)) }, recorded: recorded,

@@ -93,7 +93,7 @@ package struct Scheduler: Sendable {
         // At most: answers that end early end it sooner.
         case .generate(let generation):
             (generation.prompts.count + generation.slots - 1) / max(1, generation.slots) * generation.maxNewTokens
-        case .export, .checkpoint: 0
+        case .export, .checkpoint, .ranks: 0
         }
     }
     package var costDone: Double { entries.reduce(0) { $1.isDone ? $0 + $1.task.cost : $0 } }
@@ -390,7 +390,7 @@ package struct Scheduler: Sendable {
         }
         return switch task.body {
         case .score: 2
-        case .likelihood, .generate: pipeline.stageCount + 1
+        case .likelihood, .generate, .ranks: pipeline.stageCount + 1
         case .train, .export, .checkpoint: 1
         }
     }

@@ -10,6 +10,9 @@ package struct ConditionResult: Sendable {
     /// Weights set to zero, and as a fraction of all linear maps' weights.
     package var zeroed: Int
     package var sparsity: Double
+    /// Ranks of the change of the weights, and as a fraction of all linear maps' ranks.
+    package var ranks: Int
+    package var rankFraction: Double
     package var attack: AttackSuccess?
     package var overRefusal: OverRefusal?
     package var tasks: [TaskAccuracy]
@@ -21,14 +24,15 @@ package struct ConditionResult: Sendable {
 
     package init(
         name: String, method: String, measurement: Measurement, gate: CoherenceGate, judge: RefusalJudge,
-        mask: Mask? = nil,
-        linearWeights: Int, losses: [Float] = []
+        mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = []
     ) throws {
         self.name = name
         self.method = method
         self.losses = losses
         zeroed = mask?.count ?? 0
-        sparsity = linearWeights == 0 ? 0 : Double(zeroed) / Double(linearWeights)
+        sparsity = Double(zeroed) / Double(max(1, maps.reduce(0) { $0 + $1.count }))
+        ranks = lowRank?.rank ?? 0
+        rankFraction = Double(ranks) / Double(max(1, maps.reduce(0) { $0 + $1.rank }))
         tasks = measurement.tasks
         perplexity = measurement.perplexity
         harmful = measurement.harmful.map { ($0, Verdict($0, judge: judge, gate: gate)) }
@@ -47,6 +51,8 @@ extension Study.Condition.Method {
         case .ranked(let side, let q, let group, let order):
             "\(order == .largest ? "top" : "bottom") \(q)% by \(side.rawValue) per \(group.rawValue)"
         case .random(let like): "random, sized like \(like)"
+        case .lowRank(let recipe, let side):
+            if case .orthogonalProjection = recipe { recipe.words } else { "\(recipe.words) by \(side.rawValue)" }
         case .fineTune(let settings):
             "fine-tuned \(settings.steps) steps × \(settings.batch), lr \(settings.learningRate), \(settings.parameters.rawValue) parameters, frozen: \(settings.freeze ?? "none")"
         }

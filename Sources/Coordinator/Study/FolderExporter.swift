@@ -1,3 +1,4 @@
+import CKernels
 package import Checkpoint
 package import Selection
 package import Tensors
@@ -34,6 +35,24 @@ package struct FolderExporter: ModelExporter {
             let first = rows.lowerBound * map.shape.columns
             for index in 0..<rows.count * map.shape.columns where map.bits[first + index] { values[index] = 0 }
         }
+    }
+
+    package func export(lowRank edit: LowRankEdit, to folder: String) throws {
+        let maps = Dictionary(edit.maps.map { ($0.shape.name, $0) }) { first, _ in first }
+        try makeParent(of: folder)
+        try HuggingFaceExport(checkpoint: checkpoint, type: type).write(to: folder) { name, rows, values in
+            try checkpoint.read(name, rows: rows, into: values)
+            guard let map = maps[name] else { return }
+            // As the workers do it, to the bit.
+            fl_low_rank_add(
+                values, map.left.floats.baseAddress! + rows.lowerBound * map.rank, map.right.floats.baseAddress!,
+                map.rank, rows.count, map.shape.columns)
+        }
+    }
+
+    package func exportAdapter(_ edit: LowRankEdit, to folder: String) throws {
+        try makeParent(of: folder)
+        try AdapterExport(base: checkpoint.path).write(edit, to: folder)
     }
 
     package func exportTrained(_ runner: any ModelRunner, to folder: String) async throws {

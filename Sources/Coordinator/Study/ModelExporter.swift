@@ -4,6 +4,10 @@ package import Selection
 package protocol ModelExporter: Sendable {
     /// The checkpoint with the mask's weights set to zero.
     func export(mask: Mask, to folder: String) throws
+    /// The checkpoint changed by few ranks.
+    func export(lowRank edit: LowRankEdit, to folder: String) throws
+    /// The change alone, as a PEFT adapter.
+    func exportAdapter(_ edit: LowRankEdit, to folder: String) throws
     /// The checkpoint with what the fleet has trained since its last `train`.
     func exportTrained(_ runner: any ModelRunner, to folder: String) async throws
 }

@@ -36,6 +36,13 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
     func apply(edit: Mask?) async throws
 
+    /// Makes the unedited checkpoint, changed by few ranks, current.
+    func apply(lowRank: LowRankEdit) async throws
+
+    /// Computes at the level of ranks on the unedited weights, where they are; the tensors of all tasks' results become
+    /// the request's output file. What was current before is current again.
+    func compute(_ request: RankRequest, label: String) async throws
+
     /// All that was asked for is done: what is on record beside it may go.
     func concluded() throws
 
@@ -46,6 +53,31 @@ package protocol ModelRunner: AnyObject, Sendable {
 extension ModelRunner {
     package func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float] {
         try await train(training, freeze: freeze, checkpointEvery: nil, label: label)
+    }
+}
+
+/// Work at the level of ranks, in groups of layers whose operands are sent together.
+package struct RankRequest: Sendable {
+    package struct Group: Sendable {
+        package var tasks: [TaskBody.RankTask]
+        /// What the tasks compute with; made when it is the group's turn, so that memory holds one group's at a time.
+        package var operands: @Sendable () throws -> TensorBundle
+
+        package init(tasks: [TaskBody.RankTask], operands: @escaping @Sendable () throws -> TensorBundle) {
+            self.tasks = tasks
+            self.operands = operands
+        }
+    }
+
+    package var groups: [Group]
+    /// A safetensors file.
+    package var output: String
+    package var metadata: [String: String]
+
+    package init(groups: [Group], output: String, metadata: [String: String]) {
+        self.groups = groups
+        self.output = output
+        self.metadata = metadata
     }
 }
 

@@ -7,7 +7,7 @@ import Tensors
     import Glibc
 #endif
 
-/// Scores data sets over the fleet, or without one where the method needs no data.
+/// Scores data sets over the fleet, or without one where the method needs no data; second moments in the same pass.
 package struct ScoreStore {
     private let model: any WeightSource
     private let settings: Study.Scores
@@ -22,16 +22,18 @@ package struct ScoreStore {
         self.modelDigest = modelDigest
     }
 
-    /// One data set and where its scores go.
+    /// One data set, and where its scores and second moments go (`nil`: not wanted).
     package struct Job {
         package var name: String
         package var pairs: [Pair]
-        package var output: String
+        package var output: String?
+        package var moments: String?
 
-        package init(name: String, pairs: [Pair], output: String) {
+        package init(name: String, pairs: [Pair], output: String?, moments: String? = nil) {
             self.name = name
             self.pairs = pairs
             self.output = output
+            self.moments = moments
         }
     }
 
@@ -44,32 +46,45 @@ package struct ScoreStore {
         }
     }
 
-    /// Scores all data sets in one job of the fleet and writes one score file each.
-    /// - Parameter reuse: leave files that were made of the same model, data and settings as they are.
+    /// Scores all data sets in one job of the fleet: one pass a data set, whatever is wanted of it.
+    /// - Parameters:
+    ///   - reuse: leave files that were made of the same model, data and settings as they are.
+    ///   - block: of one decoder block alone, on a model whose edit is known by `edited`.
     package func score(
         _ jobs: [Job], runner: any ModelRunner, codec: any TextCodec, blockExamples: Int, batchTokens: Int,
-        reuse: Bool = false
+        reuse: Bool = false, block: (layer: Int, edited: String)? = nil
     ) async throws {
-        func words(_ job: Job) -> [String: String] {
-            metadata(job.pairs).merging(["block_examples": "\(blockExamples)", "batch_tokens": "\(batchTokens)"]) { $1 }
-        }
-        let jobs = jobs.filter { !reuse || !isMade($0.output, words($0)) }
-        guard !jobs.isEmpty else { return }
-        var requests: [ScoreRequest] = []
-        for job in jobs {
+        var cut = Self.cut(blockExamples: blockExamples, batchTokens: batchTokens)
+        if let block { cut.merge(["layer": "\(block.layer)", "edited": block.edited]) { $1 } }
+        let own = cut
+        func words(_ job: Job) -> [String: String] { metadata(job.pairs).merging(own) { $1 } }
+        var open: [(job: Job, request: ScoreRequest)] = []
+        for var job in jobs {
+            if reuse, let output = job.output, Self.isMade(output, words(job)) { job.output = nil }
+            if reuse, let moments = job.moments, Self.isMade(moments, momentWords(job.pairs, own)) { job.moments = nil }
+            guard let first = job.output ?? job.moments else { continue }
             let blocks = try BatchPacking.blocks(
                 try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)
-            requests.append(
-                ScoreRequest(name: job.name, statistics: statistics, blocks: blocks, output: job.output + ".folded"))
+            var wanted = (job.output == nil ? [] : statistics) + (job.moments == nil ? [] : [.secondMoments])
+            if let block { wanted = wanted.map { .ofLayer(block.layer, $0) } }
+            open.append(
+                (job, ScoreRequest(name: job.name, statistics: wanted, blocks: blocks, output: first + ".folded")))
         }
-        try await runner.score(requests, label: "scoring")
-        for (job, request) in zip(jobs, requests) {
+        guard !open.isEmpty else { return }
+        let requests = open.map(\.request)
+        try await runner.score(requests, label: block.map { "block \($0.layer): scoring" } ?? "scoring")
+        for (job, request) in open {
             let folded = try SafetensorsFile(path: request.output)
-            let scores =
-                settings.method == .wanda
-                ? WeightScores.wanda(model, folded: folded)
-                : WeightScores.snip(model, folded: folded, examples: job.pairs.count)
-            try ScoreFile.write(scores, to: job.output, metadata: words(job))
+            if let moments = job.moments {
+                try writeMoments(folded, to: moments, metadata: momentWords(job.pairs, own))
+            }
+            if let output = job.output {
+                let scores =
+                    settings.method == .wanda
+                    ? WeightScores.wanda(model, folded: folded, layer: block?.layer)
+                    : WeightScores.snip(model, folded: folded, examples: job.pairs.count, layer: block?.layer)
+                try ScoreFile.write(scores, to: output, metadata: words(job))
+            }
             unlink(request.output)
         }
         try runner.scored(requests)
@@ -83,9 +98,16 @@ package struct ScoreStore {
         try ScoreFile.write(scores, to: path, metadata: metadata([]))
     }
 
-    /// Score files appear only when they are whole.
-    private func isMade(_ path: String, _ words: [String: String]) -> Bool {
-        guard access(path, F_OK) == 0, let file = try? ScoreFile(path: path) else { return false }
+    private func writeMoments(_ folded: SafetensorsFile, to path: String, metadata: [String: String]) throws {
+        let tensors = folded.tensors.filter { StatisticName.isMoment($0.name) }
+        try SafetensorsWriter.write(to: path, tensors: tensors, metadata: metadata) { tensor, sink in
+            _ = try folded.withBytes(of: tensor.name) { try sink($0) }
+        }
+    }
+
+    /// Files appear only when they are whole.
+    package static func isMade(_ path: String, _ words: [String: String]) -> Bool {
+        guard access(path, F_OK) == 0, let file = try? SafetensorsFile(path: path) else { return false }
         return words.allSatisfy { file.metadata[$0.key] == $0.value }
     }
 
@@ -93,10 +115,20 @@ package struct ScoreStore {
         var words = ["method": settings.method.rawValue, "model": modelDigest]
         if settings.method == .snip { words["loss"] = settings.loss.rawValue }
         if settings.method == .random { words["seed"] = "\(seed)" }
-        if !pairs.isEmpty {
-            words["data"] = PairFile.digest(pairs)
-            words["examples"] = "\(pairs.count)"
-        }
-        return words
+        return words.merging(data(pairs)) { $1 }
+    }
+
+    /// How data are cut, for metadata.
+    package static func cut(blockExamples: Int, batchTokens: Int) -> [String: String] {
+        ["block_examples": "\(blockExamples)", "batch_tokens": "\(batchTokens)"]
+    }
+
+    /// What second moments, and what is made of them, depend on.
+    package func momentWords(_ pairs: [Pair], _ cut: [String: String]) -> [String: String] {
+        ["model": modelDigest, "statistic": "second_moments"].merging(data(pairs)) { $1 }.merging(cut) { $1 }
+    }
+
+    private func data(_ pairs: [Pair]) -> [String: String] {
+        pairs.isEmpty ? [:] : ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
     }
 }

@@ -83,7 +83,8 @@ extension Study {
         }
     }
 
-    private static let methodKeys = ["unedited", "set_difference", "top", "bottom", "random", "finetune"]
+    private static let methodKeys =
+        ["unedited", "set_difference", "top", "bottom", "random", "finetune"] + rankMethodKeys
 
     private static func conditions(
         _ top: StudyNode, file: String, _ path: (String) -> String
@@ -101,13 +102,17 @@ extension Study {
                 }
                 condition = Condition(name: word, method: .unedited)
             } else {
-                let entry = try StudyNode(node, path: "conditions[\(index)]", keys: ["name"] + methodKeys, file: file)
-                let methods = entry.keys.filter { $0 != "name" }
+                let entry = try StudyNode(
+                    node, path: "conditions[\(index)]", keys: ["name", "order"] + methodKeys, file: file)
+                let methods = entry.keys.filter { $0 != "name" && $0 != "order" }
                 guard methods.count == 1, let key = methods.first else {
                     throw InputError(
                         place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
                 }
-                condition = Condition(name: try entry.string("name") ?? key, method: try method(entry, key, path))
+                condition = Condition(
+                    name: try entry.string("name") ?? key, method: try method(entry, key, path),
+                    isSequential: try entry.choice("order", as: BlockOrder.self) == .sequential)
+                try checkOrder(condition, entry)
             }
             guard !conditions.contains(where: { $0.name == condition.name }) else {
                 throw InputError(place, "two conditions are called \(condition.name); give one a name of its own")
@@ -120,6 +125,20 @@ extension Study {
             conditions.append(condition)
         }
         return conditions
+    }
+
+    private enum BlockOrder: String, CaseIterable { case independent, sequential }
+
+    /// Only what is selected by scores or subspaces has an order of blocks.
+    private static func checkOrder(_ condition: Condition, _ entry: StudyNode) throws(InputError) {
+        guard condition.isSequential else { return }
+        switch condition.method {
+        case .setDifference(_, _, .model), .ranked(_, _, .model, _):
+            throw entry.error("order", "= sequential edits block by block, and group: model compares blocks")
+        case .setDifference, .ranked, .lowRank: break
+        case .unedited, .random, .fineTune:
+            throw entry.error("order", "= sequential goes with what data decide, not with \(condition.method.words)")
+        }
     }
 
     private static func method(
@@ -162,7 +181,7 @@ extension Study {
                 freeze: freeze == "none" ? nil : freeze)
             settings.checkpointEvery = try node.integer("checkpoint_every", in: 1...1_000_000)
             return .fineTune(settings)
-        default: return .unedited
+        default: return try rankMethod(entry, key) ?? .unedited
         }
     }
 
@@ -220,13 +239,22 @@ extension Study {
                 if scores.method.needsData, calibration == nil {
                     throw top.error("calibration", "is missing: condition \(condition.name) needs scores")
                 }
+                if condition.isSequential, !scores.method.needsData {
+                    throw top.error(
+                        "scores",
+                        "method \(scores.method.rawValue) looks at no data: condition \(condition.name) needs no order")
+                }
                 if case .setDifference = condition.method, !scores.method.needsData {
                     throw top.error(
                         "scores",
                         "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda"
                     )
                 }
-            case .random(let like): try checkMask(like, of: condition, key: "random.like", top)
+            case .random(let like): try checkMask(like, of: condition, key: "random.like", orRanks: true, top)
+            case .lowRank:
+                if calibration == nil {
+                    throw top.error("calibration", "is missing: condition \(condition.name) needs subspaces")
+                }
             case .fineTune(let settings):
                 if let freeze = settings.freeze { try checkMask(freeze, of: condition, key: "finetune.freeze", top) }
             case .unedited: break
@@ -240,14 +268,20 @@ extension Study {
         }
     }
 
-    private func checkMask(_ name: String, of condition: Condition, key: String, _ top: StudyNode) throws(InputError) {
+    private func checkMask(
+        _ name: String, of condition: Condition, key: String, orRanks: Bool = false, _ top: StudyNode
+    ) throws(InputError) {
         let earlier = conditions.prefix { $0.name != condition.name }
-        let masks = earlier.filter { $0.method.makesMask }.map(\.name)
+        let masks = earlier.filter { item in
+            if orRanks, case .lowRank = item.method { return true }
+            return item.method.makesMask
+        }.map(\.name)
         guard masks.contains(name) else {
             let nearest = nearestName(to: name, among: masks)
             throw top.error(
                 "conditions",
                 "\(condition.name): \(key) = \(name) is no earlier condition with a mask"
+                    + (orRanks ? " or of ranks" : "")
                     + (nearest.map { "; did you mean \($0)?" } ?? ""))
         }
     }
@@ -262,7 +296,7 @@ extension Study.Condition.Method {
     package var makesMask: Bool {
         switch self {
         case .setDifference, .ranked, .random: true
-        case .unedited, .fineTune: false
+        case .unedited, .fineTune, .lowRank: false
         }
     }
 
@@ -270,7 +304,7 @@ extension Study.Condition.Method {
     package var needsScores: Bool {
         switch self {
         case .setDifference, .ranked: true
-        case .unedited, .fineTune, .random: false
+        case .unedited, .fineTune, .random, .lowRank: false
         }
     }
 }

@@ -53,6 +53,18 @@ package struct Study: Sendable, Equatable {
     package struct Condition: Sendable, Equatable {
         package var name: String
         package var method: Method
+        /// Each decoder block is scored on data that ran through the blocks already edited (the published code), instead
+        /// of all of them on the unedited model.
+        package var isSequential = false
+
+        package init(name: String, method: Method, isSequential: Bool = false) {
+            self.name = name
+            self.method = method
+            self.isSequential = isSequential
+        }
+
+        /// Method and settings in words.
+        package var words: String { method.words + (isSequential ? ", block by block" : "") }
 
         package enum Method: Sendable, Equatable {
             case unedited
@@ -62,6 +74,8 @@ package struct Study: Sendable, Equatable {
             /// As many random weights of every matrix as another condition takes there.
             case random(like: String)
             case fineTune(FineTune)
+            /// A change of few ranks; `side` says whose subspace, where one is enough.
+            case lowRank(RankRecipe, side: Side)
         }
     }
 

@@ -29,6 +29,18 @@ package struct StudyPlan {
             }
             table.append(["score files", "2 × \(Format.bytes(weights * 4))"])
         }
+        if !study.rankSides.isEmpty {
+            let bytes = SecondMoments.byteCount(config)
+            let directions = WeightScores.maps(of: config).reduce(0) { $0 + 4 * $1.rows * $1.rank }
+            table.append(["second moments a block", Format.bytes(bytes)])
+            table.append(["subspace files", "\(study.rankSides.count) × at most \(Format.bytes(directions))"])
+        }
+        let sequential = study.conditions.count(where: \.isSequential)
+        if sequential > 0 {
+            table.append([
+                "passes over the data, block by block", "\(sequential) × \(config.layerCount) of each data set",
+            ])
+        }
         let masks = study.conditions.count { $0.method.makesMask }
         table.append(["mask files", "\(masks) × \(Format.bytes(weights / 8))"])
         let prompts = (evaluator.harmful.count + evaluator.harmless.count) * study.evaluation.samples

@@ -17,6 +17,7 @@ package struct StudyResults: Sendable {
     package var codec: String
 
     private var taskNames: [String] { conditions.first?.tasks.map(\.task) ?? [] }
+    private var hasRanks: Bool { conditions.contains { $0.ranks > 0 } }
     private var hasAttack: Bool { conditions.contains { $0.attack != nil } }
     private var hasOverRefusal: Bool { conditions.contains { $0.overRefusal != nil } }
     private var hasPerplexity: Bool { conditions.contains { $0.perplexity != nil } }
@@ -24,6 +25,7 @@ package struct StudyResults: Sendable {
     /// One row a condition, every number with its standard error.
     package func table() -> Table {
         var columns = [Table.Column("condition", .left), Table.Column("zeroed %")]
+        if hasRanks { columns.append(Table.Column("ranks %")) }
         let several = study.evaluation.samples > 1
         let rates: [(String, KeyPath<AttackSuccess, AttackSuccess.Rate>)] = [
             ("ASR phrase", \.phrase), ("ASR paper", \.paper), ("ASR gated", \.gated), ("coherent", \.coherent),
@@ -40,6 +42,7 @@ package struct StudyResults: Sendable {
         var table = Table(columns)
         for condition in conditions {
             var row = [condition.name, Format.fixed(100 * condition.sparsity, 3)]
+            if hasRanks { row.append(Format.fixed(100 * condition.rankFraction, 3)) }
             if hasAttack {
                 for (_, rate) in rates {
                     let rate = condition.attack?[keyPath: rate]
@@ -64,6 +67,11 @@ package struct StudyResults: Sendable {
         var table = Table(["condition", "measure", "value", "standard_error", "count"].map { Table.Column($0, .left) })
         for condition in conditions {
             table.append([condition.name, "zeroed_fraction", "\(condition.sparsity)", "0", "\(condition.zeroed)"])
+            if condition.ranks > 0 {
+                table.append([
+                    condition.name, "changed_rank_fraction", "\(condition.rankFraction)", "0", "\(condition.ranks)",
+                ])
+            }
             for (measure, estimate) in measures(condition) {
                 table.append([
                     condition.name, measure, "\(estimate.value)", "\(estimate.standardError)", "\(estimate.count)",
@@ -100,6 +108,8 @@ package struct StudyResults: Sendable {
             JSON.object([
                 .init("name", .text(condition.name)), .init("method", .text(condition.method)),
                 .init("zeroed", .integer(condition.zeroed)), .init("zeroed_fraction", .number(condition.sparsity)),
+                .init("changed_ranks", .integer(condition.ranks)),
+                .init("changed_rank_fraction", .number(condition.rankFraction)),
                 .init(
                     "measures",
                     .object(
@@ -162,6 +172,10 @@ package struct StudyResults: Sendable {
             "± is one standard error over prompts, questions or tokens; a rate of 0 or 1 has the formal error 0.",
             "zeroed %: of the weights of all linear maps of the decoder blocks.",
         ]
+        if hasRanks {
+            report.notes.append(
+                "ranks %: the rank of the change of the weights, of the ranks min(d_out, d_in) of all linear maps.")
+        }
         for condition in conditions {
             for (answer, verdict) in condition.harmful.prefix(samplesPerCondition) {
                 report.samples.append(

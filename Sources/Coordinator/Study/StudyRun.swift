@@ -2,6 +2,7 @@ package import Checkpoint
 import Evaluation
 import Foundation
 import Selection
+import Tensors
 
 /// Carries a study out: own refusals → scores → masks → every condition evaluated → table and report.
 ///
@@ -17,7 +18,10 @@ package final class StudyRun {
     private let announce: (String) -> Void
     private let judge = RefusalJudge.standard
     private let evaluator: Evaluator
+    private let maps: [MapShape]
     private var masks: [String: Mask] = [:]
+    private var lowRanks: [String: LowRankEdit] = [:]
+    private var calibrated: [Study.Side: [Pair]] = [:]
     private var warnings: [String] = []
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
@@ -37,7 +41,9 @@ package final class StudyRun {
         evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
             codec: codec)
+        maps = WeightScores.maps(of: model.config)
         try Self.checkFiles(study)
+        try study.checkRanks(maps)
     }
 
     private static func checkFiles(_ study: Study) throws {
@@ -53,9 +59,7 @@ package final class StudyRun {
 
     package func run() async throws -> StudyResults {
         try await runner.apply(edit: nil)
-        let needsScores = study.conditions.contains { $0.method.needsScores }
-        if needsScores { try await score() }
-        let linearWeights = WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count }
+        try await score()
 
         // The unedited model first: the floor of coherence is calibrated on its answers.
         var results: [String: ConditionResult] = [:]
@@ -63,21 +67,20 @@ package final class StudyRun {
         announce("condition \(unedited.name)")
         let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
         results[unedited.name] = try ConditionResult(
-            name: unedited.name, method: unedited.method.words, measurement: own, gate: gate, judge: judge,
-            linearWeights: linearWeights)
+            name: unedited.name, method: unedited.words, measurement: own, gate: gate, judge: judge,
+            maps: maps)
         try write(results[unedited.name]!)
 
         for condition in study.conditions where condition.name != unedited.name {
-            announce("condition \(condition.name): \(condition.method.words)")
+            announce("condition \(condition.name): \(condition.words)")
             let recipe = try await edit(condition)
             var measurement = try await evaluator.measure(runner, label: condition.name)
-            if study.export.contains(condition.name) { try await export(condition, mask: recipe.mask) }
+            if study.export.contains(condition.name) { try await export(condition, recipe) }
             try await runner.apply(edit: nil)
             measurement = try await evaluator.rate(measurement, runner, label: condition.name)
             let result = try ConditionResult(
-                name: condition.name, method: condition.method.words, measurement: measurement, gate: gate,
-                judge: judge,
-                mask: recipe.mask, linearWeights: linearWeights, losses: recipe.losses)
+                name: condition.name, method: condition.words, measurement: measurement, gate: gate,
+                judge: judge, mask: recipe.mask, lowRank: recipe.lowRank, maps: maps, losses: recipe.losses)
             results[condition.name] = result
             try write(result)
         }
@@ -91,25 +94,71 @@ package final class StudyRun {
     // MARK: Calibration and scores
 
     private func score() async throws {
+        let needsScores = study.conditions.contains { $0.method.needsScores && !$0.isSequential }
+        let sequential = Set(study.conditions.filter(\.isSequential).flatMap { study.sides(of: $0) })
+        let method = study.scores.method
+        let rankSides = study.rankSides
         let store = ScoreStore(model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest)
-        guard study.scores.method.needsData, let data = study.calibration else {
-            announce("\(study.scores.method.rawValue) scores")
+        if needsScores, !method.needsData {
+            announce("\(method.rawValue) scores")
             for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
-            return
         }
+        let scoresData = needsScores && method.needsData
+        let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        guard scoresData || !rankSides.isEmpty || !sequential.isEmpty, let data = study.calibration else { return }
         var jobs: [ScoreStore.Job] = []
         for (side, source) in [(Study.Side.safety, data.safety), (.utility, data.utility)] {
+            guard scoresData || rankSides.contains(side) || sequential.contains(side) else { continue }
             let pairs = try await pairs(source, name: side.rawValue)
             try PairFile.write(pairs, to: folder.data(side.rawValue))
             warn(pairs.map(\.prompt), name: side.rawValue)
-            jobs.append(ScoreStore.Job(name: side.rawValue, pairs: pairs, output: folder.scores(side.rawValue)))
+            calibrated[side] = pairs
+            var needsMoments = rankSides.contains(side)
+            if needsMoments {
+                let words = RankStore.words(store.momentWords(pairs, cut), nil)
+                needsMoments = !ScoreStore.isMade(folder.subspaces(side.rawValue), words)
+            }
+            guard scoresData || needsMoments else { continue }
+            jobs.append(
+                ScoreStore.Job(
+                    name: side.rawValue, pairs: pairs, output: scoresData ? folder.scores(side.rawValue) : nil,
+                    moments: needsMoments ? folder.moments(side.rawValue) : nil))
         }
+        if !jobs.isEmpty { try await score(jobs, store, isScored: scoresData) }
+        for side in rankSides { try warnOfCaps(side.rawValue) }
+    }
+
+    private func score(_ jobs: [ScoreStore.Job], _ store: ScoreStore, isScored: Bool) async throws {
+        let hasMoments = jobs.contains { $0.moments != nil }
+        let what = (isScored ? ["\(study.scores.method.rawValue) scores"] : []) + (hasMoments ? ["second moments"] : [])
         announce(
-            "scoring \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs by \(study.scores.method.rawValue)"
+            "\(what.joined(separator: " and ")) of \(jobs.map { "\($0.pairs.count) \($0.name)" }.joined(separator: " and ")) pairs"
         )
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
             reuse: true)
+        for job in jobs where job.moments != nil { try await subspaces(job.name) }
+    }
+
+    /// All directions of one data set; the second moments they are made of go.
+    private func subspaces(_ side: String) async throws {
+        let moments = folder.moments(side)
+        let output = folder.subspaces(side)
+        announce("\(side) subspaces")
+        try await RankStore(model.config).subspaces(
+            moments: moments, limit: nil, runner: runner, to: output,
+            metadata: try SafetensorsFile(path: moments).metadata)
+        try FileManager.default.removeItem(atPath: moments)
+    }
+
+    private func warnOfCaps(_ side: String) throws {
+        let file = try SubspaceFile(path: folder.subspaces(side))
+        let capped = try maps.filter { try file.shape(of: $0.name).columns < $0.rank }
+        guard let worst = try capped.min(by: { try file.shape(of: $0.name).columns < file.shape(of: $1.name).columns })
+        else { return }
+        warnings.append(
+            "\(side): the data shows fewer directions than there are in \(capped.count) of \(maps.count) maps (least in \(worst.name): \(try file.shape(of: worst.name).columns) of \(worst.rank)); subspaces are capped at these"
+        )
     }
 
     private func pairs(_ source: Study.PairSource, name: String) async throws -> [Pair] {
@@ -146,14 +195,19 @@ package final class StudyRun {
     // MARK: Conditions
 
     /// Makes the condition's model current.
-    private func edit(_ condition: Study.Condition) async throws -> (mask: Mask?, losses: [Float]) {
-        if let mask = try mask(condition) {
+    private func edit(_ condition: Study.Condition) async throws -> Recipe {
+        if let edit = try await lowRank(condition) {
+            lowRanks[condition.name] = edit
+            try await runner.apply(lowRank: edit)
+            return Recipe(lowRank: edit)
+        }
+        if let mask = try await mask(condition) {
             try mask.write(to: folder.mask(condition.name))
             masks[condition.name] = mask
             try await runner.apply(edit: mask)
-            return (mask, [])
+            return Recipe(mask: mask)
         }
-        guard case .fineTune(let settings) = condition.method else { return (nil, []) }
+        guard case .fineTune(let settings) = condition.method else { return Recipe() }
         let pairs = try Sampling.sample(
             try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
             source: settings.pairs)
@@ -166,38 +220,92 @@ package final class StudyRun {
         let losses = try await runner.train(
             training, freeze: settings.freeze.flatMap { masks[$0] }, checkpointEvery: settings.checkpointEvery,
             label: "\(condition.name): fine-tuning")
-        return (nil, losses)
+        return Recipe(losses: losses)
     }
 
-    private func mask(_ condition: Study.Condition) throws -> Mask? {
+    /// What a condition did to the model.
+    private struct Recipe {
+        var mask: Mask?
+        var lowRank: LowRankEdit?
+        var losses: [Float] = []
+    }
+
+    /// The condition's change of few ranks, where it is one.
+    private func lowRank(_ condition: Study.Condition) async throws -> LowRankEdit? {
+        var sides: [Study.Side]
+        let recipe: RankRecipe
+        switch condition.method {
+        case .lowRank(let own, let side):
+            (recipe, sides) = (own, [side])
+            if case .orthogonalProjection = own { sides = [.safety, .utility] }
+        case .random(let like):
+            guard let other = lowRanks[like] else { return nil }
+            let counts = Dictionary(other.maps.map { ($0.shape.name, $0.rank) }) { first, _ in first }
+            recipe = .randomRanks(counts: counts, seed: study.seed)
+            // Whose directions: random ones of the set that the other condition takes its own from.
+            guard case .lowRank(_, let side)? = study.conditions.first(where: { $0.name == like })?.method else {
+                return nil
+            }
+            sides = [side]
+        default: return nil
+        }
+        if condition.isSequential { return try await blockByBlock.lowRank(condition, recipe) }
+        return try await RankStore(model.config).edit(
+            recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
+            to: folder.edit(condition.name),
+            metadata: ["condition": condition.name, "words": condition.words, "model": modelDigest])
+    }
+
+    private var blockByBlock: BlockByBlock {
+        BlockByBlock(
+            study: study, model: model, modelDigest: modelDigest, runner: runner, codec: codec, folder: folder,
+            pairs: calibrated)
+    }
+
+    private func mask(_ condition: Study.Condition) async throws -> Mask? {
         var mask: Mask
         switch condition.method {
-        case .unedited, .fineTune: return nil
-        case .setDifference(let p, let q, let group):
-            mask = try SetDifference.mask(
-                safety: try scores(.safety), q: q, utility: try scores(.utility), p: p, group: group)
-        case .ranked(let side, let q, let group, let order):
-            mask = try Selector.mask(of: try scores(side), percent: q, name: "q", group: group, order: order)
+        case .unedited, .fineTune, .lowRank: return nil
+        case .setDifference, .ranked:
+            if condition.isSequential {
+                return try await blockByBlock.mask(condition) { try Self.select(condition.method, $0)! }
+            }
+            let files = try study.sides(of: condition).map { try ScoreFile(path: folder.scores($0.rawValue)) }
+            mask = try Self.select(condition.method, files)!
         case .random(let like):
             let other = masks[like]!
             mask = try Selector.mask(
                 of: WeightScores.random(maps: other.maps.map(\.shape), seed: study.seed), sizedLike: other)
         }
         mask.metadata["condition"] = condition.name
-        mask.metadata["selection"] = condition.method.words
+        mask.metadata["selection"] = condition.words
         mask.metadata["model"] = modelDigest
         return mask
     }
 
-    private func scores(_ side: Study.Side) throws -> ScoreFile { try ScoreFile(path: folder.scores(side.rawValue)) }
+    /// What a method takes of scores, which come in the order of its sides; `nil`: it takes none.
+    private static func select(_ method: Study.Condition.Method, _ scores: [ScoreFile]) throws -> Mask? {
+        switch method {
+        case .setDifference(let p, let q, let group):
+            try SetDifference.mask(safety: scores[0], q: q, utility: scores[1], p: p, group: group)
+        case .ranked(_, let q, let group, let order):
+            try Selector.mask(of: scores[0], percent: q, name: "q", group: group, order: order)
+        case .unedited, .random, .fineTune, .lowRank: nil
+        }
+    }
 
-    private func export(_ condition: Study.Condition, mask: Mask?) async throws {
+    private func export(_ condition: Study.Condition, _ recipe: Recipe) async throws {
         guard let exporter else { return }
         let target = folder.model(condition.name)
         announce("writing \(target)")
         // The run's own folder: an earlier run of the same study may have left its model there.
         if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
-        if let mask {
+        if let edit = recipe.lowRank {
+            try exporter.export(lowRank: edit, to: target)
+            let adapter = folder.adapter(condition.name)
+            if FileManager.default.fileExists(atPath: adapter) { try FileManager.default.removeItem(atPath: adapter) }
+            try exporter.exportAdapter(edit, to: adapter)
+        } else if let mask = recipe.mask {
             try exporter.export(mask: mask, to: target)
         } else {
             try await exporter.exportTrained(runner, to: target)

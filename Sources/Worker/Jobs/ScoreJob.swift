@@ -11,9 +11,12 @@ final class ScoreJob: StageJob {
     private let task: UInt64
     private let context: StageContext
     private let batches: [Batch]
+    /// The layer whose statistics alone are wanted.
+    private let focus: Int?
     private let loss: Loss?
     private let snip: SNIP?
     private let wanda: Wanda?
+    private let moments: SecondMomentTap?
     private let forwardTap: (any Tap)?
     private var tapes: [Int: (batch: PackedBatch, tape: Stage.Tape)] = [:]
     private var done = 0
@@ -23,16 +26,30 @@ final class ScoreJob: StageJob {
         self.task = task
         self.context = context
         self.batches = batches
+        let kinds = Set(statistics.map(\.parts.statistic))
+        let layers = Set(statistics.map(\.parts.layer))
+        guard layers.count < 2 else { throw EngineError.severalLayers }
+        focus = layers.first ?? nil
+        let wanted = focus.map { $0..<$0 + 1 }
         var losses: Set<Loss> = []
-        for case .absoluteGradient(let loss) in statistics { losses.insert(loss) }
+        for case .absoluteGradient(let loss) in kinds { losses.insert(loss) }
         guard losses.count < 2 else { throw EngineError.twoLosses }
         loss = losses.first
-        snip = loss == nil ? nil : SNIP(context.config, pool: context.pool)
-        wanda = statistics.contains(.inputSquares) ? Wanda() : nil
-        forwardTap = wanda
+        snip = loss == nil ? nil : SNIP(context.config, pool: context.pool, layers: wanted)
+        wanda = kinds.contains(.inputSquares) ? Wanda(layers: wanted) : nil
+        moments =
+            kinds.contains(.secondMoments)
+            ? SecondMomentTap(context.stage, pool: context.pool, layers: wanted) : nil
+        let taps = [wanda as (any Tap)?, moments].compactMap { $0 }
+        forwardTap = taps.count < 2 ? taps.first : ScoreTap(taps)
     }
 
-    func begin() throws -> [StageOutput] { batches.isEmpty ? [result()] : [] }
+    /// Nothing above the layer in question has to run forward where no gradient is wanted.
+    private var isAbove: Bool { snip == nil && focus.map { $0 < context.stage.range.lowerBound } ?? false }
+    /// Nothing below it has to run backward.
+    private var isBelow: Bool { focus.map { $0 >= context.stage.range.upperBound } ?? false }
+
+    func begin() throws -> [StageOutput] { batches.isEmpty || isAbove ? [try result()] : [] }
 
     func receive(_ packet: Packet) throws -> [StageOutput] {
         packet.direction == .backward ? try backward(packet) : try forward(packet)
@@ -45,6 +62,9 @@ final class ScoreJob: StageJob {
         var tape = Stage.Tape()
         let y: AlignedBuffer
         if snip == nil {
+            y = try context.stage.forward(x, batch: batch, tap: forwardTap, through: focus)
+            if let focus, context.stage.range.contains(focus) { return try retire(index) }
+        } else if isBelow {
             y = try context.stage.forward(x, batch: batch, tap: forwardTap)
         } else {
             let inFlight = context.isLast ? 1 : context.assignment.stageCount + 1
@@ -59,10 +79,10 @@ final class ScoreJob: StageJob {
             var outputs: [StageOutput] = [
                 .packet(Packet(task: task, direction: .forward, index: index, payload: y))
             ]
-            if snip == nil { outputs += retire(index) } else { tapes[index] = (batch, tape) }
+            if snip == nil { outputs += try retire(index) } else { tapes[index] = (batch, tape) }
             return outputs
         }
-        guard snip != nil else { return retire(index) }
+        guard snip != nil else { return try retire(index) }
         let (values, dy) = try context.stage.head!.lossGradient(
             y, batch: batch, weights: weights(batch), tap: Silent(), headGradient: nil)
         for value in values {
@@ -73,9 +93,12 @@ final class ScoreJob: StageJob {
     }
 
     private func backward(_ packet: Packet) throws -> [StageOutput] {
-        guard let entry = tapes.removeValue(forKey: packet.index), let dy = packet.payload else {
+        guard let entry = tapes.removeValue(forKey: packet.index) else {
             throw StageError.badBatch("a gradient came for batch \(packet.index), which is not in flight")
         }
+        // The batch has come back; what it brings is of no interest here.
+        if isBelow { return try passOn(packet.index, nil) }
+        guard let dy = packet.payload else { throw StageError.badBatch("batch \(packet.index) came back empty") }
         var tape = entry.tape
         return try finish(packet.index, entry.batch, &tape, dy)
     }
@@ -83,15 +106,20 @@ final class ScoreJob: StageJob {
     private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws
         -> [StageOutput]
     {
-        let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!)
-        let outputs: [StageOutput] =
-            context.isFirst ? [] : [.packet(Packet(task: task, direction: .backward, index: index, payload: dx))]
-        return outputs + retire(index)
+        let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!, downTo: focus)
+        let isDone = focus.map { context.stage.range.contains($0) } ?? false
+        return try passOn(index, isDone ? nil : dx)
     }
 
-    private func retire(_ index: Int) -> [StageOutput] {
+    private func passOn(_ index: Int, _ dx: AlignedBuffer?) throws -> [StageOutput] {
+        let outputs: [StageOutput] =
+            context.isFirst ? [] : [.packet(Packet(task: task, direction: .backward, index: index, payload: dx))]
+        return outputs + (try retire(index))
+    }
+
+    private func retire(_ index: Int) throws -> [StageOutput] {
         done += 1
-        return [.retired(task: task, index: index)] + (done == batches.count ? [result()] : [])
+        return [.retired(task: task, index: index)] + (done == batches.count ? [try result()] : [])
     }
 
     /// Factor on each sequence's NLLs.
@@ -101,8 +129,8 @@ final class ScoreJob: StageJob {
         return counts.map { loss == .sum ? 1 : 1 / Float(max(1, $0)) }
     }
 
-    private func result() -> StageOutput {
-        var entries: [TensorBundle.Entry] = []
+    private func result() throws -> StageOutput {
+        var entries = try moments?.take() ?? []
         for layer in context.stage.range {
             for stack in Stack.allCases {
                 for map in stack.maps {

@@ -1,0 +1,116 @@
+import Checkpoint
+import Foundation
+import Protocol
+import Selection
+import Tensors
+
+/// Edits that are found block by block: every decoder block's scores or subspaces come from data that ran through the
+/// blocks already edited, as the published code does it (paper.md: `order: sequential`).
+///
+/// It costs a pass over the data for every block. What a block came to stays in the run's folder until the whole edit is
+/// written, so that a run that is started again goes on at its block.
+struct BlockByBlock {
+    let study: Study
+    let model: any WeightSource
+    let modelDigest: String
+    let runner: any ModelRunner
+    let codec: any TextCodec
+    let folder: RunFolder
+    /// The pairs of each side.
+    let pairs: [Study.Side: [Pair]]
+
+    private var layers: Range<Int> { 0..<model.config.layerCount }
+    private var store: ScoreStore {
+        ScoreStore(model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest)
+    }
+
+    /// What the finished edit depends on, for its metadata.
+    func words(_ condition: Study.Condition) -> [String: String] {
+        var words = [
+            "condition": condition.name, "selection": condition.words, "model": modelDigest, "order": "sequential",
+            "scores": "\(study.scores.method.rawValue) \(study.scores.loss.rawValue)",
+            "block_examples": "\(study.blockExamples)", "batch_tokens": "\(study.batchTokens)",
+        ]
+        for side in study.sides(of: condition) { words["data_\(side.rawValue)"] = PairFile.digest(pairs[side]!) }
+        return words
+    }
+
+    /// Weights of all blocks.
+    /// - Parameter select: chooses among one block's scores, which come in the order of the condition's sides.
+    func mask(_ condition: Study.Condition, select: ([ScoreFile]) throws -> Mask) async throws -> Mask {
+        let words = words(condition)
+        if let known = try? Mask(contentsOf: folder.mask(condition.name)),
+            words.allSatisfy({ known.metadata[$0.key] == $0.value })
+        {
+            return known
+        }
+        var whole = Mask(maps: [], metadata: words)
+        for layer in layers {
+            try await runner.apply(edit: layer == 0 ? nil : whole)
+            let paths = try await score(condition, layer, edited: whole.bundle.image().sha256(), moments: false)
+            whole.maps += try select(try paths.map { try ScoreFile(path: $0) }).maps
+        }
+        try whole.write(to: folder.mask(condition.name))
+        try FileManager.default.removeItem(atPath: folder.blocks(condition.name))
+        return whole
+    }
+
+    /// Changes of few ranks of all blocks.
+    func lowRank(_ condition: Study.Condition, _ recipe: RankRecipe) async throws -> LowRankEdit {
+        let words = words(condition)
+        let target = folder.edit(condition.name)
+        if let known = try? LowRankEdit(contentsOf: target),
+            words.allSatisfy({ known.metadata[$0.key] == $0.value })
+        {
+            return known
+        }
+        let ranks = RankStore(model.config)
+        var whole = try LowRankEdit(
+            bundle: TensorBundle(
+                metadata: words.merging(["format": LowRankEdit.format, "version": LowRankEdit.version]) { $1 }),
+            source: target)
+        for layer in layers {
+            let place = folder.blocks(condition.name)
+            let edited = whole.bundle.image().sha256()
+            let path = "\(place)/\(layer).edit"
+            if layer == 0 { try await runner.apply(edit: nil) } else { try await runner.apply(lowRank: whole) }
+            if let known = try? LowRankEdit(contentsOf: path), known.metadata["edited"] == edited {
+                whole.maps += known.maps
+                continue
+            }
+            var subspaces: [SubspaceFile] = []
+            for moments in try await score(condition, layer, edited: edited, moments: true) {
+                let output = moments + ".subspaces"
+                try await ranks.subspaces(
+                    moments: moments, limit: nil, runner: runner, to: output,
+                    metadata: try SafetensorsFile(path: moments).metadata, layers: [layer])
+                subspaces.append(try SubspaceFile(path: output))
+            }
+            whole.maps += try await ranks.edit(
+                recipe, subspaces: subspaces, runner: runner, to: path, metadata: ["edited": edited], layers: [layer]
+            ).maps
+        }
+        try whole.bundle.write(safetensors: target)
+        let written = try LowRankEdit(contentsOf: target)
+        try FileManager.default.removeItem(atPath: folder.blocks(condition.name))
+        return written
+    }
+
+    /// One block's scores, or second moments, on the model as it is: a file for each of the condition's sides.
+    private func score(_ condition: Study.Condition, _ layer: Int, edited: String, moments: Bool) async throws
+        -> [String]
+    {
+        let place = folder.blocks(condition.name)
+        try Paths.makeFolder(place)
+        let sides = study.sides(of: condition)
+        let paths = sides.map { "\(place)/\(layer).\($0.rawValue)" }
+        let jobs = zip(sides, paths).map { side, path in
+            ScoreStore.Job(
+                name: side.rawValue, pairs: pairs[side]!, output: moments ? nil : path, moments: moments ? path : nil)
+        }
+        try await store.score(
+            jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
+            reuse: true, block: (layer, edited))
+        return paths
+    }
+}

@@ -1,0 +1,69 @@
+import Checkpoint
+import Foundation
+import Tensors
+
+/// Writes a low-rank edit as a LoRA adapter that `peft` loads: W + B A with B = left and A = right.
+///
+/// Format: PEFT's `adapter_config.json` and `adapter_model.safetensors`. Maps differ in rank, so `rank_pattern` names each
+/// one's, and `alpha_pattern` the same number, which makes the scaling alpha / r one everywhere.
+public struct AdapterExport {
+    /// What the adapter names as its base model.
+    public let base: String
+
+    public init(base: String) { self.base = base }
+
+    /// - Parameter folder: must not exist yet; it appears only when it is complete.
+    /// - Throws: `SelectionError.file`; `TensorFileError`.
+    public func write(_ edit: LowRankEdit, to folder: String) throws {
+        let files = FileManager.default
+        guard !files.fileExists(atPath: folder) else {
+            throw SelectionError.file(folder, fault: "already exists: choose another folder")
+        }
+        guard !edit.maps.isEmpty else {
+            throw SelectionError.file(folder, fault: "the edit changes nothing: there is no adapter to write")
+        }
+        let part = "\(folder).part-\(getpid())"
+        do {
+            try files.createDirectory(atPath: part, withIntermediateDirectories: false)
+            let entries = edit.maps.flatMap { map in
+                let module = "base_model.model.\(Self.module(map.shape.name))"
+                return [
+                    TensorBundle.Entry(
+                        name: "\(module).lora_A.weight", type: .f32, shape: [map.rank, map.shape.columns],
+                        buffer: map.right),
+                    TensorBundle.Entry(
+                        name: "\(module).lora_B.weight", type: .f32, shape: [map.shape.rows, map.rank],
+                        buffer: map.left),
+                ]
+            }
+            try TensorBundle(metadata: ["format": "pt"], entries: entries)
+                .write(safetensors: "\(part)/adapter_model.safetensors")
+            let file = try AtomicFile(path: "\(part)/adapter_config.json")
+            try file.write(config(edit).encoded(indent: true))
+            try file.commit()
+            try files.moveItem(atPath: part, toPath: folder)
+        } catch {
+            try? files.removeItem(atPath: part)
+            throw error
+        }
+    }
+
+    /// The module a weight belongs to.
+    private static func module(_ weight: String) -> String {
+        weight.hasSuffix(".weight") ? String(weight.dropLast(7)) : weight
+    }
+
+    private func config(_ edit: LowRankEdit) -> JSON {
+        let ranks = edit.maps.map { (Self.module($0.shape.name), $0.rank) }
+        let pattern = JSON.object(ranks.map { JSON.Member($0.0, .integer($0.1)) })
+        let most = ranks.map(\.1).max() ?? 1
+        return .object([
+            .init("peft_type", .text("LORA")), .init("task_type", .text("CAUSAL_LM")),
+            .init("base_model_name_or_path", .text(base)), .init("r", .integer(most)),
+            .init("lora_alpha", .integer(most)), .init("rank_pattern", pattern), .init("alpha_pattern", pattern),
+            .init("target_modules", .array(ranks.map { .text($0.0) })), .init("lora_dropout", .number(0)),
+            .init("bias", .text("none")), .init("fan_in_fan_out", .bool(false)),
+            .init("use_rslora", .bool(false)), .init("inference_mode", .bool(true)),
+        ])
+    }
+}

@@ -1,0 +1,105 @@
+public import Checkpoint
+public import Tensors
+
+/// A change of linear maps by few ranks: W + left · right, left [d_out × k], right [k × d_in].
+///
+/// As a file: safetensors with F32 `left.NAME` and `right.NAME` for every changed map; maps without a change are absent.
+public struct LowRankEdit: Sendable {
+    public static let format = "faultline-low-rank"
+    public static let version = "1"
+    /// Metadata `edit` of the bundle as the workers get it.
+    public static let kind = "low_rank"
+
+    public static func left(_ weight: String) -> String { "left." + weight }
+    public static func right(_ weight: String) -> String { "right." + weight }
+
+    public struct Map: Sendable {
+        public let shape: MapShape
+        /// k
+        public let rank: Int
+        public let left: AlignedBuffer
+        public let right: AlignedBuffer
+    }
+
+    public var maps: [Map]
+    public var metadata: [String: String]
+
+    /// Ranks of the change in all maps together.
+    public var rank: Int { maps.reduce(0) { $0 + $1.rank } }
+    public subscript(weight: String) -> Map? { maps.first { $0.shape.name == weight } }
+
+    /// - Parameter source: names the bundle in errors.
+    /// - Throws: `SelectionError.file` where the bundle is no such edit.
+    public init(bundle: TensorBundle, source: String) throws(SelectionError) {
+        guard bundle.metadata["format"] == Self.format else {
+            throw .file(
+                source,
+                fault: "not a low-rank edit (metadata format is \(bundle.metadata["format"] ?? "missing"))")
+        }
+        guard bundle.metadata["version"] == Self.version else {
+            throw .file(
+                source,
+                fault: "version \(bundle.metadata["version"] ?? "missing"), this program reads \(Self.version)")
+        }
+        let byName = Dictionary(bundle.entries.map { ($0.name, $0) }) { first, _ in first }
+        var maps: [Map] = []
+        for entry in bundle.entries {
+            guard entry.name.hasPrefix("left.") else {
+                guard entry.name.hasPrefix("right."), byName["left." + entry.name.dropFirst(6)] != nil else {
+                    throw .file(source, map: entry.name, fault: "no left factor goes with it")
+                }
+                continue
+            }
+            let weight = String(entry.name.dropFirst(5))
+            guard let right = byName[Self.right(weight)], entry.type == .f32, right.type == .f32,
+                entry.shape.count == 2, right.shape.count == 2, entry.shape[1] == right.shape[0]
+            else { throw .file(source, map: weight, fault: "its factors are no F32 [d_out × k] and [k × d_in]") }
+            maps.append(
+                Map(
+                    shape: MapShape(name: weight, rows: entry.shape[0], columns: right.shape[1]),
+                    rank: entry.shape[1], left: entry.buffer, right: right.buffer))
+        }
+        self.maps = maps
+        metadata = bundle.metadata
+        for key in ["format", "version", "edit", "ranks"] { metadata[key] = nil }
+    }
+
+    /// - Throws: `TensorFileError` or `SelectionError.file`.
+    public init(contentsOf path: String) throws {
+        try self.init(bundle: try TensorBundle(mapping: path), source: path)
+    }
+
+    /// The edit as tensors, as the workers and a file get it.
+    public var bundle: TensorBundle {
+        var words = metadata
+        words["format"] = Self.format
+        words["version"] = Self.version
+        words["edit"] = Self.kind
+        words["ranks"] = "\(rank)"
+        return TensorBundle(
+            metadata: words,
+            entries: maps.flatMap { map in
+                [
+                    .init(
+                        name: Self.left(map.shape.name), type: .f32, shape: [map.shape.rows, map.rank],
+                        buffer: map.left),
+                    .init(
+                        name: Self.right(map.shape.name), type: .f32, shape: [map.rank, map.shape.columns],
+                        buffer: map.right),
+                ]
+            })
+    }
+
+    /// Checks that every changed matrix is a weight of this model, in this shape.
+    /// - Throws: `SelectionError`.
+    public func check(against model: any WeightSource, named source: String) throws(SelectionError) {
+        for map in maps {
+            guard let shape = model.shape(of: map.shape.name) else {
+                throw .missing(map: map.shape.name, source: source)
+            }
+            guard shape == [map.shape.rows, map.shape.columns] else {
+                throw .shape(map: map.shape.name, expected: shape, found: [map.shape.rows, map.shape.columns])
+            }
+        }
+    }
+}
