@@ -100,7 +100,9 @@ let package = Package(
                 "Worker", "CKernels", "TestSupport",
             ],
             exclude: ["Fixtures"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"],
+            exclude: ["Fixtures"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Tensors", "TestSupport"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),

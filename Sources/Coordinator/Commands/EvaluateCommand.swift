@@ -1,6 +1,6 @@
 package import ArgumentParser
 import Checkpoint
-import Evaluation
+package import Evaluation
 import Reporting
 import Selection
 
@@ -31,7 +31,31 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Questions taken of every task file.", valueName: "n"))
     package var taskLimit: Int?
 
-    @Option(help: ArgumentHelp("Text whose perplexity is measured.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Zero-shot accuracy: the folder of its tasks' documents (boolq.jsonl, …; docs/study.md).", valueName: "dir")
+    )
+    package var zeroShot: String?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Tasks of --zero-shot; by default \(ZeroShotTask.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "task"))
+    package var zeroShotTasks: [ZeroShotTask] = []
+
+    @Option(help: ArgumentHelp("Documents asked of every zero-shot task.", valueName: "n"))
+    package var zeroShotLimit = ZeroShotTask.standardLimit
+
+    @Option(help: ArgumentHelp("Tokens read of a zero-shot question at most.", valueName: "n"))
+    package var zeroShotLength: Int?
+
+    @Option(help: ArgumentHelp("Log-likelihoods of every question's choices, as JSON lines.", valueName: "file"))
+    package var questionsOut: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Text whose perplexity is measured; .jsonl: its \"text\"s joined by blank lines.", valueName: "file"))
     package var perplexity: String?
 
     @Option(help: ArgumentHelp("Tokens of that text that are read.", valueName: "n"))
@@ -49,12 +73,20 @@ package struct EvaluateCommand: AsyncParsableCommand {
     package init() {}
 
     package func validate() throws {
-        guard prompts != nil || harmless != nil || !tasks.isEmpty || perplexity != nil else {
-            throw ValidationError("nothing to measure: give --prompts, --harmless, --tasks or --perplexity")
+        guard prompts != nil || harmless != nil || !tasks.isEmpty || zeroShot != nil || perplexity != nil else {
+            throw ValidationError(
+                "nothing to measure: give --prompts, --harmless, --tasks, --zero-shot or --perplexity")
+        }
+        if questionsOut != nil, tasks.isEmpty, zeroShot == nil {
+            throw ValidationError("--questions-out goes with --tasks or --zero-shot")
+        }
+        if zeroShot == nil, !zeroShotTasks.isEmpty || zeroShotLength != nil {
+            throw ValidationError("--zero-shot-tasks and --zero-shot-length go with --zero-shot FOLDER")
         }
         for (name, value) in [
             ("samples", samples), ("max-new-tokens", maxNewTokens), ("task-limit", taskLimit),
-            ("perplexity-tokens", perplexityTokens),
+            ("perplexity-tokens", perplexityTokens), ("zero-shot-limit", zeroShotLimit),
+            ("zero-shot-length", zeroShotLength),
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
@@ -67,6 +99,13 @@ package struct EvaluateCommand: AsyncParsableCommand {
         plan.harmless = harmless.map { Study.PromptSet(file: $0, samples: samples) }
         plan.tasks = tasks
         plan.taskLimit = taskLimit
+        plan.zeroShot = zeroShot.map { folder in
+            var zeroShot = Study.ZeroShotPlan(documents: folder)
+            if !zeroShotTasks.isEmpty { zeroShot.tasks = zeroShotTasks }
+            zeroShot.limit = zeroShotLimit
+            zeroShot.maxLength = zeroShotLength
+            return zeroShot
+        }
         plan.perplexity = perplexity.map { Study.PerplexityText(file: $0, maxTokens: perplexityTokens) }
         plan.maxNewTokens = maxNewTokens
         return Study(
@@ -110,8 +149,11 @@ package struct EvaluateCommand: AsyncParsableCommand {
         }
         let results = StudyResults(
             study: study, conditions: conditions, gate: gate, judge: judge, harmful: evaluator.harmful,
-            harmless: evaluator.harmless, warnings: [], modelDigest: checkpoint.digest(), codec: codec.description)
+            harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
+            codec: codec.description)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
+        if let questionsOut { try QuestionFile.write(conditions.last!.questions, to: questionsOut) }
+        for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
         Terminal.out(results.table().text(unicode: Terminal.isUnicode))
     }
 }

@@ -1,5 +1,6 @@
 public import ArgumentParser
 package import Checkpoint
+public import Evaluation
 public import Protocol
 public import Reporting
 public import Selection
@@ -9,6 +10,7 @@ extension Group: ExpressibleByArgument {}
 extension ScoreMethod: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}
+extension ZeroShotTask: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
 

@@ -13,6 +13,8 @@ package struct ConditionResult: Sendable {
     package var attack: AttackSuccess?
     package var overRefusal: OverRefusal?
     package var tasks: [TaskAccuracy]
+    package var zeroShot: Estimate?
+    package var questions: [(document: TaskDocument, result: MultipleChoice.Result)]
     package var perplexity: Estimate?
     /// Loss of every fine-tuning step.
     package var losses: [Float]
@@ -30,6 +32,8 @@ package struct ConditionResult: Sendable {
         zeroed = mask?.count ?? 0
         sparsity = linearWeights == 0 ? 0 : Double(zeroed) / Double(linearWeights)
         tasks = measurement.tasks
+        zeroShot = measurement.zeroShot
+        questions = measurement.questions
         perplexity = measurement.perplexity
         harmful = measurement.harmful.map { ($0, Verdict($0, judge: judge, gate: gate)) }
         harmless = measurement.harmless.map { ($0, Verdict($0, judge: judge, gate: gate)) }

@@ -6,6 +6,9 @@ package struct Measurement: Sendable {
     package var harmful: [Answer] = []
     package var harmless: [Answer] = []
     package var tasks: [TaskAccuracy] = []
+    /// Mean acc over the zero-shot tasks, where there are several.
+    package var zeroShot: Estimate?
+    package var questions: [(document: TaskDocument, result: MultipleChoice.Result)] = []
     package var perplexity: Estimate?
 }
 
@@ -20,6 +23,8 @@ package struct Evaluator: Sendable {
     private let batchTokens: Int
     private let codec: any TextCodec
     private let questions: MultipleChoice?
+    /// What the user should know of the data.
+    package let warnings: [String]
     private let perplexity: Perplexity?
     /// Prompt tokens of the harmful prompts, then of the harmless ones.
     private let prompts: [[Int32]]
@@ -43,19 +48,37 @@ package struct Evaluator: Sendable {
                 "prompt \"\(text.prefix(40))…\"",
                 "\(tokens.count) tokens and \(plan.maxNewTokens) new ones exceed the limit of \(longest)")
         }
+        let room = min(batchTokens - 1, maxPositions)
+        questions = try Self.questions(plan, longest: min(plan.zeroShot?.maxLength ?? room, room), codec: codec)
+        let shortened = questions?.shortened ?? 0
+        warnings =
+            shortened == 0
+            ? []
+            : ["the start of \(shortened) question\(shortened == 1 ? "" : "s") was cut off: no room for all tokens"]
+        perplexity = try plan.perplexity.map { text in
+            let tokens = codec.encode(try PlainText.read(text.file))
+            return try Perplexity(
+                tokens, window: min(text.window ?? longest, longest), maximumTokens: text.maxTokens, source: text.file)
+        }
+    }
+
+    private static func questions(
+        _ plan: Study.EvaluationPlan, longest: Int, codec: any TextCodec
+    ) throws -> MultipleChoice? {
         var documents: [TaskDocument] = []
         for file in plan.tasks {
             let all = try TaskDocument.parse(
                 try TextFile.read(file), source: file, defaultTask: Paths.stem(of: file))
             documents += all.prefix(plan.taskLimit ?? all.count)
         }
-        questions =
-            documents.isEmpty ? nil : try MultipleChoice(documents, maximumLength: longest) { codec.encode($0) }
-        perplexity = try plan.perplexity.map { text in
-            let tokens = codec.encode(String(decoding: try TextFile.read(text.file), as: UTF8.self))
-            return try Perplexity(
-                tokens, window: min(text.window ?? longest, longest), maximumTokens: text.maxTokens, source: text.file)
+        if let zeroShot = plan.zeroShot {
+            for task in zeroShot.tasks {
+                let file = "\(zeroShot.documents)/\(task.rawValue).jsonl"
+                documents += try task.documents(
+                    try TextFile.read(file), source: file, limit: zeroShot.limit, seed: zeroShot.seed)
+            }
         }
+        return documents.isEmpty ? nil : try MultipleChoice(documents, maximumLength: longest) { codec.encode($0) }
     }
 
     private static func prompts(_ set: Study.PromptSet?, seed: UInt64, name: String) throws(InputError) -> [String] {
@@ -131,7 +154,14 @@ package struct Evaluator: Sendable {
         let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
         let scores = try await runner.likelihood(batches, label: "\(label): tasks and perplexity")
         let asked = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
-        if let questions { measurement.tasks = TaskAccuracy.all(questions, questions.results(Array(scores[..<asked]))) }
+        if let questions {
+            let results = questions.results(Array(scores[..<asked]))
+            measurement.tasks = TaskAccuracy.all(questions, results)
+            measurement.questions = Array(zip(questions.documents, results))
+            let names = plan.zeroShot?.tasks.map(\.rawValue) ?? []
+            let paper = measurement.tasks.filter { names.contains($0.task) }
+            if paper.count > 1 { measurement.zeroShot = TaskAccuracy.mean(paper) }
+        }
         if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[asked...])) }
         return (measurement, sampled)
     }

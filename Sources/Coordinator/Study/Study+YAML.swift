@@ -166,49 +166,6 @@ extension Study {
         }
     }
 
-    private static let evaluationKeys = [
-        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts",
-        "coherence_floor", "tasks", "task_limit", "perplexity",
-    ]
-
-    private static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError) -> EvaluationPlan {
-        var plan = EvaluationPlan()
-        func prompts(_ key: String) throws(InputError) -> PromptSet? {
-            guard node.has(key) else { return nil }
-            if node.isScalar(key) { return PromptSet(file: path(try node.required(key, node.string)), samples: nil) }
-            let keys = ["prompts", "samples"]
-            let set = try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
-            return PromptSet(
-                file: path(try set.required("prompts", set.string)),
-                samples: try set.integer("samples", in: 1...Int.max))
-        }
-        plan.harmful = try prompts("harmful")
-        plan.harmless = try prompts("harmless")
-        plan.maxNewTokens = try node.integer("max_new_tokens", in: 1...100_000) ?? plan.maxNewTokens
-        plan.samples = try node.integer("samples", in: 1...1000) ?? plan.samples
-        plan.temperature = try node.number("temperature", in: 0...100) ?? plan.temperature
-        if plan.samples > 1, plan.temperature == 0 {
-            throw node.error(
-                "samples", "= \(plan.samples) with temperature 0 gives the same answer every time; set a temperature")
-        }
-        plan.slots = try node.integer("slots", in: 1...4096) ?? plan.slots
-        plan.groupPrompts = try node.integer("group_prompts", in: 1...1_000_000) ?? 2 * plan.slots
-        plan.coherenceFloor = try node.number("coherence_floor", in: -1000...0)
-        plan.tasks = (try node.strings("tasks") ?? []).map(path)
-        plan.taskLimit = try node.integer("task_limit", in: 1...Int.max)
-        if node.has("perplexity") {
-            if node.isScalar("perplexity") {
-                plan.perplexity = PerplexityText(file: path(try node.required("perplexity", node.string)))
-            } else if let text = try node.mapping("perplexity", keys: ["file", "max_tokens", "window"]) {
-                plan.perplexity = PerplexityText(
-                    file: path(try text.required("file", text.string)),
-                    maxTokens: try text.integer("max_tokens", in: 2...Int.max),
-                    window: try text.integer("window", in: 2...1_000_000))
-            }
-        }
-        return plan
-    }
-
     /// What no single key can tell.
     private func check(_ top: StudyNode) throws(InputError) {
         guard conditions.contains(where: { $0.method == .unedited }) else {

@@ -1,4 +1,5 @@
 package import Checkpoint
+package import Evaluation
 package import Protocol
 package import Selection
 
@@ -123,9 +124,25 @@ package struct Study: Sendable, Equatable {
         package var tasks: [String] = []
         /// Questions taken of every task file, from its start.
         package var taskLimit: Int?
+        package var zeroShot: ZeroShotPlan?
         package var perplexity: PerplexityText?
 
         package init() {}
+    }
+
+    /// The paper's zero-shot accuracy.
+    package struct ZeroShotPlan: Sendable, Equatable {
+        /// The folder of the tasks' documents, `TASK.jsonl` each.
+        package var documents: String
+        package var tasks = ZeroShotTask.allCases
+        /// Documents asked of every task; `nil`: all.
+        package var limit: Int? = ZeroShotTask.standardLimit
+        /// Of Python's shuffle.
+        package var seed = ZeroShotTask.standardSeed
+        /// Tokens read of a question at most; `nil`: as many as the model and a batch hold.
+        package var maxLength: Int?
+
+        package init(documents: String) { self.documents = documents }
     }
 
     package struct PerplexityText: Sendable, Equatable {

@@ -37,6 +37,7 @@ package final class StudyRun {
         evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
             codec: codec)
+        warnings = evaluator.warnings
         try Self.checkFiles(study)
     }
 
@@ -207,5 +208,6 @@ package final class StudyRun {
     private func write(_ result: ConditionResult) throws {
         try AnswerFile.write(
             result, harmful: evaluator.harmful, harmless: evaluator.harmless, to: folder.answers(result.name))
+        if !result.questions.isEmpty { try QuestionFile.write(result.questions, to: folder.questions(result.name)) }
     }
 }
