@@ -25,6 +25,19 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Harmless prompts, for over-refusal.", valueName: "file"))
     package var harmless: String?
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "How --prompts are put, with the paper's settings: vanilla (default), adv_suffix, adv_decoding.",
+            valueName: "setting"))
+    package var attacks: [AttackSetting.Kind] = []
+
+    @Option(help: ArgumentHelp("Suffixes of adv_suffix, one a line; the most successful counts.", valueName: "file"))
+    package var suffixes: String?
+
+    @Option(help: ArgumentHelp("All answers with their verdicts, as JSON lines.", valueName: "file"))
+    package var answersOut: String?
+
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Multiple-choice questions, JSON lines.", valueName: "file"))
     package var tasks: [String] = []
 
@@ -77,6 +90,14 @@ package struct EvaluateCommand: AsyncParsableCommand {
             throw ValidationError(
                 "nothing to measure: give --prompts, --harmless, --tasks, --zero-shot or --perplexity")
         }
+        if attacks.contains(.advSuffix) != (suffixes != nil) {
+            throw ValidationError("--attacks adv_suffix and --suffixes FILE go together")
+        }
+        guard Set(attacks).count == attacks.count else { throw ValidationError("--attacks names a setting twice") }
+        for (name, isGiven) in [("attacks", !attacks.isEmpty), ("answers-out", answersOut != nil)]
+        where isGiven && prompts == nil && (name == "attacks" || harmless == nil) {
+            throw ValidationError("--\(name) goes with --prompts")
+        }
         if questionsOut != nil, tasks.isEmpty, zeroShot == nil {
             throw ValidationError("--questions-out goes with --tasks or --zero-shot")
         }
@@ -97,6 +118,11 @@ package struct EvaluateCommand: AsyncParsableCommand {
         var plan = Study.EvaluationPlan()
         plan.harmful = prompts.map { Study.PromptSet(file: $0, samples: samples) }
         plan.harmless = harmless.map { Study.PromptSet(file: $0, samples: samples) }
+        plan.attacks = attacks.map { kind in
+            var setting = AttackSetting(kind)
+            if kind == .advSuffix { setting.suffixes = suffixes }
+            return setting
+        }
         plan.tasks = tasks
         plan.taskLimit = taskLimit
         plan.zeroShot = zeroShot.map { folder in
@@ -131,7 +157,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
             let (own, gate) = try await evaluator.measureUnedited(runner, label: "unedited")
             var results = [
                 try ConditionResult(
-                    name: "unedited", method: "unedited", measurement: own, gate: gate, judge: judge,
+                    name: "unedited", method: "unedited", measurement: own, attacks: evaluator.attacks, gate: gate,
+                    judge: judge,
                     linearWeights: weights)
             ]
             if let edit {
@@ -141,7 +168,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
                 let measured = try await evaluator.rate(raw, runner, label: "mask")
                 results.append(
                     try ConditionResult(
-                        name: "mask", method: "zeroed by \(mask!)", measurement: measured, gate: gate, judge: judge,
+                        name: "mask", method: "zeroed by \(mask!)", measurement: measured,
+                        attacks: evaluator.attacks, gate: gate, judge: judge,
                         mask: edit,
                         linearWeights: weights))
             }
@@ -152,6 +180,10 @@ package struct EvaluateCommand: AsyncParsableCommand {
             harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
             codec: codec.description)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
+        if let answersOut {
+            try AnswerFile.write(
+                conditions.last!, harmful: evaluator.harmful, harmless: evaluator.harmless, to: answersOut)
+        }
         if let questionsOut { try QuestionFile.write(conditions.last!.questions, to: questionsOut) }
         for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
         Terminal.out(results.table().text(unicode: Terminal.isUnicode))

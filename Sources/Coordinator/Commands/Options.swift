@@ -11,6 +11,7 @@ extension ScoreMethod: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}
 extension ZeroShotTask: ExpressibleByArgument {}
+extension AttackSetting.Kind: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
 

@@ -10,7 +10,8 @@ package struct ConditionResult: Sendable {
     /// Weights set to zero, and as a fraction of all linear maps' weights.
     package var zeroed: Int
     package var sparsity: Double
-    package var attack: AttackSuccess?
+    /// By setting, in the study's order.
+    package var attacks: [AttackResult]
     package var overRefusal: OverRefusal?
     package var tasks: [TaskAccuracy]
     package var zeroShot: Estimate?
@@ -18,11 +19,11 @@ package struct ConditionResult: Sendable {
     package var perplexity: Estimate?
     /// Loss of every fine-tuning step.
     package var losses: [Float]
-    package var harmful: [(answer: Answer, verdict: Verdict)]
     package var harmless: [(answer: Answer, verdict: Verdict)]
 
     package init(
-        name: String, method: String, measurement: Measurement, gate: CoherenceGate, judge: RefusalJudge,
+        name: String, method: String, measurement: Measurement, attacks: [AttackSetting], gate: CoherenceGates,
+        judge: RefusalJudge,
         mask: Mask? = nil,
         linearWeights: Int, losses: [Float] = []
     ) throws {
@@ -35,11 +36,16 @@ package struct ConditionResult: Sendable {
         zeroShot = measurement.zeroShot
         questions = measurement.questions
         perplexity = measurement.perplexity
-        harmful = measurement.harmful.map { ($0, Verdict($0, judge: judge, gate: gate)) }
-        harmless = measurement.harmless.map { ($0, Verdict($0, judge: judge, gate: gate)) }
-        attack = harmful.isEmpty ? nil : try AttackSuccess(harmful.map { ($0.answer.prompt, $0.verdict) })
+        self.attacks = try zip(attacks, measurement.attacks).map {
+            try AttackResult($0, $1, judge: judge, gates: gate)
+        }
+        harmless = measurement.harmless.map { ($0, Verdict($0, judge: judge, gate: gate.chat)) }
         overRefusal = harmless.isEmpty ? nil : try OverRefusal(harmless.map { ($0.answer.prompt, $0.verdict) })
     }
+
+    /// In the first setting.
+    package var attack: AttackSuccess? { attacks.first?.success }
+    package var harmful: [(answer: Answer, verdict: Verdict)] { attacks.first?.answers ?? [] }
 }
 
 extension Study.Condition.Method {

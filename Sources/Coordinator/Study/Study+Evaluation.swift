@@ -3,30 +3,28 @@ import Evaluation
 /// The study file's `evaluation`.
 extension Study {
     static let evaluationKeys = [
-        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts",
+        "harmful", "harmless", "attacks", "max_new_tokens", "samples", "temperature", "slots", "group_prompts",
         "coherence_floor", "tasks", "task_limit", "zero_shot", "perplexity",
     ]
 
     /// Reads `evaluation`.
     static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError) -> EvaluationPlan {
         var plan = EvaluationPlan()
-        func prompts(_ key: String) throws(InputError) -> PromptSet? {
-            guard node.has(key) else { return nil }
-            if node.isScalar(key) { return PromptSet(file: path(try node.required(key, node.string)), samples: nil) }
-            let keys = ["prompts", "samples"]
-            let set = try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
-            return PromptSet(
-                file: path(try set.required("prompts", set.string)),
-                samples: try set.integer("samples", in: 1...Int.max))
-        }
-        plan.harmful = try prompts("harmful")
-        plan.harmless = try prompts("harmless")
+        plan.harmful = try prompts(node, "harmful", path)
+        plan.harmless = try prompts(node, "harmless", path)
         plan.maxNewTokens = try node.integer("max_new_tokens", in: 1...100_000) ?? plan.maxNewTokens
+        plan.attacks = try attacks(node, path)
         plan.samples = try node.integer("samples", in: 1...1000) ?? plan.samples
         plan.temperature = try node.number("temperature", in: 0...100) ?? plan.temperature
         if plan.samples > 1, plan.temperature == 0 {
             throw node.error(
                 "samples", "= \(plan.samples) with temperature 0 gives the same answer every time; set a temperature")
+        }
+        if !plan.attacks.isEmpty {
+            guard plan.harmful != nil else { throw node.error("attacks", "need harmful prompts") }
+            for key in ["samples", "temperature"] where node.has(key) {
+                throw node.error(key, "goes into the settings of attacks, where these are listed")
+            }
         }
         plan.slots = try node.integer("slots", in: 1...4096) ?? plan.slots
         plan.groupPrompts = try node.integer("group_prompts", in: 1...1_000_000) ?? 2 * plan.slots
@@ -36,6 +34,22 @@ extension Study {
         plan.zeroShot = try zeroShot(node, path)
         plan.perplexity = try perplexity(node, path)
         return plan
+    }
+
+    /// A file of prompts, or which of them.
+    static func prompts(
+        _ node: StudyNode, _ key: String, _ path: (String) -> String
+    ) throws(InputError) -> PromptSet? {
+        guard node.has(key) else { return nil }
+        if node.isScalar(key) { return PromptSet(file: path(try node.required(key, node.string)), samples: nil) }
+        let keys = ["prompts", "samples", "skip", "first"]
+        let entry = try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
+        var set = PromptSet(
+            file: path(try entry.required("prompts", entry.string)),
+            samples: try entry.integer("samples", in: 1...Int.max))
+        set.skip = try entry.integer("skip", in: 0...1_000_000_000) ?? 0
+        set.first = try entry.integer("first", in: 1...1_000_000_000)
+        return set
     }
 
     private static func zeroShot(

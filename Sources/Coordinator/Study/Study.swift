@@ -101,16 +101,33 @@ package struct Study: Sendable, Equatable {
     package struct PromptSet: Sendable, Equatable {
         package var file: String
         package var samples: Int?
+        /// Prompts left out at the file's start, and how many are looked at after them; `nil`: all.
+        package var skip = 0
+        package var first: Int?
 
         package init(file: String, samples: Int? = nil) {
             self.file = file
             self.samples = samples
+        }
+
+        /// - Parameter name: of the random stream that draws the samples.
+        /// - Throws: `InputError`.
+        func read(seed: UInt64, name: String) throws(InputError) -> [String] {
+            let all = try PromptFile.read(file)
+            guard skip + (first ?? 1) <= all.count else {
+                throw InputError(
+                    file, "\(first ?? 1) prompts after the first \(skip) were asked for, the file has \(all.count)")
+            }
+            let part = Array(all.dropFirst(skip).prefix(first ?? all.count))
+            return try Sampling.sample(part, count: samples, seed: seed, name: name, source: file)
         }
     }
 
     package struct EvaluationPlan: Sendable, Equatable {
         package var harmful: PromptSet?
         package var harmless: PromptSet?
+        /// How the harmful prompts are put to the model; empty: once, as a chat, with `samples` and `temperature`.
+        package var attacks: [AttackSetting] = []
         package var maxNewTokens = 64
         /// Answers a prompt.
         package var samples = 1
@@ -128,6 +145,14 @@ package struct Study: Sendable, Equatable {
         package var perplexity: PerplexityText?
 
         package init() {}
+
+        /// The attacks, or the one that `samples` and `temperature` describe.
+        package var settings: [AttackSetting] {
+            guard attacks.isEmpty else { return attacks }
+            var setting = AttackSetting(.vanilla)
+            (setting.samples, setting.temperature) = (samples, temperature)
+            return [setting]
+        }
     }
 
     /// The paper's zero-shot accuracy.

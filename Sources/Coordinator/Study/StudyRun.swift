@@ -64,7 +64,8 @@ package final class StudyRun {
         announce("condition \(unedited.name)")
         let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
         results[unedited.name] = try ConditionResult(
-            name: unedited.name, method: unedited.method.words, measurement: own, gate: gate, judge: judge,
+            name: unedited.name, method: unedited.method.words, measurement: own, attacks: evaluator.attacks,
+            gate: gate, judge: judge,
             linearWeights: linearWeights)
         try write(results[unedited.name]!)
 
@@ -76,7 +77,8 @@ package final class StudyRun {
             try await runner.apply(edit: nil)
             measurement = try await evaluator.rate(measurement, runner, label: condition.name)
             let result = try ConditionResult(
-                name: condition.name, method: condition.method.words, measurement: measurement, gate: gate,
+                name: condition.name, method: condition.method.words, measurement: measurement,
+                attacks: evaluator.attacks, gate: gate,
                 judge: judge,
                 mask: recipe.mask, linearWeights: linearWeights, losses: recipe.losses)
             results[condition.name] = result
