@@ -91,7 +91,9 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
-        .testTarget(name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"],
+            exclude: ["Fixtures"]),
         .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
         .testTarget(
             name: "TransformerTests",

@@ -5,6 +5,7 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
     case percentOutOfRange(name: String, value: Double)
     /// More entries were asked for than there are.
     case tooMany(map: String, wanted: Int, available: Int)
+    case tooFew(what: String, wanted: Int, available: Int)
     case shape(map: String, expected: [Int], found: [Int])
     case missing(map: String, source: String)
     /// A file that is not what it should be.
@@ -15,6 +16,7 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
         case .notANumber(let map, let index): "\(map): score \(index) is not a number; score again with other data"
         case .percentOutOfRange(let name, let value): "\(name) = \(value) is out of range: a percentage from 0 to 100"
         case .tooMany(let map, let wanted, let available): "\(map): cannot select \(wanted) of \(available) entries"
+        case .tooFew(let what, let wanted, let available): "\(available) \(what); at least \(wanted) are needed"
         case .shape(let map, let expected, let found): "\(map): shape \(found) where \(expected) was expected"
         case .missing(let map, let source): "\(source): no entry for \(map)"
         case .file(let file, let map, let fault): map.map { "\(file): \($0): \(fault)" } ?? "\(file): \(fault)"

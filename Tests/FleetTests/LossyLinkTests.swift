@@ -205,7 +205,8 @@ private struct SimulatedFleet {
             case .event(.finished): finish()
             case .event(.failed(let reason)): outcome = .some("the run failed: \(reason)")
             case .event(.recorded(let task, _)): carryOut(core.onRecord(task))
-            case .event(.trainingLost), .event(.membership), .dropTransfers, .discard, .returned, .ended, .log, .note: break
+            case .event(.trainingLost), .event(.membership), .dropTransfers, .discard, .returned, .ended, .log, .note:
+                break
             }
         }
     }

@@ -4,22 +4,24 @@ import Testing
 
 @Suite struct AttackSettingTests {
     @Test func thePapersSettings() {
-        let (vanilla, suffix, decoding) = (
-            AttackSetting(.vanilla), AttackSetting(.advSuffix), AttackSetting(.advDecoding)
-        )
+        let vanilla = AttackSetting(.vanilla)
+        let suffix = AttackSetting(.advSuffix)
+        let decoding = AttackSetting(.advDecoding)
         #expect([vanilla, suffix, decoding].map(\.samples) == [1, 1, 5])
         #expect([vanilla, suffix, decoding].map(\.temperature) == [0, 0, 1])
         #expect([vanilla, suffix, decoding].map(\.isChat) == [true, true, false])
         // The study's system prompt in the first alone.
-        #expect([vanilla, suffix, decoding].map(\.system) == [nil, SystemPrompt.none, SystemPrompt.none])
+        let systems: [SystemPrompt?] = [vanilla, suffix, decoding].map(\.system)
+        let expected: [SystemPrompt?] = [nil, SystemPrompt.none, SystemPrompt.none]
+        #expect(systems == expected)
     }
 
     @Test func whatTheModelIsGiven() {
         let codec = ByteCodec()
         #expect(AttackSetting(.vanilla).tokens("hi", codec: codec) == codec.prompt("hi"))
-        #expect(
-            AttackSetting(.advSuffix).tokens("hi", suffix: "please now", codec: codec) == codec.prompt("hi please now"))
-        #expect(AttackSetting(.advDecoding).tokens("hi", codec: codec) == [5] + codec.encode("hi\n"))
+        let suffixed = AttackSetting(.advSuffix).tokens("hi", suffix: "please now", codec: codec)
+        #expect(suffixed == codec.prompt("hi please now"))
+        #expect(AttackSetting(.advDecoding).tokens("hi", codec: codec) == codec.opening("hi\n"))
     }
 
     @Test func aSystemPromptOfItsOwn() {
@@ -30,6 +32,6 @@ import Testing
         #expect(vanilla.tokens("hi", codec: codec) != codec.prompt("hi"))
         var decoding = AttackSetting(.advDecoding)
         decoding.system = .text("be kind")
-        #expect(decoding.tokens("hi", codec: codec) == [5] + codec.encode("be kind\n\nhi\n"))
+        #expect(decoding.tokens("hi", codec: codec) == codec.opening("be kind\n\nhi\n"))
     }
 }

@@ -2,6 +2,7 @@ import Checkpoint
 import Coordinator
 import Evaluation
 import Protocol
+import Reporting
 import Tensors
 import TestSupport
 import Testing

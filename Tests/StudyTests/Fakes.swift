@@ -74,6 +74,35 @@ final class FakeRunner: ModelRunner {
         }
     }
 
+    /// Head 1 of the last layer tells harmful prompts from others; the other heads show the prompt's length only.
+    func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
+        note("head outputs of \(batches.reduce(0) { $0 + $1.sequences.count }) sequences")
+        let codec = ByteCodec()
+        var prompts: [[Int32]] = []
+        for batch in batches {
+            let shared = Set(batch.sequences.compactMap(\.prefix))
+            for (index, sequence) in batch.sequences.enumerated() where !shared.contains(index) {
+                prompts.append((sequence.prefix.map { batch.sequences[$0].tokens } ?? []) + sequence.tokens)
+            }
+        }
+        let config = model.config
+        let columns = config.headCount * config.headDim
+        try TensorBundle(
+            entries: (0..<config.layerCount).map { layer in
+                let values = prompts.flatMap { prompt in
+                    (0..<columns).map { column in
+                        let tells = layer == config.layerCount - 1 && column / config.headDim == 1
+                        let harm = codec.decode(prompt).contains("harm")
+                        return tells ? (harm ? Float(1) : -1) : Float(prompt.count % 3)
+                    }
+                }
+                return .init(
+                    name: StatisticName.headOutput(layer: layer), type: .f32, shape: [prompts.count, columns],
+                    buffer: AlignedBuffer(values))
+            }
+        ).write(safetensors: path)
+    }
+
     func score(_ requests: [ScoreRequest], label: String) async throws {
         note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
         state.withLock { $0.requests = requests }

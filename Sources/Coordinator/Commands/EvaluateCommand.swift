@@ -138,7 +138,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
             name: name, model: model.model, template: model.template, system: .init(word: model.system),
             seed: batches.seed,
             workers: 1, pipelines: nil, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens,
-            calibration: nil, scores: .init(), conditions: [], evaluation: plan, export: [])
+            calibration: nil, scores: .init(), probe: nil, conditions: [], evaluation: plan, export: [])
     }
 
     package func run() async throws {

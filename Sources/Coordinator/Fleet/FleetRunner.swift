@@ -14,7 +14,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     let fleet: Fleet
     private let checkpoint: Checkpoint
     let progress: ProgressLine
-    private let memory: RunMemory?
+    let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
     private let temporary: OwnedFolder?
     private var plan: ModelPlan?
@@ -238,7 +238,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// Runs tasks with the current weights; those that the journal knows are not run again.
     /// - Parameter committed: called in index order.
-    private func run(
+    func run(
         _ tasks: [FleetTask], label: String, copies: Double = 1.1, committed: (Int, [StageResult]) throws -> Void
     ) throws {
         guard !tasks.isEmpty else { return }

@@ -231,7 +231,7 @@ package struct Scheduler: Sendable {
         if pipeline.stageCount == 1 { return waitingCount > pipelines.count ? 2 : 1 }
         return switch task.body {
         case .score: 2
-        case .likelihood, .generate: pipeline.stageCount + 1
+        case .likelihood, .headOutputs, .generate: pipeline.stageCount + 1
         case .train, .export, .checkpoint: 1
         }
     }

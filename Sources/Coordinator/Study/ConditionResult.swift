@@ -56,6 +56,7 @@ extension Study.Condition.Method {
         case .setDifference(let p, let q, let group): "set difference p=\(p)% q=\(q)% per \(group.rawValue)"
         case .ranked(let side, let q, let group, let order):
             "\(order == .largest ? "top" : "bottom") \(q)% by \(side.rawValue) per \(group.rawValue)"
+        case .heads(let selection): selection.words
         case .random(let like): "random, sized like \(like)"
         case .fineTune(let settings):
             "fine-tuned \(settings.steps) steps × \(settings.batch), lr \(settings.learningRate), \(settings.parameters.rawValue) parameters, frozen: \(settings.freeze ?? "none")"

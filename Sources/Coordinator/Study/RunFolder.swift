@@ -15,6 +15,7 @@ package struct RunFolder: Sendable {
     package func answers(_ condition: String) -> String { "\(path)/answers/\(condition).jsonl" }
     package func questions(_ condition: String) -> String { "\(path)/questions/\(condition).jsonl" }
     package func model(_ condition: String) -> String { "\(path)/models/\(condition)" }
+    package var probe: String { "\(path)/probe.json" }
     package var report: String { "\(path)/report.md" }
     package var resultsJSON: String { "\(path)/results.json" }
     package var resultsCSV: String { "\(path)/results.csv" }

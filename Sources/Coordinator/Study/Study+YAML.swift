@@ -7,7 +7,7 @@ extension Study {
     static let keys = [
         "name", "model", "template", "system", "seed", "workers", "pipelines", "block_examples", "batch_tokens",
         "calibration",
-        "scores", "conditions", "evaluation", "export",
+        "scores", "probe", "conditions", "evaluation", "export",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
@@ -53,6 +53,7 @@ extension Study {
             scores.method = try node.choice("method", as: ScoreMethod.self) ?? .snip
             scores.loss = try node.choice("loss", as: Loss.self) ?? .mean
         }
+        probe = try Self.probe(top, path)
         conditions = try Self.conditions(top, file: file, path)
         evaluation = EvaluationPlan()
         if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
@@ -83,7 +84,7 @@ extension Study {
         }
     }
 
-    private static let methodKeys = ["unedited", "set_difference", "top", "bottom", "random", "finetune"]
+    private static let methodKeys = ["unedited", "set_difference", "top", "bottom", "random", "heads", "finetune"]
 
     private static func conditions(
         _ top: StudyNode, file: String, _ path: (String) -> String
@@ -143,6 +144,7 @@ extension Study {
         case "random":
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
             return .random(like: try node.required("like", node.string))
+        case "heads": return .heads(try heads(entry))
         case "finetune":
             let keys = [
                 "pairs", "samples", "steps", "batch", "batch_tokens", "lr", "parameters", "freeze", "checkpoint_every",
@@ -183,6 +185,10 @@ extension Study {
                         "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda"
                     )
                 }
+            case .heads(let selection):
+                if selection.needsProbe, probe == nil {
+                    throw top.error("probe", "is missing: condition \(condition.name) needs the heads' ranking")
+                }
             case .random(let like): try checkMask(like, of: condition, key: "random.like", top)
             case .fineTune(let settings):
                 if let freeze = settings.freeze { try checkMask(freeze, of: condition, key: "finetune.freeze", top) }
@@ -218,7 +224,7 @@ extension Study.Condition.Method {
     /// Whether the condition selects weights.
     package var makesMask: Bool {
         switch self {
-        case .setDifference, .ranked, .random: true
+        case .setDifference, .ranked, .random, .heads: true
         case .unedited, .fineTune: false
         }
     }
@@ -227,7 +233,7 @@ extension Study.Condition.Method {
     package var needsScores: Bool {
         switch self {
         case .setDifference, .ranked: true
-        case .unedited, .fineTune, .random: false
+        case .unedited, .fineTune, .random, .heads: false
         }
     }
 }

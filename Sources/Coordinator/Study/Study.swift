@@ -22,6 +22,7 @@ package struct Study: Sendable, Equatable {
     package var batchTokens: Int
     package var calibration: CalibrationData?
     package var scores: Scores
+    package var probe: Probe?
     package var conditions: [Condition]
     package var evaluation: EvaluationPlan
     /// Conditions whose model is written to the run directory.
@@ -51,6 +52,19 @@ package struct Study: Sendable, Equatable {
         }
     }
 
+    /// What attention heads are probed with.
+    package struct Probe: Sendable, Equatable {
+        package var harmful: PromptSet
+        package var harmless: PromptSet
+        /// Inverse strength of the classifiers' penalty.
+        package var c = 1.0
+
+        package init(harmful: PromptSet, harmless: PromptSet) {
+            self.harmful = harmful
+            self.harmless = harmless
+        }
+    }
+
     package struct Condition: Sendable, Equatable {
         package var name: String
         package var method: Method
@@ -62,6 +76,8 @@ package struct Study: Sendable, Equatable {
             case ranked(side: Side, q: Double, group: Group, order: Order)
             /// As many random weights of every matrix as another condition takes there.
             case random(like: String)
+            /// Whole attention heads.
+            case heads(HeadSelection)
             case fineTune(FineTune)
         }
     }

@@ -18,6 +18,7 @@ package final class StudyRun {
     private let judge = RefusalJudge.standard
     private let evaluator: Evaluator
     private var masks: [String: Mask] = [:]
+    private var probe: HeadProbe?
     private var warnings: [String] = []
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
@@ -39,6 +40,12 @@ package final class StudyRun {
             codec: codec)
         warnings = evaluator.warnings
         try Self.checkFiles(study)
+        let heads = model.config.layerCount * model.config.headCount
+        for condition in study.conditions {
+            guard case .heads(let selection) = condition.method, selection.count > heads else { continue }
+            throw InputError(
+                "condition \(condition.name)", "\(selection.count) heads were asked for, the model has \(heads)")
+        }
     }
 
     private static func checkFiles(_ study: Study) throws {
@@ -49,6 +56,9 @@ package final class StudyRun {
             case nil: break
             }
         }
+        if let probe = study.probe {
+            for set in [probe.harmful, probe.harmless] { _ = try set.read(seed: study.seed, name: "probe") }
+        }
         for case .fineTune(let settings) in study.conditions.map(\.method) { _ = try PairFile.read(settings.pairs) }
     }
 
@@ -56,6 +66,7 @@ package final class StudyRun {
         try await runner.apply(edit: nil)
         let needsScores = study.conditions.contains { $0.method.needsScores }
         if needsScores { try await score() }
+        try await probeHeads()
         let linearWeights = WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count }
 
         // The unedited model first: the floor of coherence is calibrated on its answers.
@@ -87,7 +98,7 @@ package final class StudyRun {
         let all = StudyResults(
             study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judge: judge,
             harmful: evaluator.harmful, harmless: evaluator.harmless, warnings: warnings, modelDigest: modelDigest,
-            codec: codec.description)
+            codec: codec.description, probe: probe)
         return all
     }
 
@@ -113,6 +124,21 @@ package final class StudyRun {
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
             reuse: true)
+    }
+
+    private func probeHeads() async throws {
+        guard let settings = study.probe else { return }
+        let harmful = try settings.harmful.read(seed: study.seed, name: "probe harmful")
+        let harmless = try settings.harmless.read(seed: study.seed, name: "probe harmless")
+        warn(harmful + harmless, name: "probe")
+        announce("probing \(model.config.layerCount * model.config.headCount) attention heads")
+        let probe = try await HeadProber(harmful: harmful, harmless: harmless, seed: study.seed, c: settings.c).probe(
+            model.config, codec: codec, batchTokens: study.batchTokens, runner: runner,
+            features: folder.probe + ".features")
+        try HeadProbeFile.write(
+            probe, metadata: [("model", modelDigest), ("c", "\(settings.c)"), ("seed", "\(study.seed)")],
+            to: folder.probe)
+        self.probe = probe
     }
 
     private func pairs(_ source: Study.PairSource, name: String) async throws -> [Pair] {
@@ -181,6 +207,7 @@ package final class StudyRun {
                 safety: try scores(.safety), q: q, utility: try scores(.utility), p: p, group: group)
         case .ranked(let side, let q, let group, let order):
             mask = try Selector.mask(of: try scores(side), percent: q, name: "q", group: group, order: order)
+        case .heads(let selection): mask = try selection.mask(probe, in: model.config, seed: study.seed)
         case .random(let like):
             let other = masks[like]!
             mask = try Selector.mask(
