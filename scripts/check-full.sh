@@ -67,14 +67,16 @@ check_zeroshot() {
     for length in "" 48; do
         bin/faultline evaluate --model "$MODEL" --zero-shot "$documents" --zero-shot-limit "$limit" \
             ${length:+--zero-shot-length $length --zero-shot-tasks rte winogrande arc_challenge openbookqa} \
+            --perplexity demo/perplexity.txt --perplexity-window 128 \
             --questions-out "$work/questions.jsonl" --out "$work/zero-shot.json" >>"$work/log" 2>&1 ||
             { tail -n 3 "$work/log" >&2; echo "check-full: faultline evaluate failed" >&2; exit 1; }
         status=0
         "$python" scripts/compare_zero_shot.py --model "$MODEL" --documents "$documents" --limit "$limit" \
             ${length:+--max-length $length --tasks rte winogrande arc_challenge openbookqa} \
+            --perplexity demo/perplexity.txt --window 128 \
             --questions "$work/questions.jsonl" --results "$work/zero-shot.json" 2>"$work/reference.log" || status=$?
         [ "$status" -eq 0 ] || tail -n 2 "$work/reference.log" >&2
-        verdict "log-likelihoods within 1e-3 of lm-eval's, the same accuracies${length:+, questions cut to $length tokens}" $status
+        verdict "log-likelihoods within 1e-3 of lm-eval's, the same accuracies and perplexity${length:+, questions cut to $length tokens}" $status
     done
 }
 

@@ -2,11 +2,13 @@
 
     compare_zero_shot.py --model FOLDER|FILE.gguf --documents FOLDER --questions OUT.jsonl
                          [--tasks boolq …] [--limit 200] [--max-length N] [--results RESULTS.json]
+                         [--perplexity TEXT --window N]
 
 OUT.jsonl and RESULTS.json are what `faultline evaluate --zero-shot FOLDER --questions-out OUT.jsonl --out RESULTS.json`
 wrote. The documents are chosen here once more, by Python's own random.Random(42).shuffle; prompts, choices and
-log-likelihoods are lm-eval's. Exit 1 where a log-likelihood differs by more than 1e-3, or an accuracy or its standard
-error at all.
+log-likelihoods are lm-eval's. With --perplexity, that of TEXT's full windows by transformers too (the run had
+--perplexity TEXT --perplexity-window N). Exit 1 where a log-likelihood differs by more than 1e-3, a perplexity by more
+than a 10,000th, or an accuracy or its standard error at all.
 """
 import argparse
 import json
@@ -57,6 +59,20 @@ def load(path):
     return model, AutoTokenizer.from_pretrained(**place)
 
 
+def perplexity(model, tokenizer, path, window):
+    """exp of the mean NLL over non-overlapping full windows, the first token of each unscored."""
+    import torch
+
+    tokens = tokenizer.encode(path.read_text(encoding="utf-8"), add_special_tokens=False)
+    values = []
+    for start in range(0, len(tokens) - window + 1, window):
+        part = torch.tensor(tokens[start:start + window])
+        with torch.no_grad():
+            logs = torch.log_softmax(model(input_ids=part[None]).logits[0, :-1].double(), dim=-1)
+        values.append(-logs.gather(1, part[1:, None])[:, 0])
+    return torch.cat(values).mean().exp().item()
+
+
 def harness(options, work):
     """For every task: its accuracies, and by document index the log-likelihood of every choice."""
     import lm_eval
@@ -80,7 +96,10 @@ def harness(options, work):
     for name in options.tasks:
         sums[name] = {order[name][sample["doc_id"]]: [pair[0] for pair in sample["filtered_resps"]]
                       for sample in found["samples"][name]}
-    return found["results"], sums
+    text = None
+    if options.perplexity:
+        text = perplexity(model, tokenizer, options.perplexity, options.window)
+    return found["results"], sums, text
 
 
 def main():
@@ -92,6 +111,8 @@ def main():
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--max-length", type=int)
+    parser.add_argument("--perplexity", type=pathlib.Path)
+    parser.add_argument("--window", type=int)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
 
@@ -104,7 +125,7 @@ def main():
         measures = json.loads(options.results.read_text(encoding="utf-8"))["conditions"][-1]["measures"]
     with tempfile.TemporaryDirectory() as work:
         os.environ["HF_DATASETS_CACHE"] = work
-        results, theirs = harness(options, pathlib.Path(work))
+        results, theirs, text = harness(options, pathlib.Path(work))
 
     good = True
     for name in options.tasks:
@@ -127,6 +148,10 @@ def main():
                 line += f" ± {error:.4f} and {results[name][f'{metric}_stderr,none']:.4f}"
                 good &= abs(reported - value) < 1e-9 and abs(error - results[name][f"{metric}_stderr,none"]) < 1e-9
         print(line if same else f"{line}; not the same documents", flush=True)
+    if text is not None:
+        own = measures["perplexity"]["value"]
+        good &= abs(own - text) < 1e-4 * text
+        print(f"perplexity {own:.5f} and {text:.5f}")
     sys.exit(0 if good else 1)
 
 

@@ -94,31 +94,40 @@ public struct HeadProbe: Sendable, Equatable {
         _ values: [Float], layer: Int, config: ModelConfig, labels: [Bool], split: Split, c: Double
     ) -> [Head] {
         let (count, dim) = (config.headCount, config.headDim)
-        func rows(_ examples: [Int], _ head: Int) -> [Double] {
-            examples.flatMap { example in
-                values[(example * count + head) * dim..<(example * count + head + 1) * dim].map(Double.init)
-            }
-        }
+        let isHarmful = split.training.map { labels[$0] }
         return withUnsafeTemporaryAllocation(of: Head.self, capacity: count) { heads in
             nonisolated(unsafe) let heads = heads
             DispatchQueue.concurrentPerform(iterations: count) { head in
-                let training = rows(split.training, head)
-                let classifier = LogisticRegression(
-                    training, columns: dim, labels: split.training.map { labels[$0] }, c: c)
-                func accuracy(_ x: [Double], _ examples: [Int]) -> Double {
-                    let hits = examples.indices.count { index in
-                        (classifier.margin(x[index * dim..<(index + 1) * dim]) > 0) == labels[examples[index]]
-                    }
-                    return Double(hits) / Double(examples.count)
-                }
+                let columns = head * dim..<(head + 1) * dim
+                let training = rows(split.training, columns, of: values, width: count * dim)
+                let test = rows(split.test, columns, of: values, width: count * dim)
+                let classifier = LogisticRegression(training, columns: dim, labels: isHarmful, c: c)
                 heads.initializeElement(
                     at: head,
                     to: Head(
-                        layer: layer, head: head, accuracy: accuracy(rows(split.test, head), split.test),
-                        trainingAccuracy: accuracy(training, split.training)))
+                        layer: layer, head: head, accuracy: accuracy(classifier, test, split.test.map { labels[$0] }),
+                        trainingAccuracy: accuracy(classifier, training, isHarmful)))
             }
             return Array(heads)
         }
+    }
+
+    /// One head's columns of these examples, row after row.
+    private static func rows(_ examples: [Int], _ columns: Range<Int>, of values: [Float], width: Int) -> [Double] {
+        var rows: [Double] = []
+        rows.reserveCapacity(examples.count * columns.count)
+        for example in examples { for column in columns { rows.append(Double(values[example * width + column])) } }
+        return rows
+    }
+
+    private static func accuracy(_ classifier: LogisticRegression, _ x: [Double], _ labels: [Bool]) -> Double {
+        let dim = classifier.weights.count
+        var hits = 0
+        for (index, label) in labels.enumerated() {
+            let isPositive = classifier.margin(x[index * dim..<(index + 1) * dim]) > 0
+            hits += isPositive == label ? 1 : 0
+        }
+        return Double(hits) / Double(labels.count)
     }
 
     /// The most accurate first.

@@ -25,11 +25,11 @@ public struct LogisticRegression: Sendable, Equatable {
             let (gradient, hessian) = Self.derivatives(x, d, labels, c, theta, margins)
             let step = Self.solve(hessian, gradient, d + 1)
             // g·H⁻¹g, twice what a full step promises to gain.
-            let promise = zip(gradient, step).reduce(0) { $0 + $1.0 * $1.1 }
+            let promise = zip(gradient, step).reduce(0.0) { sum, pair in sum + pair.0 * pair.1 }
             guard promise > 1e-18 * max(1, value) else { break }
             var t = 1.0
             while t > 1e-12 {
-                let next = zip(theta, step).map { $0 - t * $1 }
+                let next = zip(theta, step).map { old, change in old - t * change }
                 var nextMargins = margins
                 let nextValue = Self.loss(x, d, labels, c, next, &nextMargins)
                 if nextValue <= value - 1e-4 * t * promise {
@@ -47,7 +47,7 @@ public struct LogisticRegression: Sendable, Equatable {
 
     /// w·x + b; positive means true.
     public func margin(_ x: some Collection<Double>) -> Double {
-        zip(weights, x).reduce(intercept) { $0 + $1.0 * $1.1 }
+        zip(weights, x).reduce(intercept) { sum, pair in sum + pair.0 * pair.1 }
     }
 
     /// The objective; leaves w·x + b of every example in `margins`.
@@ -65,7 +65,8 @@ public struct LogisticRegression: Sendable, Equatable {
                 sum += max(away, 0) + log1p(exp(-abs(away)))
             }
         }
-        return 0.5 * theta.dropLast().reduce(0) { $0 + $1 * $1 } + c * sum
+        let norm = theta.dropLast().reduce(0.0) { $0 + $1 * $1 }
+        return 0.5 * norm + c * sum
     }
 
     /// Gradient [d + 1] and Hessian [(d + 1) × (d + 1)], its lower triangle.

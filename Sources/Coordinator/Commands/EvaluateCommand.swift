@@ -74,6 +74,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens of that text that are read.", valueName: "n"))
     package var perplexityTokens: Int?
 
+    @Option(help: ArgumentHelp("Tokens of a window; by default what the model and a batch hold.", valueName: "n"))
+    package var perplexityWindow: Int?
+
     @Option(help: ArgumentHelp("Prompts drawn of either file; by default all.", valueName: "n"))
     package var samples: Int?
 
@@ -107,7 +110,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         for (name, value) in [
             ("samples", samples), ("max-new-tokens", maxNewTokens), ("task-limit", taskLimit),
             ("perplexity-tokens", perplexityTokens), ("zero-shot-limit", zeroShotLimit),
-            ("zero-shot-length", zeroShotLength),
+            ("zero-shot-length", zeroShotLength), ("perplexity-window", perplexityWindow.map { $0 - 1 }),
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
@@ -132,7 +135,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
             zeroShot.maxLength = zeroShotLength
             return zeroShot
         }
-        plan.perplexity = perplexity.map { Study.PerplexityText(file: $0, maxTokens: perplexityTokens) }
+        plan.perplexity = perplexity.map {
+            Study.PerplexityText(file: $0, maxTokens: perplexityTokens, window: perplexityWindow)
+        }
         plan.maxNewTokens = maxNewTokens
         return Study(
             name: name, model: model.model, template: model.template, system: .init(word: model.system),

@@ -24,8 +24,9 @@ package struct Evaluator: Sendable {
     package let attacks: [AttackSetting]
     /// What the user should know of the data.
     package let warnings: [String]
-    /// Answers of a condition.
+    /// Answers and multiple-choice questions of a condition.
     package let answersPerCondition: Int
+    package var questionsPerCondition: Int { questions?.documents.count ?? 0 }
     let plan: Study.EvaluationPlan
     let seed: UInt64
     let batchTokens: Int

@@ -36,6 +36,12 @@ package struct StudyPlan {
             "answers a condition",
             "\(evaluator.answersPerCondition) of at most \(max(longest, study.evaluation.maxNewTokens)) tokens",
         ])
+        if evaluator.questionsPerCondition > 0 {
+            table.append(["multiple-choice questions a condition", "\(evaluator.questionsPerCondition)"])
+        }
+        if study.probe != nil {
+            table.append(["attention heads probed", "\(config.layerCount * config.headCount)"])
+        }
         table.append(["conditions", study.conditions.map(\.name).joined(separator: ", ")])
         return table
     }
