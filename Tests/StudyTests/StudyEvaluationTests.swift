@@ -103,7 +103,7 @@ import Testing
         ),
         (
             "harmful: {prompts: h.csv, skip: 20, first: 100}", "harmless: h.csv",
-            "dir/s.yaml:6: evaluation.attacks need harmful prompts"
+            "dir/s.yaml:7: evaluation.attacks need harmful prompts"
         ),
         (
             "tasks: [rte, arc_challenge]", "tasks: [rte, arc]",

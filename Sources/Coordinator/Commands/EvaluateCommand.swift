@@ -101,6 +101,10 @@ package struct EvaluateCommand: AsyncParsableCommand {
         where isGiven && prompts == nil && (name == "attacks" || harmless == nil) {
             throw ValidationError("--\(name) goes with --prompts")
         }
+        if let perplexityWindow, perplexityWindow > batches.batchTokens {
+            throw ValidationError(
+                "--perplexity-window \(perplexityWindow) is larger than --batch-tokens \(batches.batchTokens)")
+        }
         if questionsOut != nil, tasks.isEmpty, zeroShot == nil {
             throw ValidationError("--questions-out goes with --tasks or --zero-shot")
         }

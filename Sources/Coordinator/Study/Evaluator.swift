@@ -140,16 +140,16 @@ package struct Evaluator: Sendable {
         guard !groups.isEmpty else { return (measurement, sampled) }
         let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
         let scores = try await runner.likelihood(batches, label: "\(label): tasks and perplexity")
-        let asked = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
+        let choices = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
         if let questions {
-            let results = questions.results(Array(scores[..<asked]))
+            let results = questions.results(Array(scores[..<choices]))
             measurement.tasks = TaskAccuracy.all(questions, results)
             measurement.questions = Array(zip(questions.documents, results))
             let names = plan.zeroShot?.tasks.map(\.rawValue) ?? []
             let paper = measurement.tasks.filter { names.contains($0.task) }
             if paper.count > 1 { measurement.zeroShot = TaskAccuracy.mean(paper) }
         }
-        if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[asked...])) }
+        if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[choices...])) }
         return (measurement, sampled)
     }
 

@@ -12,11 +12,11 @@ package enum HeadProbeFile {
                 .init("training_accuracy", .number(head.trainingAccuracy)),
             ])
         }
-        let json = JSON.object(
-            metadata.map { .init($0.0, .text($0.1)) } + [
-                .init("training_prompts", .integer(probe.split.training.count)),
-                .init("test_prompts", .integer(probe.split.test.count)), .init("heads", .array(heads)),
-            ])
+        var members = metadata.map { JSON.Member($0.0, .text($0.1)) }
+        members.append(JSON.Member("training_prompts", .integer(probe.split.training.count)))
+        members.append(JSON.Member("test_prompts", .integer(probe.split.test.count)))
+        members.append(JSON.Member("heads", .array(heads)))
+        let json = JSON.object(members)
         try TextFile.write(String(decoding: json.encoded(indent: true), as: UTF8.self) + "\n", to: path)
     }
 

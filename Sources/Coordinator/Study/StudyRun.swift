@@ -57,7 +57,9 @@ package final class StudyRun {
             }
         }
         if let probe = study.probe {
-            for set in [probe.harmful, probe.harmless] { _ = try set.read(seed: study.seed, name: "probe") }
+            let harmful = try probe.harmful.read(seed: study.seed, name: "probe")
+            let harmless = try probe.harmless.read(seed: study.seed, name: "probe")
+            _ = try HeadProbe.Split(harmful.map { _ in true } + harmless.map { _ in false }, seed: study.seed)
         }
         for case .fineTune(let settings) in study.conditions.map(\.method) { _ = try PairFile.read(settings.pairs) }
     }
