@@ -57,7 +57,7 @@ check_scores() {
 
 check_zeroshot() {
     echo "== zero-shot accuracy against lm-eval"
-    bash scripts/fetch-zero-shot.sh
+    bash scripts/fetch-zero-shot.sh || { echo "skipped: no documents here"; return; }
     local documents=${FAULTLINE_CACHE:-$root/demo/cache}/zero-shot limit=${ZERO_SHOT:-40} python status
     if ! python=$(bash scripts/python-env.sh lm-eval); then
         echo "skipped: no lm-eval here"
