@@ -1,4 +1,5 @@
 import Attribution
+import Checkpoint
 import Protocol
 import Tensors
 import Transformer
