@@ -100,7 +100,7 @@ import Testing
         let answers = try TextFile.lines(TextFile.read(folder.answers("unedited"))).map {
             try JSON.parse(Array($0.utf8))
         }
-        #expect(answers.count == 3 + 9 + 15 + 2)
+        #expect(answers.count == 29)
         #expect(answers.compactMap { $0["setting"]?.string }.count == 27)
         let suffixed = answers.filter { $0["setting"]?.string == "adv_suffix" }
         #expect(suffixed.map { $0["suffix"]?.int } == [1, 1, 1, 2, 2, 2, 3, 3, 3])

@@ -46,7 +46,7 @@ import Testing
         #expect(ranking.count == 4)
         #expect([ranking[0].layer, ranking[0].head] == [1, 1])
         #expect(ranking[0].accuracy == 1)
-        #expect(results.probe?.split.training.count == 10 + 7)
+        #expect(results.probe?.split.training.count == 17)
         let mask = try Mask(contentsOf: folder.mask("heads"))
         #expect(mask.maps == (try HeadMask.mask(of: [3], in: model.config)).maps)
         #expect(runner.seen.edits["heads"]?.maps == mask.maps)
