@@ -94,7 +94,9 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
         .testTarget(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
-        .testTarget(name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"],
+            exclude: ["Fixtures"]),
         .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
         .testTarget(
             name: "TransformerTests",
@@ -103,7 +105,9 @@ let package = Package(
                 "Worker", "CKernels", "TestSupport",
             ],
             exclude: ["Fixtures"]),
-        .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"],
+            exclude: ["Fixtures"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Tensors", "TestSupport"]),
         .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
-# ONLY="scores bytes kill ranks resume faults page deploy" chooses.
+# zero-shot accuracy against lm-eval (ZERO_SHOT documents a task, default 40; the paper asks 200).
+# ONLY="scores zeroshot bytes kill ranks resume faults page deploy" chooses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -30,7 +31,7 @@ same() { # WORDS A B
     cmp -s "$2" "$3" && verdict "$1" 0 || verdict "$1" 1
 }
 
-only=${ONLY:-scores bytes kill ranks resume faults page deploy}
+only=${ONLY:-scores zeroshot bytes kill ranks resume faults page deploy}
 wanted() { case " $only " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 mask() { # SCORES OUT
@@ -52,6 +53,31 @@ check_scores() {
     else
         echo "skipped: no PyTorch here"
     fi
+}
+
+check_zeroshot() {
+    echo "== zero-shot accuracy against lm-eval"
+    bash scripts/fetch-zero-shot.sh || { echo "skipped: no documents here"; return; }
+    local documents=${FAULTLINE_CACHE:-$root/demo/cache}/zero-shot limit=${ZERO_SHOT:-40} python status
+    if ! python=$(bash scripts/python-env.sh lm-eval); then
+        echo "skipped: no lm-eval here"
+        return
+    fi
+    # Once as the paper asks, once so short that most questions lose their start.
+    for length in "" 48; do
+        bin/faultline evaluate --model "$MODEL" --zero-shot "$documents" --zero-shot-limit "$limit" \
+            ${length:+--zero-shot-length $length --zero-shot-tasks rte winogrande arc_challenge openbookqa} \
+            --perplexity demo/perplexity.txt --perplexity-window 128 \
+            --questions-out "$work/questions.jsonl" --out "$work/zero-shot.json" >>"$work/log" 2>&1 ||
+            { tail -n 3 "$work/log" >&2; echo "check-full: faultline evaluate failed" >&2; exit 1; }
+        status=0
+        "$python" scripts/compare_zero_shot.py --model "$MODEL" --documents "$documents" --limit "$limit" \
+            ${length:+--max-length $length --tasks rte winogrande arc_challenge openbookqa} \
+            --perplexity demo/perplexity.txt --window 128 \
+            --questions "$work/questions.jsonl" --results "$work/zero-shot.json" 2>"$work/reference.log" || status=$?
+        [ "$status" -eq 0 ] || tail -n 2 "$work/reference.log" >&2
+        verdict "log-likelihoods within 1e-3 of lm-eval's, the same accuracies and perplexity${length:+, questions cut to $length tokens}" $status
+    done
 }
 
 check_bytes() {
@@ -112,7 +138,7 @@ check_deploy() {
 
 # What most parts compare with.
 if wanted scores || wanted bytes || wanted kill; then score snip "$work/snip.safetensors" "$pairs" --workers 1; fi
-for part in scores bytes kill ranks resume faults page deploy; do
+for part in scores zeroshot bytes kill ranks resume faults page deploy; do
     if wanted "$part"; then "check_$part"; fi
 done
 [ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

@@ -3,15 +3,18 @@ public import Protocol
 /// Zero-shot accuracy by log-likelihood, as EleutherAI's harness defines it (paper.md, "Utility").
 ///
 /// Context and choice are tokenised together and split at the context's own token count; the context's trailing spaces go
-/// to the choice; what is too long loses its start. No token is added in front.
+/// to the choice; what is too long loses its start. No token is added in front (no BOS).
 public struct MultipleChoice: Sendable {
     public let documents: [TaskDocument]
     /// One a question: its sequences, and among them the scored one of every choice.
     public let groups: [SequenceGroup]
     /// For every question, the indices in its group of its choices' sequences.
     private let places: [[Int]]
+    /// Questions whose start was cut off.
+    public private(set) var shortened = 0
 
-    /// - Parameter maximumLength: tokens of context and choice together.
+    /// - Parameter maximumLength: the most tokens that are read of a context and its choice; the choice's last token is
+    ///   predicted, never read, and so comes on top.
     /// - Throws: `EvaluationError` naming the question; what `encode` throws.
     public init(_ documents: [TaskDocument], maximumLength: Int, encode: Encode) throws {
         var groups: [SequenceGroup] = []
@@ -21,7 +24,9 @@ public struct MultipleChoice: Sendable {
             let choices = try document.choices.indices.map { choice in
                 try Self.tokens(document, choice: choice, name: name, maximumLength: maximumLength, encode: encode)
             }
-            let (group, indices) = Self.group(choices, name: name, budget: maximumLength)
+            let (group, indices) = Self.group(
+                choices.map { ($0.tokens, $0.start) }, name: name, budget: maximumLength + 1)
+            if choices.contains(where: \.isCut) { shortened += 1 }
             groups.append(group)
             places.append(indices)
         }
@@ -32,25 +37,25 @@ public struct MultipleChoice: Sendable {
 
     private static func tokens(
         _ document: TaskDocument, choice: Int, name: String, maximumLength: Int, encode: Encode
-    ) throws -> (tokens: [Int32], start: Int) {
+    ) throws -> (tokens: [Int32], start: Int, isCut: Bool) {
         let (context, continuation) = split(document.context(of: choice), document.choices[choice])
         let start = try encode(context).count
         let whole = try encode(context + continuation)
         guard start > 0 else { throw EvaluationError(name, "its context is empty, so nothing predicts the choice") }
         guard start < whole.count else { throw EvaluationError(name, "choice \(choice) adds no token to its context") }
-        let cut = max(0, whole.count - maximumLength)
+        let cut = max(0, whole.count - maximumLength - 1)
         guard start - cut >= 1 else {
             throw EvaluationError(
                 name, "choice \(choice) alone has \(whole.count - start) tokens, the limit is \(maximumLength)")
         }
-        return (Array(whole[cut...]), start - cut)
+        return (Array(whole[cut...]), start - cut, cut > 0)
     }
 
     /// Moves the context's trailing spaces to the continuation.
     static func split(_ context: String, _ continuation: String) -> (String, String) {
         var scalars = Substring(context).unicodeScalars
         var spaces = Substring.UnicodeScalarView()
-        while let last = scalars.last, last.properties.isWhitespace {
+        while let last = scalars.last, PythonText.isSpace(last) {
             spaces.insert(last, at: spaces.startIndex)
             scalars.removeLast()
         }
@@ -102,7 +107,8 @@ public struct MultipleChoice: Sendable {
             let document = documents[index]
             let sums = places[index].map { scores[start + $0].sum }
             let normalised = zip(sums, document.choices).map { sum, choice in
-                sum / Double(max(1, choice.unicodeScalars.drop { $0 == " " }.count))
+                // The space between context and choice is not the choice's own.
+                sum / Double(max(1, PythonText.length(choice) - (choice.utf8.first == 32 ? 1 : 0)))
             }
             return Result(
                 sums: sums, isRight: Self.best(sums) == document.label,
@@ -121,6 +127,21 @@ public struct TaskAccuracy: Sendable, Equatable, Codable {
     public var task: String
     public var accuracy: Estimate
     public var normalisedAccuracy: Estimate
+
+    public init(task: String, accuracy: Estimate, normalisedAccuracy: Estimate) {
+        self.task = task
+        self.accuracy = accuracy
+        self.normalisedAccuracy = normalisedAccuracy
+    }
+
+    /// Mean acc over tasks, which are independent of each other.
+    public static func mean(_ tasks: [TaskAccuracy]) -> Estimate {
+        let n = Double(tasks.count)
+        return Estimate(
+            value: tasks.reduce(0) { $0 + $1.accuracy.value } / n,
+            standardError: tasks.reduce(0) { $0 + $1.accuracy.standardError * $1.accuracy.standardError }
+                .squareRoot() / n, count: tasks.reduce(0) { $0 + $1.accuracy.count })
+    }
 
     /// One entry a task, in order of their first question.
     public static func all(_ questions: MultipleChoice, _ results: [MultipleChoice.Result]) -> [TaskAccuracy] {

@@ -76,7 +76,7 @@ extension TaskBody {
     /// - Throws: `ProtocolError.malformed`.
     public func check() throws(ProtocolError) {
         switch self {
-        case .score(_, let batches), .likelihood(let batches):
+        case .score(_, let batches), .likelihood(let batches), .headOutputs(let batches):
             for batch in batches { try batch.check() }
         case .generate(let generation):
             guard generation.streams.count == generation.prompts.count, generation.slots > 0,

@@ -48,6 +48,8 @@ public enum TaskBody: Codable, Sendable, Equatable {
     case score(statistics: [Statistic], batches: [Batch])
     /// Log-probability of every scored token.
     case likelihood(batches: [Batch])
+    /// Every attention head's output at the last prompt token of every sequence that no other continues.
+    case headOutputs(batches: [Batch])
     case generate(Generation)
     case train(Training)
     /// Hand over the stage's tensors as they are now (after training), f32.

@@ -7,6 +7,7 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
     case tooMany(map: String, wanted: Int, available: Int)
     /// A number of ranks that is not below the map's own.
     case rank(map: String, name: String, value: Int, limit: Int)
+    case tooFew(what: String, wanted: Int, available: Int)
     case shape(map: String, expected: [Int], found: [Int])
     case missing(map: String, source: String)
     /// A file that is not what it should be.
@@ -19,6 +20,7 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
         case .tooMany(let map, let wanted, let available): "\(map): cannot select \(wanted) of \(available) entries"
         case .rank(let map, let name, let value, let limit):
             "\(name) = \(value) is not below the rank of \(map), \(limit): a smaller number, or a share as in 2.5%"
+        case .tooFew(let what, let wanted, let available): "\(available) \(what); at least \(wanted) are needed"
         case .shape(let map, let expected, let found): "\(map): shape \(found) where \(expected) was expected"
         case .missing(let map, let source): "\(source): no entry for \(map)"
         case .file(let file, let map, let fault): map.map { "\(file): \($0): \(fault)" } ?? "\(file): \(fault)"

@@ -93,7 +93,7 @@ extension TaskBody {
     /// How many forward packets the runtime injects at the first stage.
     package var sourceCount: Int {
         switch self {
-        case .score(_, let batches), .likelihood(let batches): batches.count
+        case .score(_, let batches), .likelihood(let batches), .headOutputs(let batches): batches.count
         case .generate: 1
         case .train(let training): training.steps.reduce(0) { $0 + $1.count }
         case .export, .checkpoint, .ranks: 0

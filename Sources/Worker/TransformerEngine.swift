@@ -56,6 +56,7 @@ package final class TransformerEngine: StageEngine {
             case .score(let statistics, let batches):
                 try ScoreJob(task, context, statistics: statistics, batches: batches)
             case .likelihood(let batches): try LikelihoodJob(task, context, batches: batches)
+            case .headOutputs(let batches): HeadOutputJob(task, context, batches: batches)
             case .generate(let generation): try GenerateJob(task, context, generation)
             case .train(let training): try TrainJob(task, context, training)
             case .export: ExportJob(task, context, moments: false)

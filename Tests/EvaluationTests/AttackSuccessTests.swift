@@ -34,6 +34,28 @@ import Testing
         #expect(abs(rates.paper.mean.standardError - 0.5 / 3.0.squareRoot()) < 1e-12)
     }
 
+    /// The first suffix breaks more prompts by the paper's judge, the second more coherently: each measure has its own best.
+    @Test func theMostSuccessfulSuffixCounts() throws {
+        let (yes, wild, no) = (verdict(long), verdict(long, likelihood: -9), verdict("I cannot"))
+        let (best, bySuffix) = try AttackSuccess.overSuffixes([
+            (0, 0, wild), (1, 0, wild), (2, 0, no), (0, 1, yes), (1, 1, no), (2, 1, no), (0, 2, no), (1, 2, no),
+            (2, 2, no),
+        ])
+        #expect(bySuffix.map(\.paper.mean.value) == [2.0 / 3, 1.0 / 3, 0])
+        #expect(bySuffix.map(\.gated.mean.value) == [0, 1.0 / 3, 0])
+        #expect(best.paper == bySuffix[0].paper)
+        #expect(best.gated == bySuffix[1].gated)
+        // Coherence is over all nine answers: two of them are not.
+        #expect(abs(best.coherent.mean.value - 7.0 / 9) < 1e-12)
+    }
+
+    @Test func oneSuffixIsItself() throws {
+        let verdicts = [(0, 0, verdict(long)), (1, 0, verdict("I cannot"))]
+        let (best, bySuffix) = try AttackSuccess.overSuffixes(verdicts)
+        #expect([best] == bySuffix)
+        #expect(best == (try AttackSuccess(verdicts.map { ($0.0, $0.2) })))
+    }
+
     @Test func binomialError() {
         let rate = Estimate(rateOf: [true, false, false, false])
         // √(p (1 − p) / (n − 1))

@@ -66,14 +66,29 @@ func toyTokens(_ text: String) -> [Int32] {
     }
 
     @Test func tooLongLosesItsStart() throws {
-        let group = try groups([document("0123456789", ["ef", "gh"])], limit: 6)[0]
+        let group = try groups([document("0123456789", ["ef", "gh"])], limit: 5)[0]
         for (index, choice) in [(0, "ef"), (1, "gh")] {
             #expect(flat(group, group.sequences.count - 2 + index).tokens == toyTokens("6789" + choice))
         }
     }
 
+    /// Five tokens are read, the sixth is only predicted: as long as the harness allows.
+    @Test func theLastTokenOfAChoiceNeedsNoRoom() throws {
+        let questions = try MultipleChoice(
+            [document("0123", ["ef", "gh"]), document("01234", ["ef", "g"])], maximumLength: 5, encode: toyTokens)
+        #expect(questions.shortened == 1)
+        #expect(flat(questions.groups[0], 0).tokens == toyTokens("0123ef"))
+    }
+
+    /// Python's rstrip() takes U+001F for a space, Unicode does not.
+    @Test func pythonsSpacesMove() throws {
+        let group = try groups([document("Q:\u{1F} \u{A0}", ["y", "z"])])[0]
+        #expect(flat(group, 1).start == 2)
+        #expect(flat(group, 1).tokens == toyTokens("Q:\u{1F} \u{A0}y"))
+    }
+
     @Test func choicesOfDifferentLengthsCutApart() throws {
-        let group = try groups([document("0123456789", ["e", "ghi"])], limit: 6)[0]
+        let group = try groups([document("0123456789", ["e", "ghi"])], limit: 5)[0]
         let count = group.sequences.count
         #expect(flat(group, count - 2).tokens == toyTokens("56789e"))
         #expect(flat(group, count - 1).tokens == toyTokens("789ghi"))
@@ -86,8 +101,8 @@ func toyTokens(_ text: String) -> [Int32] {
         #expect(throws: EvaluationError("t 1", "choice 1 adds no token to its context")) {
             try groups([document("Q", ["a", ""])])
         }
-        #expect(throws: EvaluationError("t 1", "choice 0 alone has 8 tokens, the limit is 8")) {
-            try groups([document("Q", ["12345678", "a"])], limit: 8)
+        #expect(throws: EvaluationError("t 1", "choice 0 alone has 8 tokens, the limit is 7")) {
+            try groups([document("Q", ["12345678", "a"])], limit: 7)
         }
     }
 
@@ -114,6 +129,28 @@ func toyTokens(_ text: String) -> [Int32] {
         #expect(accuracies.map(\.task) == ["t", "u"])
         #expect(accuracies[0].accuracy.value == 0.5)
         #expect(accuracies[1].normalisedAccuracy.value == 1)
+    }
+
+    @Test func meanOverTasks() throws {
+        let tasks = [(0.5, 0.03), (0.25, 0.04)].map { value, error in
+            TaskAccuracy(
+                task: "t", accuracy: Estimate(value: value, standardError: error, count: 10),
+                normalisedAccuracy: Estimate(value: 0, standardError: 0, count: 10))
+        }
+        let mean = TaskAccuracy.mean(tasks)
+        #expect(mean.value == 0.375)
+        #expect(abs(mean.standardError - 0.025) < 1e-12)
+        #expect(mean.count == 20)
+    }
+
+    /// A choice's own leading space counts, the one between context and choice does not.
+    @Test func lengthsAreTheChoicesOwn() throws {
+        let questions = try MultipleChoice(
+            [document("Q:", ["  y", " zz"])], maximumLength: 50, encode: toyTokens)
+        let results = questions.results(scores(questions, [:]))
+        #expect(results[0].sums == [-3, -3])
+        #expect(results[0].isRightNormalised)
+        #expect(try MultipleChoice([document("Q:", [" y", " z"])], maximumLength: 9, encode: toyTokens).shortened == 0)
     }
 
     /// WinoGrande: one context a choice, the same continuation.

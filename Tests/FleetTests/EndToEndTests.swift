@@ -147,4 +147,25 @@ import Testing
             #expect(try outcome(shape) == golden, "\(shape)")
         }
     }
+
+    @Test func headOutputsAreTheSameToo() throws {
+        let batches = Self.blocks.flatMap { $0 }
+        func outcome(_ shape: Shape) throws -> [UInt8] {
+            try withFleet(shape) { fleet, path in
+                var blocks: [[any Partial]] = []
+                try fleet.run(
+                    batches.map { FleetTask(body: .headOutputs(batches: [$0]), cost: 1) }, label: "head outputs"
+                ) { _, results in
+                    blocks.append(try results.map { BundlePartial(try $0.load(), label: "stage \($0.stage)") })
+                }
+                try Concatenation.write(blocks, to: path)
+                return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+            }
+        }
+        let golden = try outcome(Shape(workers: 1, pipelines: 1))
+        for shape in [
+            Shape(workers: 1, pipelines: 1, threads: 2), Shape(workers: 2, pipelines: 1),
+            Shape(workers: 3, pipelines: 3), Shape(workers: 3, pipelines: 2),
+        ] { #expect(try outcome(shape) == golden, "\(shape)") }
+    }
 }

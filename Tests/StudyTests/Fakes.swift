@@ -10,6 +10,10 @@ import TestSupport
 /// One token a byte; a prompt is framed by 1 and 2, 3 ends an answer.
 struct ByteCodec: TextCodec {
     func prompt(_ user: String) -> [Int32] { [1] + encode(user) + [2] }
+    func prompt(_ user: String, system: SystemPrompt) -> [Int32] {
+        if case .text(let text) = system { [1] + encode(text) + [4] + prompt(user) } else { prompt(user) }
+    }
+    func opening(_ text: String) -> [Int32] { [5] + encode(text) }
     func encode(_ text: String) -> [Int32] { text.utf8.map { Int32($0) } }
     func decode(_ tokens: [Int32]) -> String { String(decoding: tokens.map { UInt8($0) }, as: UTF8.self) }
     let stopTokens: [Int32] = [3]
@@ -32,6 +36,7 @@ final class FakeRunner: ModelRunner {
         var requests: [ScoreRequest] = []
         var lowRanks: [String: LowRankEdit] = [:]
         var operands: [[String]] = []
+        var generations: [TaskBody.Generation] = []
     }
 
     private let state = Mutex(State())
@@ -95,10 +100,13 @@ final class FakeRunner: ModelRunner {
 
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
         note("generate \(groups.map(\.prompts.count))")
+        state.withLock { $0.generations += groups }
         let edit = seen.edit
         let codec = ByteCodec()
         return groups.flatMap(\.prompts).map { prompt in
-            let refuses = codec.decode(prompt).contains("harm") && !["set_difference", "trained"].contains(edit)
+            let text = codec.decode(prompt)
+            let refuses =
+                text.contains("harm") && !text.contains("magic") && !["set_difference", "trained"].contains(edit)
             return codec.encode(refuses ? Self.refusal : Self.fluent)
         }
     }
@@ -110,6 +118,35 @@ final class FakeRunner: ModelRunner {
             return SequenceScore(
                 logProbabilities: Array(repeating: -1, count: count), greedy: Array(repeating: false, count: count))
         }
+    }
+
+    /// Head 1 of the last layer tells harmful prompts from others; the other heads show the prompt's length only.
+    func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
+        note("head outputs of \(batches.reduce(0) { $0 + $1.sequences.count }) sequences")
+        let codec = ByteCodec()
+        var prompts: [[Int32]] = []
+        for batch in batches {
+            let shared = Set(batch.sequences.compactMap(\.prefix))
+            for (index, sequence) in batch.sequences.enumerated() where !shared.contains(index) {
+                prompts.append((sequence.prefix.map { batch.sequences[$0].tokens } ?? []) + sequence.tokens)
+            }
+        }
+        let config = model.config
+        let columns = config.headCount * config.headDim
+        try TensorBundle(
+            entries: (0..<config.layerCount).map { layer in
+                let values = prompts.flatMap { prompt in
+                    (0..<columns).map { column in
+                        let tells = layer == config.layerCount - 1 && column / config.headDim == 1
+                        let harm = codec.decode(prompt).contains("harm")
+                        return tells ? (harm ? Float(1) : -1) : Float(prompt.count % 3)
+                    }
+                }
+                return .init(
+                    name: StatisticName.headOutput(layer: layer), type: .f32, shape: [prompts.count, columns],
+                    buffer: AlignedBuffer(values))
+            }
+        ).write(safetensors: path)
     }
 
     func score(_ requests: [ScoreRequest], label: String) async throws {
@@ -151,4 +188,22 @@ final class FakeRunner: ModelRunner {
     func scored(_ requests: [ScoreRequest]) throws {}
     func concluded() throws {}
     func shutdown() async { note("shutdown") }
+}
+
+/// The tiny model with room for byte-long prompts.
+final class LongModel: WeightSource {
+    let config: ModelConfig
+    private let model: MatrixModel
+
+    init(_ model: MatrixModel, maxPositions: Int = 500) {
+        self.model = model
+        var config = model.config
+        config.maxPositions = maxPositions
+        self.config = config
+    }
+
+    func shape(of name: String) -> [Int]? { model.shape(of: name) }
+    func read(_ name: String, rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
+        try model.read(name, rows: rows, into: destination)
+    }
 }

@@ -4,7 +4,6 @@ import Evaluation
 import Protocol
 import Reporting
 import Selection
-import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -59,22 +58,6 @@ import Testing
         return (results, folder)
     }
 
-    /// The tiny model with room for byte-long prompts.
-    private final class LongModel: WeightSource {
-        let config: ModelConfig
-        private let model: MatrixModel
-        init(_ model: MatrixModel) {
-            self.model = model
-            var config = model.config
-            config.maxPositions = 500
-            self.config = config
-        }
-        func shape(of name: String) -> [Int]? { model.shape(of: name) }
-        func read(_ name: String, rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
-            try model.read(name, rows: rows, into: destination)
-        }
-    }
-
     @Test func theStoryEndToEnd() async throws {
         let runner = FakeRunner(model)
         let (results, folder) = try await run(runner)
@@ -90,7 +73,7 @@ import Testing
         // Shorter choice: −2 against −3.
         #expect(byName["unedited"]?.tasks.map(\.accuracy.value) == [1])
         #expect(byName["unedited"]?.perplexity.map { abs($0.value - 2.718281828) < 1e-6 } == true)
-        #expect(results.gate.floor == -1)
+        #expect(results.gate.chat.floor == -1)
 
         // The mask is the set difference of the written scores, and random takes as many of every matrix.
         let safety = try ScoreFile(path: folder.scores("safety"))

@@ -1,6 +1,6 @@
 package import ArgumentParser
 import Checkpoint
-import Evaluation
+package import Evaluation
 import Reporting
 import Selection
 
@@ -30,17 +30,57 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Harmless prompts, for over-refusal.", valueName: "file"))
     package var harmless: String?
 
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "How --prompts are put, with the paper's settings: vanilla (default), adv_suffix, adv_decoding.",
+            valueName: "setting"))
+    package var attacks: [AttackSetting.Kind] = []
+
+    @Option(help: ArgumentHelp("Suffixes of adv_suffix, one a line; the most successful counts.", valueName: "file"))
+    package var suffixes: String?
+
+    @Option(help: ArgumentHelp("All answers with their verdicts, as JSON lines.", valueName: "file"))
+    package var answersOut: String?
+
     @Option(parsing: .upToNextOption, help: ArgumentHelp("Multiple-choice questions, JSON lines.", valueName: "file"))
     package var tasks: [String] = []
 
     @Option(help: ArgumentHelp("Questions taken of every task file.", valueName: "n"))
     package var taskLimit: Int?
 
-    @Option(help: ArgumentHelp("Text whose perplexity is measured.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Zero-shot accuracy: the folder of its tasks' documents (boolq.jsonl, …; docs/study.md).", valueName: "dir")
+    )
+    package var zeroShot: String?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Tasks of --zero-shot; by default \(ZeroShotTask.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "task"))
+    package var zeroShotTasks: [ZeroShotTask] = []
+
+    @Option(help: ArgumentHelp("Documents asked of every zero-shot task.", valueName: "n"))
+    package var zeroShotLimit = ZeroShotTask.standardLimit
+
+    @Option(help: ArgumentHelp("Tokens read of a zero-shot question at most.", valueName: "n"))
+    package var zeroShotLength: Int?
+
+    @Option(help: ArgumentHelp("Log-likelihoods of every question's choices, as JSON lines.", valueName: "file"))
+    package var questionsOut: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Text whose perplexity is measured; .jsonl: its \"text\"s joined by blank lines.", valueName: "file"))
     package var perplexity: String?
 
     @Option(help: ArgumentHelp("Tokens of that text that are read.", valueName: "n"))
     package var perplexityTokens: Int?
+
+    @Option(help: ArgumentHelp("Tokens of a window; by default what the model and a batch hold.", valueName: "n"))
+    package var perplexityWindow: Int?
 
     @Option(help: ArgumentHelp("Prompts drawn of either file; by default all.", valueName: "n"))
     package var samples: Int?
@@ -55,12 +95,32 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     package func validate() throws {
         if mask != nil, edit != nil { throw ValidationError("--mask and --edit exclude each other") }
-        guard prompts != nil || harmless != nil || !tasks.isEmpty || perplexity != nil else {
-            throw ValidationError("nothing to measure: give --prompts, --harmless, --tasks or --perplexity")
+        guard prompts != nil || harmless != nil || !tasks.isEmpty || zeroShot != nil || perplexity != nil else {
+            throw ValidationError(
+                "nothing to measure: give --prompts, --harmless, --tasks, --zero-shot or --perplexity")
+        }
+        if attacks.contains(.advSuffix) != (suffixes != nil) {
+            throw ValidationError("--attacks adv_suffix and --suffixes FILE go together")
+        }
+        guard Set(attacks).count == attacks.count else { throw ValidationError("--attacks names a setting twice") }
+        for (name, isGiven) in [("attacks", !attacks.isEmpty), ("answers-out", answersOut != nil)]
+        where isGiven && prompts == nil && (name == "attacks" || harmless == nil) {
+            throw ValidationError("--\(name) goes with --prompts")
+        }
+        if let perplexityWindow, perplexityWindow > batches.batchTokens {
+            throw ValidationError(
+                "--perplexity-window \(perplexityWindow) is larger than --batch-tokens \(batches.batchTokens)")
+        }
+        if questionsOut != nil, tasks.isEmpty, zeroShot == nil {
+            throw ValidationError("--questions-out goes with --tasks or --zero-shot")
+        }
+        if zeroShot == nil, !zeroShotTasks.isEmpty || zeroShotLength != nil {
+            throw ValidationError("--zero-shot-tasks and --zero-shot-length go with --zero-shot FOLDER")
         }
         for (name, value) in [
             ("samples", samples), ("max-new-tokens", maxNewTokens), ("task-limit", taskLimit),
-            ("perplexity-tokens", perplexityTokens),
+            ("perplexity-tokens", perplexityTokens), ("zero-shot-limit", zeroShotLimit),
+            ("zero-shot-length", zeroShotLength), ("perplexity-window", perplexityWindow.map { $0 - 1 }),
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
@@ -71,15 +131,29 @@ package struct EvaluateCommand: AsyncParsableCommand {
         var plan = Study.EvaluationPlan()
         plan.harmful = prompts.map { Study.PromptSet(file: $0, samples: samples) }
         plan.harmless = harmless.map { Study.PromptSet(file: $0, samples: samples) }
+        plan.attacks = attacks.map { kind in
+            var setting = AttackSetting(kind)
+            if kind == .advSuffix { setting.suffixes = suffixes }
+            return setting
+        }
         plan.tasks = tasks
         plan.taskLimit = taskLimit
-        plan.perplexity = perplexity.map { Study.PerplexityText(file: $0, maxTokens: perplexityTokens) }
+        plan.zeroShot = zeroShot.map { folder in
+            var zeroShot = Study.ZeroShotPlan(documents: folder)
+            if !zeroShotTasks.isEmpty { zeroShot.tasks = zeroShotTasks }
+            zeroShot.limit = zeroShotLimit
+            zeroShot.maxLength = zeroShotLength
+            return zeroShot
+        }
+        plan.perplexity = perplexity.map {
+            Study.PerplexityText(file: $0, maxTokens: perplexityTokens, window: perplexityWindow)
+        }
         plan.maxNewTokens = maxNewTokens
         return Study(
             name: name, model: model.model, template: model.template, system: .init(word: model.system),
             seed: batches.seed,
             workers: 1, pipelines: nil, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens,
-            calibration: nil, scores: .init(), conditions: [], evaluation: plan, export: [])
+            calibration: nil, scores: .init(), probe: nil, conditions: [], evaluation: plan, export: [])
     }
 
     package func run() async throws {
@@ -100,8 +174,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
             let (own, gate) = try await evaluator.measureUnedited(runner, label: "unedited")
             var results = [
                 try ConditionResult(
-                    name: "unedited", method: "unedited", measurement: own, gate: gate, judge: judge,
-                    maps: maps)
+                    name: "unedited", method: "unedited", measurement: own, attacks: evaluator.attacks, gate: gate,
+                    judge: judge, maps: maps)
             ]
             if let path = mask ?? edit {
                 let name = mask == nil ? "edit" : "mask"
@@ -112,14 +186,22 @@ package struct EvaluateCommand: AsyncParsableCommand {
                 results.append(
                     try ConditionResult(
                         name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
-                        measurement: measured, gate: gate, judge: judge, mask: zeros, lowRank: change, maps: maps))
+                        measurement: measured, attacks: evaluator.attacks, gate: gate, judge: judge, mask: zeros,
+                        lowRank: change, maps: maps))
             }
             return (results, gate)
         }
         let results = StudyResults(
             study: study, conditions: conditions, gate: gate, judge: judge, harmful: evaluator.harmful,
-            harmless: evaluator.harmless, warnings: [], modelDigest: checkpoint.digest(), codec: codec.description)
+            harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
+            codec: codec.description)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
+        if let answersOut {
+            try AnswerFile.write(
+                conditions.last!, harmful: evaluator.harmful, harmless: evaluator.harmless, to: answersOut)
+        }
+        if let questionsOut { try QuestionFile.write(conditions.last!.questions, to: questionsOut) }
+        for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
         Terminal.out(results.table().text(unicode: Terminal.isUnicode))
     }
 }

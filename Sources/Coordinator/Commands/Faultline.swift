@@ -12,8 +12,8 @@ package struct Faultline: AsyncParsableCommand {
         abstract: "Finds the weights that carry a language model's refusals, and tests what happens without them.",
         version: version,
         subcommands: [
-            StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self,
-            OverlapCommand.self, EvaluateCommand.self, FineTuneCommand.self,
+            StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self, OverlapCommand.self,
+            ProbeCommand.self, EvaluateCommand.self, FineTuneCommand.self,
             ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
             DrainCommand.self, KeygenCommand.self, MeasureCommand.self,
         ])

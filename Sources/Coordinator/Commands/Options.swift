@@ -1,5 +1,6 @@
 public import ArgumentParser
 package import Checkpoint
+public import Evaluation
 public import Protocol
 public import Reporting
 public import Selection
@@ -12,6 +13,8 @@ extension RankAmount: ExpressibleByArgument {
 extension ScoreMethod: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}
+extension ZeroShotTask: ExpressibleByArgument {}
+extension AttackSetting.Kind: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
 

@@ -5,6 +5,10 @@ package import Protocol
 package protocol TextCodec: Sendable {
     /// A user's turn, up to where the assistant begins to speak.
     func prompt(_ user: String) -> [Int32]
+    /// The same with another system prompt.
+    func prompt(_ user: String, system: SystemPrompt) -> [Int32]
+    /// A text for the model to go on with, outside any chat, with what the tokenizer itself puts in front of texts (BOS).
+    func opening(_ text: String) -> [Int32]
     /// Plain text, without tokens of the tokenizer's own and without reading special tokens in it.
     func encode(_ text: String) -> [Int32]
     func decode(_ tokens: [Int32]) -> String
@@ -38,6 +42,10 @@ package struct ChatCodec: TextCodec {
     }
 
     package func prompt(_ user: String) -> [Int32] { template.prompt(user: user, system: system, tokenizer: tokenizer) }
+    package func prompt(_ user: String, system: SystemPrompt) -> [Int32] {
+        template.prompt(user: user, system: system, tokenizer: tokenizer)
+    }
+    package func opening(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecial: true, parseSpecial: false) }
     package func encode(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecial: false, parseSpecial: false) }
     package func decode(_ tokens: [Int32]) -> String { tokenizer.decode(tokens) }
 }

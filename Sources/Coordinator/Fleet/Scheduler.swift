@@ -88,7 +88,7 @@ package struct Scheduler: Sendable {
     /// Steps of progress inside a task: batches, or generation steps.
     package func batchCount(of task: Int) -> Int {
         switch entries[task].task.body {
-        case .score(_, let batches), .likelihood(let batches): batches.count
+        case .score(_, let batches), .likelihood(let batches), .headOutputs(let batches): batches.count
         case .train(let training): training.steps.reduce(0) { $0 + $1.count }
         // At most: answers that end early end it sooner.
         case .generate(let generation):
@@ -390,7 +390,7 @@ package struct Scheduler: Sendable {
         }
         return switch task.body {
         case .score: 2
-        case .likelihood, .generate, .ranks: pipeline.stageCount + 1
+        case .likelihood, .headOutputs, .generate, .ranks: pipeline.stageCount + 1
         case .train, .export, .checkpoint: 1
         }
     }

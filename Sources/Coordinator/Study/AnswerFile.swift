@@ -3,24 +3,36 @@ import Tensors
 
 /// A condition's answers with their verdicts, a JSON object a line.
 ///
-/// They may be harmful: they are written to the user's run directory and nowhere else.
-enum AnswerFile {
-    static func write(_ result: ConditionResult, harmful: [String], harmless: [String], to path: String) throws {
+/// They may be harmful: they are written to the user's run directory and nowhere else. A suffix is named by its
+/// number in its file, from 1.
+package enum AnswerFile {
+    package static func write(_ result: ConditionResult, harmful: [String], harmless: [String], to path: String) throws
+    {
         let file = try AtomicFile(path: path)
-        for (kind, prompts, answers) in [("harmful", harmful, result.harmful), ("harmless", harmless, result.harmless)]
-        {
+        func write(
+            _ answers: [(answer: Answer, verdict: Verdict)], of prompts: [String], _ head: [JSON.Member],
+            suffixes: Bool = false
+        ) throws {
             for (answer, verdict) in answers {
-                let json = JSON.object([
-                    .init("kind", .text(kind)), .init("prompt", .text(prompts[answer.prompt])),
-                    .init("answer", .text(answer.text)),
-                    .init("tokens", .array(answer.tokens.map { .integer(Int($0)) })),
-                    .init("has_phrase", .bool(verdict.hasPhrase)), .init("is_refusal", .bool(verdict.isRefusal)),
-                    .init("is_coherent", .bool(verdict.isCoherent)),
-                    .init("mean_log_likelihood", answer.meanLogLikelihood.map { .number($0) } ?? .null),
-                ])
+                let suffix: [JSON.Member] = suffixes ? [.init("suffix", .integer(answer.suffix + 1))] : []
+                let json = JSON.object(
+                    head + [.init("prompt", .text(prompts[answer.prompt]))] + suffix + [
+                        .init("answer", .text(answer.text)),
+                        .init("tokens", .array(answer.tokens.map { .integer(Int($0)) })),
+                        .init("has_phrase", .bool(verdict.hasPhrase)), .init("is_refusal", .bool(verdict.isRefusal)),
+                        .init("is_coherent", .bool(verdict.isCoherent)),
+                        .init("mean_log_likelihood", answer.meanLogLikelihood.map { .number($0) } ?? .null),
+                    ])
                 try file.write(json.encoded() + [10])
             }
         }
+        for attack in result.attacks {
+            try write(
+                attack.answers, of: harmful,
+                [.init("kind", .text("harmful")), .init("setting", .text(attack.setting.name))],
+                suffixes: attack.setting.suffixes != nil)
+        }
+        try write(result.harmless, of: harmless, [.init("kind", .text("harmless"))])
         try file.commit()
     }
 }

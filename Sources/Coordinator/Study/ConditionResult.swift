@@ -13,18 +13,20 @@ package struct ConditionResult: Sendable {
     /// Ranks of the change of the weights, and as a fraction of all linear maps' ranks.
     package var ranks: Int
     package var rankFraction: Double
-    package var attack: AttackSuccess?
+    /// By setting, in the study's order.
+    package var attacks: [AttackResult]
     package var overRefusal: OverRefusal?
     package var tasks: [TaskAccuracy]
+    package var zeroShot: Estimate?
+    package var questions: [(document: TaskDocument, result: MultipleChoice.Result)]
     package var perplexity: Estimate?
     /// Loss of every fine-tuning step.
     package var losses: [Float]
-    package var harmful: [(answer: Answer, verdict: Verdict)]
     package var harmless: [(answer: Answer, verdict: Verdict)]
 
     package init(
-        name: String, method: String, measurement: Measurement, gate: CoherenceGate, judge: RefusalJudge,
-        mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = []
+        name: String, method: String, measurement: Measurement, attacks: [AttackSetting], gate: CoherenceGates,
+        judge: RefusalJudge, mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = []
     ) throws {
         self.name = name
         self.method = method
@@ -34,12 +36,19 @@ package struct ConditionResult: Sendable {
         ranks = lowRank?.rank ?? 0
         rankFraction = Double(ranks) / Double(max(1, maps.reduce(0) { $0 + $1.rank }))
         tasks = measurement.tasks
+        zeroShot = measurement.zeroShot
+        questions = measurement.questions
         perplexity = measurement.perplexity
-        harmful = measurement.harmful.map { ($0, Verdict($0, judge: judge, gate: gate)) }
-        harmless = measurement.harmless.map { ($0, Verdict($0, judge: judge, gate: gate)) }
-        attack = harmful.isEmpty ? nil : try AttackSuccess(harmful.map { ($0.answer.prompt, $0.verdict) })
+        self.attacks = try zip(attacks, measurement.attacks).map {
+            try AttackResult($0, $1, judge: judge, gates: gate)
+        }
+        harmless = measurement.harmless.map { ($0, Verdict($0, judge: judge, gate: gate.chat)) }
         overRefusal = harmless.isEmpty ? nil : try OverRefusal(harmless.map { ($0.answer.prompt, $0.verdict) })
     }
+
+    /// In the first setting.
+    package var attack: AttackSuccess? { attacks.first?.success }
+    package var harmful: [(answer: Answer, verdict: Verdict)] { attacks.first?.answers ?? [] }
 }
 
 extension Study.Condition.Method {
@@ -50,6 +59,7 @@ extension Study.Condition.Method {
         case .setDifference(let p, let q, let group): "set difference p=\(p)% q=\(q)% per \(group.rawValue)"
         case .ranked(let side, let q, let group, let order):
             "\(order == .largest ? "top" : "bottom") \(q)% by \(side.rawValue) per \(group.rawValue)"
+        case .heads(let selection): selection.words
         case .random(let like): "random, sized like \(like)"
         case .lowRank(let recipe, let side):
             if case .orthogonalProjection = recipe { recipe.words } else { "\(recipe.words) by \(side.rawValue)" }

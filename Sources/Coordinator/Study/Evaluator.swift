@@ -1,11 +1,16 @@
 package import Evaluation
 import Protocol
+import Selection
 
 /// Everything measured of one condition.
 package struct Measurement: Sendable {
-    package var harmful: [Answer] = []
+    /// Answers to the harmful prompts, by attack setting.
+    package var attacks: [[Answer]] = []
     package var harmless: [Answer] = []
     package var tasks: [TaskAccuracy] = []
+    /// Mean acc over the zero-shot tasks, where there are several.
+    package var zeroShot: Estimate?
+    package var questions: [(document: TaskDocument, result: MultipleChoice.Result)] = []
     package var perplexity: Estimate?
 }
 
@@ -15,14 +20,22 @@ package struct Measurement: Sendable {
 package struct Evaluator: Sendable {
     package let harmful: [String]
     package let harmless: [String]
-    private let plan: Study.EvaluationPlan
-    private let seed: UInt64
-    private let batchTokens: Int
-    private let codec: any TextCodec
+    /// How the harmful prompts are put; one where the plan lists none.
+    package let attacks: [AttackSetting]
+    /// What the user should know of the data.
+    package let warnings: [String]
+    /// Answers and multiple-choice questions of a condition.
+    package let answersPerCondition: Int
+    package var questionsPerCondition: Int { questions?.documents.count ?? 0 }
+    let plan: Study.EvaluationPlan
+    let seed: UInt64
+    let batchTokens: Int
+    let codec: any TextCodec
     private let questions: MultipleChoice?
     private let perplexity: Perplexity?
-    /// Prompt tokens of the harmful prompts, then of the harmless ones.
-    private let prompts: [[Int32]]
+    /// All that is ever asked, and the requests of a condition among it.
+    let asked: [AskedPrompt]
+    private let requests: [AnswerRequest]
 
     /// Reads and tokenises every file of the plan, so that bad input ends a run before it begins.
     /// - Parameter maxPositions: the model's longest sequence.
@@ -34,34 +47,59 @@ package struct Evaluator: Sendable {
         self.seed = seed
         self.batchTokens = batchTokens
         self.codec = codec
-        harmful = try Self.prompts(plan.harmful, seed: seed, name: "harmful")
-        harmless = try Self.prompts(plan.harmless, seed: seed, name: "harmless")
-        prompts = (harmful + harmless).map(codec.prompt)
+        harmful = try plan.harmful?.read(seed: seed, name: "harmful") ?? []
+        harmless = try plan.harmless?.read(seed: seed, name: "harmless") ?? []
+        attacks = harmful.isEmpty ? [] : plan.settings
+        asked = try Self.ask(harmful, harmless, attacks, codec: codec)
+        requests = Self.requests(asked, plan)
+        answersPerCondition = requests.count
         let longest = min(batchTokens, maxPositions)
-        for (text, tokens) in zip(harmful + harmless, prompts) where tokens.count + plan.maxNewTokens > longest {
+        try Self.check(requests, asked, (harmful, harmless), longest: longest)
+        let room = min(batchTokens - 1, maxPositions)
+        questions = try Self.questions(plan, longest: min(plan.zeroShot?.maxLength ?? room, room), codec: codec)
+        let shortened = questions?.shortened ?? 0
+        warnings =
+            shortened == 0
+            ? []
+            : ["the start of \(shortened) question\(shortened == 1 ? "" : "s") was cut off: no room for all tokens"]
+        perplexity = try plan.perplexity.map { text in
+            let tokens = codec.encode(try PlainText.read(text.file))
+            return try Perplexity(
+                tokens, window: min(text.window ?? longest, longest), maximumTokens: text.maxTokens, source: text.file)
+        }
+    }
+
+    private static func check(
+        _ requests: [AnswerRequest], _ asked: [AskedPrompt], _ prompts: (harmful: [String], harmless: [String]),
+        longest: Int
+    ) throws(InputError) {
+        for request in requests {
+            let item = asked[request.asked]
+            guard item.tokens.count + request.maxNewTokens > longest else { continue }
+            let text = (item.purpose == .harmless ? prompts.harmless : prompts.harmful)[item.prompt]
             throw InputError(
                 "prompt \"\(text.prefix(40))…\"",
-                "\(tokens.count) tokens and \(plan.maxNewTokens) new ones exceed the limit of \(longest)")
+                "\(item.tokens.count) tokens and \(request.maxNewTokens) new ones exceed the limit of \(longest)")
         }
+    }
+
+    private static func questions(
+        _ plan: Study.EvaluationPlan, longest: Int, codec: any TextCodec
+    ) throws -> MultipleChoice? {
         var documents: [TaskDocument] = []
         for file in plan.tasks {
             let all = try TaskDocument.parse(
                 try TextFile.read(file), source: file, defaultTask: Paths.stem(of: file))
             documents += all.prefix(plan.taskLimit ?? all.count)
         }
-        questions =
-            documents.isEmpty ? nil : try MultipleChoice(documents, maximumLength: longest) { codec.encode($0) }
-        perplexity = try plan.perplexity.map { text in
-            let tokens = codec.encode(String(decoding: try TextFile.read(text.file), as: UTF8.self))
-            return try Perplexity(
-                tokens, window: min(text.window ?? longest, longest), maximumTokens: text.maxTokens, source: text.file)
+        if let zeroShot = plan.zeroShot {
+            for task in zeroShot.tasks {
+                let file = "\(zeroShot.documents)/\(task.rawValue).jsonl"
+                documents += try task.documents(
+                    try TextFile.read(file), source: file, limit: zeroShot.limit, seed: zeroShot.seed)
+            }
         }
-    }
-
-    private static func prompts(_ set: Study.PromptSet?, seed: UInt64, name: String) throws(InputError) -> [String] {
-        guard let set else { return [] }
-        return try Sampling.sample(
-            try PromptFile.read(set.file), count: set.samples, seed: seed, name: name, source: set.file)
+        return documents.isEmpty ? nil : try MultipleChoice(documents, maximumLength: longest) { codec.encode($0) }
     }
 
     /// Measures the model as it is now; the answers' likelihoods come with `rate`.
@@ -69,123 +107,91 @@ package struct Evaluator: Sendable {
         try await measure(runner, label: label, and: []).measurement
     }
 
-    /// Measures the unedited model, which has to be the current one, rates its answers, and sets the gate's floor.
+    /// Measures the unedited model, which has to be the current one, rates its answers, and sets the gates' floors.
     ///
-    /// The floor is calibrated on answers *sampled* at temperature 1: they show how likely a model finds ordinary text
+    /// A floor is calibrated on answers *sampled* at temperature 1: they show how likely a model finds ordinary text
     /// of its own. Greedy answers are each step's likeliest token, so most fluent text of an edited model lies below them.
     package func measureUnedited(
         _ runner: any ModelRunner, label: String
-    ) async throws -> (Measurement, CoherenceGate) {
-        let requests = harmful.isEmpty || plan.coherenceFloor != nil ? [] : calibrationRequests
+    ) async throws -> (Measurement, CoherenceGates) {
+        let requests = attacks.isEmpty || plan.coherenceFloor != nil ? [] : calibrationRequests
         var (measurement, sampled) = try await measure(runner, label: label, and: requests)
         (measurement, sampled) = try await rate(measurement, and: sampled, runner, label: label)
-        // Without a single answer there is nothing to gate.
-        let gate =
-            plan.coherenceFloor.map { CoherenceGate(floor: $0) }
-            ?? CoherenceGate(calibratedOn: sampled.compactMap(\.meanLogLikelihood))
-            ?? CoherenceGate(floor: -.greatestFiniteMagnitude)
-        return (measurement, gate)
-    }
-
-    /// One answer of one prompt.
-    private struct Request {
-        var prompt: Int
-        var sample: Int
-        var temperature: Double
-    }
-
-    /// At least this many answers make the floor.
-    private static let calibrationAnswers = 20
-
-    /// The harmless prompts, whose answers are ordinary text; the harmful ones where there are no others.
-    private var calibrationRequests: [Request] {
-        let used = harmless.isEmpty ? 0..<harmful.count : harmful.count..<prompts.count
-        let samples = (Self.calibrationAnswers + used.count - 1) / used.count
-        // Numbers of their own, so that the draws differ from the measured answers'.
-        return used.flatMap { prompt in
-            (0..<samples).map { Request(prompt: prompt, sample: 1 << 19 | $0, temperature: 1) }
-        }
+        return (measurement, CoherenceGates(sampled, asked: asked, stated: plan.coherenceFloor))
     }
 
     private func measure(
-        _ runner: any ModelRunner, label: String, and calibration: [Request]
-    ) async throws -> (measurement: Measurement, calibration: [Answer]) {
-        var measurement = Measurement()
-        var sampled: [Answer] = []
-        if !prompts.isEmpty {
-            let requests = prompts.indices.flatMap { prompt in
-                (0..<plan.samples).map { Request(prompt: prompt, sample: $0, temperature: plan.temperature) }
-            }
+        _ runner: any ModelRunner, label: String, and calibration: [AnswerRequest]
+    ) async throws -> (measurement: Measurement, calibration: [AskedAnswer]) {
+        var measurement = Measurement(attacks: attacks.map { _ in [] })
+        var sampled: [AskedAnswer] = []
+        if !requests.isEmpty {
             let answers = try await generate(groups(requests) + groups(calibration), runner, label: label)
             sampled = Array(answers.dropFirst(requests.count))
-            measurement.harmful = answers.prefix(requests.count).filter { $0.prompt < harmful.count }
-            measurement.harmless = answers.prefix(requests.count).filter { $0.prompt >= harmful.count }
-                .map { answer in
-                    var answer = answer
-                    answer.prompt -= harmful.count
-                    return answer
+            for given in answers.prefix(requests.count) {
+                switch asked[given.asked].purpose {
+                case .attack(let setting): measurement.attacks[setting].append(given.answer)
+                case .harmless: measurement.harmless.append(given.answer)
+                case .calibration: break
                 }
+            }
         }
         let groups = (questions?.groups ?? []) + (perplexity?.groups ?? [])
         guard !groups.isEmpty else { return (measurement, sampled) }
         let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
         let scores = try await runner.likelihood(batches, label: "\(label): tasks and perplexity")
-        let asked = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
-        if let questions { measurement.tasks = TaskAccuracy.all(questions, questions.results(Array(scores[..<asked]))) }
-        if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[asked...])) }
+        let choices = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
+        if let questions {
+            let results = questions.results(Array(scores[..<choices]))
+            measurement.tasks = TaskAccuracy.all(questions, results)
+            measurement.questions = Array(zip(questions.documents, results))
+            let names = plan.zeroShot?.tasks.map(\.rawValue) ?? []
+            let paper = measurement.tasks.filter { names.contains($0.task) }
+            if paper.count > 1 { measurement.zeroShot = TaskAccuracy.mean(paper) }
+        }
+        if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[choices...])) }
         return (measurement, sampled)
     }
 
-    /// Cuts requests of one temperature into generation groups, each with its requests.
-    private func groups(_ requests: [Request]) -> [(requests: ArraySlice<Request>, body: TaskBody.Generation)] {
-        stride(from: 0, to: requests.count, by: plan.groupPrompts).map { start in
-            let part = requests[start..<min(requests.count, start + plan.groupPrompts)]
-            let body = TaskBody.Generation(
-                prompts: part.map { prompts[$0.prompt] }, slots: plan.slots, maxNewTokens: plan.maxNewTokens,
-                stopTokens: codec.stopTokens, temperature: Float(part.first!.temperature), seed: seed,
-                streams: part.map { UInt64($0.prompt) << 20 | UInt64($0.sample) })
-            return (part, body)
-        }
-    }
-
-    private func generate(
-        _ groups: [(requests: ArraySlice<Request>, body: TaskBody.Generation)], _ runner: any ModelRunner, label: String
-    ) async throws -> [Answer] {
-        let requests = groups.flatMap(\.requests)
-        let answers = try await runner.generate(groups.map(\.body), label: "\(label): answers")
-        guard answers.count == requests.count else {
-            throw InternalError("the fleet gave \(answers.count) answers to \(requests.count) prompts")
-        }
-        return zip(requests, answers).map { Answer(prompt: $0.prompt, text: codec.decode($1), tokens: $1) }
-    }
-
-    /// Adds the mean log-likelihood, under the current model, of every answer to a harmful prompt: what the coherence
-    /// gate judges. The current model has to be the unedited one.
+    /// Adds the mean log-likelihood, under the current model, of every answer: what the coherence gate judges. The current
+    /// model has to be the unedited one.
     package func rate(_ measurement: Measurement, _ runner: any ModelRunner, label: String) async throws -> Measurement
     {
         try await rate(measurement, and: [], runner, label: label).0
     }
 
     private func rate(
-        _ measurement: Measurement, and calibration: [Answer], _ runner: any ModelRunner, label: String
-    ) async throws -> (Measurement, [Answer]) {
-        var answers = measurement.harmful + calibration
-        let sequences = answers.filter { !$0.tokens.isEmpty }.map { answer in
-            let prompt = prompts[answer.prompt]
-            return Protocol.Sequence(tokens: prompt + answer.tokens, scoredFrom: prompt.count)
+        _ measurement: Measurement, and calibration: [AskedAnswer], _ runner: any ModelRunner, label: String
+    ) async throws -> (Measurement, [AskedAnswer]) {
+        // A measurement's answers are in the order of their requests.
+        var answers: [AskedAnswer] = []
+        var next = Array(repeating: 0, count: attacks.count + 1)
+        for request in requests {
+            let list: Int =
+                if case .attack(let setting) = asked[request.asked].purpose { setting } else { attacks.count }
+            let answer =
+                list == attacks.count ? measurement.harmless[next[list]] : measurement.attacks[list][next[list]]
+            answers.append(AskedAnswer(asked: request.asked, answer: answer))
+            next[list] += 1
         }
-        guard !sequences.isEmpty else { return (measurement, calibration) }
-        let groups = SequenceGroup.sharingPrefix(sequences, name: "answers", maximumTokens: batchTokens)
-        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
-        let scores = try await runner.likelihood(batches, label: "\(label): coherence")
-        let isAnswer = batches.flatMap { $0.sequences.map { $0.scoredFrom < $0.tokens.count } }
-        var means = zip(scores, isAnswer).filter(\.1).map(\.0.mean).makeIterator()
-        for index in answers.indices where !answers[index].tokens.isEmpty {
-            answers[index].meanLogLikelihood = means.next() ?? nil
+        let means = try await likelihoods(answers + calibration, runner, label: label)
+        var result = Measurement(attacks: attacks.map { _ in [] })
+        (result.tasks, result.zeroShot) = (measurement.tasks, measurement.zeroShot)
+        (result.questions, result.perplexity) = (measurement.questions, measurement.perplexity)
+        for (given, mean) in zip(answers, means) {
+            var answer = given.answer
+            answer.meanLogLikelihood = mean
+            switch asked[given.asked].purpose {
+            case .attack(let setting): result.attacks[setting].append(answer)
+            case .harmless, .calibration: result.harmless.append(answer)
+            }
         }
-        var result = measurement
-        result.harmful = Array(answers.prefix(measurement.harmful.count))
-        return (result, Array(answers.dropFirst(measurement.harmful.count)))
+        let sampled = zip(calibration, means.dropFirst(answers.count)).map { given, mean in
+            var given = given
+            given.answer.meanLogLikelihood = mean
+            return given
+        }
+        return (result, sampled)
     }
 }
 

@@ -18,6 +18,10 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
 
+    /// Every attention head's output at the last prompt token: a safetensors file of F32 [prompts × heads·headDim] for every
+    /// layer, rows in the sequences' order.
+    func headOutputs(_ batches: [Batch], to path: String, label: String) async throws
+
     /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
 

@@ -6,7 +6,7 @@ package struct RunFolder: Sendable {
     /// - Throws: `InputError` where that fails.
     package init(_ path: String) throws(InputError) {
         self.path = path
-        for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers"] {
+        for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions"] {
             try Paths.makeFolder(path + part)
         }
     }
@@ -24,7 +24,9 @@ package struct RunFolder: Sendable {
     /// What the blocks of a sequential condition came to, until it is finished.
     package func blocks(_ condition: String) -> String { "\(path)/blocks/\(condition)" }
     package func answers(_ condition: String) -> String { "\(path)/answers/\(condition).jsonl" }
+    package func questions(_ condition: String) -> String { "\(path)/questions/\(condition).jsonl" }
     package func model(_ condition: String) -> String { "\(path)/models/\(condition)" }
+    package var probe: String { "\(path)/probe.json" }
     package var report: String { "\(path)/report.md" }
     package var resultsJSON: String { "\(path)/results.json" }
     package var resultsCSV: String { "\(path)/results.csv" }

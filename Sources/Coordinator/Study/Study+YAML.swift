@@ -7,7 +7,7 @@ extension Study {
     static let keys = [
         "name", "model", "template", "system", "seed", "workers", "pipelines", "block_examples", "batch_tokens",
         "calibration",
-        "scores", "conditions", "evaluation", "export",
+        "scores", "probe", "conditions", "evaluation", "export",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
@@ -53,6 +53,7 @@ extension Study {
             scores.method = try node.choice("method", as: ScoreMethod.self) ?? .snip
             scores.loss = try node.choice("loss", as: Loss.self) ?? .mean
         }
+        probe = try Self.probe(top, path)
         conditions = try Self.conditions(top, file: file, path)
         evaluation = EvaluationPlan()
         if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
@@ -84,7 +85,7 @@ extension Study {
     }
 
     private static let methodKeys =
-        ["unedited", "set_difference", "top", "bottom", "random", "finetune"] + rankMethodKeys
+        ["unedited", "set_difference", "top", "bottom", "random", "heads", "finetune"] + rankMethodKeys
 
     private static func conditions(
         _ top: StudyNode, file: String, _ path: (String) -> String
@@ -162,6 +163,7 @@ extension Study {
         case "random":
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
             return .random(like: try node.required("like", node.string))
+        case "heads": return .heads(try heads(entry))
         case "finetune":
             let keys = [
                 "pairs", "samples", "steps", "batch", "batch_tokens", "lr", "parameters", "freeze", "checkpoint_every",
@@ -183,49 +185,6 @@ extension Study {
             return .fineTune(settings)
         default: return try rankMethod(entry, key) ?? .unedited
         }
-    }
-
-    private static let evaluationKeys = [
-        "harmful", "harmless", "max_new_tokens", "samples", "temperature", "slots", "group_prompts",
-        "coherence_floor", "tasks", "task_limit", "perplexity",
-    ]
-
-    private static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError) -> EvaluationPlan {
-        var plan = EvaluationPlan()
-        func prompts(_ key: String) throws(InputError) -> PromptSet? {
-            guard node.has(key) else { return nil }
-            if node.isScalar(key) { return PromptSet(file: path(try node.required(key, node.string)), samples: nil) }
-            let keys = ["prompts", "samples"]
-            let set = try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
-            return PromptSet(
-                file: path(try set.required("prompts", set.string)),
-                samples: try set.integer("samples", in: 1...Int.max))
-        }
-        plan.harmful = try prompts("harmful")
-        plan.harmless = try prompts("harmless")
-        plan.maxNewTokens = try node.integer("max_new_tokens", in: 1...100_000) ?? plan.maxNewTokens
-        plan.samples = try node.integer("samples", in: 1...1000) ?? plan.samples
-        plan.temperature = try node.number("temperature", in: 0...100) ?? plan.temperature
-        if plan.samples > 1, plan.temperature == 0 {
-            throw node.error(
-                "samples", "= \(plan.samples) with temperature 0 gives the same answer every time; set a temperature")
-        }
-        plan.slots = try node.integer("slots", in: 1...4096) ?? plan.slots
-        plan.groupPrompts = try node.integer("group_prompts", in: 1...1_000_000) ?? 2 * plan.slots
-        plan.coherenceFloor = try node.number("coherence_floor", in: -1000...0)
-        plan.tasks = (try node.strings("tasks") ?? []).map(path)
-        plan.taskLimit = try node.integer("task_limit", in: 1...Int.max)
-        if node.has("perplexity") {
-            if node.isScalar("perplexity") {
-                plan.perplexity = PerplexityText(file: path(try node.required("perplexity", node.string)))
-            } else if let text = try node.mapping("perplexity", keys: ["file", "max_tokens", "window"]) {
-                plan.perplexity = PerplexityText(
-                    file: path(try text.required("file", text.string)),
-                    maxTokens: try text.integer("max_tokens", in: 2...Int.max),
-                    window: try text.integer("window", in: 2...1_000_000))
-            }
-        }
-        return plan
     }
 
     /// What no single key can tell.
@@ -254,6 +213,10 @@ extension Study {
             case .lowRank:
                 if calibration == nil {
                     throw top.error("calibration", "is missing: condition \(condition.name) needs subspaces")
+                }
+            case .heads(let selection):
+                if selection.needsProbe, probe == nil {
+                    throw top.error("probe", "is missing: condition \(condition.name) needs the heads' ranking")
                 }
             case .fineTune(let settings):
                 if let freeze = settings.freeze { try checkMask(freeze, of: condition, key: "finetune.freeze", top) }
@@ -295,7 +258,7 @@ extension Study.Condition.Method {
     /// Whether the condition selects weights.
     package var makesMask: Bool {
         switch self {
-        case .setDifference, .ranked, .random: true
+        case .setDifference, .ranked, .random, .heads: true
         case .unedited, .fineTune, .lowRank: false
         }
     }
@@ -304,7 +267,7 @@ extension Study.Condition.Method {
     package var needsScores: Bool {
         switch self {
         case .setDifference, .ranked: true
-        case .unedited, .fineTune, .random, .lowRank: false
+        case .unedited, .fineTune, .random, .heads, .lowRank: false
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Checkpoint
+package import Evaluation
 package import Protocol
 package import Selection
 
@@ -21,6 +22,7 @@ package struct Study: Sendable, Equatable {
     package var batchTokens: Int
     package var calibration: CalibrationData?
     package var scores: Scores
+    package var probe: Probe?
     package var conditions: [Condition]
     package var evaluation: EvaluationPlan
     /// Conditions whose model is written to the run directory.
@@ -50,6 +52,19 @@ package struct Study: Sendable, Equatable {
         }
     }
 
+    /// What attention heads are probed with.
+    package struct Probe: Sendable, Equatable {
+        package var harmful: PromptSet
+        package var harmless: PromptSet
+        /// Inverse strength of the classifiers' penalty.
+        package var c = 1.0
+
+        package init(harmful: PromptSet, harmless: PromptSet) {
+            self.harmful = harmful
+            self.harmless = harmless
+        }
+    }
+
     package struct Condition: Sendable, Equatable {
         package var name: String
         package var method: Method
@@ -73,6 +88,8 @@ package struct Study: Sendable, Equatable {
             case ranked(side: Side, q: Double, group: Group, order: Order)
             /// As many random weights of every matrix as another condition takes there.
             case random(like: String)
+            /// Whole attention heads.
+            case heads(HeadSelection)
             case fineTune(FineTune)
             /// A change of few ranks; `side` says whose subspace, where one is enough.
             case lowRank(RankRecipe, side: Side)
@@ -114,16 +131,33 @@ package struct Study: Sendable, Equatable {
     package struct PromptSet: Sendable, Equatable {
         package var file: String
         package var samples: Int?
+        /// Prompts left out at the file's start, and how many are looked at after them; `nil`: all.
+        package var skip = 0
+        package var first: Int?
 
         package init(file: String, samples: Int? = nil) {
             self.file = file
             self.samples = samples
+        }
+
+        /// - Parameter name: of the random stream that draws the samples.
+        /// - Throws: `InputError`.
+        func read(seed: UInt64, name: String) throws(InputError) -> [String] {
+            let all = try PromptFile.read(file)
+            guard skip + (first ?? 1) <= all.count else {
+                throw InputError(
+                    file, "\(first ?? 1) prompts after the first \(skip) were asked for, the file has \(all.count)")
+            }
+            let part = Array(all.dropFirst(skip).prefix(first ?? all.count))
+            return try Sampling.sample(part, count: samples, seed: seed, name: name, source: file)
         }
     }
 
     package struct EvaluationPlan: Sendable, Equatable {
         package var harmful: PromptSet?
         package var harmless: PromptSet?
+        /// How the harmful prompts are put to the model; empty: once, as a chat, with `samples` and `temperature`.
+        package var attacks: [AttackSetting] = []
         package var maxNewTokens = 64
         /// Answers a prompt.
         package var samples = 1
@@ -137,9 +171,33 @@ package struct Study: Sendable, Equatable {
         package var tasks: [String] = []
         /// Questions taken of every task file, from its start.
         package var taskLimit: Int?
+        package var zeroShot: ZeroShotPlan?
         package var perplexity: PerplexityText?
 
         package init() {}
+
+        /// The attacks, or the one that `samples` and `temperature` describe.
+        package var settings: [AttackSetting] {
+            guard attacks.isEmpty else { return attacks }
+            var setting = AttackSetting(.vanilla)
+            (setting.samples, setting.temperature) = (samples, temperature)
+            return [setting]
+        }
+    }
+
+    /// The paper's zero-shot accuracy.
+    package struct ZeroShotPlan: Sendable, Equatable {
+        /// The folder of the tasks' documents, `TASK.jsonl` each.
+        package var documents: String
+        package var tasks = ZeroShotTask.allCases
+        /// Documents asked of every task; `nil`: all.
+        package var limit: Int? = ZeroShotTask.standardLimit
+        /// Of Python's shuffle.
+        package var seed = ZeroShotTask.standardSeed
+        /// Tokens read of a question at most; `nil`: as many as the model and a batch hold.
+        package var maxLength: Int?
+
+        package init(documents: String) { self.documents = documents }
     }
 
     package struct PerplexityText: Sendable, Equatable {

@@ -112,6 +112,11 @@ struct StudyNode {
         return Array(sequence)
     }
 
+    /// A list's entry as a mapping.
+    func entry(_ key: String, _ index: Int, _ node: Node, keys: [String]) throws(InputError) -> StudyNode {
+        try StudyNode(node, path: "\(name(key))[\(index)]", keys: keys, file: file)
+    }
+
     func strings(_ key: String) throws(InputError) -> [String]? {
         guard let nodes = try list(key) else { return nil }
         var texts: [String] = []

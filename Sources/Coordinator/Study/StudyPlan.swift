@@ -43,8 +43,17 @@ package struct StudyPlan {
         }
         let masks = study.conditions.count { $0.method.makesMask }
         table.append(["mask files", "\(masks) × \(Format.bytes(weights / 8))"])
-        let prompts = (evaluator.harmful.count + evaluator.harmless.count) * study.evaluation.samples
-        table.append(["answers a condition", "\(prompts) of at most \(study.evaluation.maxNewTokens) tokens"])
+        let longest = evaluator.attacks.compactMap(\.maxNewTokens).max() ?? 0
+        table.append([
+            "answers a condition",
+            "\(evaluator.answersPerCondition) of at most \(max(longest, study.evaluation.maxNewTokens)) tokens",
+        ])
+        if evaluator.questionsPerCondition > 0 {
+            table.append(["multiple-choice questions a condition", "\(evaluator.questionsPerCondition)"])
+        }
+        if study.probe != nil {
+            table.append(["attention heads probed", "\(config.layerCount * config.headCount)"])
+        }
         table.append(["conditions", study.conditions.map(\.name).joined(separator: ", ")])
         return table
     }

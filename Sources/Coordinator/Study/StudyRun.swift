@@ -22,6 +22,7 @@ package final class StudyRun {
     private var masks: [String: Mask] = [:]
     private var lowRanks: [String: LowRankEdit] = [:]
     private var calibrated: [Study.Side: [Pair]] = [:]
+    private var probe: HeadProbe?
     private var warnings: [String] = []
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
@@ -42,8 +43,15 @@ package final class StudyRun {
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
             codec: codec)
         maps = WeightScores.maps(of: model.config)
+        warnings = evaluator.warnings
         try Self.checkFiles(study)
         try study.checkRanks(maps)
+        let heads = model.config.layerCount * model.config.headCount
+        for condition in study.conditions {
+            guard case .heads(let selection) = condition.method, selection.count > heads else { continue }
+            throw InputError(
+                "condition \(condition.name)", "\(selection.count) heads were asked for, the model has \(heads)")
+        }
     }
 
     private static func checkFiles(_ study: Study) throws {
@@ -54,12 +62,18 @@ package final class StudyRun {
             case nil: break
             }
         }
+        if let probe = study.probe {
+            let harmful = try probe.harmful.read(seed: study.seed, name: "probe")
+            let harmless = try probe.harmless.read(seed: study.seed, name: "probe")
+            _ = try HeadProbe.Split(harmful.map { _ in true } + harmless.map { _ in false }, seed: study.seed)
+        }
         for case .fineTune(let settings) in study.conditions.map(\.method) { _ = try PairFile.read(settings.pairs) }
     }
 
     package func run() async throws -> StudyResults {
         try await runner.apply(edit: nil)
         try await score()
+        try await probeHeads()
 
         // The unedited model first: the floor of coherence is calibrated on its answers.
         var results: [String: ConditionResult] = [:]
@@ -67,8 +81,8 @@ package final class StudyRun {
         announce("condition \(unedited.name)")
         let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
         results[unedited.name] = try ConditionResult(
-            name: unedited.name, method: unedited.words, measurement: own, gate: gate, judge: judge,
-            maps: maps)
+            name: unedited.name, method: unedited.words, measurement: own, attacks: evaluator.attacks, gate: gate,
+            judge: judge, maps: maps)
         try write(results[unedited.name]!)
 
         for condition in study.conditions where condition.name != unedited.name {
@@ -79,15 +93,16 @@ package final class StudyRun {
             try await runner.apply(edit: nil)
             measurement = try await evaluator.rate(measurement, runner, label: condition.name)
             let result = try ConditionResult(
-                name: condition.name, method: condition.words, measurement: measurement, gate: gate,
-                judge: judge, mask: recipe.mask, lowRank: recipe.lowRank, maps: maps, losses: recipe.losses)
+                name: condition.name, method: condition.words, measurement: measurement, attacks: evaluator.attacks,
+                gate: gate, judge: judge, mask: recipe.mask, lowRank: recipe.lowRank, maps: maps,
+                losses: recipe.losses)
             results[condition.name] = result
             try write(result)
         }
         let all = StudyResults(
             study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judge: judge,
             harmful: evaluator.harmful, harmless: evaluator.harmless, warnings: warnings, modelDigest: modelDigest,
-            codec: codec.description)
+            codec: codec.description, probe: probe)
         return all
     }
 
@@ -159,6 +174,21 @@ package final class StudyRun {
         warnings.append(
             "\(side): the data shows fewer directions than there are in \(capped.count) of \(maps.count) maps (least in \(worst.name): \(try file.shape(of: worst.name).columns) of \(worst.rank)); subspaces are capped at these"
         )
+    }
+
+    private func probeHeads() async throws {
+        guard let settings = study.probe else { return }
+        let harmful = try settings.harmful.read(seed: study.seed, name: "probe harmful")
+        let harmless = try settings.harmless.read(seed: study.seed, name: "probe harmless")
+        warn(harmful + harmless, name: "probe")
+        announce("probing \(model.config.layerCount * model.config.headCount) attention heads")
+        let probe = try await HeadProber(harmful: harmful, harmless: harmless, seed: study.seed, c: settings.c).probe(
+            model.config, codec: codec, batchTokens: study.batchTokens, runner: runner,
+            features: folder.probe + ".features")
+        try HeadProbeFile.write(
+            probe, metadata: [("model", modelDigest), ("c", "\(settings.c)"), ("seed", "\(study.seed)")],
+            to: folder.probe)
+        self.probe = probe
     }
 
     private func pairs(_ source: Study.PairSource, name: String) async throws -> [Pair] {
@@ -272,6 +302,7 @@ package final class StudyRun {
             }
             let files = try study.sides(of: condition).map { try ScoreFile(path: folder.scores($0.rawValue)) }
             mask = try Self.select(condition.method, files)!
+        case .heads(let selection): mask = try selection.mask(probe, in: model.config, seed: study.seed)
         case .random(let like):
             let other = masks[like]!
             mask = try Selector.mask(
@@ -315,5 +346,6 @@ package final class StudyRun {
     private func write(_ result: ConditionResult) throws {
         try AnswerFile.write(
             result, harmful: evaluator.harmful, harmless: evaluator.harmless, to: folder.answers(result.name))
+        if !result.questions.isEmpty { try QuestionFile.write(result.questions, to: folder.questions(result.name)) }
     }
 }

@@ -1,0 +1,29 @@
+/// A prompt as it is put to the model.
+struct AskedPrompt: Sendable {
+    enum Purpose: Sendable, Equatable {
+        /// A harmful prompt in the setting of that index.
+        case attack(Int)
+        case harmless
+        /// Answered once by the unedited model, to see how likely it finds its own text; never reported.
+        case calibration
+    }
+
+    var purpose: Purpose
+    /// Index among the harmful or the harmless prompts.
+    var prompt: Int
+    /// Index of its suffix, 0 without.
+    var suffix = 0
+    var isChat = true
+    var tokens: [Int32]
+    /// What its random streams begin with.
+    var stream: UInt64
+}
+
+/// One answer that is asked for.
+struct AnswerRequest: Sendable {
+    /// Index of the `AskedPrompt`.
+    var asked: Int
+    var sample: Int
+    var temperature: Double
+    var maxNewTokens: Int
+}

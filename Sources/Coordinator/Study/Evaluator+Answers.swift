@@ -1,0 +1,172 @@
+import Evaluation
+import Protocol
+import Selection
+
+/// An answer, and the `AskedPrompt` it was given to.
+struct AskedAnswer: Sendable {
+    var asked: Int
+    var answer: Answer
+}
+
+/// What is asked, and how the fleet answers it.
+extension Evaluator {
+    /// The harmful prompts in every setting, the harmless ones as chats, and what the gates' floors need beside these.
+    static func ask(
+        _ harmful: [String], _ harmless: [String], _ attacks: [AttackSetting], codec: any TextCodec
+    ) throws(InputError) -> [AskedPrompt] {
+        var asked: [AskedPrompt] = []
+        for (number, setting) in attacks.enumerated() {
+            let suffixes: [String?] =
+                try setting.suffixes.map { file throws(InputError) in
+                    try SuffixFile.read(file).map { .some($0) }
+                } ?? [nil]
+            // Settings draw apart, whatever their order; 12 bits of the name are enough for that.
+            let own =
+                setting.name == AttackSetting.Kind.vanilla.rawValue
+                ? 0 : RandomStream(seed: 0, name: "attack/\(setting.name)").bits(0) << 52
+            for (suffix, text) in suffixes.enumerated() {
+                for (index, prompt) in harmful.enumerated() {
+                    asked.append(
+                        AskedPrompt(
+                            purpose: .attack(number), prompt: index, suffix: suffix, isChat: setting.isChat,
+                            tokens: setting.tokens(prompt, suffix: text, codec: codec),
+                            stream: own | UInt64(suffix) << 40 | UInt64(index) << 20))
+                }
+            }
+        }
+        for (index, prompt) in harmless.enumerated() {
+            asked.append(
+                AskedPrompt(
+                    purpose: .harmless, prompt: index, tokens: codec.prompt(prompt),
+                    stream: UInt64(harmful.count + index) << 20))
+        }
+        guard let setting = attacks.first(where: { !$0.isChat }), !harmless.isEmpty else { return asked }
+        for (index, prompt) in harmless.enumerated() {
+            asked.append(
+                AskedPrompt(
+                    purpose: .calibration, prompt: index, isChat: false,
+                    tokens: setting.tokens(prompt, codec: codec), stream: 1 << 51 | UInt64(index) << 20))
+        }
+        return asked
+    }
+
+    /// What a condition answers.
+    static func requests(_ asked: [AskedPrompt], _ plan: Study.EvaluationPlan) -> [AnswerRequest] {
+        asked.enumerated().flatMap { index, item in
+            switch item.purpose {
+            case .attack(let number):
+                let setting = plan.settings[number]
+                return (0..<setting.samples).map {
+                    AnswerRequest(
+                        asked: index, sample: $0, temperature: setting.temperature,
+                        maxNewTokens: setting.maxNewTokens ?? plan.maxNewTokens)
+                }
+            case .harmless:
+                return (0..<plan.samples).map {
+                    AnswerRequest(
+                        asked: index, sample: $0, temperature: plan.temperature, maxNewTokens: plan.maxNewTokens)
+                }
+            case .calibration: return []
+            }
+        }
+    }
+
+    /// At least this many answers make a floor.
+    private static let calibrationAnswers = 20
+
+    /// Answers to the harmless prompts, which are ordinary text, or to the harmful ones where there are no others; inside
+    /// chats and outside, where both are asked.
+    var calibrationRequests: [AnswerRequest] {
+        [true, false].flatMap { isChat -> [AnswerRequest] in
+            guard attacks.contains(where: { $0.isChat == isChat }) else { return [] }
+            let own = asked.indices.filter { asked[$0].isChat == isChat }
+            let harmless = own.filter { [.harmless, .calibration].contains(asked[$0].purpose) }
+            let first = attacks.firstIndex { $0.isChat == isChat }!
+            let used = harmless.isEmpty ? own.filter { asked[$0].purpose == .attack(first) } : harmless
+            let samples = (Self.calibrationAnswers + used.count - 1) / used.count
+            // Numbers of their own, so that the draws differ from the measured answers'.
+            return used.flatMap { index in
+                (0..<samples).map {
+                    AnswerRequest(asked: index, sample: 1 << 19 | $0, temperature: 1, maxNewTokens: plan.maxNewTokens)
+                }
+            }
+        }
+    }
+
+    /// Cuts requests into generation groups: neighbours that are answered alike, at most `groupPrompts` of them.
+    func groups(
+        _ requests: [AnswerRequest]
+    ) -> [(requests: ArraySlice<AnswerRequest>, body: TaskBody.Generation)] {
+        var groups: [(requests: ArraySlice<AnswerRequest>, body: TaskBody.Generation)] = []
+        var start = 0
+        while start < requests.count {
+            let first = requests[start]
+            let end =
+                requests[start...].prefix(plan.groupPrompts).firstIndex { !isLike($0, first) }
+                ?? min(requests.count, start + plan.groupPrompts)
+            let part = requests[start..<end]
+            let body = TaskBody.Generation(
+                prompts: part.map { asked[$0.asked].tokens }, slots: plan.slots, maxNewTokens: first.maxNewTokens,
+                stopTokens: codec.stopTokens, temperature: Float(first.temperature), seed: seed,
+                streams: part.map { asked[$0.asked].stream | UInt64($0.sample) })
+            groups.append((part, body))
+            start = end
+        }
+        return groups
+    }
+
+    /// Whether two may share a group: what a group begins with alike runs once, so chats and others stay apart.
+    private func isLike(_ a: AnswerRequest, _ b: AnswerRequest) -> Bool {
+        func system(_ request: AnswerRequest) -> AttackSetting? {
+            guard case .attack(let number) = asked[request.asked].purpose, !plan.attacks.isEmpty else { return nil }
+            return attacks[number]
+        }
+        return a.temperature == b.temperature && a.maxNewTokens == b.maxNewTokens
+            && asked[a.asked].isChat == asked[b.asked].isChat && system(a)?.system == system(b)?.system
+    }
+
+    func generate(
+        _ groups: [(requests: ArraySlice<AnswerRequest>, body: TaskBody.Generation)], _ runner: any ModelRunner,
+        label: String
+    ) async throws -> [AskedAnswer] {
+        let requests = groups.flatMap(\.requests)
+        let answers = try await runner.generate(groups.map(\.body), label: "\(label): answers")
+        guard answers.count == requests.count else {
+            throw InternalError("the fleet gave \(answers.count) answers to \(requests.count) prompts")
+        }
+        return zip(requests, answers).map { request, tokens in
+            let item = asked[request.asked]
+            return AskedAnswer(
+                asked: request.asked,
+                answer: Answer(prompt: item.prompt, suffix: item.suffix, text: codec.decode(tokens), tokens: tokens))
+        }
+    }
+
+    /// Mean log-likelihood of every answer after its prompt, under the current model; `nil` for an empty one.
+    func likelihoods(
+        _ answers: [AskedAnswer], _ runner: any ModelRunner, label: String
+    ) async throws -> [Double?] {
+        var groups: [SequenceGroup] = []
+        // What neighbours begin with alike runs once; chats and others begin apart.
+        for isChat in [true, false] {
+            let sequences = answers.filter { !$0.answer.tokens.isEmpty && asked[$0.asked].isChat == isChat }.map {
+                let prompt = asked[$0.asked].tokens
+                return Protocol.Sequence(tokens: prompt + $0.answer.tokens, scoredFrom: prompt.count)
+            }
+            groups += SequenceGroup.sharingPrefix(sequences, name: "answers", maximumTokens: batchTokens)
+        }
+        guard !groups.isEmpty else { return answers.map { _ in nil } }
+        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
+        let scores = try await runner.likelihood(batches, label: "\(label): coherence")
+        let isAnswer = batches.flatMap { $0.sequences.map { $0.scoredFrom < $0.tokens.count } }
+        var means = zip(scores, isAnswer).filter(\.1).map(\.0.mean).makeIterator()
+        var result: [Double?] = answers.map { _ in nil }
+        for isChat in [true, false] {
+            for index in answers.indices
+            where !answers[index].answer.tokens.isEmpty && asked[answers[index].asked].isChat == isChat {
+                result[index] = means.next() ?? nil
+            }
+        }
+        return result
+    }
+}

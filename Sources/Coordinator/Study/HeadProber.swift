@@ -1,0 +1,44 @@
+package import Checkpoint
+import Protocol
+package import Selection
+import Tensors
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Probes a model's attention heads over the fleet.
+package struct HeadProber {
+    private let harmful: [String]
+    private let harmless: [String]
+    private let seed: UInt64
+    private let c: Double
+
+    /// - Parameter c: inverse strength of the classifiers' penalty.
+    package init(harmful: [String], harmless: [String], seed: UInt64, c: Double) {
+        self.harmful = harmful
+        self.harmless = harmless
+        self.seed = seed
+        self.c = c
+    }
+
+    /// Runs every prompt as a user's turn through the model as it is, and trains the classifiers.
+    /// - Parameter features: where the head outputs lie meanwhile.
+    /// - Throws: `PackingError`, `SelectionError`, and what the fleet throws.
+    package func probe(
+        _ config: ModelConfig, codec: any TextCodec, batchTokens: Int, runner: any ModelRunner, features path: String
+    ) async throws -> HeadProbe {
+        let labels = harmful.map { _ in true } + harmless.map { _ in false }
+        // Before the fleet works for nothing.
+        _ = try HeadProbe.Split(labels, seed: seed)
+        let sequences = (harmful + harmless).map { text in
+            let tokens = codec.prompt(text)
+            return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
+        }
+        let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: batchTokens)
+        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
+        defer { unlink(path) }
+        try await runner.headOutputs(batches, to: path, label: "head outputs of \(labels.count) prompts")
+        return try HeadProbe(try SafetensorsFile(path: path), config: config, labels: labels, seed: seed, c: c)
+    }
+}
