@@ -11,7 +11,7 @@ public enum Limits {
     /// Results and edits up to this size go with their offer; larger ones on the bulk connection.
     public static let inlineBytes = 256 << 10
     /// Most bytes of one bulk transfer that are asked for and not yet safe with the receiver.
-    public static let bulkWindow = 16 << 20
+    public static let bulkWindow = 32 << 20
     /// The same of all transfers of a receiver; one chunk for each is always allowed.
     public static let bulkBudget = 32 << 20
     /// Largest bulk item.

@@ -15,7 +15,12 @@ public final class Mailbox<Element: Sendable>: @unchecked Sendable {
     deinit { close(descriptor) }
 
     public func post(_ element: Element) {
-        lock.withLock { waiting.append(element) }
+        let isFirst = lock.withLock {
+            waiting.append(element)
+            return waiting.count == 1
+        }
+        // Whoever was first has woken the poller; it takes all that wait.
+        guard isFirst else { return }
         var one: UInt64 = 1
         _ = write(descriptor, &one, 8)
     }
