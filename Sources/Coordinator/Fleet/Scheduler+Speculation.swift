@@ -53,7 +53,7 @@ extension Scheduler {
     private func mayBeCopied(_ task: Int) -> Bool {
         guard entries[task].attempts.count == 1, entries[task].task.sequence == nil else { return false }
         return switch entries[task].task.body {
-        case .score, .likelihood, .generate, .ranks: true
+        case .score, .likelihood, .headOutputs, .generate, .ranks: true
         case .train, .export, .checkpoint: false
         }
     }
@@ -63,7 +63,7 @@ extension Scheduler {
     /// Steps whose number is known beforehand: answers end when they end.
     private func steps(of task: Int) -> Int {
         switch entries[task].task.body {
-        case .score, .likelihood, .train: max(1, batchCount(of: task))
+        case .score, .likelihood, .headOutputs, .train: max(1, batchCount(of: task))
         case .generate, .export, .checkpoint, .ranks: 1
         }
     }

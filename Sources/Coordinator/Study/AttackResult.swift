@@ -19,7 +19,7 @@ package struct AttackResult: Sendable {
     }
 
     /// Every measure by its name in tables, and whether `any` differs from `mean`.
-    static let measures: [(title: String, key: String, rate: KeyPath<AttackSuccess, AttackSuccess.Rate> & Sendable)] = [
+    static let measures: [(title: String, key: String, rate: any KeyPath<AttackSuccess, AttackSuccess.Rate> & Sendable)] = [
         ("ASR phrase", "asr_phrase", \.phrase), ("ASR paper", "asr_paper", \.paper),
         ("ASR gated", "asr_gated", \.gated), ("coherent", "coherent_harmful", \.coherent),
     ]

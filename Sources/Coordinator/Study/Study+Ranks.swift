@@ -54,7 +54,7 @@ extension Study {
         switch condition.method {
         case .setDifference, .lowRank(.orthogonalProjection, _): [.safety, .utility]
         case .ranked(let side, _, _, _), .lowRank(_, let side): [side]
-        case .unedited, .random, .fineTune: []
+        case .unedited, .random, .heads, .fineTune: []
         }
     }
 

@@ -137,7 +137,7 @@ extension Study {
         case .setDifference(_, _, .model), .ranked(_, _, .model, _):
             throw entry.error("order", "= sequential edits block by block, and group: model compares blocks")
         case .setDifference, .ranked, .lowRank: break
-        case .unedited, .random, .fineTune:
+        case .unedited, .random, .heads, .fineTune:
             throw entry.error("order", "= sequential goes with what data decide, not with \(condition.method.words)")
         }
     }

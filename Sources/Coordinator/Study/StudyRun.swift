@@ -321,7 +321,7 @@ package final class StudyRun {
             try SetDifference.mask(safety: scores[0], q: q, utility: scores[1], p: p, group: group)
         case .ranked(_, let q, let group, let order):
             try Selector.mask(of: scores[0], percent: q, name: "q", group: group, order: order)
-        case .unedited, .random, .fineTune, .lowRank: nil
+        case .unedited, .random, .heads, .fineTune, .lowRank: nil
         }
     }
 

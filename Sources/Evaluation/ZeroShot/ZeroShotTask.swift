@@ -1,4 +1,4 @@
-package import Tensors
+import Tensors
 
 /// The six tasks of the paper's zero-shot accuracy, as EleutherAI's harness defined them (version 0; BoolQ 1).
 public enum ZeroShotTask: String, Sendable, Codable, CaseIterable {
