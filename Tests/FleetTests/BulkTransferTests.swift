@@ -119,9 +119,9 @@ struct BulkTransferTests {
         #expect(there > Self.size / 2 - 3 * Self.chunk && there < Self.size, "\(line)")
     }
 
-    /// What came behind it, up to a window, comes again, too: the second is damaged when that is over.
+    /// What came behind it, all of it here, comes again, too: the second is damaged when that is over.
     @Test func aDamagedChunkIsAskedForAgain() throws {
-        let slow = try SlowFleet(rate: 60e6, harms: [(1 << 20, .damage), (20 << 20, .damage)])
+        let slow = try SlowFleet(rate: 60e6, harms: [(1 << 20, .damage), (36 << 20, .damage)])
         defer { slow.close() }
         #expect(try results(slow.fleet, 1) == expected(1))
         #expect(slow.proxy.isDone)

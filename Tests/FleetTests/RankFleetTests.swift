@@ -95,7 +95,7 @@ import Testing
             #expect(golden == nil || golden == bytes, "\(workers) workers, \(pipelines) pipelines")
             golden = golden ?? bytes
             #expect(
-                try FileManager.default.contentsOfDirectory(atPath: "\(folder)/partials").isEmpty,
+                try FileManager.default.contentsOfDirectory(atPath: "\(folder)/partials") == ["incoming"],
                 "what was folded is gone")
         }
     }

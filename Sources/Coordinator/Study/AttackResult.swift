@@ -18,8 +18,10 @@ package struct AttackResult: Sendable {
             self.answers.map { ($0.answer.prompt, $0.answer.suffix, $0.verdict) })
     }
 
-    /// Every measure by its name in tables, and whether `any` differs from `mean`.
-    static let measures: [(title: String, key: String, rate: any KeyPath<AttackSuccess, AttackSuccess.Rate> & Sendable)] = [
+    typealias RatePath = any KeyPath<AttackSuccess, AttackSuccess.Rate> & Sendable
+
+    /// Every measure by its name in tables, and by its name in files.
+    static let measures: [(title: String, key: String, rate: RatePath)] = [
         ("ASR phrase", "asr_phrase", \.phrase), ("ASR paper", "asr_paper", \.paper),
         ("ASR gated", "asr_gated", \.gated), ("coherent", "coherent_harmful", \.coherent),
     ]
