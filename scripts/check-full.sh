@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
-# zero-shot accuracy against lm-eval (ZERO_SHOT documents a task, default 40; the paper asks 200).
+# Also zero-shot accuracy against lm-eval (ZERO_SHOT documents a task, default 40; the paper asks 200), and ranks.
 # ONLY="scores zeroshot bytes kill ranks resume faults page deploy" chooses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
