@@ -43,8 +43,8 @@ struct BulkBench: ParsableCommand {
         print(
             """
             libzmq: DEALER to ROUTER, frames dropped as they come. ours: BulkSender to BulkReceiver with credit, every chunk
-            checked. programs: faultline and one faultline-worker, 8 results of 64 MiB made, hashed, sent, checked, hashed
-            again, written, flushed.
+            checked; the sender's sums are made with the item's digest, before. programs: faultline and one
+            faultline-worker, 8 results of 64 MiB made, hashed, sent, checked, hashed again, written, flushed.
             """)
     }
 
@@ -52,7 +52,9 @@ struct BulkBench: ParsableCommand {
         let buffer = AlignedBuffer(byteCount: byteCount)
         let words = buffer.address.assumingMemoryBound(to: UInt64.self)
         for index in 0..<byteCount / 8 { words[index] = UInt64(index) &* 0x9E37_79B9_7F4A_7C15 }
-        return TensorBundle(entries: [.init(name: "bulk", type: .u8, shape: [byteCount], buffer: buffer)]).image()
+        var image = TensorBundle(entries: [.init(name: "bulk", type: .u8, shape: [byteCount], buffer: buffer)]).image()
+        _ = image.seal()
+        return image
     }
 
     private static func gigabytes(_ rate: Double) -> String { String(format: "%.2f", rate / 1e9) }

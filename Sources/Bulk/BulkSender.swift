@@ -81,7 +81,8 @@ public struct BulkSender: Sendable {
             image.copyBytes(range, into: copy.bytes)
             raw = (copy, 0..<range.count)
         }
-        let sum = ChunkSum.of(UnsafeRawBufferPointer(rebasing: raw.buffer.bytes[raw.range]))
+        let sum =
+            image.sealedSum(of: range) ?? ChunkSum.of(UnsafeRawBufferPointer(rebasing: raw.buffer.bytes[raw.range]))
         return [
             .bytes(BulkHeader.chunk(item, offset: range.lowerBound, sum: sum).encode()), .slice(raw.buffer, raw.range),
         ]

@@ -3,6 +3,9 @@ extension TensorBundle {
     public struct Image: Sendable {
         private let entries: [Entry]
         private let layout: SafetensorsLayout
+        /// The `ChunkSum` of every piece of `sumBytes` from the start on; empty until the image is sealed.
+        var sums: [UInt64] = []
+        static let sumBytes = 1 << 20
 
         fileprivate init(_ bundle: TensorBundle) {
             entries = bundle.entries

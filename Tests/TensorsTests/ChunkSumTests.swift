@@ -53,3 +53,33 @@ struct ChunkSumTests {
         #expect(sum(bytes) == result)
     }
 }
+
+struct SealedImageTests {
+    /// Two tensors behind a header: no piece of the file begins where a tensor does.
+    private let image: TensorBundle.Image = {
+        let large = AlignedBuffer(byteCount: 5 << 19)
+        for index in 0..<large.byteCount { large.bytes[index] = UInt8(truncatingIfNeeded: index &* 131 &+ index >> 9) }
+        return TensorBundle(entries: [
+            .init(name: "a", type: .u8, shape: [large.byteCount], buffer: large),
+            .init(name: "b", type: .u8, shape: [5], buffer: AlignedBuffer(bytes: [1, 2, 3, 4, 5])),
+        ]).image()
+    }()
+
+    @Test func sealingGivesTheDigestAndEveryPiecesSum() {
+        var sealed = image
+        let bytes = image.bytes()
+        #expect(sealed.seal() == Digest.sha256(bytes) && image.sha256() == Digest.sha256(bytes))
+        for start in stride(from: 0, to: bytes.count, by: 1 << 20) {
+            let range = start..<min(bytes.count, start + 1 << 20)
+            #expect(sealed.sealedSum(of: range) == Array(bytes[range]).withUnsafeBytes { ChunkSum.of($0) })
+        }
+    }
+
+    @Test func otherRangesHaveNone() {
+        var sealed = image
+        #expect(sealed.sealedSum(of: 0..<1 << 20) == nil)
+        _ = sealed.seal()
+        #expect(sealed.sealedSum(of: 0..<1 << 19) == nil && sealed.sealedSum(of: 64..<(1 << 20) + 64) == nil)
+        #expect(sealed.sealedSum(of: sealed.byteCount..<sealed.byteCount) == nil)
+    }
+}

@@ -423,16 +423,16 @@ final class FleetLoop: @unchecked Sendable {
             // Embedding, final norm and head, each with its moments, go to the stages that hold them.
             return entry.name.hasSuffix(Self.embeddingName) ? isFirst || (isTied && isLast) : isLast
         }
-        let image = bundle.image()
+        var image = bundle.image()
         var offer = EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: image.byteCount)
         guard image.byteCount <= 8 << 20 else {
-            return digests.async { [commands, offer] in
-                var offer = offer
-                offer.digest = image.sha256()
+            return digests.async { [commands, offer, image] in
+                var (offer, image) = (offer, image)
+                offer.digest = image.seal()
                 commands.post(.digested(offer, image, worker: worker))
             }
         }
-        offer.digest = image.sha256()
+        offer.digest = image.seal()
         offerImage(worker, offer, image)
     }
 

@@ -136,8 +136,9 @@ final class ComputeThread: @unchecked Sendable {
                 case .result(let task, let bundle):
                     queue.finished(epoch: key.epoch, task: task)
                     open.remove(task)
-                    let image = bundle.image()
-                    events.post(.result(TaskKey(epoch: key.epoch, task: task), image, digest: image.sha256()))
+                    var image = bundle.image()
+                    let digest = image.seal()
+                    events.post(.result(TaskKey(epoch: key.epoch, task: task), image, digest: digest))
                 }
             }
         } catch {
