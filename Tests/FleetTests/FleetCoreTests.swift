@@ -1,5 +1,6 @@
 import Coordinator
 import Protocol
+import Synchronization
 import Testing
 
 /// Membership under a virtual clock: bad hosts and bad tasks, workers that come and go, the end before the time.
@@ -33,6 +34,32 @@ struct FleetCoreTests {
         }
         #expect(reason.contains("host broken") && reason.contains("closed its connection"))
         #expect(!fleet.isThere("bad") && fleet.isThere("good"))
+    }
+
+    /// The network closes connections again and again, and the processes come back: no task and no host pays for it.
+    @Test func brokenConnectionsCondemnNobody() {
+        let workers = (0..<3).map { index in
+            var worker = worker("far\(index)", host: "far")
+            worker.dies = { [breaks = Breaks()] task in task == 3 * index && breaks.next() <= 4 }
+            (worker.comesBack, worker.instance) = (0.5, "process \(index)")
+            return worker
+        }
+        var fleet = VirtualFleet([worker("good")] + workers)
+        #expect(fleet.run(VirtualFleet.tasks(24, batches: 2)) != nil, "\(fleet.failure ?? "")")
+        #expect(fleet.committed == Array(0..<24))
+        #expect(fleet.notes.contains { $0.hasPrefix("acquitted") }, "\(fleet.notes)")
+        #expect(workers.allSatisfy { fleet.isThere($0.name) }, "\(fleet.log)")
+    }
+
+    /// Counts.
+    private final class Breaks: Sendable {
+        private let count = Mutex(0)
+        func next() -> Int {
+            count.withLock {
+                $0 += 1
+                return $0
+            }
+        }
     }
 
     @Test func aHostOnWhichWorkersDieLoadingIsSetAside() {

@@ -18,6 +18,22 @@ struct HostRecordsTests {
         #expect(hosts.verdict(on: "h")?.contains("while loading") == true)
     }
 
+    /// Its connection had broken: what it had does not count, for this host and for others.
+    @Test func whoIsAliveAfterAllIsAcquitted() {
+        var hosts = HostRecords()
+        for (task, instance) in [("a", "1"), ("b", "2"), ("c", "3")] {
+            hosts.died(on: "h", tasks: [task], cause: "closed", instance: instance)
+            hosts.died(on: "i", tasks: [task], cause: "signal 9", instance: "other \(instance)")
+        }
+        #expect(hosts.verdict(on: "h") == nil && hosts.verdict(on: "i") == nil, "each task died on two hosts")
+        for instance in ["1", "2", "3"] { #expect(hosts.acquit(instance) == nil) }
+        #expect(hosts.verdict(on: "h") == nil && hosts.verdict(on: "i") != nil)
+        hosts.setAside("i", because: "deaths")
+        #expect(hosts.acquit("other 2") == "i" && hosts.setAside.isEmpty)
+        hosts.setAside("i", because: "the model is not there")
+        #expect(hosts.acquit("other 1") == nil && hosts.setAside["i"] != nil)
+    }
+
     @Test func anySuccessClears() {
         var hosts = HostRecords()
         for task in ["a", "b"] { hosts.died(on: "h", tasks: [task], cause: "x") }

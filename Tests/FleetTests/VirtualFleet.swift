@@ -19,6 +19,8 @@ struct VirtualFleet {
         var comesBack: Double?
         /// It does nothing and says nothing from then on.
         var freezes = Double.infinity
+        /// Which process it is; the same one where only its connection breaks.
+        var instance: String?
 
         init(_ name: String, host: String = "h", secondsPerBatch: Double) {
             (self.name, self.host, self.secondsPerBatch) = (name, host, secondsPerBatch)
@@ -86,9 +88,10 @@ struct VirtualFleet {
     mutating func at(_ seconds: Double, _ act: @escaping (inout VirtualFleet) -> Void) { plan.append((seconds, act)) }
 
     mutating func join(_ worker: Worker) {
-        let capabilities = Capabilities(
+        var capabilities = Capabilities(
             host: worker.host, pid: 1, threads: 1, memoryBytes: worker.memory, kernelLevel: "k", kernelRank: 1,
             simdLevel: 1, dataEndpoint: "ipc://x", name: worker.name)
+        capabilities.instance = worker.instance
         let session = Array("\(worker.name) \(now)".utf8)
         let directives = core.hello(session, capabilities, now: now)
         for case .send(let id, .welcome) in directives where running[id] == nil {

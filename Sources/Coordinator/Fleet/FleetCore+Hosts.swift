@@ -7,11 +7,27 @@ extension FleetCore {
         guard let seat = pipelines[epoch]?.seats.first(where: { $0.worker == member.id }) else { return [] }
         let host = member.capabilities.host
         if !seat.loaded || !seat.edited {
-            hosts.died(on: host, tasks: [], cause: cause)
+            hosts.died(on: host, tasks: [], cause: cause, instance: member.capabilities.instance)
         } else if let scheduler, !scheduler.running(on: epoch).isEmpty {
-            hosts.died(on: host, tasks: scheduler.running(on: epoch).map { scheduler.name(of: $0) }, cause: cause)
+            hosts.died(
+                on: host, tasks: scheduler.running(on: epoch).map { scheduler.name(of: $0) }, cause: cause,
+                instance: member.capabilities.instance)
         }
         return hosts.verdict(on: host).map { setAside(host, because: $0) } ?? []
+    }
+
+    /// A process that was taken for dead came back: its connection had broken. Nothing is held against task or host.
+    mutating func acquit(_ capabilities: Capabilities) -> [Directive] {
+        guard let instance = capabilities.instance, accused.remove(instance) != nil else { return [] }
+        let host = hosts.acquit(instance)
+        scheduler?.acquit(instance)
+        let name = capabilities.name.isEmpty ? "a worker on \(capabilities.host)" : capabilities.name
+        let words = "the same process is back, so it was its connection that broke"
+        return [
+            .log(
+                "\(name): \(words)" + (host.map { "; host \($0) takes part again" } ?? ""), isNoted: true),
+            .note(kind: "acquitted", task: "", worker: name, text: words),
+        ]
     }
 
     /// Sends the workers of a host away for good, where other hosts go on.

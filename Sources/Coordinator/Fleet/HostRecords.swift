@@ -10,30 +10,54 @@ package struct HostRecords: Sendable {
         /// None: while it loaded its layers.
         var tasks: [String]
         var cause: String
+        var instance: String?
+    }
+
+    private struct Scene: Sendable {
+        var task: String
+        var host: String
+        var instance: String?
     }
 
     private var deaths: [String: [Death]] = [:]
     /// Where workers died under a task, also before successes.
-    private var scenes: [String: Set<String>] = [:]
+    private var scenes: [Scene] = []
     /// Hosts that get no work any more, and why.
     package private(set) var setAside: [String: String] = [:]
 
     package init() {}
 
-    /// - Parameter tasks: what the worker had; none: it was loading its layers.
-    package mutating func died(on host: String, tasks: [String], cause: String) {
-        deaths[host, default: []].append(Death(tasks: tasks, cause: cause))
-        for task in tasks { scenes[task, default: []].insert(host) }
+    /// - Parameters:
+    ///   - tasks: what the worker had; none: it was loading its layers.
+    ///   - instance: which process it was.
+    package mutating func died(on host: String, tasks: [String], cause: String, instance: String? = nil) {
+        deaths[host, default: []].append(Death(tasks: tasks, cause: cause, instance: instance))
+        scenes += tasks.map { Scene(task: $0, host: host, instance: instance) }
+    }
+
+    /// A worker that was taken for dead is alive.
+    /// - Returns: a host that was set aside for such deaths and is not any more.
+    package mutating func acquit(_ instance: String) -> String? {
+        scenes.removeAll { $0.instance == instance }
+        for (host, list) in deaths where list.contains(where: { $0.instance == instance }) {
+            let isCondemned = setAside[host] != nil && verdict(on: host) != nil
+            deaths[host]!.removeAll { $0.instance == instance }
+            guard isCondemned, verdict(on: host) == nil else { continue }
+            setAside[host] = nil
+            return host
+        }
+        return nil
     }
 
     package mutating func succeeded(on host: String) { deaths[host] = nil }
 
     /// Other tasks of the same names may come.
-    package mutating func newRun() { scenes = [:] }
+    package mutating func newRun() { scenes = [] }
 
     /// Why a host is to be set aside: everything fails there, and only there.
     package func verdict(on host: String) -> String? {
-        let own = (deaths[host] ?? []).filter { $0.tasks.allSatisfy { scenes[$0] == [host] } }
+        let elsewhere = Set(scenes.filter { $0.host != host }.map(\.task))
+        let own = (deaths[host] ?? []).filter { elsewhere.isDisjoint(with: $0.tasks) }
         guard own.count >= Self.limit, let last = own.last,
             own.contains(where: \.tasks.isEmpty) || Set(own.map(\.tasks)).count > 1
         else { return nil }

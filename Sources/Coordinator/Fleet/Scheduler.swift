@@ -23,7 +23,11 @@ package struct Scheduler: Sendable {
     package struct Crash: Sendable, Equatable {
         package var worker: String
         package var host: String
-        package init(worker: String, host: String) { (self.worker, self.host) = (worker, host) }
+        /// Which process it was.
+        package var instance: String?
+        package init(worker: String, host: String, instance: String? = nil) {
+            (self.worker, self.host, self.instance) = (worker, host, instance)
+        }
     }
 
     /// A task on a pipeline.
@@ -203,6 +207,11 @@ package struct Scheduler: Sendable {
     /// A host turned out to be the culprit: deaths there are no task's fault.
     package mutating func forgive(_ host: String) {
         for task in entries.indices { entries[task].crashes.removeAll { $0.host == host } }
+    }
+
+    /// A worker that was taken for dead is alive.
+    package mutating func acquit(_ instance: String) {
+        for task in entries.indices { entries[task].crashes.removeAll { $0.instance == instance } }
     }
 
     /// A pipeline is to finish what it has, and to take nothing new.

@@ -2,6 +2,41 @@ import Protocol
 
 /// What those who look on are told: the pipelines with their stages, and who waits for what and why.
 extension FleetCore {
+    package func progress(now: Double) -> FleetProgress {
+        var progress = FleetProgress()
+        if let scheduler {
+            (progress.tasksDone, progress.tasks) = (scheduler.doneCount, scheduler.count)
+            (progress.costDone, progress.cost) = (scheduler.costDone, scheduler.totalCost)
+            for (epoch, pipeline) in pipelines {
+                guard let beat = pipeline.seats.first.flatMap({ membership[$0.worker]?.beat }) else { continue }
+                for task in scheduler.running(on: epoch) {
+                    let batches = scheduler.batchCount(of: task)
+                    guard batches > 0, let retired = beat.retired[key(epoch, task).task] else { continue }
+                    progress.costDone += scheduler.cost(of: task) * min(1, Double(retired) / Double(batches))
+                }
+            }
+        }
+        let places = self.places
+        for member in membership.members.values.sorted(by: { $0.id < $1.id }) {
+            var state = "spare"
+            var running: [String] = []
+            if let place = places[member.id] {
+                let seat = place.seat
+                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(place.number)"
+                running = (scheduler?.running(on: place.epoch) ?? []).map { scheduler!.name(of: $0) }
+                if !seat.loaded { state += " (loading)" }
+            }
+            progress.workers.append(
+                FleetProgress.Worker(
+                    name: member.name, host: member.capabilities.host, pid: member.capabilities.pid, state: state,
+                    steps: member.beat.steps, running: running,
+                    silent: max(0, now - member.lastHeard), busy: member.beat.busySeconds))
+        }
+        describe(&progress, now: now)
+        progress.remarks = remarks
+        return progress
+    }
+
     /// Where a worker sits.
     struct Place: Sendable {
         /// From 1, in the order of their making.

@@ -1,0 +1,109 @@
+import Protocol
+
+/// Time passes, workers are lost, and their pipelines with them.
+extension FleetCore {
+    /// To be called several times a second.
+    /// - Parameter diskIsSlow: results wait for the coordinator's disk, not for workers.
+    package mutating func tick(now: Double, diskIsSlow: Bool = false) -> [Directive] {
+        tell(now)
+        let gap = now - (lastTick ?? now)
+        lastTick = now
+        // This program stood still: it is not the workers who were silent.
+        let slept = gap > 5
+        if slept { membership.excuse(gap) }
+        var directives = membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
+            .flatMap { lose($0.id, $0.cause, crashed: $0.crashed) }
+        for epoch in idle.overdue(
+            activity, now: now, limit: settings.idle ?? settings.lease * 1.5, isWaiting: diskIsSlow || slept)
+        {
+            let cause = "pipeline \(epoch & 0xFFFF_FFFF) had work and did nothing"
+            directives.append(.log("\(cause): its workers start again"))
+            directives += dissolve(epoch, without: nil, cause: cause, crashed: false)
+        }
+        directives += schedule { $0.speculate() } + rebalance()
+        directives += releaseLeavers(now: now) + concludeStop(now: now)
+        return directives + watchDesertion(now)
+    }
+
+    /// The last sign of life of every pipeline that has work.
+    var activity: [UInt64: Double] {
+        pipelines.filter { !$0.value.isReady || scheduler?.running(on: $0.key).isEmpty == false }
+            .mapValues { $0.seats.compactMap { membership[$0.worker]?.lastActive }.max() ?? 0 }
+    }
+
+    /// Nobody is there, and there is work: a while is given to those who may come (back).
+    mutating func watchDesertion(_ now: Double) -> [Directive] {
+        guard mayReturn, model != nil, pipelines.isEmpty, membership.members.isEmpty, scheduler != nil || awaitingReady
+        else {
+            deserted = nil
+            return []
+        }
+        guard let since = deserted else {
+            deserted = now
+            return [
+                .log("no worker is left (\(lastCause)); waiting up to \(Int(settings.comeback)) s for one to join")
+            ]
+        }
+        return now - since > settings.comeback ? fail("no worker is left (\(lastCause))") : []
+    }
+
+    package mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
+        guard let member = membership.remove(id) else { return [] }
+        lastCause = "\(member.name) \(cause)"
+        let host = member.capabilities.host
+        let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key
+        let interrupted = epoch.flatMap { scheduler?.running(on: $0) } ?? []
+        let isOrderly = leaves.removeValue(forKey: id) != nil && interrupted.isEmpty
+        let words = isOrderly ? "\(member.name) on \(host) left: \(cause)" : "lost \(member.name) on \(host): \(cause)"
+        var directives: [Directive] = [
+            .log(words, isNoted: true), .event(.membership),
+            .note(kind: isOrderly ? "left" : "lost", task: "", worker: member.name, text: "\(host): \(cause)"),
+        ]
+        if end { directives.append(.ended(member)) }
+        tally.lost(id, cause, crashed: crashed, interrupted: interrupted.count)
+        guard let epoch else { return directives }
+        if crashed {
+            if let instance = member.capabilities.instance { accused.insert(instance) }
+            directives += blame(member, in: epoch, cause)
+        }
+        return directives
+            + dissolve(epoch, without: member, cause: cause, crashed: crashed && hosts.setAside[host] == nil)
+    }
+
+    /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
+    mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive] {
+        guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
+        if lost == nil {
+            lastCause = cause
+            // What did not go on as it was is not taken over again.
+            for seat in pipeline.seats { membership.forgetHoldings(of: seat.worker) }
+        }
+        var directives: [Directive] = []
+        for task in scheduler?.running(on: epoch) ?? [] {
+            directives.append(
+                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: lost?.name ?? "", text: cause))
+            for seat in pipeline.seats where seat.worker != lost?.id {
+                directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
+            }
+        }
+        directives.append(.dropTransfers(epoch: epoch))
+        if holdsTraining {
+            holdsTraining = false
+            if scheduler?.isFinished ?? true {
+                trainingLoss = lastCause
+            } else {
+                directives.append(.event(.trainingLost(lastCause)))
+            }
+            return directives + endRun(holdsTraining: false) + reform() + advance()
+        }
+        // Lost after the last step, before the driver heard that it was the last.
+        if isTraining, scheduler?.isFinished == true { trainingLoss = lastCause }
+        let crash = lost.flatMap {
+            crashed
+                ? Scheduler.Crash(worker: $0.name, host: $0.capabilities.host, instance: $0.capabilities.instance) : nil
+        }
+        let (names, words) = (Set(membership.members.values.map(\.name)), lastCause)
+        directives += schedule { $0.pipelineLost(epoch, crash: crash, cause: words, workers: names) }
+        return directives + reform() + advance()
+    }
+}

@@ -1,0 +1,120 @@
+package import Protocol
+
+/// What workers say, and what follows.
+extension FleetCore {
+    package mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
+        if let known = membership.id(of: session) {
+            membership.heard(known, now: now)
+            return [.send(worker: known, .welcome(worker: membership[known]!.name, run: settings.run))]
+        }
+        tell(now)
+        let acquittal = acquit(capabilities)
+        if let refusal = refusal(session, capabilities, now: now) { return acquittal + [refusal] }
+        if let resumed = resume(session, capabilities, now: now) { return resumed }
+        var directives = acquittal
+        let same = capabilities.instance.flatMap { membership.id(instance: $0) }.flatMap {
+            membership[$0]!.capabilities.publicKey == capabilities.publicKey ? $0 : nil
+        }
+        if let old = same ?? (capabilities.name.isEmpty ? nil : membership.id(named: capabilities.name)) {
+            directives += lose(old, "came back as a new session", crashed: false, end: false)
+        }
+        let member = membership.join(session, capabilities, now: now)
+        deserted = nil
+        directives.append(.send(worker: member.id, .welcome(worker: member.name, run: settings.run)))
+        directives.append(
+            .log(
+                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))",
+                isNoted: true))
+        tally.joined(member.id, now: now)
+        directives.append(
+            .note(kind: "joined", task: "", worker: member.name, text: "\(capabilities.host) (pid \(capabilities.pid))")
+        )
+        directives += agreeOnLevel()
+        directives.append(.event(.membership))
+        return directives + (model == nil ? [] : reform())
+    }
+
+    package mutating func heard(_ message: ToCoordinator, from id: Int, now: Double) -> [Directive] {
+        membership.heard(id, now: now)
+        tell(now)
+        if case .beat(let beat) = message {
+            membership.beat(id, beat, now: now)
+        } else {
+            membership.active(id, now: now)
+        }
+        switch message {
+        case .hello: return []
+        case .beat(let beat):
+            tally.beat(id, retired: beat.retired, steps: beat.steps, now: now)
+            noteProgress(of: id, beat)
+            return []
+        case .assigned(let epoch):
+            // Said twice it must not bring the edit twice: tasks may have begun.
+            guard let seat = seat(of: id, epoch), !pipelines[epoch]!.seats[seat].loaded else { return [] }
+            pipelines[epoch]!.seats[seat].loaded = true
+            return [offer(epoch, seat)]
+        case .edited(let epoch, let edit):
+            guard let seat = seat(of: id, epoch), edit == editID else { return [] }
+            pipelines[epoch]!.seats[seat].edited = true
+            return advance()
+        case .assignmentFailed(let epoch, let error):
+            guard seat(of: id, epoch) != nil, let member = membership[id] else { return [] }
+            // Where there are other machines, this one alone is left out: it may lack the model.
+            let directives = setAside(member.capabilities.host, because: "\(member.name): \(error)")
+            return directives.isEmpty ? fail("\(member.name): \(error)") : directives
+        case .unfit(let epoch, let reason):
+            guard seat(of: id, epoch) != nil else { return [] }
+            return [.dismiss(membership[id]!, .refuse(reason: reason))]
+                + lose(id, "was refused: \(reason)", crashed: false, end: false)
+        case .taskFailed(let key, let error):
+            if isStillToBeJudged(key, of: id) {
+                membership.changeHolding(key, of: id, to: nil)
+                return []
+            }
+            guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
+            let layers = pipelines[key.epoch]!.seats[seat].layers
+            return fail(
+                "\(membership[id]!.name), layers \(layers.lowerBound) to \(layers.upperBound - 1), task \(index): \(error)"
+            )
+        case .offer(let key, let digest, let byteCount):
+            if isStillToBeJudged(key, of: id) {
+                membership.changeHolding(key, of: id, to: (digest: digest, byteCount: byteCount))
+                return []
+            }
+            guard let seat = seat(of: id, key.epoch), let index = index(of: key) else {
+                return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))]
+            }
+            let layers = pipelines[key.epoch]!.seats[seat].layers
+            guard scheduler?.running(on: key.epoch).contains(index) == true else {
+                guard !isUnrecorded(key) else { return [] }
+                return [.send(worker: id, .committed(key))]
+                    + schedule { $0.late(index, stage: seat, layers: layers, digest: digest) }
+            }
+            // Offered again by a worker that cannot know that it has arrived.
+            guard scheduler?.wants(index, stage: seat, from: key.epoch) == true else { return [] }
+            tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
+            return [
+                .fetch(
+                    worker: id, key, index: index, stage: seat, layers: layers, digest: digest, byteCount: byteCount)
+            ]
+        case .leaving(let reason, let grace):
+            return leave(id, reason, within: grace ?? 0, now: now)
+        }
+    }
+
+    /// A result is on disk or in memory, its digest checked.
+    package mutating func fetched(_ key: TaskKey, index: Int, _ result: StageResult, worker: Int) -> [Directive] {
+        guard self.index(of: key) == index, pipelines[key.epoch] != nil else { return [.discard(result)] }
+        idle.finished()
+        if let host = membership[worker]?.capabilities.host { hosts.succeeded(on: host) }
+        let workers = pipelines[key.epoch]!.seats.map(\.worker)
+        let results = scheduler!.result(result, task: index, pipeline: key.epoch)
+        // The workers keep theirs until the whole task is on record.
+        if results.contains(where: { if case .record(index, _) = $0 { true } else { false } }) {
+            unrecorded[index] = (key, workers)
+        }
+        let directives = carryOut(results)
+        let isKept = isUnrecorded(key) || scheduler?.running(on: key.epoch).contains(index) == true
+        return isKept ? directives : directives + workers.map { .send(worker: $0, .committed(key)) }
+    }
+}
