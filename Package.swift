@@ -4,7 +4,6 @@ import PackageDescription
 // The ground floor comes first: a target may depend only on targets above it in this list.
 // `--explicit-target-dependency-import-check error` (see Makefile) makes the compiler hold us to it.
 
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
@@ -22,7 +21,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
@@ -73,13 +71,13 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", "Bulk", "Keys", "Reporting", arguments, logging,
+                "Protocol", "ZeroMQ", "Bulk", "Keys", "Reporting", arguments,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
-                "Keys", "Reporting", "HTTP", "Journal", arguments, logging, yams,
+                "Keys", "Reporting", "HTTP", "Journal", arguments, yams,
             ],
             resources: [.embedInCode("Seeing/status.html")]),
         // Speeds side by side (`make bench`).

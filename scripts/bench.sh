@@ -27,7 +27,7 @@ bench_bulk() { "$root/.build/release/Bench" bulk --programs "$root/bin"; }
 
 bench_fleet() {
     local python
-    python=$(bash "$root/scripts/fleet-env.sh") || python=python3
+    python=$(bash "$root/scripts/python-env.sh" fleet) || python=python3
     "$python" "$root/scripts/bench_fleet.py" --programs "$root/bin"
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # More than one machine, on this one: every file under deploy/ is checked, and used. Each run's scores are compared byte for
-# byte with a single local worker's. MODEL, PAIRS (default 12). ONLY="files slurm network bulk ssh" chooses parts.
+# byte with a single local worker's. MODEL, PAIRS (default 12). ONLY="files slurm network bulk ssh container" chooses parts.
 # A part that this machine lacks rights or packages for is skipped with one line; CHECK_STRICT=1 makes that a failure.
 set -Eeuo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -83,7 +83,7 @@ compute() { # METHOD EXAMPLES-A-BLOCK: sets command and golden
 keys=$work/keys
 "$bin/faultline" keygen --out "$keys" --names slurm,ssh,w1,w2 >/dev/null
 
-for part in ${ONLY:-files slurm network bulk ssh}; do
+for part in ${ONLY:-files slurm network bulk ssh container}; do
     # shellcheck source=/dev/null
     source "$root/scripts/check-deploy/$part.sh"
     echo "== deploy: $part"

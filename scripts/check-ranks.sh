@@ -52,18 +52,16 @@ for shape in ${SHAPES:-3:1 2:2}; do
 done
 
 echo "== against NumPy, PyTorch and peft"
-if python=$(bash scripts/python-env.sh); then
-    "$python" scripts/check_ranks.py --model "$MODEL" --dir "$work/a" --safety "$work/s.jsonl" --utility "$work/u.jsonl" 2>"$work/python.log" ||
-        { tail -n 1 "$work/python.log" >&2; failures=$((failures + 1)); }
+if python=$(bash scripts/python-env.sh peft); then
+    compare() { # OPTIONS…
+        "$python" scripts/check_ranks.py --model "$MODEL" "$@" 2>"$work/python.log" ||
+            { tail -n 1 "$work/python.log" >&2; failures=$((failures + 1)); }
+    }
+    compare --dir "$work/a" --safety "$work/s.jsonl" --utility "$work/u.jsonl"
     run bin/faultline export --model "$MODEL" --edit "$work/a/projection" --dtype f32 --out "$work/merged"
     run bin/faultline export --model "$MODEL" --edit "$work/a/projection" --adapter --out "$work/adapter"
-    if "$python" -c 'import peft' 2>/dev/null || "$python" -m pip install --quiet --no-deps peft==0.21.2 2>"$work/pip.log"; then
-        "$python" scripts/check_ranks.py --model "$MODEL" --merged "$work/merged" --adapter "$work/adapter" --edit "$work/a/projection" 2>"$work/python.log" ||
-            { tail -n 1 "$work/python.log" >&2; failures=$((failures + 1)); }
-    else
-        echo "skipped: no peft here"
-    fi
+    compare --merged "$work/merged" --adapter "$work/adapter" --edit "$work/a/projection"
 else
-    echo "skipped: no PyTorch here"
+    echo "skipped: no PyTorch or peft here"
 fi
 [ "$failures" -eq 0 ] && echo "check-ranks: all passed" || { echo "check-ranks: $failures failed" >&2; exit 1; }

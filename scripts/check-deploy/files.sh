@@ -5,7 +5,7 @@ check_files() {
     check_scripts
     check_manifests
     check_units
-    check_container
+    check_container_packages
     check "files: every option named in deploy/ is one the programs have" options_exist
 }
 
@@ -86,7 +86,7 @@ unit_verify() {
 
 # All that the programs link to, apart from Swift's own libraries (in the image they are inside the programs), comes from the
 # packages of the run stage or from what these need.
-check_container() {
+check_container_packages() {
     local program library package closure missing=""
     closure=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances \
         libzmq5 libopenblas0 liblapacke libsqlite3-0 libc6 libstdc++6 2>/dev/null | grep -E '^[a-z0-9]' | sort -u)
