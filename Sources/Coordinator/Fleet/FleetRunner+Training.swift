@@ -1,8 +1,9 @@
+import Checkpoint
 import Foundation
 import Protocol
 import Reporting
 import Selection
-import Tensors
+package import Tensors
 
 /// Fine-tuning in segments of a few steps, with what the stages hold kept on disk in between.
 extension FleetRunner {

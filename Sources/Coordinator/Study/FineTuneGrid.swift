@@ -1,4 +1,5 @@
 package import Checkpoint
+import Protocol
 
 /// Fine-tuning under restriction for any model (paper §5, Table 3): examples × share of the weights × how they are kept ×
 /// which they are. Every cell is a condition.
@@ -79,7 +80,9 @@ extension Study {
 
     /// Conditions that begin where this one's training ends, itself among them; those of ranks and masks have none.
     func sharing(_ settings: FineTune) -> [Condition] {
-        conditions.filter { if case .fineTune(let other) = $0.method { other.training == settings.training } else { false } }
+        conditions.filter {
+            if case .fineTune(let other) = $0.method { other.training == settings.training } else { false }
+        }
     }
 
     /// Conditions in the order they are carried out: fine-tuning last, and what shares a training together, because what

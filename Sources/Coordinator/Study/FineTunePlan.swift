@@ -1,4 +1,4 @@
-import Protocol
+package import Protocol
 import Selection
 
 /// Lays a fine-tuning run's steps out from its settings alone.

@@ -12,7 +12,9 @@ package struct FineTuneTable: Sendable {
     static func all(_ results: [ConditionResult], of study: Study) -> [FineTuneTable] {
         var cells: [(settings: Study.FineTune, result: ConditionResult)] = []
         for (condition, result) in zip(study.conditions, results) {
-            if case .fineTune(let settings) = condition.method, settings.grid != nil { cells.append((settings, result)) }
+            if case .fineTune(let settings) = condition.method, settings.grid != nil {
+                cells.append((settings, result))
+            }
         }
         var names: [String] = []
         for case let name? in cells.map(\.settings.grid) where !names.contains(name) { names.append(name) }

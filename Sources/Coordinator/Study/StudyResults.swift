@@ -109,25 +109,26 @@ package struct StudyResults: Sendable {
     /// Everything but the answers, which have files of their own.
     package func json(command: String, versions: [(name: String, value: String)]) -> String {
         let conditions = conditions.map { condition in
-            JSON.object([
-                .init("name", .text(condition.name)), .init("method", .text(condition.method)),
-                .init("zeroed", .integer(condition.zeroed)), .init("zeroed_fraction", .number(condition.sparsity)),
-                .init("changed_ranks", .integer(condition.ranks)),
-                .init("changed_rank_fraction", .number(condition.rankFraction)),
-                .init(
-                    "measures",
-                    .object(
-                        measures(condition).map { name, estimate in
-                            .init(
-                                name,
-                                .object([
-                                    .init("value", .number(estimate.value)),
-                                    .init("standard_error", .number(estimate.standardError)),
-                                    .init("count", .integer(estimate.count)),
-                                ]))
-                        })),
-                .init("losses", .array(condition.losses.map { .number(Double($0)) })),
-            ] + (condition.restricted?.members ?? []))
+            JSON.object(
+                [
+                    .init("name", .text(condition.name)), .init("method", .text(condition.method)),
+                    .init("zeroed", .integer(condition.zeroed)), .init("zeroed_fraction", .number(condition.sparsity)),
+                    .init("changed_ranks", .integer(condition.ranks)),
+                    .init("changed_rank_fraction", .number(condition.rankFraction)),
+                    .init(
+                        "measures",
+                        .object(
+                            measures(condition).map { name, estimate in
+                                .init(
+                                    name,
+                                    .object([
+                                        .init("value", .number(estimate.value)),
+                                        .init("standard_error", .number(estimate.standardError)),
+                                        .init("count", .integer(estimate.count)),
+                                    ]))
+                            })),
+                    .init("losses", .array(condition.losses.map { .number(Double($0)) })),
+                ] + (condition.restricted?.members ?? []))
         }
         let json = JSON.object([
             .init("study", .text(study.name)), .init("command", .text(command)),
