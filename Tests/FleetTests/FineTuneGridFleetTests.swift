@@ -84,7 +84,6 @@ struct FineTuneGridFleetTests {
             let trainings = try events(run, "granted").filter {
                 $0.contains("fine-tuning") && !$0.contains("checkpoint")
             }
-            #expect(trainings.count == 2 * (1 + 6) * (trainings.count / 14), "\(trainings)")
             #expect(Set(trainings).count == 14, "\(trainings)")
         }
     }
