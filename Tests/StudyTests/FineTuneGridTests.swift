@@ -136,6 +136,15 @@ import Testing
         #expect(runner.seen.log.isEmpty)
     }
 
+    @Test func moreExamplesThanThereAreAreRefusedBeforeAnyWork() async throws {
+        let runner = FakeRunner(model)
+        let study = try study("finetune_grid: {pairs: pairs.jsonl, examples: [4, 10], frozen: 0}")
+        await #expect(
+            throws: InputError(files.file("pairs.jsonl"), "10 samples were asked for, the file has 9")
+        ) { try await run(study, runner) }
+        #expect(runner.seen.log.isEmpty)
+    }
+
     // MARK: A run
 
     @Test func everyTrainingOnceAndEveryMaskAtItsSize() async throws {
@@ -261,6 +270,7 @@ import Testing
         #expect(rows.contains(["fine-tuning runs", "14, for 26 conditions"]))
         #expect(rows.contains(["optimiser steps", "\(7 * (3 + 6))"]))
         #expect(rows.contains(["trained weights that several conditions share", "3.1 kB, kept until the next run"]))
+        #expect(rows.last == ["conditions", "unedited, finetune (a grid of 26)"])
         #expect(rows.contains { $0[0] == "mask files" && $0[1].hasPrefix("6 ×") })
     }
 }

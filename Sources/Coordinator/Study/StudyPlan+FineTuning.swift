@@ -29,6 +29,21 @@ extension StudyPlan {
         return run.samples.map { FineTunePlan.stepCount(run.length, examples: $0, batch: run.batch) }
     }
 
+    /// Every condition by name, the cells of a grid by their number.
+    var conditionWords: String {
+        var words: [String] = []
+        var grids: [String: Int] = [:]
+        for condition in study.conditions {
+            guard case .fineTune(let settings) = condition.method, let grid = settings.grid else {
+                words.append(condition.name)
+                continue
+            }
+            if grids[grid] == nil { words.append(grid) }
+            grids[grid, default: 0] += 1
+        }
+        return words.map { name in grids[name].map { "\(name) (a grid of \($0))" } ?? name }.joined(separator: ", ")
+    }
+
     /// Masks that are no condition's own: a grid's cells share them.
     var shareFiles: Int {
         let names = study.conditions.compactMap { condition -> String? in

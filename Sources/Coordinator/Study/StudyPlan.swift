@@ -55,7 +55,7 @@ package struct StudyPlan {
         if study.probe != nil {
             table.append(["attention heads probed", "\(config.layerCount * config.headCount)"])
         }
-        table.append(["conditions", study.conditions.map(\.name).joined(separator: ", ")])
+        table.append(["conditions", conditionWords])
         return table
     }
 

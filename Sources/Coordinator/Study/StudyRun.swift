@@ -70,7 +70,13 @@ package final class StudyRun {
             let harmless = try probe.harmless.read(seed: study.seed, name: "probe")
             _ = try HeadProbe.Split(harmful.map { _ in true } + harmless.map { _ in false }, seed: study.seed)
         }
-        for case .fineTune(let settings) in study.conditions.map(\.method) { _ = try PairFile.read(settings.pairs) }
+        var files: [String: [Pair]] = [:]
+        for run in study.trainings {
+            let pairs = try files[run.pairs] ?? PairFile.read(run.pairs)
+            files[run.pairs] = pairs
+            _ = try Sampling.sample(
+                pairs, count: run.samples, seed: study.seed, name: "finetune", source: run.pairs)
+        }
     }
 
     package func run() async throws -> StudyResults {
