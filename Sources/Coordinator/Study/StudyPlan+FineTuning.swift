@@ -31,17 +31,17 @@ extension StudyPlan {
 
     /// Every condition by name, the cells of a grid by their number.
     var conditionWords: String {
-        var words: [String] = []
-        var grids: [String: Int] = [:]
+        var entries: [(name: String, cells: Int)] = []
         for condition in study.conditions {
             guard case .fineTune(let settings) = condition.method, let grid = settings.grid else {
-                words.append(condition.name)
+                entries.append((condition.name, 0))
                 continue
             }
-            if grids[grid] == nil { words.append(grid) }
-            grids[grid, default: 0] += 1
+            // A grid's cells follow each other.
+            if entries.last?.name != grid || entries.last?.cells == 0 { entries.append((grid, 0)) }
+            entries[entries.count - 1].cells += 1
         }
-        return words.map { name in grids[name].map { "\(name) (a grid of \($0))" } ?? name }.joined(separator: ", ")
+        return entries.map { $0.cells == 0 ? $0.name : "\($0.name) (a grid of \($0.cells))" }.joined(separator: ", ")
     }
 
     /// Masks that are no condition's own: a grid's cells share them.
