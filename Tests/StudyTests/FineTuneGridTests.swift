@@ -1,6 +1,7 @@
 import Checkpoint
 import Coordinator
 import Protocol
+import Reporting
 import Selection
 import Tensors
 import TestSupport
