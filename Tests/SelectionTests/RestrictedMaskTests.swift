@@ -13,7 +13,7 @@ import Testing
     }
 
     /// Of every matrix as many as asked for, and exactly those of the set difference whose q has that size.
-    @Test(arguments: [(10.0, 5.0), (30, 25), (60, 40), (99, 1)])
+    @Test(arguments: [(10.0, 5.0), (30.0, 25.0), (60.0, 40.0), (99.0, 1.0)])
     func isTheSetDifferenceGrownToItsSize(q: Double, p: Double) throws {
         let values = someScores(seed: 5)
         let (s, u) = (scores(values), scores(someScores(seed: 6)))
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [(0.1, 1), (12.4, 1), (37.4, 1), (37.5, 1), (37.6, 2), (50, 2), (62.5, 2), (88, 4), (100, 4)])
+    @Test(arguments: [(0.1, 1), (12.4, 1), (37.4, 1), (37.5, 1), (37.6, 2), (50.0, 2), (62.5, 2), (88.0, 4), (100.0, 4)])
     func theNearestNumberOfLayers(percent: Double, count: Int) {
         #expect(RestrictedMask.layerCount(percent: percent, of: config) == count)
     }

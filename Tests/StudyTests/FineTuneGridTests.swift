@@ -99,7 +99,8 @@ import Testing
 
     @Test func faultsOfTheWholeStudy() throws {
         func fault(_ text: String) -> String? {
-            #expect(throws: InputError.self) { try Study(yaml: text, file: "s.yaml") }?.description
+            let error = #expect(throws: InputError.self) { try Study(yaml: text, file: "s.yaml") }
+            return error?.description
         }
         let whole = text(Self.grid)
         #expect(

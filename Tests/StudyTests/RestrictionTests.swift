@@ -34,22 +34,23 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (Study.WeightShare(.mask, percent: 31.08), nil),
-        (
-            .init(.mask, percent: 31.09),
-            "31.09 % of all parameters is more than a mask can hold: at most 31.08 % (the linear maps hold 31.08 % of all parameters)"
-        ),
-        (
-            .init(.random, percent: 28, p: 10),
-            "28 % of all parameters is more than a mask can hold: at most 27.97 % (the linear maps hold 31.08 % of all parameters; p = 10 spares 10 % of the linear maps)"
-        ),
-        (.init(.layers, percent: 31, p: 10), nil), (.init(.mask, percent: 100, of: .linearMaps), nil),
-        (
-            .init(.mask, percent: 95, of: .linearMaps, p: 5.5),
-            "95 % of the linear maps is more than a mask can hold: at most 94.50 % (p = 5.5 spares 5.5 % of the linear maps)"
-        ),
-    ])
+    @Test(
+        arguments: [
+            (.init(.mask, percent: 31.08), nil),
+            (
+                .init(.mask, percent: 31.09),
+                "31.09 % of all parameters is more than a mask can hold: at most 31.08 % (the linear maps hold 31.08 % of all parameters)"
+            ),
+            (
+                .init(.random, percent: 28, p: 10),
+                "28 % of all parameters is more than a mask can hold: at most 27.97 % (the linear maps hold 31.08 % of all parameters; p = 10 spares 10 % of the linear maps)"
+            ),
+            (.init(.layers, percent: 31, p: 10), nil), (.init(.mask, percent: 100, of: .linearMaps), nil),
+            (
+                .init(.mask, percent: 95, of: .linearMaps, p: 5.5),
+                "95 % of the linear maps is more than a mask can hold: at most 94.50 % (p = 5.5 spares 5.5 % of the linear maps)"
+            ),
+        ] as [(Study.WeightShare, String?)])
     func whatIsTooMuchNamesTheMost(_ share: Study.WeightShare, _ fault: String?) {
         do throws(InputError) {
             try share.check(config, condition: "x")
