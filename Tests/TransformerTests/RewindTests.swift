@@ -121,7 +121,7 @@ import Transformer
         let error = #expect(throws: (any Error).self) { try pipeline.apply(image) }
         #expect("\(error!)".contains("it is rewound before its end"), "\(error!)")
         var broken = masks(fixture.source.config)
-        broken[3].buffer = AlignedBuffer(byteCount: 1)
+        broken[3] = .init(name: broken[3].name, type: .u8, shape: [1], buffer: AlignedBuffer(byteCount: 1))
         let refused = #expect(throws: (any Error).self) {
             try pipeline.apply(edit(try LocalPipeline.trained(fixture, training(fixture, .linear)), broken, .linear))
         }
