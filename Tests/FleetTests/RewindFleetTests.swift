@@ -12,21 +12,30 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct RewindFleetTests {
     private static let training = TaskBody.Training(
-        steps: (0..<3).map { step in (0..<4).map { batch(step * 13 + $0 * 5) } }, firstStep: 0, parameters: .all,
-        learningRate: 1e-2)
+        steps: (0..<3).map { (step: Int) -> [Batch] in
+            (0..<4).map { (part: Int) -> Batch in batch(step * 13 + part * 5) }
+        },
+        firstStep: 0, parameters: .all, learningRate: 1e-2)
 
     private static func batch(_ seed: Int) -> Batch {
-        Batch(
-            sequences: (0..<3).map { row in
-                Sequence(tokens: (0..<24).map { Int32(3 + (seed + row * 3 + $0 * $0) % 26) }, scoredFrom: 10)
-            })
+        var sequences: [Sequence] = []
+        for row in 0..<3 {
+            let start = seed + row * 3
+            sequences.append(Sequence(tokens: (0..<24).map { Int32(3 + (start + $0 * $0) % 26) }, scoredFrom: 10))
+        }
+        return Batch(sequences: sequences)
     }
 
     /// Several groups, so that some are still to come when a worker goes.
-    private static let groups = (0..<12).map { group in
-        TaskBody.Generation(
-            prompts: (0..<3).map { row in (0..<6).map { Int32(3 + (group + row * 7 + $0 * 5) % 26) } }, slots: 2,
-            maxNewTokens: 30, stopTokens: [2], temperature: 1, seed: UInt64(group), streams: [1, 2, 3])
+    private static let groups: [TaskBody.Generation] = (0..<12).map { group in
+        var prompts: [[Int32]] = []
+        for row in 0..<3 {
+            let start: Int = group + row * 7
+            prompts.append((0..<6).map { (place: Int) -> Int32 in Int32(3 + (start + place * 5) % 26) })
+        }
+        return TaskBody.Generation(
+            prompts: prompts, slots: 2, maxNewTokens: 30, stopTokens: [2], temperature: 1, seed: UInt64(group),
+            streams: [1, 2, 3])
     }
 
     private struct Outcome: Equatable {
@@ -60,9 +69,8 @@ struct RewindFleetTests {
         do {
             var outcome = Outcome()
             let last = checkpoint.config.layerCount - 1
-            let masks = [nil, 0..<1, last..<last + 1].map { layers in
-                layers.map { RestrictedMask.layers($0, of: checkpoint.config) }
-            }
+            func layer(_ number: Int) -> Mask { RestrictedMask.layers([number], of: checkpoint.config) }
+            let masks: [Mask?] = [nil, layer(0), layer(last)]
             for (mask, label) in zip(masks, ["first", "second", "third"]) {
                 outcome.losses.append(
                     try await runner.train(

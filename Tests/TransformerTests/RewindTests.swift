@@ -94,7 +94,7 @@ import Transformer
                 #expect(moved > values.count / 4 && back > values.count / 4, "\(weight): \(moved), \(back)")
                 guard parameters == .all, let torch = try? fixture.floats("trained." + weight) else { continue }
                 let reference = values.indices.map { isSet(mask, $0) ? original[$0] : torch[$0] }
-                #expect(try relativeError(values, reference) < 1e-4)
+                #expect(relativeError(values, reference) < 1e-4)
             }
             // What is computed with them is that of no other model, whatever the stages.
             let scores = floats(try pipeline.run(text))["log_probability"]
