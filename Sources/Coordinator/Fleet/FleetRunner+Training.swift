@@ -77,7 +77,8 @@ extension FleetRunner {
             return
         }
         let end = try finished(run)
-        try use(copies: max(copies, 2), onePipeline: false)
+        leastCopies = 2
+        try use(copies: max(copies, leastCopies), onePipeline: false)
         held = nil
         try fleet.apply(
             edit: try end.edit(run, rewound: rewound), name: rewound == nil ? "fine-tuned" : "fine-tuned and rewound")

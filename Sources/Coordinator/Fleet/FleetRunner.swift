@@ -23,6 +23,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     var weights = Weights.edited(nil, name: "unedited", digest: Weights.unedited)
     /// What the workers hold.
     var held: String?
+    /// Edits of whole models come between others: the pipelines stay as these need them.
+    var leastCopies = 0.0
     /// Fine-tuning as far as it got.
     private(set) lazy var shelf = CheckpointShelf(memory)
 
@@ -208,7 +210,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     func ready(copies: Double) throws {
         switch weights {
         case .edited(let bundle, let name, let digest):
-            try use(copies: copies, onePipeline: false)
+            try use(copies: max(copies, leastCopies), onePipeline: false)
             guard held != digest else { return }
             held = nil
             try fleet.apply(edit: bundle, name: name)
