@@ -31,7 +31,7 @@ struct FineTuneGridFleetTests {
                 conditions:
                   - unedited
                   - finetune_grid:
-                      {pairs: \(pairs), examples: [3, 6], epochs: 2, batch: 4, batch_tokens: 32, lr: 1e-3,
+                      {pairs: \(pairs), examples: [3, 6], epochs: 2, batch: 4, batch_tokens: 48, lr: 1e-3,
                        frozen: [0, 20, 50], of: linear_maps, p: 10, layers: first}
                 evaluation: {harmful: harmful.txt, max_new_tokens: 8, slots: 2}
                 export: [finetune-n6-free, finetune-n6-rewind-mask-50, finetune-n6-freeze-random-20]
