@@ -15,6 +15,7 @@ package struct PlanCommand: AsyncParsableCommand {
     package func run() async throws {
         let study = try Study(contentsOf: study)
         let checkpoint = try Checkpoint.open(study.model)
+        try study.checkShares(checkpoint.config)
         let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,

@@ -45,6 +45,9 @@ package struct StudyCommand: AsyncParsableCommand {
             try results.write(to: folder, command: "faultline study run \(self.study)", versions: Versions.list)
             for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
             Terminal.out("\n" + results.table().text(unicode: Terminal.isUnicode))
+            for (caption, table) in results.grids.flatMap({ $0.tables() }) {
+                Terminal.out("\n\(caption)\n\n" + table.text(unicode: Terminal.isUnicode))
+            }
             Terminal.out("\nReport: \(folder.report) (\(Format.duration(Terminal.now() - start)))\n")
         }
     }
