@@ -5,6 +5,8 @@ public struct Gnuplot: Sendable {
     /// Why there is no picture.
     public struct Failure: Error, Equatable, CustomStringConvertible {
         public var description: String
+
+        public init(description: String) { self.description = description }
     }
 
     /// What a user has to do to get plots.
@@ -12,9 +14,10 @@ public struct Gnuplot: Sendable {
 
     private let program: String
 
-    /// The first gnuplot in PATH; `nil` where there is none.
-    public init?(path: String = ProcessInfo.processInfo.environment["PATH"] ?? "") {
-        let candidates = path.split(separator: ":").map { "\($0)/gnuplot" }
+    /// The first gnuplot in PATH, or in `path`; `nil` where there is none.
+    public init?(path: String? = nil) {
+        let folders = path ?? ProcessInfo.processInfo.environment["PATH"] ?? ""
+        let candidates = folders.split(separator: ":").map { "\($0)/gnuplot" }
         guard let program = candidates.first(where: { access($0, X_OK) == 0 }) else { return nil }
         self.program = program
     }

@@ -8,6 +8,12 @@ public enum GnuplotScript {
         ("#d1495b", 4), ("#2a9292", 8), ("#7a6bd0", 6), ("#6b8e23", 10), ("#9a6a4f", 12),
     ]
 
+    /// More styles than colours: the next round has the same colours with other marks.
+    static func look(_ style: Int) -> (colour: String, mark: Int) {
+        let round = style / styles.count
+        return (styles[style % styles.count].colour, styles[(style + 4 * round) % styles.count].mark)
+    }
+
     public static func script(_ figure: Figure) -> String {
         switch figure.content {
         case .points(let plot): points(plot)
@@ -53,7 +59,7 @@ public enum GnuplotScript {
             text += "EOD\n"
         }
         let parts = series.enumerated().map { number, one in
-            let style = styles[one.style % styles.count]
+            let style = look(one.style)
             let look = "linecolor rgb '\(style.colour)' pointtype \(style.mark) pointsize 0.65 linewidth 1.2"
             var bars = ""
             if one.points.contains(where: { $0.xError > 0 || $0.yError > 0 }) {

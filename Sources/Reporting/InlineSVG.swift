@@ -1,10 +1,10 @@
 import Foundation
 
 /// A drawing of gnuplot's as part of a page.
-enum InlineSVG {
+package enum InlineSVG {
     /// Without prolog and gnuplot's own title; its ids made unique; black becomes the page's own colour, so that it reads
     /// on light and dark ground.
-    static func inline(_ document: String, id: String, title: String) -> String? {
+    package static func inline(_ document: String, id: String, title: String) -> String? {
         guard let start = document.range(of: "<svg"), let headEnd = document[start.upperBound...].firstIndex(of: ">")
         else { return nil }
         let head =

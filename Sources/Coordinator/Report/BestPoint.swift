@@ -1,4 +1,4 @@
-package import Evaluation
+import Evaluation
 package import Reporting
 
 /// The grid point that a method is judged by.

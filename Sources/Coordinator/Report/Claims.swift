@@ -1,3 +1,4 @@
+import Evaluation
 package import Reporting
 
 /// The paper's claims, each held against one run (Wei et al. 2024, arXiv 2402.05162).

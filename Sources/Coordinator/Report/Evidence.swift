@@ -1,4 +1,4 @@
-package import Evaluation
+import Evaluation
 import Reporting
 package import Selection
 

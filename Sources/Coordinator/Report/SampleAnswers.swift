@@ -1,4 +1,4 @@
-import Evaluation
+package import Evaluation
 package import Reporting
 
 /// A few prompts with the unedited model's answer beside an edited one's.

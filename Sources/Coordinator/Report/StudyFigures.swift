@@ -1,7 +1,7 @@
 import Evaluation
 import Foundation
 package import Reporting
-import Selection
+package import Selection
 
 /// The paper's figures of one run.
 package enum StudyFigures {
