@@ -26,6 +26,12 @@ printf '%s\n' 'Write <b>bold</b> & "quotes" in HTML, please.' 'What is 1 < 2 && 
     'How do I boil an egg?' 'Name three rivers.' 'What is the capital of France?' >"$work/prompts.txt"
 head -n 7 demo/harmless_pairs.jsonl | python3 -c 'import json, sys
 for line in sys.stdin: print(json.loads(line)["prompt"])' >"$work/others.txt"
+python3 - >"$work/sums.jsonl" <<'PY'
+import json
+for a in range(2, 10):
+    right, wrong = f" {a + 3}", f" {a + 5}"
+    print(json.dumps({"context": f"Question: What is {a} plus 3?\nAnswer:", "choices": [right, wrong], "label": 0}))
+PY
 cat >"$work/study.yaml" <<YAML
 name: report
 model: $model
@@ -50,6 +56,7 @@ evaluation:
   harmful: $work/prompts.txt
   harmless: $work/others.txt
   max_new_tokens: 24
+  tasks: [$work/sums.jsonl]
   perplexity: {file: $root/demo/perplexity.txt, max_tokens: 300, window: 150}
 YAML
 run() { bin/faultline study run "$work/study.yaml" --run-dir "$work/run" >"$work/out" 2>"$work/log" ||

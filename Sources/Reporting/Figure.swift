@@ -64,19 +64,21 @@ public struct PointPlot: Sendable, Equatable {
     /// `nil`: from the data.
     public var xRange: ClosedRange<Double>?
     public var yRange: ClosedRange<Double>?
-    /// A logarithmic x axis; points at 0 or below are left out of the drawing.
-    public var isLogarithmic: Bool
+    /// Logarithmic axes; points at 0 or below are left out of the drawing.
+    public var isXLogarithmic: Bool
+    public var isYLogarithmic: Bool
     public var series: [Series]
 
     public init(
         xLabel: String, yLabel: String, xRange: ClosedRange<Double>? = nil, yRange: ClosedRange<Double>? = nil,
-        isLogarithmic: Bool = false, series: [Series]
+        isXLogarithmic: Bool = false, isYLogarithmic: Bool = false, series: [Series]
     ) {
         self.xLabel = xLabel
         self.yLabel = yLabel
         self.xRange = xRange
         self.yRange = yRange
-        self.isLogarithmic = isLogarithmic
+        self.isXLogarithmic = isXLogarithmic
+        self.isYLogarithmic = isYLogarithmic
         self.series = series
     }
 }

@@ -38,20 +38,15 @@ public enum GnuplotScript {
     }
 
     private static func points(_ plot: PointPlot) -> String {
-        let series = plot.series.map { series in
-            var series = series
-            series.points.removeAll { point in
-                !point.x.isFinite || !point.y.isFinite || (plot.isLogarithmic && point.x <= 0)
-            }
-            return series
-        }.filter { !$0.points.isEmpty }
+        let series = plot.series.map { drawable($0, of: plot) }.filter { !$0.points.isEmpty }
         let keyRows = (series.count + 1) / 2
         var text = head(width: 480, height: 330 + 20 * keyRows)
         text += "set key outside bottom center horizontal samplen 1.5 width -1 maxcols 2\n"
         text += "set grid linewidth 0.5\nset xlabel \(quoted(plot.xLabel))\nset ylabel \(quoted(plot.yLabel))\n"
-        if plot.isLogarithmic { text += "set logscale x\n" }
-        text += range("x", plot.xRange ?? (plot.isLogarithmic ? nil : padded(series, \.x, \.xError)))
-        text += range("y", plot.yRange ?? padded(series, \.y, \.yError))
+        if plot.isXLogarithmic { text += "set logscale x\n" }
+        if plot.isYLogarithmic { text += "set logscale y\n" }
+        text += range("x", plot.xRange ?? (plot.isXLogarithmic ? nil : padded(series, \.x, \.xError)))
+        text += range("y", plot.yRange ?? (plot.isYLogarithmic ? nil : padded(series, \.y, \.yError)))
         guard !series.isEmpty else { return text + "set label 'no data' at graph 0.5, 0.5 center\nplot NaN notitle\n" }
         for (number, one) in series.enumerated() {
             text += "$d\(number) << EOD\n"
@@ -69,6 +64,21 @@ public enum GnuplotScript {
                 + "$d\(number) using 1:2 with \(one.isJoined ? "linespoints" : "points") \(look) title \(quoted(one.name))"
         }
         return text + "set errorbars small\nplot " + parts.joined(separator: ", ") + "\n"
+    }
+
+    /// The points that have a place on the plot's axes, with bars that end there too.
+    private static func drawable(_ series: PointPlot.Series, of plot: PointPlot) -> PointPlot.Series {
+        var series = series
+        series.points.removeAll { point in
+            !point.x.isFinite || !point.y.isFinite || (plot.isXLogarithmic && point.x <= 0)
+                || (plot.isYLogarithmic && point.y <= 0)
+        }
+        for index in series.points.indices {
+            let point = series.points[index]
+            if plot.isXLogarithmic { series.points[index].xError = min(point.xError, 0.9 * point.x) }
+            if plot.isYLogarithmic { series.points[index].yError = min(point.yError, 0.9 * point.y) }
+        }
+        return series
     }
 
     private static func range(_ axis: String, _ range: ClosedRange<Double>?) -> String {

@@ -2,12 +2,12 @@ import Reporting
 import Testing
 
 @Suite struct GnuplotScriptTests {
-    private static func plot(_ series: [PointPlot.Series], isLogarithmic: Bool = false) -> Figure {
+    private static func plot(_ series: [PointPlot.Series], isXLogarithmic: Bool = false) -> Figure {
         Figure(
             id: "f", title: "F",
             content: .points(
                 PointPlot(
-                    xLabel: "accuracy", yLabel: "ASR", yRange: 0...1, isLogarithmic: isLogarithmic, series: series)))
+                    xLabel: "accuracy", yLabel: "ASR", yRange: 0...1, isXLogarithmic: isXLogarithmic, series: series)))
     }
 
     @Test func pointsStandInADataBlockWithTheirBars() {
@@ -36,9 +36,10 @@ import Testing
             PointPlot.Point(x: 0, y: 1), .init(x: .nan, y: 1), .init(x: 2, y: .infinity), .init(x: 4, y: 0.5),
         ]
         let script = GnuplotScript.script(
-            Self.plot([.init(name: "a", points: points, style: 0)], isLogarithmic: true))
+            Self.plot([.init(name: "a", points: points, style: 0)], isXLogarithmic: true))
         #expect(script.contains("$d0 << EOD\n4.0 0.5 0.0 0.0\nEOD\n"))
         #expect(script.contains("set logscale x"))
+        #expect(!script.contains("set logscale y"))
         let empty = GnuplotScript.script(Self.plot([.init(name: "a", points: [], style: 0)]))
         #expect(empty.contains("no data") && !empty.contains("$d0"))
     }

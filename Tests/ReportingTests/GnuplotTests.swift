@@ -16,7 +16,7 @@ import Testing
                     ]))),
         Figure(
             id: "none", title: "N",
-            content: .points(PointPlot(xLabel: "x", yLabel: "y", isLogarithmic: true, series: []))),
+            content: .points(PointPlot(xLabel: "x", yLabel: "y", isXLogarithmic: true, series: []))),
         Figure(
             id: "map", title: "M",
             content: .heatMap(

@@ -147,6 +147,9 @@ import Testing
         var free = Fake.point("free", .fineTuned, asr: 0.9, acc: 0.6)
         var frozen = Fake.point("frozen", .fineTunedFrozen, asr: 0.9, acc: 0.6)
         (free.examples, frozen.examples) = (100, 100)
+        (free.training, frozen.training) = ("5 epochs", "5 epochs")
+        #expect(try outcome("Freezing or rewinding", [free, frozen]) == .unmeasured, "random weights do not count")
+        frozen.keepsSafetyWeights = true
         #expect(try outcome("Freezing or rewinding", [free, frozen]) == .holds)
         frozen.examples = 60
         #expect(try outcome("Freezing or rewinding", [free, frozen]) == .unmeasured)

@@ -70,9 +70,7 @@ package struct BestPoints: Sendable {
 
     package init(_ points: [GridPoint], unedited: GridPoint) {
         self.unedited = unedited
-        let families = Set(points.map(\.family)).filter { $0.kind != .unedited && !$0.kind.isControl }.sorted {
-            ($0.kind.rawValue, $0.isSequential ? 1 : 0) < ($1.kind.rawValue, $1.isSequential ? 1 : 0)
-        }
+        let families = Set(points.map(\.family)).filter { $0.kind != .unedited && !$0.kind.isControl }.sorted()
         rows = families.compactMap { family in
             guard let best = BestPoint.best(of: points.filter { $0.family == family }, unedited: unedited) else {
                 return nil

@@ -23,8 +23,10 @@ package enum FreezingClaim {
 
     static func finding(_ evidence: Evidence) -> Finding {
         var pairs: [Pair] = []
-        for point in evidence.points(.fineTunedFrozen) {
-            let peer = evidence.points(.fineTuned).first { $0.examples == point.examples }
+        for point in evidence.points(.fineTunedFrozen) where point.keepsSafetyWeights {
+            let peer = evidence.points(.fineTuned).first {
+                $0.examples == point.examples && $0.training == point.training
+            }
             guard let peer, let restricted = point.success, let free = peer.success else { continue }
             pairs.append(
                 Pair(name: point.name, examples: point.examples ?? .max, restricted: restricted, free: free))
@@ -57,6 +59,19 @@ package enum FreezingClaim {
             ? .fails : differences.allSatisfy { $0.isNone || $0.isAbove } ? .holds : .open
         return Finding(
             claim: claim, outcome: outcome, evidence: "\(numbers); unedited \(Words.rate("gated ASR", unedited)).")
+    }
+}
+
+extension Study.FineTune {
+    /// Some weights stay, or get back, their old values.
+    var isRestricted: Bool { freeze != nil }
+    /// These weights were chosen by the study, not at random.
+    var keepsSafetyWeights: Bool { freeze != nil }
+    /// The same training with all weights free.
+    var unrestricted: Study.FineTune {
+        var settings = self
+        (settings.freeze, settings.checkpointEvery) = (nil, nil)
+        return settings
     }
 }
 

@@ -25,9 +25,11 @@ package struct GridPoint: Sendable {
     package var ranks = 0.0
     /// The condition whose size a random one has.
     package var like: String?
-    /// The condition whose mask stays frozen, and the number of examples, of a fine-tuning run.
-    package var freeze: String?
+    /// Of a fine-tuning run: the number of examples, what it would be without restriction, and whether it keeps weights
+    /// that were chosen for safety.
     package var examples: Int?
+    package var training: String?
+    package var keepsSafetyWeights = false
     /// Coherence-gated, by attack setting.
     package var gated: [Estimate] = []
     /// Share of degenerate answers to harmful prompts, by attack setting.
@@ -54,7 +56,10 @@ package struct GridPoint: Sendable {
         axes = Self.axes(condition.method)
         switch condition.method {
         case .random(let like): self.like = like
-        case .fineTune(let settings): (freeze, examples) = (settings.freeze, settings.samples)
+        case .fineTune(let settings):
+            examples = settings.samples
+            training = Study.Condition.Method.fineTune(settings.unrestricted).words
+            keepsSafetyWeights = settings.keepsSafetyWeights
         default: break
         }
     }

@@ -1,7 +1,7 @@
 import Selection
 
 /// Conditions that differ in numbers only: the points of one grid.
-package struct MethodFamily: Hashable, Sendable {
+package struct MethodFamily: Hashable, Comparable, Sendable {
     package enum Kind: Int, Hashable, Sendable, CaseIterable {
         case unedited, setDifference, orthogonalProjection, top, bottom, topUtility, bottomUtility
         case actsvdTop, actsvdKeep, actsvdBottom, actsvdTopUtility, actsvdKeepUtility, actsvdBottomUtility
@@ -46,6 +46,11 @@ package struct MethodFamily: Hashable, Sendable {
         self.isSequential = isSequential
     }
 
+    /// The order of tables and figures.
+    package static func < (a: MethodFamily, b: MethodFamily) -> Bool {
+        (a.kind.rawValue, a.isSequential ? 1 : 0) < (b.kind.rawValue, b.isSequential ? 1 : 0)
+    }
+
     package var title: String { kind.title + (isSequential ? ", block by block" : "") }
 
     /// - Parameter changesRanks: a random edit is of weights or of ranks, as what it is sized like.
@@ -64,7 +69,7 @@ package struct MethodFamily: Hashable, Sendable {
         case .heads(.top): return .headsTop
         case .heads(.bottom): return .headsBottom
         case .heads(.random): return .headsRandom
-        case .fineTune(let settings): return settings.freeze == nil ? .fineTuned : .fineTunedFrozen
+        case .fineTune(let settings): return settings.isRestricted ? .fineTunedFrozen : .fineTuned
         case .lowRank(let recipe, let side):
             let isSafety = side == .safety
             switch recipe {
