@@ -41,8 +41,10 @@ public enum GnuplotScript {
         let series = plot.series.map { drawable($0, of: plot) }.filter { !$0.points.isEmpty }
         let keyRows = (series.count + 1) / 2
         var text = head(width: 480, height: 330 + 20 * keyRows)
-        text += "set key outside bottom center horizontal samplen 1.5 width -1 maxcols 2\n"
-        text += "set grid linewidth 0.5\nset xlabel \(quoted(plot.xLabel))\nset ylabel \(quoted(plot.yLabel))\n"
+        text +=
+            "set key bmargin center horizontal Left reverse samplen 1.2 width -6 maxrows \(max(1, keyRows)) font ',12'\n"
+        text +=
+            "set grid linewidth 0.5\nset xlabel \(quoted(plot.xLabel)) offset 0,0.4\nset ylabel \(quoted(plot.yLabel))\n"
         if plot.isXLogarithmic { text += "set logscale x\n" }
         if plot.isYLogarithmic { text += "set logscale y\n" }
         text += range("x", plot.xRange ?? (plot.isXLogarithmic ? nil : padded(series, \.x, \.xError)))
@@ -105,7 +107,9 @@ public enum GnuplotScript {
             set palette maxcolors 64
             set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')
             set cbrange [\(map.range.lowerBound):\(map.range.upperBound)]
-            set cblabel \(quoted(map.valueLabel))
+            set cblabel \(quoted(map.valueLabel)) offset 0.5
+            set rmargin 7
+            set lmargin \(max(7, 2 + (map.rows.map(\.count).max() ?? 0)))
             set xlabel \(quoted(map.xLabel))
             set ylabel \(quoted(map.yLabel))
             set xrange [-0.5:\(Double(map.columns.count) - 0.5)]

@@ -1,3 +1,4 @@
+import Evaluation
 package import Reporting
 package import Selection
 
