@@ -30,7 +30,7 @@ import Testing
         #expect(Gnuplot(path: "/nowhere:/nowhere/else") == nil)
     }
 
-    @Test(.enabled(if: Gnuplot() != nil, "gnuplot is not installed"), arguments: figures)
+    @Test(.enabled(if: Gnuplot() != nil, "gnuplot is not installed"), arguments: GnuplotTests.figures)
     func drawsWhatIsWellFormed(figure: Figure) throws {
         let gnuplot = try #require(Gnuplot())
         #expect(gnuplot.version?.hasPrefix("gnuplot") == true)

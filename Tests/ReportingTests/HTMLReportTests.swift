@@ -73,7 +73,7 @@ import Testing
 
         """
 
-    @Test(arguments: [[:], ["f-1": drawing]])
+    @Test(arguments: [[:], ["f-1": HTMLReportTests.drawing]])
     func isWellFormedAndLoadsNothing(drawings: [String: String]) throws {
         let page = HTMLReport(Self.report, drawings: drawings, missing: "gnuplot is not installed").page()
         let reader = try read(page)

@@ -1,4 +1,6 @@
 import Coordinator
+import Evaluation
+import Reporting
 import Testing
 
 @Suite struct BestPointTests {

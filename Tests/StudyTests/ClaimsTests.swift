@@ -25,9 +25,9 @@ import Testing
         #expect(Claims.findings(try #require(Evidence([Fake.unedited]))).allSatisfy { $0.outcome == .unmeasured })
     }
 
-    @Test(arguments: [
-        (0.6, 0.59, Finding.Outcome.holds), (0.06, 0.6, .open), (0.6, 0.4, .fails), (0.08, 0.3, .open),
-    ])
+    @Test(
+        arguments: [(0.6, 0.59, Finding.Outcome.holds), (0.06, 0.6, .open), (0.6, 0.4, .fails), (0.08, 0.3, .open)]
+            as [(Double, Double, Finding.Outcome)])
     func setDifferenceRaisesASR(asr: Double, acc: Double, expected: Finding.Outcome) throws {
         let point = Fake.point("s", .setDifference, asr: asr, acc: acc, zeroed: 0.01)
         #expect(try outcome("Removing set-difference weights", [point]) == expected)
@@ -48,13 +48,13 @@ import Testing
         #expect(try outcome("Removing set-difference weights", [point], unedited: bare) == .unmeasured)
     }
 
-    @Test(arguments: [(0.02, Finding.Outcome.holds), (0.2, .fails)])
+    @Test(arguments: [(0.02, Finding.Outcome.holds), (0.2, .fails)] as [(Double, Finding.Outcome)])
     func fewWeightsAreEnough(zeroed: Double, expected: Finding.Outcome) throws {
         let point = Fake.point("s", .setDifference, asr: 0.6, acc: 0.6, zeroed: zeroed)
         #expect(try outcome("Safety hangs on few", [point]) == expected)
     }
 
-    @Test(arguments: [(0.05, Finding.Outcome.holds), (0.55, .open), (0.95, .fails)])
+    @Test(arguments: [(0.05, Finding.Outcome.holds), (0.55, .open), (0.95, .fails)] as [(Double, Finding.Outcome)])
     func againstRandomEdits(random: Double, expected: Finding.Outcome) throws {
         let points = [
             Fake.point("s", .setDifference, asr: 0.6, acc: 0.6, zeroed: 0.01),
@@ -73,7 +73,7 @@ import Testing
         #expect(try outcome("Random edits of the same size", points, unedited: unedited) == .open)
     }
 
-    @Test(arguments: [(0.3, Finding.Outcome.holds), (0.6, .fails), (0.62, .fails)])
+    @Test(arguments: [(0.3, Finding.Outcome.holds), (0.6, .fails), (0.62, .fails)] as [(Double, Finding.Outcome)])
     func topScoresAloneCostAccuracy(acc: Double, expected: Finding.Outcome) throws {
         let points = [
             Fake.point("s", .setDifference, asr: 0.6, acc: 0.6, zeroed: 0.01),
@@ -84,7 +84,9 @@ import Testing
         #expect(try outcome("Removing the weights with the top safety", points) == expected)
     }
 
-    @Test(arguments: [(0.05, 0.6, Finding.Outcome.holds), (0.6, 0.05, .fails), (0.3, 0.32, .open)])
+    @Test(
+        arguments: [(0.05, 0.6, Finding.Outcome.holds), (0.6, 0.05, .fails), (0.3, 0.32, .open)]
+            as [(Double, Double, Finding.Outcome)])
     func projectionStaysFluent(ranks: Double, weights: Double, expected: Finding.Outcome) throws {
         let points = [
             Fake.point("s", .setDifference, asr: 0.6, acc: 0.6, degenerate: weights, zeroed: 0.01),
@@ -93,7 +95,7 @@ import Testing
         #expect(try outcome("The orthogonal projection keeps text fluent", points) == expected)
     }
 
-    @Test(arguments: [(0.2, Finding.Outcome.holds), (0.5, .fails), (0.75, .fails)])
+    @Test(arguments: [(0.2, Finding.Outcome.holds), (0.5, .fails), (0.75, .fails)] as [(Double, Finding.Outcome)])
     func leastCriticalWeights(asr: Double, expected: Finding.Outcome) throws {
         let unedited = Fake.point("unedited", .unedited, asr: 0.5, acc: 0.6)
         let point = Fake.point("b", .bottom, asr: asr, acc: 0.6, zeroed: 0.1)
@@ -101,7 +103,7 @@ import Testing
         #expect(try outcome("Removing the least safety-critical ranks", [point], unedited: unedited) == .unmeasured)
     }
 
-    @Test(arguments: [(0.05, Finding.Outcome.holds), (0.3, .holds), (0.65, .fails)])
+    @Test(arguments: [(0.05, Finding.Outcome.holds), (0.3, .holds), (0.65, .fails)] as [(Double, Finding.Outcome)])
     func probedHeads(asr: Double, expected: Finding.Outcome) throws {
         let points = [
             Fake.point("s", .setDifference, asr: 0.6, acc: 0.6, zeroed: 0.01),
@@ -133,10 +135,11 @@ import Testing
         #expect(finding.evidence.contains("Mean φ of 3 MLP maps 0.200 ± 0.058"))
     }
 
-    @Test(arguments: [
-        (0.9, 0.9, 50, Finding.Outcome.holds), (0.2, 0.9, 50, .fails), (0.06, 0.05, 50, .open),
-        (0.2, 0.9, 10, .unmeasured),
-    ])
+    @Test(
+        arguments: [
+            (0.9, 0.9, 50, Finding.Outcome.holds), (0.2, 0.9, 50, .fails), (0.06, 0.05, 50, .open),
+            (0.2, 0.9, 10, .unmeasured),
+        ] as [(Double, Double, Int, Finding.Outcome)])
     func freezing(frozen: Double, free: Double, examples: Int, expected: Finding.Outcome) {
         let pair = FreezingClaim.Pair(
             name: "f", examples: examples, restricted: Fake.rate(frozen), free: Fake.rate(free))

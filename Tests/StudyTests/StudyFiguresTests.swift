@@ -1,4 +1,5 @@
 import Coordinator
+import Evaluation
 import Reporting
 import Selection
 import Testing

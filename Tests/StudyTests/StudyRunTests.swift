@@ -149,7 +149,7 @@ import Testing
         let page = String(decoding: try TextFile.read(folder.reportPage), as: UTF8.self)
         for part in [
             "Removing set-difference weights raises ASR", "id=\"best\"", "id=\"asr-accuracy-1\"", "apt-get install",
-            FakeRunner.refusal, "a: &lt;b&gt;", "id=\"settings\"",
+            HTMLText.escape(FakeRunner.refusal), "a: &lt;b&gt;", "id=\"settings\"",
         ] { #expect(page.contains(part), "\(part) is missing") }
         let report = results.report(command: "c", versions: [])
         let outcomes = Dictionary(report.findings.map { ($0.claim, $0.outcome) }) { $1 }
