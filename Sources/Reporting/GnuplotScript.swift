@@ -56,14 +56,12 @@ public enum GnuplotScript {
             text += "EOD\n"
         }
         let parts = series.enumerated().map { number, one in
-            let style = look(one.style)
-            let look = "linecolor rgb '\(style.colour)' pointtype \(style.mark) pointsize 0.65 linewidth 1.2"
-            var bars = ""
-            if one.points.contains(where: { $0.xError > 0 || $0.yError > 0 }) {
-                bars = "$d\(number) using 1:2:3:4 with xyerrorbars \(look) linewidth 0.7 pointsize 0 notitle, "
-            }
-            return bars
-                + "$d\(number) using 1:2 with \(one.isJoined ? "linespoints" : "points") \(look) title \(quoted(one.name))"
+            let (colour, mark) = look(one.style)
+            let hasBars = one.points.contains { $0.xError > 0 || $0.yError > 0 }
+            let bars =
+                "$d\(number) using 1:2:3:4 with xyerrorbars linecolor rgb '\(colour)' linewidth 0.7 pointtype \(mark) pointsize 0 notitle, "
+            return (hasBars ? bars : "")
+                + "$d\(number) using 1:2 with \(one.isJoined ? "linespoints" : "points") linecolor rgb '\(colour)' linewidth 1.2 pointtype \(mark) pointsize 0.65 title \(quoted(one.name))"
         }
         return text + "set errorbars small\nplot " + parts.joined(separator: ", ") + "\n"
     }

@@ -46,13 +46,13 @@ import Testing
     @Test func theControlHasTheSameSizeOrTheNearest() {
         let point = Fake.point("s", .setDifference, asr: 0.5, zeroed: 0.01)
         let far = Fake.point("far", .randomWeights, asr: 0, zeroed: 0.1)
-        let near = Fake.point("near", .randomWeights, asr: 0, zeroed: 0.005)
+        let near = Fake.point("near", .randomWeights, asr: 0, zeroed: 0.0085)
         let ranks = Fake.point("ranks", .randomRanks, asr: 0, ranks: 0.01)
         let own = Fake.point("own", .randomWeights, asr: 0, zeroed: 0.01, like: "s")
         #expect(BestPoint.control(of: point, among: [far, near, ranks])?.name == "near")
         #expect(BestPoint.control(of: point, among: [far, near, ranks, own])?.name == "own")
-        #expect(BestPoint.control(of: point, among: [ranks]) == nil)
-        let projection = Fake.point("o", .orthogonalProjection, asr: 0.5, ranks: 0.02)
+        #expect(BestPoint.control(of: point, among: [ranks, far]) == nil, "ten times as large is no control")
+        let projection = Fake.point("o", .orthogonalProjection, asr: 0.5, ranks: 0.012)
         #expect(BestPoint.control(of: projection, among: [far, near, ranks])?.name == "ranks")
     }
 
@@ -72,7 +72,7 @@ import Testing
         #expect(
             table.rows.map { $0[0] + ": " + $0[1] } == [
                 "unedited: unedited", "set difference: s", "· random weights: r", "orthogonal projection: o",
-                "top by safety †: t", "· random weights (nearest in size): r",
+                "top by safety †: t", "· random weights: r",
             ])
         #expect(table.rows[1][4] == "0.50 ± 0.05" && table.rows[1][5] == "0.50 ± 0.05")
         #expect(table.rows[3][7] == "—")

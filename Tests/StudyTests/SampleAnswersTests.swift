@@ -1,6 +1,7 @@
 import Checkpoint
 import Coordinator
 import Evaluation
+import Reporting
 import Testing
 
 @Suite struct SampleAnswersTests {

@@ -43,7 +43,11 @@ package struct BestPoint: Sendable {
         return BestPoint(point: best, keepsAccuracy: true)
     }
 
-    /// The random edit that a point is held against: the one sized like it, else the one of its kind nearest in size.
+    /// Edits are of one size where neither is more than a quarter larger.
+    static let sameSize = 1.25
+
+    /// The random edit that a point is held against: the one sized like it, else the nearest in size of its kind.
+    /// - Returns: `nil` where none is of its size.
     package static func control(of point: GridPoint, among points: [GridPoint]) -> GridPoint? {
         if let own = points.first(where: { $0.like == point.name }) { return own }
         let kind: MethodFamily.Kind =
@@ -51,9 +55,10 @@ package struct BestPoint: Sendable {
             case .headsTop, .headsBottom: .headsRandom
             default: point.ranks > 0 ? .randomRanks : .randomWeights
             }
-        // Sizes are compared by their ratio.
-        func distance(_ other: GridPoint) -> Double { max(other.size, point.size) / min(other.size, point.size) }
-        return points.filter { $0.family.kind == kind && $0.size > 0 }.min { distance($0) < distance($1) }
+        func ratio(_ other: GridPoint) -> Double { max(other.size, point.size) / min(other.size, point.size) }
+        return points.filter { $0.family.kind == kind && $0.size > 0 && ratio($0) <= sameSize }.min {
+            ratio($0) < ratio($1)
+        }
     }
 }
 
@@ -111,9 +116,7 @@ package struct BestPoints: Sendable {
         for row in rows {
             append(row.best.point.family.title + (row.best.keepsAccuracy ? "" : " †"), row.best.point)
             if let control = row.control {
-                append(
-                    "· \(control.family.title)\(control.like == row.best.point.name ? "" : " (nearest in size)")",
-                    control)
+                append("· \(control.family.title)", control)
             }
         }
         return table

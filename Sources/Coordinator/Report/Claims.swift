@@ -16,7 +16,7 @@ package enum Claims {
             raises(.orthogonalProjection, "safety ranks found by orthogonal projection", evidence),
             isSparse(evidence),
             beatsRandom(.setDifference, "the set difference", evidence),
-            beatsRandom(.orthogonalProjection, "the orthogonal projection", evidence),
+            beatsRandom(.orthogonalProjection, "what the orthogonal projection finds", evidence),
             randomDoesNothing(evidence),
             destroysUtility(.top, "weights with the top safety scores alone", evidence),
             destroysUtility(.actsvdTop, "top safety ranks (ActSVD) alone", evidence),
@@ -91,7 +91,7 @@ package enum Claims {
             return unmeasured(claim, "\(kind.title) with harmful prompts")
         }
         guard let control = BestPoint.control(of: best, among: evidence.points), let other = control.success else {
-            return unmeasured(claim, "random edit beside it")
+            return unmeasured(claim, "random edit of the size of \(best.name)")
         }
         let difference = Difference(ofRates: success, minus: other)
         return finding(
@@ -106,7 +106,8 @@ package enum Claims {
             [.setDifference, .orthogonalProjection].contains($0.best.point.family.kind)
         }.compactMap(\.control).filter { $0.success != nil }
         guard let own = evidence.unedited.success, !controls.isEmpty else {
-            return unmeasured(claim, "random edit beside set difference or orthogonal projection")
+            return unmeasured(
+                claim, "random edit of the size of the best set difference or orthogonal projection")
         }
         var words: [String] = []
         var outcome = Finding.Outcome.holds

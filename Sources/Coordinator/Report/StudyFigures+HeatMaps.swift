@@ -1,6 +1,6 @@
 import Evaluation
 package import Reporting
-package import Selection
+import Selection
 
 /// Grids of two settings, overlaps of linear maps and probes of heads.
 extension StudyFigures {

@@ -11,6 +11,11 @@ extension Study {
         package struct Percentages: Sendable, Equatable {
             package var p: Double
             package var q: Double
+
+            package init(p: Double, q: Double) {
+                self.p = p
+                self.q = q
+            }
         }
     }
 
