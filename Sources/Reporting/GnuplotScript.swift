@@ -42,10 +42,10 @@ public enum GnuplotScript {
         let keyRows = (series.count + 1) / 2
         var text = head(width: 480, height: 330 + 20 * keyRows)
         text +=
-            "set key bmargin center horizontal Left reverse samplen 1.2 width -6 maxrows \(max(1, keyRows)) font ',12'\n"
+            "set key bmargin center horizontal Left reverse samplen 1.2 width -6 maxcols 2 font ',12'\n"
         text +=
-            "set grid linewidth 0.5\nset xlabel \(quoted(plot.xLabel)) offset 0,0.4\nset ylabel \(quoted(plot.yLabel))\n"
-        if plot.isXLogarithmic { text += "set logscale x\n" }
+            "set grid linewidth 0.5\nset xlabel \(quoted(plot.xLabel)) offset 0,0.6\nset ylabel \(quoted(plot.yLabel))\n"
+        if plot.isXLogarithmic { text += "set logscale x\n" + decadeTics(series) }
         if plot.isYLogarithmic { text += "set logscale y\n" }
         text += range("x", plot.xRange ?? (plot.isXLogarithmic ? nil : padded(series, \.x, \.xError)))
         text += range("y", plot.yRange ?? (plot.isYLogarithmic ? nil : padded(series, \.y, \.yError)))
@@ -61,7 +61,7 @@ public enum GnuplotScript {
             let bars =
                 "$d\(number) using 1:2:3:4 with xyerrorbars linecolor rgb '\(colour)' linewidth 0.7 pointtype \(mark) pointsize 0 notitle, "
             return (hasBars ? bars : "")
-                + "$d\(number) using 1:2 with \(one.isJoined ? "linespoints" : "points") linecolor rgb '\(colour)' linewidth 1.2 pointtype \(mark) pointsize 0.65 title \(quoted(one.name))"
+                + "$d\(number) using 1:2 with \(one.isJoined ? "linespoints" : "points") linecolor rgb '\(colour)' linewidth 1.2 pointtype \(mark) pointsize \(one.style == 0 ? 1.1 : 0.65) title \(quoted(one.name))"
         }
         return text + "set errorbars small\nplot " + parts.joined(separator: ", ") + "\n"
     }
@@ -79,6 +79,23 @@ public enum GnuplotScript {
             if plot.isYLogarithmic { series.points[index].yError = min(point.yError, 0.9 * point.y) }
         }
         return series
+    }
+
+    /// 1, 2 and 5 of every decade: gnuplot's own would be one or two numbers on a short axis. Over four decades its are fine.
+    private static func decadeTics(_ series: [PointPlot.Series]) -> String {
+        let values = series.flatMap(\.points).map(\.x)
+        guard let least = values.min(), let most = values.max(), most < 10_000 * least else { return "" }
+        var tics: [String] = []
+        for exponent in -9...9 {
+            let (power, decimals) = ((0..<abs(exponent)).reduce(1.0) { product, _ in product * 10 }, max(0, -exponent))
+            for digit in [1.0, 2, 5] {
+                let value = exponent < 0 ? digit / power : digit * power
+                guard value >= least / 5, value <= most * 5 else { continue }
+                let text = Format.fixed(value, decimals)
+                tics.append("'\(text)' \(text)")
+            }
+        }
+        return "set xtics (\(tics.joined(separator: ", ")))\n"
     }
 
     private static func range(_ axis: String, _ range: ClosedRange<Double>?) -> String {

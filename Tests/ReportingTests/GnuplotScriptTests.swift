@@ -40,6 +40,7 @@ import Testing
         #expect(script.contains("$d0 << EOD\n4.0 0.5 0.0 0.0\nEOD\n"))
         #expect(script.contains("set logscale x"))
         #expect(!script.contains("set logscale y"))
+        #expect(script.contains("set xtics ('1' 1, '2' 2, '5' 5, '10' 10, '20' 20)"))
         let empty = GnuplotScript.script(Self.plot([.init(name: "a", points: [], style: 0)]))
         #expect(empty.contains("no data") && !empty.contains("$d0"))
     }
