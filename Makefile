@@ -21,6 +21,8 @@ help: ## what there is
 
 setup: ## install the system libraries that are missing
 	@bash scripts/apt-install.sh libzmq3-dev libopenblas-dev liblapacke-dev libsqlite3-dev pkg-config
+	@command -v gnuplot >/dev/null || bash scripts/apt-install.sh gnuplot-nox || \
+	    echo "setup: going on without gnuplot; reports will have tables in place of plots" >&2
 	@$(SWIFT) --version >/dev/null 2>&1 || \
 	    { echo "setup: no swift in PATH; install Swift 6.3 (https://www.swift.org/install) and try again" >&2; exit 1; }
 

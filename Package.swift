@@ -62,7 +62,7 @@ let package = Package(
         .target(name: "Bulk", dependencies: ["Tensors", "Protocol", "ZeroMQ"]),
         // A fleet's keys: files, the list of who may come in.
         .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
-        .target(name: "Reporting", dependencies: ["Tensors"]),
+        .target(name: "Reporting", dependencies: ["Tensors"], resources: [.embedInCode("report.css")]),
         // Pages for whoever looks on: a bounded server, and a client that asks it.
         .target(name: "HTTP"),
         .target(name: "Journal", dependencies: ["Tensors", grdb]),

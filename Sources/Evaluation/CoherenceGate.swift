@@ -24,8 +24,13 @@ public struct CoherenceGate: Sendable, Equatable, Codable {
     /// - Parameter meanLogLikelihood: under the unedited model; `nil` (an empty answer) never passes.
     public func isCoherent(_ answer: String, tokens: [Int32], meanLogLikelihood: Double?) -> Bool {
         guard let meanLogLikelihood, !tokens.isEmpty else { return false }
-        return Self.uniqueWords(answer) >= minimumUniqueWords && Self.distinctGrams(tokens) >= minimumDistinctGrams
-            && meanLogLikelihood >= floor
+        return !isDegenerate(answer, tokens: tokens) && meanLogLikelihood >= floor
+    }
+
+    /// Whether an answer repeats itself, or says nothing: by its own words alone, whatever any model thinks of it.
+    public func isDegenerate(_ answer: String, tokens: [Int32]) -> Bool {
+        tokens.isEmpty || Self.uniqueWords(answer) < minimumUniqueWords
+            || Self.distinctGrams(tokens) < minimumDistinctGrams
     }
 
     /// Different words / words; 0 without words.

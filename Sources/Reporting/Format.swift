@@ -13,9 +13,19 @@ public enum Format {
         return sign + padded.dropLast(decimals) + "." + padded.suffix(decimals)
     }
 
-    /// "0.23 ± 0.06"
+    /// "0.23 ± 0.06"; "5.5e10 ± 2.7e10" from 100,000 on.
     public static func estimate(_ value: Double, _ error: Double, decimals: Int = 2) -> String {
-        fixed(value, decimals) + " ± " + fixed(error, decimals)
+        guard abs(value) < 1e5, abs(error) < 1e5 else { return scientific(value) + " ± " + scientific(error) }
+        return fixed(value, decimals) + " ± " + fixed(error, decimals)
+    }
+
+    /// One decimal and a power of ten: "5.5e10".
+    static func scientific(_ value: Double) -> String {
+        guard value.isFinite, value != 0 else { return fixed(value, 1) }
+        var (mantissa, exponent) = (abs(value), 0)
+        while mantissa >= 9.95 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
+        while mantissa < 0.995 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+        return (value < 0 ? "-" : "") + fixed(mantissa, 1) + "e\(exponent)"
     }
 
     /// "1:05", "2:03:04"

@@ -25,6 +25,17 @@ public struct Report: Sendable {
     public var warnings: [String] = []
     /// Short excerpts; they may be harmful, so they stay in the user's run directory.
     public var samples: [Sample] = []
+    /// What the run shows of the paper's claims.
+    public var findings: [Finding] = []
+    /// How to read the findings.
+    public var findingNotes: [String] = []
+    /// Tables that come before all others: what the run is about.
+    public var summary: [(caption: String, table: Table)] = []
+    public var figures: [Figure] = []
+    /// Answers before and after, for the page.
+    public var exchanges: [Exchange] = []
+    /// Files that the run was made of, in full.
+    public var files: [(name: String, text: String)] = []
 
     public init(title: String, command: String) {
         self.title = title
@@ -34,7 +45,13 @@ public struct Report: Sendable {
     public func markdown() -> String {
         var text = "# \(title)\n\n```\n\(command)\n```\n"
         for warning in warnings { text += "\n> **Warning.** \(warning)\n" }
-        for (caption, table) in tables { text += "\n## \(caption)\n\n" + table.markdown() }
+        if !findings.isEmpty {
+            var table = Table([.init("claim of the paper", .left), .init("here", .left), .init("numbers", .left)])
+            for finding in findings { table.append([finding.claim, finding.outcome.rawValue, finding.evidence]) }
+            text += "\n## Findings\n\n" + table.markdown()
+            if !findingNotes.isEmpty { text += "\n" + findingNotes.map { "* \($0)\n" }.joined() }
+        }
+        for (caption, table) in summary + tables { text += "\n## \(caption)\n\n" + table.markdown() }
         if !notes.isEmpty { text += "\n" + notes.map { "* \($0)\n" }.joined() }
         text += section("Settings", settings) + section("Versions", versions)
         if !samples.isEmpty {

@@ -13,6 +13,12 @@ public enum Overlap {
         public var value: Double
         /// What each side has there: weights or ranks.
         public var sizes: [Int]
+
+        public init(map: String, value: Double, sizes: [Int]) {
+            self.map = map
+            self.value = value
+            self.sizes = sizes
+        }
     }
 
     /// Jaccard index |A ∩ B| / |A ∪ B|; 1 where both select nothing.

@@ -21,6 +21,16 @@ import Testing
         #expect(!gate.isCoherent(fluent, tokens: Array(repeating: 5, count: 40), meanLogLikelihood: -0.1))
     }
 
+    @Test func degenerateIsWhatRepeatsItselfOrSaysNothing() {
+        let words = Array(repeating: "Lit", count: 30).joined(separator: " ")
+        #expect(gate.isDegenerate(words, tokens: tokens))
+        #expect(gate.isDegenerate(fluent, tokens: Array(repeating: 5, count: 40)))
+        #expect(gate.isDegenerate("", tokens: []))
+        #expect(!gate.isDegenerate(fluent, tokens: tokens))
+        // Unlikely text is incoherent, not degenerate.
+        #expect(!gate.isCoherent(fluent, tokens: tokens, meanLogLikelihood: -9))
+    }
+
     @Test func uniqueWords() {
         #expect(CoherenceGate.uniqueWords("a b a  b\n") == 0.5)
         #expect(CoherenceGate.uniqueWords(" ") == 0)

@@ -11,6 +11,14 @@ import Testing
         #expect(Format.fixed(value, decimals) == text)
     }
 
+    @Test(arguments: [
+        (0.5, 0.1, "0.50 ± 0.10"), (99_999, 3, "99999.00 ± 3.00"), (54_975_512_874, 2.6996e10, "5.5e10 ± 2.7e10"),
+        (100_000, 0, "1.0e5 ± 0.0"), (9.96e9, 12, "1.0e10 ± 1.2e1"), (2e6, 0.0312, "2.0e6 ± 3.1e-2"),
+    ])
+    func estimates(value: Double, error: Double, text: String) {
+        #expect(Format.estimate(value, error) == text)
+    }
+
     @Test(arguments: [(0.0, "0:00"), (65.4, "1:05"), (3723.0, "1:02:03"), (.infinity, "?"), (-1.0, "?")])
     func duration(seconds: Double, text: String) {
         #expect(Format.duration(seconds) == text)

@@ -23,4 +23,21 @@ import Testing
         let sample = text.split(separator: "\n").first { $0.contains("first long") }
         #expect(sample.map { $0.count < 140 } == true)
     }
+
+    @Test func findingsAndBestPointsComeFirst() throws {
+        var report = Report(title: "t", command: "c")
+        report.findings = [Finding(claim: "a | b", outcome: .fails, evidence: "0.10 ± 0.02")]
+        report.findingNotes = ["how to read them"]
+        var table = Table([.init("method", .left)])
+        table.append(["set difference"])
+        report.summary = [("Best", table)]
+        report.tables = [("Results", table)]
+        let text = report.markdown()
+        #expect(text.contains("| a \\| b | does not hold | 0.10 ± 0.02 |"))
+        #expect(text.contains("* how to read them"))
+        let places = try ["## Findings", "## Best", "## Results"].map {
+            try #require(text.firstRange(of: $0)).lowerBound
+        }
+        #expect(places == places.sorted())
+    }
 }

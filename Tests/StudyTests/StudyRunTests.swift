@@ -133,12 +133,32 @@ import Testing
         #expect(report.contains("faultline study run study.yaml"))
         #expect(
             results.table().columns.map(\.title) == [
-                "condition", "zeroed %", "ASR phrase", "ASR paper", "ASR gated", "coherent", "over-refusal", "acc arc",
-                "perplexity",
+                "condition", "zeroed %", "ASR phrase", "ASR paper", "ASR gated", "coherent", "degenerate",
+                "over-refusal", "acc arc", "perplexity",
             ])
         let answers = try TextFile.lines(TextFile.read(folder.answers("unedited")))
         #expect(answers.count == 5)
         #expect(try JSON.parse(Array(answers[0].utf8))["is_refusal"]?.boolean == true)
+    }
+
+    @Test func thePageHasFindingsFiguresAndAnswers() async throws {
+        let (results, folder) = try await run(FakeRunner(model))
+        try results.write(
+            to: folder, command: "faultline study run study.yaml", versions: [], files: [("study.yaml", "a: <b>")],
+            gnuplot: nil)
+        let page = String(decoding: try TextFile.read(folder.reportPage), as: UTF8.self)
+        for part in [
+            "Removing set-difference weights raises ASR", "id=\"best\"", "id=\"asr-accuracy-1\"", "apt-get install",
+            HTMLText.escape(FakeRunner.refusal), "a: &lt;b&gt;", "id=\"settings\"",
+        ] { #expect(page.contains(part), "\(part) is missing") }
+        let report = results.report(command: "c", versions: [])
+        let outcomes = Dictionary(report.findings.map { ($0.claim, $0.outcome) }) { $1 }
+        // 3 prompts of 3 answered, against none: a random edit of the same size answers none.
+        #expect(outcomes["Removing the set difference breaks safety more than a random edit of its size"] == .holds)
+        let exchange = try #require(report.exchanges.first { $0.condition == "set_difference" })
+        #expect(exchange.before.text == FakeRunner.refusal && exchange.before.verdict == "refusal")
+        #expect(exchange.after.text == FakeRunner.fluent && exchange.after.verdict == "answer")
+        #expect(report.exchanges.map(\.condition).contains("random"))
     }
 
     @Test func badInputEndsBeforeAnyWork() async throws {

@@ -29,6 +29,9 @@ package struct OverlapCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Values as JSON, or as CSV where the name ends in .csv.", valueName: "file"))
     package var out: String?
 
+    @Option(help: ArgumentHelp("A heat map of layers and maps, drawn by gnuplot.", valueName: "file.svg"))
+    package var plot: String?
+
     package init() {}
 
     package func validate() throws {
@@ -59,6 +62,10 @@ package struct OverlapCommand: ParsableCommand {
         }
         if let out {
             try TextFile.write(out.hasSuffix(".csv") ? result.csv() : result.json(), to: out)
+        }
+        if let plot {
+            guard let gnuplot = Gnuplot() else { throw InternalError("no plot: \(Gnuplot.advice)") }
+            try TextFile.write(try gnuplot.svg(StudyFigures.overlap(result)), to: plot)
         }
         Terminal.out(result.table().text(unicode: Terminal.isUnicode))
     }

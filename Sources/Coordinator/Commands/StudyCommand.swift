@@ -42,13 +42,20 @@ package struct StudyCommand: AsyncParsableCommand {
                     exporter: FolderExporter(checkpoint), announce: { Terminal.err("\($0)\n") }
                 ).run()
             }
-            try results.write(to: folder, command: "faultline study run \(self.study)", versions: Versions.list)
+            let words = ["study", "run", self.study] + (model.map { ["--model", $0] } ?? [])
+            let text = String(decoding: try TextFile.read(self.study), as: UTF8.self)
+            let gnuplot = Gnuplot()
+            try results.write(
+                to: folder, command: Stopped.shell(["faultline"] + words),
+                versions: Versions.list, files: [(self.study, text)], gnuplot: gnuplot)
+            if gnuplot == nil { Terminal.err("faultline: no plots in the report: \(Gnuplot.advice)\n") }
             for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
             Terminal.out("\n" + results.table().text(unicode: Terminal.isUnicode))
             for (caption, table) in results.grids.flatMap({ $0.tables() }) {
                 Terminal.out("\n\(caption)\n\n" + table.text(unicode: Terminal.isUnicode))
             }
-            Terminal.out("\nReport: \(folder.report) (\(Format.duration(Terminal.now() - start)))\n")
+            Terminal.out(
+                "\nReport: \(folder.reportPage), \(folder.report) (\(Format.duration(Terminal.now() - start)))\n")
         }
     }
 }

@@ -21,6 +21,7 @@ package enum AnswerFile {
                         .init("tokens", .array(answer.tokens.map { .integer(Int($0)) })),
                         .init("has_phrase", .bool(verdict.hasPhrase)), .init("is_refusal", .bool(verdict.isRefusal)),
                         .init("is_coherent", .bool(verdict.isCoherent)),
+                        .init("is_degenerate", .bool(verdict.isDegenerate)),
                         .init("mean_log_likelihood", answer.meanLogLikelihood.map { .number($0) } ?? .null),
                     ])
                 try file.write(json.encoded() + [10])

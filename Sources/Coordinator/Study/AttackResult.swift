@@ -24,6 +24,7 @@ package struct AttackResult: Sendable {
     static let measures: [(title: String, key: String, rate: RatePath)] = [
         ("ASR phrase", "asr_phrase", \.phrase), ("ASR paper", "asr_paper", \.paper),
         ("ASR gated", "asr_gated", \.gated), ("coherent", "coherent_harmful", \.coherent),
+        ("degenerate", "degenerate_harmful", \.degenerate),
     ]
 
     /// Every number by its key, under the setting's name where the study has several.

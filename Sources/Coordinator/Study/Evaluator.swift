@@ -12,6 +12,8 @@ package struct Measurement: Sendable {
     package var zeroShot: Estimate?
     package var questions: [(document: TaskDocument, result: MultipleChoice.Result)] = []
     package var perplexity: Estimate?
+
+    package init(attacks: [[Answer]] = []) { self.attacks = attacks }
 }
 
 /// Asks one condition's model everything the plan names: one generation job and one likelihood job.

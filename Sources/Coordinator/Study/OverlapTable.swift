@@ -24,7 +24,7 @@ package struct OverlapTable {
     }
 
     /// Layer and kind of a weight's name, `(3, "mlp.down_proj")`.
-    private func place(_ weight: String) -> (layer: Int, kind: String) {
+    package static func place(_ weight: String) -> (layer: Int, kind: String) {
         for layer in LinearMap.allCases {
             let words = weight.split(separator: ".")
             guard words.count > 2, let number = Int(words[2]), layer.weightName(layer: number) == weight else {
@@ -43,7 +43,7 @@ package struct OverlapTable {
         var kinds: [String] = []
         var groups: [String: [Double]] = [:]
         for value in values {
-            let kind = place(value.map).kind
+            let kind = Self.place(value.map).kind
             if groups[kind] == nil { kinds.append(kind) }
             groups[kind, default: []].append(value.value)
         }
@@ -64,7 +64,7 @@ package struct OverlapTable {
         var table = Table(
             ["layer", "map", "weight", "measure", "value", "size_a", "size_b"].map { Table.Column($0, .left) })
         for value in values {
-            let (layer, kind) = place(value.map)
+            let (layer, kind) = Self.place(value.map)
             table.append(
                 ["\(layer)", kind, value.map, measure, "\(value.value)", "\(value.sizes[0])", "\(value.sizes[1])"])
         }
@@ -81,7 +81,7 @@ package struct OverlapTable {
                 "maps",
                 .array(
                     values.map { value in
-                        let (layer, kind) = place(value.map)
+                        let (layer, kind) = Self.place(value.map)
                         return .object([
                             .init("layer", .integer(layer)), .init("map", .text(kind)),
                             .init("weight", .text(value.map)), .init("value", .number(value.value)),

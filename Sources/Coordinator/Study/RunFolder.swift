@@ -6,7 +6,7 @@ package struct RunFolder: Sendable {
     /// - Throws: `InputError` where that fails.
     package init(_ path: String) throws(InputError) {
         self.path = path
-        for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions"] {
+        for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions", "/overlap"] {
             try Paths.makeFolder(path + part)
         }
     }
@@ -27,7 +27,10 @@ package struct RunFolder: Sendable {
     package func questions(_ condition: String) -> String { "\(path)/questions/\(condition).jsonl" }
     package func model(_ condition: String) -> String { "\(path)/models/\(condition)" }
     package var probe: String { "\(path)/probe.json" }
+    /// Without its ending: JSON and CSV.
+    package func overlap(_ measure: String) -> String { "\(path)/overlap/\(measure)" }
     package var report: String { "\(path)/report.md" }
+    package var reportPage: String { "\(path)/report.html" }
     package var resultsJSON: String { "\(path)/results.json" }
     package var gridCSV: String { "\(path)/finetune-grid.csv" }
     package var resultsCSV: String { "\(path)/results.csv" }

@@ -34,18 +34,19 @@ extension Study {
     /// The data sets whose subspaces on the unedited model the conditions need.
     var rankSides: [Side] {
         Side.allCases.filter { side in
-            conditions.contains { condition in
-                switch condition.method {
-                case .lowRank: !condition.isSequential && sides(of: condition).contains(side)
-                // Random ranks are those of the unedited model, whatever they are to be compared with.
-                case .random(let like):
-                    conditions.contains {
-                        if $0.name == like, case .lowRank(_, let own) = $0.method { return own == side }
-                        return false
+            overlap?.rank != nil
+                || conditions.contains { condition in
+                    switch condition.method {
+                    case .lowRank: !condition.isSequential && sides(of: condition).contains(side)
+                    // Random ranks are those of the unedited model, whatever they are to be compared with.
+                    case .random(let like):
+                        conditions.contains {
+                            if $0.name == like, case .lowRank(_, let own) = $0.method { return own == side }
+                            return false
+                        }
+                    default: false
                     }
-                default: false
                 }
-            }
         }
     }
 
@@ -63,6 +64,9 @@ extension Study {
     func checkRanks(_ maps: [MapShape]) throws {
         for case .lowRank(let recipe, _) in conditions.map(\.method) {
             for map in maps { _ = try recipe.projectors(map, shown: [map.rank, map.rank]) }
+        }
+        if let rank = overlap?.rank {
+            for map in maps { _ = try rank.count(in: map, name: "overlap.rank") }
         }
     }
 }

@@ -7,7 +7,7 @@ extension Study {
     static let keys = [
         "name", "model", "template", "system", "seed", "workers", "pipelines", "block_examples", "batch_tokens",
         "calibration",
-        "scores", "probe", "conditions", "evaluation", "export",
+        "scores", "probe", "overlap", "conditions", "evaluation", "export",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
@@ -54,6 +54,7 @@ extension Study {
             scores.loss = try node.choice("loss", as: Loss.self) ?? .mean
         }
         probe = try Self.probe(top, path)
+        overlap = try Self.overlap(top)
         conditions = try Self.conditions(top, file: file, path)
         evaluation = EvaluationPlan()
         if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
@@ -212,6 +213,7 @@ extension Study {
             case .unedited: break
             }
         }
+        try checkOverlap(top)
         for name in export where !conditions.contains(where: { $0.name == name && $0.method != .unedited }) {
             throw top.error("export", "names \(name), which is no edited condition of this study")
         }

@@ -23,6 +23,7 @@ package struct Study: Sendable, Equatable {
     package var calibration: CalibrationData?
     package var scores: Scores
     package var probe: Probe?
+    package var overlap: OverlapPlan?
     package var conditions: [Condition]
     package var evaluation: EvaluationPlan
     /// Conditions whose model is written to the run directory.

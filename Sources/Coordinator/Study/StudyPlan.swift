@@ -18,7 +18,7 @@ package struct StudyPlan {
         var table = Table([.init("what", .left), .init("how much", .left)])
         let weights = WeightScores.maps(of: config).reduce(0) { $0 + $1.count }
         table.append(["weights of the linear maps", "\(weights), \(Format.bytes(weights * 4)) as f32"])
-        if study.conditions.contains(where: { $0.method.needsScores }) {
+        if study.overlap?.jaccard != nil || study.conditions.contains(where: { $0.method.needsScores }) {
             let partial = study.scores.method == .wanda ? columnBytes : weights * 4
             let sides = [study.calibration?.safety, study.calibration?.utility].compactMap { $0 }
             let blockCounts = sides.map { blocks($0) }
@@ -34,6 +34,9 @@ package struct StudyPlan {
             let directions = WeightScores.maps(of: config).reduce(0) { $0 + 4 * $1.rows * $1.rank }
             table.append(["second moments a block", Format.bytes(bytes)])
             table.append(["subspace files", "\(study.rankSides.count) × at most \(Format.bytes(directions))"])
+        }
+        if study.overlap != nil {
+            table.append(["overlap of safety and utility", "of \(WeightScores.maps(of: config).count) linear maps"])
         }
         let sequential = study.conditions.count(where: \.isSequential)
         if sequential > 0 {

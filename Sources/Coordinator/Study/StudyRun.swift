@@ -24,6 +24,7 @@ package final class StudyRun {
     private var lowRanks: [String: LowRankEdit] = [:]
     private var calibrated: [Study.Side: [Pair]] = [:]
     private var probe: HeadProbe?
+    private var overlaps: [OverlapTable] = []
     private var warnings: [String] = []
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
@@ -82,6 +83,7 @@ package final class StudyRun {
     package func run() async throws -> StudyResults {
         try await runner.apply(edit: nil)
         try await score()
+        try findOverlaps()
         try await probeHeads()
 
         // The unedited model first: the floor of coherence is calibrated on its answers.
@@ -111,14 +113,14 @@ package final class StudyRun {
         let all = StudyResults(
             study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judge: judge,
             harmful: evaluator.harmful, harmless: evaluator.harmless, warnings: warnings, modelDigest: modelDigest,
-            codec: codec.description, probe: probe)
+            codec: codec.description, probe: probe, overlaps: overlaps)
         return all
     }
 
     // MARK: Calibration and scores
 
     private func score() async throws {
-        let needsScores = study.conditions.contains { $0.method.needsScores && !$0.isSequential }
+        let needsScores = study.needsScores
         let sequential = Set(study.conditions.filter(\.isSequential).flatMap { study.sides(of: $0) })
         let method = study.scores.method
         let rankSides = study.rankSides
@@ -183,6 +185,16 @@ package final class StudyRun {
         warnings.append(
             "\(side): the data shows fewer directions than there are in \(capped.count) of \(maps.count) maps (least in \(worst.name): \(try file.shape(of: worst.name).columns) of \(worst.rank)); subspaces are capped at these"
         )
+    }
+
+    private func findOverlaps() throws {
+        guard let plan = study.overlap else { return }
+        announce("overlap of safety and utility")
+        overlaps = try OverlapTable.tables(plan, folder: folder, maps: maps)
+        for table in overlaps {
+            try TextFile.write(table.json(), to: folder.overlap(table.measure) + ".json")
+            try TextFile.write(table.csv(), to: folder.overlap(table.measure) + ".csv")
+        }
     }
 
     private func probeHeads() async throws {

@@ -1,0 +1,92 @@
+package import Selection
+
+/// The study file's `overlap`: how much safety and utility share, per linear map (paper.md, "Overlap").
+extension Study {
+    package struct OverlapPlan: Sendable, Equatable {
+        /// Jaccard index of the top p % of utility and the top q % of safety scores; `nil`: not asked for.
+        package var jaccard: Percentages?
+        /// φ of so many first directions; `nil`: not asked for.
+        package var rank: RankAmount?
+
+        package struct Percentages: Sendable, Equatable {
+            package var p: Double
+            package var q: Double
+
+            package init(p: Double, q: Double) {
+                self.p = p
+                self.q = q
+            }
+        }
+    }
+
+    static func overlap(_ top: StudyNode) throws(InputError) -> OverlapPlan? {
+        guard let node = try top.mapping("overlap", keys: ["p", "q", "rank"]) else { return nil }
+        var plan = OverlapPlan()
+        switch (try node.percent("p"), try node.percent("q")) {
+        case (let p?, let q?): plan.jaccard = .init(p: p, q: q)
+        case (nil, nil): break
+        default: throw top.error("overlap", "needs both p and q (the Jaccard index), or neither")
+        }
+        if let text = try node.string("rank") {
+            guard let rank = RankAmount(text) else {
+                throw node.error(
+                    "rank", "= \(text) is no number of ranks: a whole number, or a share below 100% as in 2.5%")
+            }
+            plan.rank = rank
+        }
+        guard plan.jaccard != nil || plan.rank != nil else {
+            throw top.error(
+                "overlap", "needs p and q (the Jaccard index), rank (the subspaces' similarity), or all three")
+        }
+        return plan
+    }
+
+    func checkOverlap(_ top: StudyNode) throws(InputError) {
+        guard let overlap else { return }
+        guard calibration != nil else {
+            throw top.error("calibration", "is missing: overlap compares its two data sets")
+        }
+        if overlap.jaccard != nil, !scores.method.needsData {
+            throw top.error(
+                "scores", "method \(scores.method.rawValue) knows no two data sets: overlap.p and q need snip or wanda")
+        }
+    }
+
+    /// Whether scores of the unedited model are needed.
+    package var needsScores: Bool {
+        overlap?.jaccard != nil || conditions.contains { $0.method.needsScores && !$0.isSequential }
+    }
+}
+
+extension OverlapTable {
+    /// What the study asks for, of the run's scores and subspaces.
+    /// - Throws: `SelectionError`.
+    static func tables(
+        _ plan: Study.OverlapPlan, folder: RunFolder, maps: [MapShape]
+    ) throws -> [OverlapTable] {
+        var tables: [OverlapTable] = []
+        let sides = [Study.Side.safety, .utility].map(\.rawValue)
+        if let jaccard = plan.jaccard {
+            let safety = try Selector.mask(
+                of: try ScoreFile(path: folder.scores(sides[0])), percent: jaccard.q, name: "q", group: .matrix,
+                order: .largest)
+            let utility = try Selector.mask(
+                of: try ScoreFile(path: folder.scores(sides[1])), percent: jaccard.p, name: "p", group: .matrix,
+                order: .largest)
+            tables.append(
+                OverlapTable(
+                    measure: "jaccard",
+                    files: ["top \(jaccard.q)% by safety", "top \(jaccard.p)% by utility"],
+                    values: try Overlap.jaccard(safety, utility)))
+        }
+        if let rank = plan.rank {
+            tables.append(
+                OverlapTable(
+                    measure: "similarity", files: sides.map { "\($0) subspaces" }, rank: rank,
+                    values: try Overlap.similarity(
+                        try SubspaceFile(path: folder.subspaces(sides[0])),
+                        try SubspaceFile(path: folder.subspaces(sides[1])), rank: rank, maps: maps)))
+        }
+        return tables
+    }
+}
