@@ -69,6 +69,8 @@ package final class Fleet: @unchecked Sendable {
     package var pageURL: String? { page?.url }
     /// The kernel level all workers run at, for the manifest.
     package var kernelLevel: String? { loop.level }
+    /// All kernels that bits depend on: BLAS's, and our own.
+    package var kernels: String { "\(loop.level ?? "?") \(loop.simd.map(String.init) ?? "?")" }
     package var progress: FleetProgress { loop.progress }
 
     private func awaitWorkers() throws {
