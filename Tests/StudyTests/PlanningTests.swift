@@ -64,7 +64,7 @@ import Testing
 
     private static let grids = """
         [unedited, {set_difference: {p: [20, 30, 40, 50, 60], q: [20, 30, 40, 50, 60]}}, \
-        {orthogonal_projection: {r_u: [1, 2], r_s: [1, 2]}}, {finetune: {pairs: utility.jsonl, steps: 3, batch: 2}}]
+        {orthogonal_projection: {r_u: [50%, 75%], r_s: [50%, 75%]}}, {finetune: {pairs: utility.jsonl, steps: 3, batch: 2}}]
         """
 
     @Test func operationsAreThoseOfTheWeights() {

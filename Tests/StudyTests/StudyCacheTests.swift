@@ -107,7 +107,7 @@ import Testing
 
     @Test func ranksAndHeadsAreTakenOver() async throws {
         let conditions =
-            "[unedited, {orthogonal_projection: {r_u: [1, 2], r_s: [1]}}, {actsvd_top: {rank: 1}}, {heads: {top: [1, 2]}}]"
+            "[unedited, {orthogonal_projection: {r_u: [50%, 75%], r_s: [50%]}}, {actsvd_top: {rank: 1}}, {heads: {top: [1, 2]}}]"
         let probe = "probe: {harmful: probe-harmful.txt, harmless: probe-harmless.txt}"
         let first = try await run(conditions, name: "first", more: probe)
         #expect(first.runner.seen.log.count { $0.hasPrefix("score") } == 1)
@@ -116,7 +116,7 @@ import Testing
         #expect(second.runner.seen.log == [])
         #expect(second.results.csv() == first.results.csv())
         let more = try await run(
-            conditions.replacing("r_s: [1]", with: "r_s: [1, 2]"), name: "more", more: probe)
+            conditions.replacing("r_s: [50%]", with: "r_s: [50%, 75%]"), name: "more", more: probe)
         #expect(!more.runner.seen.log.contains { $0.hasPrefix("score") || $0.contains("subspaces") })
         #expect(more.runner.seen.log.count { $0.hasPrefix("compute") } == 2)
     }

@@ -75,16 +75,16 @@ package struct PlanCommand: AsyncParsableCommand {
             options.workers = count
             let folder = try OwnedFolder(prefix: ".faultline-plan-")
             defer { folder.remove() }
-            (rates, keys) = try await Runners.with(options, checkpoint) { [rates] runner in
+            let measured = try await Runners.with(options, checkpoint) { [rates] runner in
                 let measure = RateMeasure(runner: runner, cost: cost, pipelines: pipelines, folder: folder.path)
-                return (
-                    try await measure.rates(sample, assumed: rates),
-                    CacheKeys(modelDigest: checkpoint.digest(), kernels: runner.kernels)
-                )
+                let rates = try await measure.rates(sample, assumed: rates)
+                return (rates, runner.kernels)
             }
+            rates = measured.0
+            keys = CacheKeys(modelDigest: checkpoint.digest(), kernels: measured.1)
         }
         let cache = try settings.cacheFolder(runDirectory: runDir ?? "runs/\(list.name)").flatMap { folder in
-            Paths.exists(folder) ? try ResultCache(folder) : nil
+            try Paths.exists(folder) ? ResultCache(folder) : nil
         }
         var made: Set<String> = []
         var prediction = PlanPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)

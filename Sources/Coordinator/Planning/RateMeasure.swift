@@ -1,4 +1,3 @@
-package import Evaluation
 import Foundation
 package import Protocol
 import Reporting

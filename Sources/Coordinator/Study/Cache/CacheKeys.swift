@@ -1,6 +1,4 @@
-package import Checkpoint
 package import Protocol
-package import Selection
 package import Tensors
 
 /// What results are known by: everything that decides their bytes, and nothing of the fleet's shape.
