@@ -71,6 +71,11 @@ FL_CLONES void fl_mask_zero(float *w, const uint8_t *mask, size_t first, size_t 
     if (masked(mask, first + i)) w[i] = 0;
 }
 
+FL_CLONES void fl_mask_copy(float *w, const float *from, const uint8_t *mask, size_t first, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (masked(mask, first + i)) w[i] = from[i];
+}
+
 FL_CLONES static void adamw_run(float *w, const float *g, float *m, float *v, size_t n, float lr, float beta1,
                                 float beta2, float eps, float decay, float correction1, float correction2_sqrt) {
   float step = lr / correction1;

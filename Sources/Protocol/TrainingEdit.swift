@@ -1,6 +1,7 @@
 /// Names inside the edit that puts a pipeline where a fine-tuning run was after some step.
 ///
-/// Weights and moments are named as in the result of a `checkpoint` task, frozen weights' bits `frozen.NAME` (U8).
+/// Weights and moments are named as in the result of a `checkpoint` task, frozen weights' bits `frozen.NAME` (U8). Where
+/// the run is at its end, `rewound.NAME` (U8) are bits of the weights that have the checkpoint's values again.
 public enum TrainingEdit {
     /// Value of the metadata `edit`.
     public static let kind = "training"
@@ -9,4 +10,5 @@ public enum TrainingEdit {
     public static let parameters = "parameters"
     public static let isFinal = "final"
     public static let frozen = "frozen."
+    public static let rewound = "rewound."
 }

@@ -6,10 +6,12 @@ public struct BitSet: Sendable, Equatable {
     public let size: Int
     package private(set) var words: [UInt64]
 
-    public init(size: Int) {
+    /// - Parameter filled: all bits are set.
+    public init(size: Int, filled: Bool = false) {
         precondition(size >= 0, "negative bit count \(size)")
         self.size = size
-        words = Array(repeating: 0, count: (size + 63) / 64)
+        words = Array(repeating: filled ? .max : 0, count: (size + 63) / 64)
+        if filled, size % 64 != 0 { words[words.count - 1] = (1 << UInt64(size % 64)) - 1 }
     }
 
     /// Reads packed bytes.

@@ -120,6 +120,26 @@ public final class WeightMatrix {
         if let resident { add(part, change, in: resident) }
     }
 
+    /// Gives the masked weights of part `part` the checkpoint's values, as widened to f32, whatever they are now; only a
+    /// `reload` undoes it. `mask`: as in `zero`. The matrix has to be resident.
+    /// - Throws: what the source throws.
+    public func rewind(part number: Int, mask: AlignedBuffer) throws {
+        guard let resident else { preconditionFailure("rewinding needs resident weights") }
+        let part = parts[number]
+        nonisolated(unsafe) let w = resident.floats.baseAddress! + part.rows.lowerBound * columns
+        nonisolated(unsafe) let bits = UnsafePointer(mask.address.assumingMemoryBound(to: UInt8.self))
+        let failures = Failures()
+        pool.run(over: part.rows.count, by: max(1, (1 << 18) / max(1, columns))) { rows in
+            let original = AlignedBuffer(floats: rows.count * columns, zeroed: false)
+            do {
+                try source.read(part.name, rows: rows, into: original.floats.baseAddress!)
+                let first = rows.lowerBound * columns
+                fl_mask_copy(w + first, original.floats.baseAddress!, bits, first, rows.count * columns)
+            } catch { failures.add(error) }
+        }
+        try failures.rethrow()
+    }
+
     private func add(_ part: Int, _ change: Change, in buffer: AlignedBuffer) {
         let rows = parts[part].rows
         let w = buffer.floats.baseAddress! + rows.lowerBound * columns

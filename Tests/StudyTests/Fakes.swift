@@ -33,6 +33,11 @@ final class FakeRunner: ModelRunner {
         var edits: [String: Mask] = [:]
         var frozen: [Mask?] = []
         var trainings: [TaskBody.Training] = []
+        var rewound: [Mask?] = []
+        var shared: [Bool] = []
+        /// Trainings that were computed, and what the last one was, where nothing was frozen.
+        var runs = 0
+        var free: TaskBody.Training?
         var requests: [ScoreRequest] = []
         var lowRanks: [String: LowRankEdit] = [:]
         var operands: [[String]] = []
@@ -172,16 +177,22 @@ final class FakeRunner: ModelRunner {
         }
     }
 
-    func train(
-        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int?, label: String
-    ) async throws -> [Float] {
-        note("train \(training.steps.count)")
+    func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
+        let steps = request.training.steps
+        note("train \(steps.count)")
         state.withLock { state in
-            state.trainings.append(training)
-            state.frozen.append(freeze)
-            state.edit = freeze == nil ? "trained" : "trained-frozen"
+            // As the fleet does it: what differs in rewinding alone is one run.
+            let isKnown = request.freeze == nil && state.free == request.training
+            if !isKnown { state.runs += 1 }
+            state.free = request.freeze == nil ? request.training : nil
+            state.trainings.append(request.training)
+            state.frozen.append(request.freeze)
+            state.rewound.append(request.rewind)
+            state.shared.append(request.isShared)
+            state.edit =
+                request.freeze != nil ? "trained-frozen" : request.rewind != nil ? "trained-rewound" : "trained"
         }
-        return training.steps.indices.map { 2 / Float($0 + 1) }
+        return steps.indices.map { 2 / Float($0 + 1) }
     }
 
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try body(TensorBundle()) }

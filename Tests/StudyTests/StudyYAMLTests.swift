@@ -68,7 +68,7 @@ import Testing
         #expect(study.conditions[1].method == .setDifference(p: 3, q: 1.5, group: .row))
         #expect(study.conditions[3].method == .ranked(side: .utility, q: 2, group: .matrix, order: .smallest))
         guard case .fineTune(let tuning) = study.conditions[4].method else { Issue.record("no fine-tuning"); return }
-        #expect(tuning.freeze == "set_difference")
+        #expect(tuning.restriction == .init(.freeze, .mask(of: "set_difference")))
         #expect(tuning.learningRate == 1e-4)
         #expect(study.evaluation.harmful == Study.PromptSet(file: "dir/h.csv", samples: nil))
         #expect(study.evaluation.harmless == Study.PromptSet(file: "dir/g.txt", samples: 5))

@@ -86,5 +86,7 @@ public final class ChildProcess: @unchecked Sendable {
         return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
     }
 
+    public var isRunning: Bool { condition.withLock { !hasEnded } }
+
     public func send(_ signal: Int32) { kill(pid, signal) }
 }

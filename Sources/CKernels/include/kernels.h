@@ -62,6 +62,8 @@ void fl_adamw(float *w, const float *g, float *m, float *v, size_t n, float lr, 
 // --- masks -------------------------------------------------------------------------------------------------------
 // w[i] = 0 where bit `first + i` of `mask` is set.
 void fl_mask_zero(float *w, const uint8_t *mask, size_t first, size_t n);
+// w[i] = from[i] where bit `first + i` of `mask` is set.
+void fl_mask_copy(float *w, const float *from, const uint8_t *mask, size_t first, size_t n);
 
 // --- SNIP --------------------------------------------------------------------------------------------------------
 // Panels: columns [0, columns) of x [rows × ld] in groups of `width`, each group stored [rows × width], zero-padded.

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Checkpoint
 package import Protocol
 import Reporting
 import Selection
@@ -17,6 +18,12 @@ package struct FineTuneCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A mask whose weights get no update.", valueName: "file"))
     package var freeze: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A mask whose weights are trained like all others and get the model's own values back at the end.",
+            valueName: "file"))
+    package var rewind: String?
+
     @Option(help: "Train all parameters or the linear maps only.")
     package var parameters: TaskBody.Training.Parameters = .all
 
@@ -25,6 +32,11 @@ package struct FineTuneCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Optimiser steps; by default one pass over the pairs.", valueName: "n"))
     package var steps: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Passes over the pairs, in place of --steps; the last step of a pass has what is left.", valueName: "n"))
+    package var epochs: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -48,10 +60,13 @@ package struct FineTuneCommand: AsyncParsableCommand {
 
     package func validate() throws {
         for (name, value) in [
-            ("samples", samples), ("steps", steps), ("batch", batch), ("checkpoint-every", checkpointEvery),
+            ("samples", samples), ("steps", steps), ("epochs", epochs), ("batch", batch),
+            ("checkpoint-every", checkpointEvery),
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
+        if steps != nil, epochs != nil { throw ValidationError("--steps and --epochs exclude each other") }
+        if freeze != nil, rewind != nil { throw ValidationError("--freeze and --rewind exclude each other") }
         guard lr >= 0, lr <= 1 else { throw ValidationError("--lr \(lr) is out of range: 0 to 1") }
     }
 
@@ -61,23 +76,30 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let (checkpoint, codec) = try model.open()
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
         guard !Paths.exists(out) else { throw InputError(out, "already exists: choose another folder") }
-        let frozen = try freeze.map { try Mask(contentsOf: $0) }
-        if let frozen, let freeze { try frozen.check(against: checkpoint, named: "\(freeze) against \(model.model)") }
+        let (frozen, rewound) = (try mask(freeze, checkpoint), try mask(rewind, checkpoint))
+        let standard = Study.FineTune.Length.steps(steps ?? (pairs.count + batch - 1) / batch)
         let settings = Study.FineTune(
-            pairs: data, samples: nil, steps: steps ?? (pairs.count + batch - 1) / batch, batch: batch,
-            learningRate: lr,
-            parameters: parameters, freeze: nil)
+            pairs: data, samples: nil, length: epochs.map { .epochs($0) } ?? standard, batch: batch, learningRate: lr,
+            parameters: parameters)
         let training = try FineTunePlan.training(
             try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,
             seed: batches.seed, name: "order", batchTokens: batches.batchTokens)
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
+            // Rewinding happens in the export, which has all that it takes.
             let losses = try await runner.train(
-                training, freeze: frozen, checkpointEvery: checkpointEvery, label: "fine-tuning")
+                TrainingRequest(training, freeze: frozen, checkpointEvery: checkpointEvery), label: "fine-tuning")
             if let first = losses.first, let last = losses.last {
                 Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))\n")
             }
-            try await exporter.exportTrained(runner, to: out)
+            try await exporter.exportTrained(runner, rewind: rewound, to: out)
         }
+    }
+
+    private func mask(_ path: String?, _ checkpoint: Checkpoint) throws -> Mask? {
+        guard let path else { return nil }
+        let mask = try Mask(contentsOf: path)
+        try mask.check(against: checkpoint, named: "\(path) against \(model.model)")
+        return mask
     }
 }

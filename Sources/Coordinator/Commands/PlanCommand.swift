@@ -57,6 +57,7 @@ package struct PlanCommand: AsyncParsableCommand {
             memoryBytes: Int(memory.map { $0 * 1_073_741_824 } ?? machine),
             pipelines: fleet.pipelines ?? list.studies[0].pipelines)
         let items = try list.studies.map { study in
+            try study.checkShares(checkpoint.config)
             let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
             let evaluator = try Evaluator(
                 study.evaluation, seed: study.seed, batchTokens: study.batchTokens,

@@ -60,6 +60,9 @@ package struct StudyCommand: AsyncParsableCommand {
                     try results.write(to: item.folder, command: command, versions: Versions.list)
                     for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
                     Terminal.out("\n" + results.table().text(unicode: Terminal.isUnicode))
+                    for (caption, table) in results.grids.flatMap({ $0.tables() }) {
+                        Terminal.out("\n\(caption)\n\n" + table.text(unicode: Terminal.isUnicode))
+                    }
                     Terminal.out("\nReport: \(item.folder.report) (\(Format.duration(Terminal.now() - start)))\n")
                     guard list.isList else { continue }
                     index.finished(results)

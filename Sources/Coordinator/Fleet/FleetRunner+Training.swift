@@ -1,16 +1,96 @@
+import Checkpoint
 import Foundation
 import Protocol
 import Reporting
-import Tensors
+import Selection
+package import Tensors
 
 /// Fine-tuning in segments of a few steps, with what the stages hold kept on disk in between.
 extension FleetRunner {
+    package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
+        let rewound = request.rewind.map(Self.bits)
+        let run = try fineTuning(request)
+        weights = .trained(run, rewound: nil)
+        let losses = try train(run, label: label)
+        weights = .trained(run, rewound: rewound)
+        return losses
+    }
+
+    private func fineTuning(_ request: TrainingRequest) throws -> FineTuning {
+        var mask = request.freeze.map(Self.bits)
+        mask?.metadata["edit"] = "freeze"
+        let frozen = mask.map { $0.image().sha256() } ?? "none"
+        // The weights are what this task makes of the checkpoint; the task itself is known by them.
+        let content = try Self.digest(of: .train(request.training))
+        var run = FineTuning(
+            training: request.training, freeze: mask, digest: "trained \(content) frozen \(frozen)",
+            checkpointEvery: request.checkpointEvery ?? FineTuning.defaultInterval(request.training))
+        run.isShared = request.isShared || request.rewind != nil
+        return run
+    }
+
+    /// A mask without its provenance: equal bits are one training, whoever chose them.
+    private static func bits(_ mask: Mask) -> TensorBundle { Mask(maps: mask.maps).bundle }
+
+    private func train(_ run: FineTuning, label: String) throws -> [Float] {
+        let body = TaskBody.train(run.training)
+        let key = keys(of: [body])[0]
+        if let known = try memory?.results(of: key) {
+            return try known.last?.load()["losses"]?.buffer.floatArray() ?? []
+        }
+        if run.isShared, let end = try kept(run) { return end.losses }
+        let losses = try trainOnFleet(run, label: label)
+        let bundle = TensorBundle(entries: [
+            .init(name: "losses", type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
+        ])
+        let result = StageResult(
+            stage: 0, layers: 0..<checkpoint.config.layerCount, digest: bundle.image().sha256(),
+            bundle: .memory(bundle), worker: "coordinator")
+        try memory?.commit([RunMemory.Entry(key: key, label: label, results: [result])])
+        return losses
+    }
+
+    package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
+        guard case .trained(let run, _) = weights else { throw InternalError("nothing has been trained") }
+        if let end = try run.isShared ? finished(run) : kept(run) {
+            for result in end.stages { try body(try result.load()) }
+            return
+        }
+        try ready(copies: 1.1)
+        progress.begin("fetching trained weights", total: 1, unit: "models")
+        defer { progress.end() }
+        try fleet.run([FleetTask(body: .export, cost: 1)], label: "fetching trained weights") { _, results in
+            for result in results {
+                try body(try result.load())
+                if case .file(let path) = result.bundle { unlink(path) }
+            }
+        }
+    }
+
+    /// Puts the workers where a run ended.
+    ///
+    /// What several conditions share goes to all pipelines as an edit; it is resident on the workers, with the edit's own
+    /// pages beside it for a while. What one condition trains for itself stays where it was trained.
+    func restore(_ run: FineTuning, rewound: TensorBundle?, copies: Double, digest: String) throws {
+        guard run.isShared else {
+            _ = try trainOnFleet(run, label: "fine-tuning again")
+            return
+        }
+        let end = try finished(run)
+        try use(copies: max(copies, 2), onePipeline: false)
+        held = nil
+        try fleet.apply(
+            edit: try end.edit(run, rewound: rewound), name: rewound == nil ? "fine-tuned" : "fine-tuned and rewound")
+        held = digest
+    }
+
     /// Trains, from the newest checkpoint where there is one, and leaves the workers with the trained weights.
     ///
     /// What the workers that come later get is always the newest checkpoint: so a lost stage costs the steps since then,
-    /// and the scheduler sees to it without being told. A training shorter than one segment is not kept at all.
+    /// and the scheduler sees to it without being told. A training shorter than one segment is not kept at all, unless
+    /// others begin where it ends.
     /// - Returns: the loss of every step.
-    func trainOnFleet(_ run: FineTuning, label: String) throws -> [Float] {
+    private func trainOnFleet(_ run: FineTuning, label: String) throws -> [Float] {
         let count = run.training.steps.count
         try use(copies: 4.2, onePipeline: true)
         held = nil
@@ -29,7 +109,7 @@ extension FleetRunner {
             let end = min(count, step + run.checkpointEvery)
             let done = run.tokens(0..<step)
             var tasks = [run.task(step..<end, label: label)]
-            if end - step < count {
+            if end - step < count || run.isShared {
                 tasks.append(FleetTask(body: end == count ? .export : .checkpoint, cost: 0, sequence: 0))
                 tasks[1].name = "\(label) checkpoint \(end)"
             }
@@ -48,12 +128,22 @@ extension FleetRunner {
         return losses
     }
 
-    /// The finished training's tensors, where they are on disk.
-    func keptWeights(_ run: FineTuning) throws -> [StageResult]? {
+    /// The finished training, where it is on disk.
+    private func kept(_ run: FineTuning) throws -> TrainingCheckpoint? {
         guard let saved = try shelf.newest(of: checkpointKey(run)), saved.step == run.training.steps.count else {
             return nil
         }
-        return saved.stages
+        return saved
+    }
+
+    /// The finished training on disk; trained again where it has gone from there.
+    private func finished(_ run: FineTuning) throws -> TrainingCheckpoint {
+        if let end = try kept(run) { return end }
+        var run = run
+        run.isShared = true
+        _ = try trainOnFleet(run, label: "fine-tuning again")
+        guard let end = try kept(run) else { throw InternalError("what fine-tuning ended with was not kept") }
+        return end
     }
 
     private func checkpointKey(_ run: FineTuning) -> String {

@@ -12,7 +12,7 @@ package import Tensors
 /// holds is not computed again, and the fleet's weights are changed only when something has to be computed with them.
 package final class FleetRunner: ModelRunner, @unchecked Sendable {
     let fleet: Fleet
-    private let checkpoint: Checkpoint
+    let checkpoint: Checkpoint
     let progress: ProgressLine
     let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
@@ -20,22 +20,23 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     private var plan: ModelPlan?
     private lazy var digest = checkpoint.digest()
     /// What the next work is to be done with.
-    private var weights = Weights.edited(nil, name: "unedited", digest: Weights.unedited)
+    var weights = Weights.edited(nil, name: "unedited", digest: Weights.unedited)
     /// What the workers hold.
     var held: String?
     /// Fine-tuning as far as it got.
     private(set) lazy var shelf = CheckpointShelf(memory)
 
     /// The weights a task computes with, known by a digest of what made them.
-    private enum Weights {
+    enum Weights {
         static let unedited = "unedited"
         case edited(TensorBundle?, name: String, digest: String)
-        case trained(FineTuning)
+        case trained(FineTuning, rewound: TensorBundle?)
 
         var digest: String {
             switch self {
             case .edited(_, _, let digest): digest
-            case .trained(let run): run.digest
+            case .trained(let run, nil): run.digest
+            case .trained(let run, let mask?): "\(run.digest) rewound \(mask.image().sha256())"
             }
         }
     }
@@ -137,50 +138,6 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         return answers
     }
 
-    package func train(
-        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int?, label: String
-    ) async throws -> [Float] {
-        var mask = freeze?.bundle
-        mask?.metadata["edit"] = "freeze"
-        let frozen = mask.map { $0.image().sha256() } ?? "none"
-        let body = TaskBody.train(training)
-        // The weights are what this task makes of the checkpoint; the task itself is known by them.
-        let run = FineTuning(
-            training: training, freeze: mask, digest: "trained \(try Self.digest(of: body)) frozen \(frozen)",
-            checkpointEvery: checkpointEvery ?? FineTuning.defaultInterval(training))
-        weights = .trained(run)
-        let key = keys(of: [body])[0]
-        if let known = try memory?.results(of: key) {
-            return try known.last?.load()["losses"]?.buffer.floatArray() ?? []
-        }
-        let losses = try trainOnFleet(run, label: label)
-        let bundle = TensorBundle(entries: [
-            .init(name: "losses", type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
-        ])
-        let result = StageResult(
-            stage: 0, layers: 0..<checkpoint.config.layerCount, digest: bundle.image().sha256(),
-            bundle: .memory(bundle), worker: "coordinator")
-        try memory?.commit([RunMemory.Entry(key: key, label: label, results: [result])])
-        return losses
-    }
-
-    package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
-        guard case .trained(let run) = weights else { throw InternalError("nothing has been trained") }
-        if let kept = try keptWeights(run) {
-            for result in kept { try body(try result.load()) }
-            return
-        }
-        try ready(copies: 1.1)
-        progress.begin("fetching trained weights", total: 1, unit: "models")
-        defer { progress.end() }
-        try fleet.run([FleetTask(body: .export, cost: 1)], label: "fetching trained weights") { _, results in
-            for result in results {
-                try body(try result.load())
-                if case .file(let path) = result.bundle { unlink(path) }
-            }
-        }
-    }
-
     package func apply(edit mask: Mask?) async throws {
         weights = .edited(
             mask?.bundle, name: mask == nil ? "unedited" : "mask",
@@ -248,7 +205,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// Makes the workers hold what `weights` says; does nothing where they do.
     /// - Parameter copies: how many times the weights' memory the work takes.
-    private func ready(copies: Double) throws {
+    func ready(copies: Double) throws {
         switch weights {
         case .edited(let bundle, let name, let digest):
             try use(copies: copies, onePipeline: false)
@@ -256,9 +213,9 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             held = nil
             try fleet.apply(edit: bundle, name: name)
             held = digest
-        case .trained(let run):
-            guard held != run.digest else { return }
-            _ = try trainOnFleet(run, label: "fine-tuning again")
+        case .trained(let run, let mask):
+            guard held != weights.digest else { return }
+            try restore(run, rewound: mask, copies: copies, digest: weights.digest)
         }
     }
 
@@ -340,7 +297,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     package var kernels: String { fleet.kernels }
 
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
-    private func keys(of bodies: [TaskBody]) -> [String] {
+    func keys(of bodies: [TaskBody]) -> [String] {
         // A body that cannot be encoded fails when it is sent, with the reason.
         keys(of: bodies.map { (try? Self.digest(of: $0)) ?? "" })
     }
@@ -359,7 +316,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// What every key has.
     var common: [String] { [Faultline.version, digest, fleet.kernelLevel ?? ""] }
 
-    private static func digest(of body: TaskBody) throws -> String {
+    static func digest(of body: TaskBody) throws -> String {
         Digest.sha256(try Codec.encode(body: body).flatMap { $0 })
     }
 }

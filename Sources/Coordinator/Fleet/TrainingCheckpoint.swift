@@ -11,6 +11,8 @@ struct FineTuning {
     var digest: String
     /// Steps between two checkpoints. Never changes a result.
     var checkpointEvery: Int
+    /// What it ends with is kept, for others that begin there. Never changes a result.
+    var isShared = false
 
     /// Where nobody says otherwise: 50,000 tokens. A step of T tokens computes 6 P T FLOP over P weights and a checkpoint
     /// moves 12 P bytes, so that what it costs beside the steps depends on neither the model nor the fleet's size: about a
@@ -70,16 +72,18 @@ struct TrainingCheckpoint {
     }
 
     /// The edit that puts a pipeline of any shape there. Its tensors are read from the files as they are sent.
-    func edit(_ run: FineTuning) throws -> TensorBundle {
+    /// - Parameter rewound: bits of the weights that get the checkpoint's values back.
+    func edit(_ run: FineTuning, rewound: TensorBundle? = nil) throws -> TensorBundle {
         var edit = TensorBundle(metadata: [
             "edit": TrainingEdit.kind, TrainingEdit.steps: "\(step)",
             TrainingEdit.parameters: run.training.parameters.rawValue,
             TrainingEdit.isFinal: "\(step == run.training.steps.count)",
         ])
-        for entry in run.freeze?.entries ?? [] {
-            edit.entries.append(
-                .init(
-                    name: TrainingEdit.frozen + entry.name, type: entry.type, shape: entry.shape, buffer: entry.buffer))
+        for (prefix, mask) in [(TrainingEdit.frozen, run.freeze), (TrainingEdit.rewound, rewound)] {
+            for entry in mask?.entries ?? [] {
+                edit.entries.append(
+                    .init(name: prefix + entry.name, type: entry.type, shape: entry.shape, buffer: entry.buffer))
+            }
         }
         for stage in stages {
             switch stage.bundle {

@@ -171,7 +171,7 @@ package struct WorkCounter {
         let asked = try Digest.sha256(
             Array("\(try own.map { try CacheKeys.digest(.generate($0)) }) \(batches.count) \(batches.first.map { try CacheKeys.digest(.likelihood(batches: [$0])) } ?? "")".utf8))
         let rating = rated()
-        for condition in study.conditions {
+        for condition in study.workOrder {
             let isUnedited = condition.method == .unedited
             let recipe = isUnedited ? "unedited" : recipe(condition)
             let weights = isUnedited ? "unedited" : recipe.flatMap { known(recipe: $0) }
@@ -200,7 +200,11 @@ package struct WorkCounter {
         switch condition.method {
         case .unedited: break
         case .fineTune(let settings):
-            guard let tasks = try? training(settings) else { return }
+            // Conditions that differ in what is rewound share a training.
+            var shared = settings
+            if settings.restriction?.kind == .rewind { shared.restriction = nil }
+            shared.grid = nil
+            guard !isMade("training \(shared)"), let tasks = try? training(settings) else { return }
             steps.append(.init("\(name): fine-tuning", .training, tasks))
         case .lowRank: steps.append(.init("\(name): factors", .factors, [.init()]))
         case .random, .setDifference, .ranked, .heads: steps.append(.init("\(name): selection", .selection, [.init()]))

@@ -13,6 +13,8 @@ package struct ConditionResult: Sendable {
     /// Ranks of the change of the weights, and as a fraction of all linear maps' ranks.
     package var ranks: Int
     package var rankFraction: Double
+    /// Weights that fine-tuning left as they were, where it was restricted.
+    package var restricted: RestrictedWeights?
     /// By setting, in the study's order.
     package var attacks: [AttackResult]
     package var overRefusal: OverRefusal?
@@ -26,11 +28,13 @@ package struct ConditionResult: Sendable {
 
     package init(
         name: String, method: String, measurement: Measurement, attacks: [AttackSetting], gate: CoherenceGates,
-        judge: RefusalJudge, mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = []
+        judge: RefusalJudge, mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = [],
+        restricted: RestrictedWeights? = nil
     ) throws {
         self.name = name
         self.method = method
         self.losses = losses
+        self.restricted = restricted
         zeroed = mask?.count ?? 0
         sparsity = Double(zeroed) / Double(max(1, maps.reduce(0) { $0 + $1.count }))
         ranks = lowRank?.rank ?? 0
@@ -64,7 +68,7 @@ extension Study.Condition.Method {
         case .lowRank(let recipe, let side):
             if case .orthogonalProjection = recipe { recipe.words } else { "\(recipe.words) by \(side.rawValue)" }
         case .fineTune(let settings):
-            "fine-tuned \(settings.steps) steps × \(settings.batch), lr \(settings.learningRate), \(settings.parameters.rawValue) parameters, frozen: \(settings.freeze ?? "none")"
+            settings.words
         }
     }
 }

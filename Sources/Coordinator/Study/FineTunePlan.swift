@@ -3,27 +3,47 @@ import Selection
 
 /// Lays a fine-tuning run's steps out from its settings alone.
 package enum FineTunePlan {
-    /// Every step takes the next `batch` examples of an endless row of shuffled passes over the data.
+    /// Of a number of steps, every one takes the next `batch` examples of an endless row of shuffled passes over the data.
+    /// Of a number of epochs, every one is a shuffled pass of its own, whose last step has what is left.
     /// - Parameter name: the run's random stream.
     /// - Throws: `PackingError` where an example is larger than a micro-batch.
     package static func training(
         _ groups: [SequenceGroup], settings: Study.FineTune, seed: UInt64, name: String, batchTokens: Int
     ) throws(PackingError) -> TaskBody.Training {
         precondition(!groups.isEmpty, "fine-tuning on no examples")
+        func pass(_ number: Int) -> [SequenceGroup] {
+            RandomStream(seed: seed, name: "finetune/\(name)/\(number)").sample(groups.count, of: groups.count).map {
+                groups[$0]
+            }
+        }
         var row: [SequenceGroup] = []
-        var pass = 0
+        var passes = 0
         var steps: [[Batch]] = []
-        for _ in 0..<settings.steps {
-            while row.count < settings.batch {
-                let order = RandomStream(seed: seed, name: "finetune/\(name)/\(pass)").sample(
-                    groups.count, of: groups.count)
-                row += order.map { groups[$0] }
-                pass += 1
+        for _ in 0..<stepCount(settings.length, examples: groups.count, batch: settings.batch) {
+            switch settings.length {
+            case .steps:
+                while row.count < settings.batch {
+                    row += pass(passes)
+                    passes += 1
+                }
+            case .epochs:
+                if row.isEmpty {
+                    row = pass(passes)
+                    passes += 1
+                }
             }
             steps.append(try BatchPacking.pack(Array(row.prefix(settings.batch)), maximumTokens: batchTokens))
-            row.removeFirst(settings.batch)
+            row = Array(row.dropFirst(settings.batch))
         }
         return TaskBody.Training(
             steps: steps, firstStep: 0, parameters: settings.parameters, learningRate: Float(settings.learningRate))
+    }
+
+    /// Optimiser steps of a run over so many examples.
+    package static func stepCount(_ length: Study.FineTune.Length, examples: Int, batch: Int) -> Int {
+        switch length {
+        case .steps(let count): count
+        case .epochs(let count): count * ((examples + batch - 1) / batch)
+        }
     }
 }

@@ -55,7 +55,7 @@ package struct FolderExporter: ModelExporter {
         try AdapterExport(base: checkpoint.path).write(edit, to: folder)
     }
 
-    package func exportTrained(_ runner: any ModelRunner, to folder: String) async throws {
+    package func exportTrained(_ runner: any ModelRunner, rewind: Mask?, to folder: String) async throws {
         try makeParent(of: folder)
         let spool = "\(folder).trained-\(getpid())"
         var paths: [String] = []
@@ -67,6 +67,7 @@ package struct FolderExporter: ModelExporter {
             try bundle.write(safetensors: path)
         }
         let files = try paths.map { try SafetensorsFile(path: $0) }
+        let maps = Dictionary((rewind?.maps ?? []).map { ($0.shape.name, $0) }) { first, _ in first }
         try HuggingFaceExport(checkpoint: checkpoint, type: type).write(to: folder) { name, rows, values in
             for file in files {
                 guard let tensor = file.description(of: name) else { continue }
@@ -77,6 +78,15 @@ package struct FolderExporter: ModelExporter {
                 let columns = tensor.shape.dropFirst().reduce(1, *)
                 _ = file.withBytes(of: name) { bytes in
                     memcpy(values, bytes.baseAddress! + rows.lowerBound * columns * 4, rows.count * columns * 4)
+                }
+                guard let map = maps[name] else { return }
+                let original = AlignedBuffer(floats: rows.count * columns, zeroed: false)
+                try checkpoint.read(name, rows: rows, into: original.floats.baseAddress!)
+                // As the workers do it.
+                map.bits.withBytes { bits in
+                    fl_mask_copy(
+                        values, original.floats.baseAddress!, bits.baseAddress!.assumingMemoryBound(to: UInt8.self),
+                        rows.lowerBound * columns, rows.count * columns)
                 }
                 return
             }

@@ -8,6 +8,6 @@ package protocol ModelExporter: Sendable {
     func export(lowRank edit: LowRankEdit, to folder: String) throws
     /// The change alone, as a PEFT adapter.
     func exportAdapter(_ edit: LowRankEdit, to folder: String) throws
-    /// The checkpoint with what the fleet has trained since its last `train`.
-    func exportTrained(_ runner: any ModelRunner, to folder: String) async throws
+    /// The checkpoint with what the fleet has trained in its last `train`, but for the weights that are rewound.
+    func exportTrained(_ runner: any ModelRunner, rewind: Mask?, to folder: String) async throws
 }

@@ -28,16 +28,12 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
 
-    /// Fine-tunes from the unedited checkpoint, frozen weights getting no update. Until the next `apply` the trained
-    /// weights are the current ones.
-    /// - Parameter checkpointEvery: steps after which a lost worker or a stopped program can go on; `nil`: about 50,000
-    ///   tokens. Never changes a result.
+    /// Fine-tunes from the unedited checkpoint. Until the next `apply` the trained weights, rewound where the request says
+    /// so, are the current ones. Requests that differ in `rewind` alone are trained once.
     /// - Returns: the loss of every step.
-    func train(
-        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int?, label: String
-    ) async throws -> [Float]
+    func train(_ request: TrainingRequest, label: String) async throws -> [Float]
 
-    /// The trained tensors (f32, checkpoint names) since `train`, one stage at a time.
+    /// The tensors (f32, checkpoint names) that the last `train` ended with, before any rewinding, one stage at a time.
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws
 
     /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
@@ -60,8 +56,35 @@ package protocol ModelRunner: AnyObject, Sendable {
 extension ModelRunner {
     package var kernels: String { "" }
 
-    package func train(_ training: TaskBody.Training, freeze: Mask?, label: String) async throws -> [Float] {
-        try await train(training, freeze: freeze, checkpointEvery: nil, label: label)
+    package func train(
+        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int? = nil, label: String
+    ) async throws -> [Float] {
+        try await train(
+            TrainingRequest(training, freeze: freeze, checkpointEvery: checkpointEvery), label: label)
+    }
+}
+
+/// A fine-tuning run from the unedited checkpoint.
+package struct TrainingRequest: Sendable {
+    package var training: TaskBody.Training
+    /// Weights that get no update.
+    package var freeze: Mask?
+    /// Weights that get the checkpoint's values back when the run is over.
+    package var rewind: Mask?
+    /// Other requests differ from this one in `rewind` alone: what the run ends with is kept until the next run.
+    package var isShared: Bool
+    /// Steps after which a lost worker or a stopped program can go on; `nil`: about 50,000 tokens. Never changes a result.
+    package var checkpointEvery: Int?
+
+    package init(
+        _ training: TaskBody.Training, freeze: Mask? = nil, rewind: Mask? = nil, isShared: Bool = false,
+        checkpointEvery: Int? = nil
+    ) {
+        self.training = training
+        self.freeze = freeze
+        self.rewind = rewind
+        self.isShared = isShared
+        self.checkpointEvery = checkpointEvery
     }
 }
 

@@ -29,5 +29,6 @@ package struct RunFolder: Sendable {
     package var probe: String { "\(path)/probe.json" }
     package var report: String { "\(path)/report.md" }
     package var resultsJSON: String { "\(path)/results.json" }
+    package var gridCSV: String { "\(path)/finetune-grid.csv" }
     package var resultsCSV: String { "\(path)/results.csv" }
 }

@@ -94,7 +94,7 @@ extension Study {
     }
 
     private static let methodKeys =
-        ["unedited", "set_difference", "top", "bottom", "random", "heads", "finetune"] + rankMethodKeys
+        ["unedited", "set_difference", "top", "bottom", "random", "heads", "finetune", gridKey] + rankMethodKeys
 
     private static func conditions(
         _ top: StudyNode, file: String, _ path: (String) -> String
@@ -119,22 +119,30 @@ extension Study {
                     throw InputError(
                         place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
                 }
+                if key == gridKey {
+                    let cells = try fineTuneGrid(entry, path).conditions
+                    for cell in cells { try check(name: cell.name, among: conditions, place) }
+                    conditions += cells
+                    continue
+                }
                 condition = Condition(
                     name: try entry.string("name") ?? key, method: try method(entry, key, path),
                     isSequential: try entry.choice("order", as: BlockOrder.self) == .sequential)
                 try checkOrder(condition, entry)
             }
-            guard !conditions.contains(where: { $0.name == condition.name }) else {
-                throw InputError(place, "two conditions are called \(condition.name); give one a name of its own")
-            }
-            guard condition.name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._- ".contains($0)) }),
-                condition.name.first != "."
-            else {
-                throw InputError(place, "the name \(condition.name) has more than letters, digits, space, dot, - and _")
-            }
+            try check(name: condition.name, among: conditions, place)
             conditions.append(condition)
         }
         return conditions
+    }
+
+    private static func check(name: String, among conditions: [Condition], _ place: String) throws(InputError) {
+        guard !conditions.contains(where: { $0.name == name }) else {
+            throw InputError(place, "two conditions are called \(name); give one a name of its own")
+        }
+        guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._- ".contains($0)) }),
+            name.first != "."
+        else { throw InputError(place, "the name \(name) has more than letters, digits, space, dot, - and _") }
     }
 
     private enum BlockOrder: String, CaseIterable { case independent, sequential }
@@ -173,25 +181,7 @@ extension Study {
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
             return .random(like: try node.required("like", node.string))
         case "heads": return .heads(try heads(entry))
-        case "finetune":
-            let keys = [
-                "pairs", "samples", "steps", "batch", "batch_tokens", "lr", "parameters", "freeze", "checkpoint_every",
-            ]
-            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: keys) }
-            let freeze = try node.string("freeze")
-            var settings = FineTune(
-                pairs: path(try node.required("pairs", node.string)),
-                samples: try node.integer("samples", in: 1...Int.max),
-                steps: try node.required("steps") { key throws(InputError) in
-                    try node.integer(key, in: 1...1_000_000)
-                },
-                batch: try node.integer("batch", in: 1...100_000) ?? 10,
-                batchTokens: try node.integer("batch_tokens", in: 16...1_000_000),
-                learningRate: try node.number("lr", in: 0...1) ?? 5e-5,
-                parameters: try node.choice("parameters", as: TaskBody.Training.Parameters.self) ?? .all,
-                freeze: freeze == "none" ? nil : freeze)
-            settings.checkpointEvery = try node.integer("checkpoint_every", in: 1...1_000_000)
-            return .fineTune(settings)
+        case "finetune": return .fineTune(try fineTune(entry, path))
         default: return try rankMethod(entry, key) ?? .unedited
         }
     }
@@ -227,8 +217,7 @@ extension Study {
                 if selection.needsProbe, probe == nil {
                     throw top.error("probe", "is missing: condition \(condition.name) needs the heads' ranking")
                 }
-            case .fineTune(let settings):
-                if let freeze = settings.freeze { try checkMask(freeze, of: condition, key: "finetune.freeze", top) }
+            case .fineTune(let settings): try check(settings, of: condition, top)
             case .unedited: break
             }
         }
@@ -240,7 +229,7 @@ extension Study {
         }
     }
 
-    private func checkMask(
+    func checkMask(
         _ name: String, of condition: Condition, key: String, orRanks: Bool = false, _ top: StudyNode
     ) throws(InputError) {
         let earlier = conditions.prefix { $0.name != condition.name }
@@ -272,7 +261,8 @@ extension Study.Condition.Method {
     package var needsScores: Bool {
         switch self {
         case .setDifference, .ranked: true
-        case .unedited, .fineTune, .random, .heads, .lowRank: false
+        case .fineTune(let settings): settings.restriction?.share?.needsScores ?? false
+        case .unedited, .random, .heads, .lowRank: false
         }
     }
 }

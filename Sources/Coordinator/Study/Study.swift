@@ -99,32 +99,39 @@ package struct Study: Sendable, Equatable {
     package enum Side: String, Sendable, CaseIterable { case safety, utility }
 
     package struct FineTune: Sendable, Equatable {
+        package enum Length: Sendable, Equatable {
+            case steps(Int)
+            /// Passes over the examples; the last step of a pass may have fewer of them.
+            case epochs(Int)
+        }
+
         package var pairs: String
         package var samples: Int?
-        package var steps: Int
+        package var length: Length
         /// Examples a step.
         package var batch: Int
         /// Tokens of a micro-batch at most; `nil`: the study's `batchTokens`. Several a step keep a pipeline's stages busy.
         package var batchTokens: Int?
         package var learningRate: Double
         package var parameters: TaskBody.Training.Parameters
-        /// The condition whose mask stays frozen.
-        package var freeze: String?
+        package var restriction: Restriction?
+        /// The grid that it is a cell of.
+        package var grid: String?
         /// Steps between checkpoints; `nil`: about 50,000 tokens. Never changes a result.
         package var checkpointEvery: Int?
 
         package init(
-            pairs: String, samples: Int?, steps: Int, batch: Int, batchTokens: Int? = nil, learningRate: Double,
-            parameters: TaskBody.Training.Parameters, freeze: String?
+            pairs: String, samples: Int?, length: Length, batch: Int, batchTokens: Int? = nil, learningRate: Double,
+            parameters: TaskBody.Training.Parameters, restriction: Restriction? = nil
         ) {
             self.pairs = pairs
             self.samples = samples
-            self.steps = steps
+            self.length = length
             self.batch = batch
             self.batchTokens = batchTokens
             self.learningRate = learningRate
             self.parameters = parameters
-            self.freeze = freeze
+            self.restriction = restriction
         }
     }
 

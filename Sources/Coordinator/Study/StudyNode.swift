@@ -112,6 +112,12 @@ struct StudyNode {
         return Array(sequence)
     }
 
+    /// A list's entries, or one value as a list of its own.
+    func items(_ key: String) throws(InputError) -> [Node]? {
+        if let node = values[key], node.scalar != nil { return [node] }
+        return try list(key)
+    }
+
     /// A list's entry as a mapping.
     func entry(_ key: String, _ index: Int, _ node: Node, keys: [String]) throws(InputError) -> StudyNode {
         try StudyNode(node, path: "\(name(key))[\(index)]", keys: keys, file: file)

@@ -4,8 +4,8 @@ import Selection
 
 /// What a study will compute and store, known before it begins.
 package struct StudyPlan {
-    private let study: Study
-    private let config: ModelConfig
+    let study: Study
+    let config: ModelConfig
     private let evaluator: Evaluator
 
     package init(_ study: Study, config: ModelConfig, evaluator: Evaluator) {
@@ -41,7 +41,8 @@ package struct StudyPlan {
                 "passes over the data, block by block", "\(sequential) × \(config.layerCount) of each data set",
             ])
         }
-        let masks = study.conditions.count { $0.method.makesMask }
+        for row in fineTuningRows { table.append(row) }
+        let masks = study.conditions.count { $0.method.makesMask } + shareFiles
         table.append(["mask files", "\(masks) × \(Format.bytes(weights / 8))"])
         let longest = evaluator.attacks.compactMap(\.maxNewTokens).max() ?? 0
         table.append([
@@ -54,7 +55,7 @@ package struct StudyPlan {
         if study.probe != nil {
             table.append(["attention heads probed", "\(config.layerCount * config.headCount)"])
         }
-        table.append(["conditions", study.conditions.map(\.name).joined(separator: ", ")])
+        table.append(["conditions", conditionWords])
         return table
     }
 

@@ -75,6 +75,11 @@ package struct StudyResults: Sendable {
                     condition.name, "changed_rank_fraction", "\(condition.rankFraction)", "0", "\(condition.ranks)",
                 ])
             }
+            if let kept = condition.restricted {
+                for (measure, value) in kept.fractions {
+                    table.append([condition.name, measure, "\(value)", "0", "\(kept.count)"])
+                }
+            }
             for (measure, estimate) in measures(condition) {
                 table.append([
                     condition.name, measure, "\(estimate.value)", "\(estimate.standardError)", "\(estimate.count)",
@@ -104,34 +109,39 @@ package struct StudyResults: Sendable {
     /// Everything but the answers, which have files of their own.
     package func json(command: String, versions: [(name: String, value: String)]) -> String {
         let conditions = conditions.map { condition in
-            JSON.object([
-                .init("name", .text(condition.name)), .init("method", .text(condition.method)),
-                .init("zeroed", .integer(condition.zeroed)), .init("zeroed_fraction", .number(condition.sparsity)),
-                .init("changed_ranks", .integer(condition.ranks)),
-                .init("changed_rank_fraction", .number(condition.rankFraction)),
-                .init(
-                    "measures",
-                    .object(
-                        measures(condition).map { name, estimate in
-                            .init(
-                                name,
-                                .object([
-                                    .init("value", .number(estimate.value)),
-                                    .init("standard_error", .number(estimate.standardError)),
-                                    .init("count", .integer(estimate.count)),
-                                ]))
-                        })),
-                .init("losses", .array(condition.losses.map { .number(Double($0)) })),
-            ])
+            JSON.object(
+                [
+                    .init("name", .text(condition.name)), .init("method", .text(condition.method)),
+                    .init("zeroed", .integer(condition.zeroed)), .init("zeroed_fraction", .number(condition.sparsity)),
+                    .init("changed_ranks", .integer(condition.ranks)),
+                    .init("changed_rank_fraction", .number(condition.rankFraction)),
+                    .init(
+                        "measures",
+                        .object(
+                            measures(condition).map { name, estimate in
+                                .init(
+                                    name,
+                                    .object([
+                                        .init("value", .number(estimate.value)),
+                                        .init("standard_error", .number(estimate.standardError)),
+                                        .init("count", .integer(estimate.count)),
+                                    ]))
+                            })),
+                    .init("losses", .array(condition.losses.map { .number(Double($0)) })),
+                ] + (condition.restricted?.members ?? []))
         }
         let json = JSON.object([
             .init("study", .text(study.name)), .init("command", .text(command)),
             .init("versions", .object(versions.map { .init($0.name, .text($0.value)) })),
             .init("settings", .object(settings.map { .init($0.name, .text($0.value)) })),
             .init("warnings", .array(warnings.map { .text($0) })), .init("conditions", .array(conditions)),
+            .init("finetune_grids", .array(grids.map(\.json))),
         ])
         return String(decoding: json.encoded(indent: true), as: UTF8.self) + "\n"
     }
+
+    /// Every grid of fine-tuning runs as the paper's table.
+    package var grids: [FineTuneTable] { FineTuneTable.all(conditions, of: study) }
 
     private var floors: String {
         let chat = Format.fixed(gate.chat.floor, 3)
@@ -171,6 +181,7 @@ package struct StudyResults: Sendable {
         report.versions = versions
         report.warnings = warnings
         report.tables = [("Results", table())]
+        for grid in grids { report.tables += grid.tables() }
         var methods = Table([.init("condition", .left), .init("what it is", .left)])
         for condition in conditions { methods.append([condition.name, condition.method]) }
         report.tables.append(("Conditions", methods))
@@ -188,6 +199,7 @@ package struct StudyResults: Sendable {
             report.notes.append(
                 "ranks %: the rank of the change of the weights, of the ranks min(d_out, d_in) of all linear maps.")
         }
+        if !grids.isEmpty { report.notes += FineTuneTable.notes }
         for condition in conditions {
             for (answer, verdict) in condition.harmful.prefix(samplesPerCondition) {
                 report.samples.append(
@@ -204,6 +216,7 @@ package struct StudyResults: Sendable {
     package func write(to folder: RunFolder, command: String, versions: [(name: String, value: String)]) throws {
         try TextFile.write(json(command: command, versions: versions), to: folder.resultsJSON)
         try TextFile.write(csv(), to: folder.resultsCSV)
+        if !grids.isEmpty { try TextFile.write(FineTuneTable.csv(grids), to: folder.gridCSV) }
         try TextFile.write(report(command: command, versions: versions).markdown(), to: folder.report)
     }
 }

@@ -20,6 +20,7 @@ package final class StudyRun {
     private let evaluator: Evaluator
     private let maps: [MapShape]
     private var masks: [String: Mask] = [:]
+    private var restrictions: RestrictionMasks
     private var lowRanks: [String: LowRankEdit] = [:]
     private var calibrated: [Study.Side: [Pair]] = [:]
     private var probe: HeadProbe?
@@ -57,6 +58,8 @@ package final class StudyRun {
         warnings = evaluator.warnings
         try Self.checkFiles(study)
         try study.checkRanks(maps)
+        try study.checkShares(model.config)
+        restrictions = RestrictionMasks(study, folder: folder, config: model.config, modelDigest: modelDigest)
         let heads = model.config.layerCount * model.config.headCount
         for condition in study.conditions {
             guard case .heads(let selection) = condition.method, selection.count > heads else { continue }
@@ -78,7 +81,13 @@ package final class StudyRun {
             let harmless = try probe.harmless.read(seed: study.seed, name: "probe")
             _ = try HeadProbe.Split(harmful.map { _ in true } + harmless.map { _ in false }, seed: study.seed)
         }
-        for case .fineTune(let settings) in study.conditions.map(\.method) { _ = try PairFile.read(settings.pairs) }
+        var files: [String: [Pair]] = [:]
+        for run in study.trainings {
+            let pairs = try files[run.pairs] ?? PairFile.read(run.pairs)
+            files[run.pairs] = pairs
+            _ = try Sampling.sample(
+                pairs, count: run.samples, seed: study.seed, name: "finetune", source: run.pairs)
+        }
     }
 
     package func run() async throws -> StudyResults {
@@ -96,7 +105,7 @@ package final class StudyRun {
             judge: judge, maps: maps)
         try write(results[unedited.name]!)
 
-        for condition in study.conditions where condition.name != unedited.name {
+        for condition in study.workOrder where condition.name != unedited.name {
             announce("condition \(condition.name): \(condition.words)")
             let recipe = try await edit(condition)
             try noteRecipe(condition)
@@ -107,7 +116,7 @@ package final class StudyRun {
             let result = try ConditionResult(
                 name: condition.name, method: condition.words, measurement: measurement, attacks: evaluator.attacks,
                 gate: gate, judge: judge, mask: recipe.mask, lowRank: recipe.lowRank, maps: maps,
-                losses: recipe.losses)
+                losses: recipe.losses, restricted: recipe.restricted)
             results[condition.name] = result
             try write(result)
         }
@@ -241,9 +250,11 @@ package final class StudyRun {
 
     private func warn(_ prompts: [String], name: String) {
         for (evaluated, kind) in [(evaluator.harmful, "harmful"), (evaluator.harmless, "harmless")] {
-            if let line = Sampling.overlapWarning(calibration: prompts, evaluation: evaluated, name: kind) {
-                warnings.append("\(name): \(line)")
+            guard let line = Sampling.overlapWarning(calibration: prompts, evaluation: evaluated, name: kind) else {
+                continue
             }
+            // The cells of a grid that see the same pairs say it once.
+            if !warnings.contains("\(name): \(line)") { warnings.append("\(name): \(line)") }
         }
     }
 
@@ -266,16 +277,22 @@ package final class StudyRun {
         let pairs = try Sampling.sample(
             try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
             source: settings.pairs)
-        warn(pairs.map(\.prompt), name: condition.name)
+        warn(pairs.map(\.prompt), name: settings.grid.map { "\($0), \(pairs.count) pairs" } ?? condition.name)
         let groups = try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer)
         // One stream for all runs of a study: with and without a frozen mask they see the same examples.
         let training = try FineTunePlan.training(
             groups, settings: settings, seed: study.seed, name: "order",
             batchTokens: settings.batchTokens ?? study.batchTokens)
+        let kept = try settings.restriction.map { try restrictions.mask($0, of: condition) }
+        let isRewound = settings.restriction?.kind == .rewind
         let losses = try await runner.train(
-            training, freeze: settings.freeze.flatMap { masks[$0] }, checkpointEvery: settings.checkpointEvery,
+            TrainingRequest(
+                training, freeze: isRewound ? nil : kept, rewind: isRewound ? kept : nil,
+                isShared: study.sharing(settings).count > 1, checkpointEvery: settings.checkpointEvery),
             label: "\(condition.name): fine-tuning")
-        return Recipe(losses: losses)
+        return Recipe(
+            losses: losses, restricted: kept.map { RestrictedWeights($0, of: model.config) },
+            rewind: isRewound ? kept : nil)
     }
 
     /// What a condition did to the model.
@@ -283,6 +300,9 @@ package final class StudyRun {
         var mask: Mask?
         var lowRank: LowRankEdit?
         var losses: [Float] = []
+        var restricted: RestrictedWeights?
+        /// Weights that a fine-tuned model has back from the checkpoint.
+        var rewind: Mask?
     }
 
     /// The condition's change of few ranks, where it is one.
@@ -373,7 +393,7 @@ package final class StudyRun {
         } else if let mask = recipe.mask {
             try exporter.export(mask: mask, to: target)
         } else {
-            try await exporter.exportTrained(runner, to: target)
+            try await exporter.exportTrained(runner, rewind: recipe.rewind, to: target)
         }
     }
 

@@ -41,15 +41,12 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         change = { [inner] in try await inner.apply(lowRank: edit) }
     }
 
-    package func train(
-        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int?, label: String
-    ) async throws -> [Float] {
-        let frozen = freeze.map { CacheKeys.digest($0.bundle) } ?? "none"
-        weights = "trained \(try CacheKeys.digest(.train(training))) frozen \(frozen)"
-        let key = keys.key("losses", [weights])
-        let train = { [inner] in
-            try await inner.train(training, freeze: freeze, checkpointEvery: checkpointEvery, label: label)
-        }
+    package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
+        let frozen = request.freeze.map { CacheKeys.digest($0.bundle) } ?? "none"
+        let trained = "trained \(try CacheKeys.digest(.train(request.training))) frozen \(frozen)"
+        weights = trained + (request.rewind.map { " rewound \(CacheKeys.digest($0.bundle))" } ?? "")
+        let key = keys.key("losses", [trained])
+        let train = { [inner] in try await inner.train(request, label: label) }
         if let bytes = cache.bytes(key), let losses = CachedValues.floats(bytes) {
             say("\(label): from the cache")
             change = { _ = try await train() }

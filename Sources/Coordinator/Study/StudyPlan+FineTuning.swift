@@ -1,0 +1,57 @@
+import Checkpoint
+import Reporting
+
+/// What fine-tuning will compute and store.
+extension StudyPlan {
+    var fineTuningRows: [[String]] {
+        let runs = study.trainings
+        guard !runs.isEmpty else { return [] }
+        let conditions = runs.reduce(0) { $0 + study.sharing($1).count }
+        var rows = [["fine-tuning runs", "\(runs.count), for \(conditions) conditions"]]
+        let steps = runs.map(steps)
+        let known = steps.compactMap { $0 }.reduce(0, +)
+        let open = steps.count { $0 == nil }
+        rows.append([
+            "optimiser steps", open == 0 ? "\(known)" : "\(known) and those of \(open) runs over whole files",
+        ])
+        if runs.contains(where: { study.sharing($0).count > 1 }) {
+            rows.append([
+                "trained weights that several conditions share",
+                "\(Format.bytes(config.parameterCount * 4)), kept until the next run",
+            ])
+        }
+        return rows
+    }
+
+    /// `nil` where it takes the file to know.
+    private func steps(_ run: Study.FineTune) -> Int? {
+        if case .steps(let count) = run.length { return count }
+        return run.samples.map { FineTunePlan.stepCount(run.length, examples: $0, batch: run.batch) }
+    }
+
+    /// Every condition by name, the cells of a grid by their number.
+    var conditionWords: String {
+        var entries: [(name: String, cells: Int)] = []
+        for condition in study.conditions {
+            guard case .fineTune(let settings) = condition.method, let grid = settings.grid else {
+                entries.append((condition.name, 0))
+                continue
+            }
+            // A grid's cells follow each other.
+            if entries.last?.name != grid || entries.last?.cells == 0 { entries.append((grid, 0)) }
+            entries[entries.count - 1].cells += 1
+        }
+        return entries.map { $0.cells == 0 ? $0.name : "\($0.name) (a grid of \($0.cells))" }.joined(separator: ", ")
+    }
+
+    /// Masks that are no condition's own: a grid's cells share them.
+    var shareFiles: Int {
+        let names = study.conditions.compactMap { condition -> String? in
+            guard case .fineTune(let settings) = condition.method, let share = settings.restriction?.share else {
+                return nil
+            }
+            return study.maskName(share, of: condition)
+        }
+        return Set(names).count
+    }
+}
