@@ -51,7 +51,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(0.1, 1), (12.4, 1), (37.4, 1), (37.5, 1), (37.6, 2), (50.0, 2), (62.5, 2), (88.0, 4), (100.0, 4)])
+    @Test(arguments: [
+        (0.1, 1), (12.4, 1), (37.4, 1), (37.5, 1), (37.6, 2), (50.0, 2), (62.5, 2), (88.0, 4), (100.0, 4),
+    ])
     func theNearestNumberOfLayers(percent: Double, count: Int) {
         #expect(RestrictedMask.layerCount(percent: percent, of: config) == count)
     }

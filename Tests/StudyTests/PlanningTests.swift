@@ -131,7 +131,8 @@ import Testing
         #expect(try !work(small, cache: cache).steps.contains { $0.isKnown })
         _ = try await run(small, cache: cache)
         #expect(try work(small, cache: cache).steps.allSatisfy(\.isKnown))
-        let large = try work(try study(conditions.replacing("20, 30", with: "20, 30, 40"), safety: safety), cache: cache)
+        let large = try work(
+            try study(conditions.replacing("20, 30", with: "20, 30, 40"), safety: safety), cache: cache)
         #expect(
             large.steps.filter { !$0.isKnown }.map(\.label) == [
                 "set_difference-p20-q40: selection", "set_difference-p20-q40: answers",
@@ -160,7 +161,9 @@ import Testing
 
     // MARK: Memory
 
-    private func memory(_ study: Study, workers: Int = 1, bytes: Int = 1 << 40, pipelines: Int? = nil) throws -> [String: Int] {
+    private func memory(_ study: Study, workers: Int = 1, bytes: Int = 1 << 40, pipelines: Int? = nil) throws
+        -> [String: Int]
+    {
         var config = model.config
         (config.layerCount, config.hiddenSize, config.intermediateSize) = (8, 512, 1024)
         (config.headCount, config.headDim, config.vocabularySize) = (8, 64, 10_000)

@@ -73,7 +73,8 @@ import Testing
         #expect(fault("base: base.yaml") == "base.yaml:1: a base has no base of its own, and no studies")
         #expect(fault("base: none.yaml")?.hasPrefix("none.yaml: cannot open") == true)
         #expect(
-            fault("base: ../base.yaml") == "s.yaml:1: base = ../base.yaml has to lie beside the study: paths in both begin there")
+            fault("base: ../base.yaml")
+                == "s.yaml:1: base = ../base.yaml has to lie beside the study: paths in both begin there")
         #expect(fault("base: [a]") == "s.yaml:1: base has to be the name of a file")
     }
 
@@ -102,7 +103,8 @@ import Testing
         files.write("studies: [a.yaml, b.yaml]\n", to: "all.yaml")
         #expect(fault() == "all.yaml:1: studies run on one model, but a names n and b names m; give --model")
         #expect(
-            try StudyList(contentsOf: files.file("all.yaml"), overriding: StudyOverrides(model: "x")).studies.count == 2)
+            try StudyList(contentsOf: files.file("all.yaml"), overriding: StudyOverrides(model: "x")).studies.count == 2
+        )
         files.write("studies: [b.yaml, b.yaml]\n", to: "all.yaml")
         #expect(fault() == "all.yaml:1: studies has two studies called b; give one a name of its own")
         files.write("studies: []\n", to: "all.yaml")

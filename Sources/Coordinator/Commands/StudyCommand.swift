@@ -11,7 +11,8 @@ package struct StudyCommand: AsyncParsableCommand {
     package struct Run: AsyncParsableCommand {
         package static let configuration = CommandConfiguration(
             abstract: "Scores, edits and evaluates as the study file says, and writes a report.",
-            discussion: "A file that lists others (studies:) runs them one after the other, each in a folder of its own."
+            discussion:
+                "A file that lists others (studies:) runs them one after the other, each in a folder of its own."
         )
 
         @Argument(help: "The study (YAML).")

@@ -144,7 +144,8 @@ package struct MemoryPrediction {
                     8 * task.rows * capacity * config.keyValueHeadCount * config.headDim * stage.layers.count
                 answers = max(
                     answers,
-                    cache + 4 * activationFloats * min(task.tokens, 2016) + (isLast(stage) ? logits(rows: task.rows) : 0)
+                    cache + 4 * activationFloats * min(task.tokens, 2016)
+                        + (isLast(stage) ? logits(rows: task.rows) : 0)
                 )
             }
         }

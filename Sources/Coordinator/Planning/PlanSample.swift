@@ -27,12 +27,15 @@ enum PlanSample {
             switch study.scores.method {
             case .snip where study.conditions.contains(where: { $0.method.needsScores }):
                 statistics.insert(.absoluteGradient(studies[0].scores.loss))
-            case .wanda where study.conditions.contains(where: { $0.method.needsScores }): statistics.insert(.inputSquares)
+            case .wanda where study.conditions.contains(where: { $0.method.needsScores }):
+                statistics.insert(.inputSquares)
             default: break
             }
             if !study.rankSides.isEmpty { statistics.insert(.secondMoments) }
         }
-        let trains = studies.contains { $0.conditions.contains { if case .fineTune = $0.method { true } else { false } } }
+        let trains = studies.contains {
+            $0.conditions.contains { if case .fineTune = $0.method { true } else { false } }
+        }
         if trains { statistics.insert(.absoluteGradient(studies[0].scores.loss)) }
         return RateMeasure.Sample(
             sequences: sequences, slots: min(study.evaluation.slots, max(1, sequences.count)),

@@ -24,7 +24,9 @@ package struct RateMeasure {
         package var batchTokens: Int
 
         package init(sequences: [Protocol.Sequence], slots: Int, statistics: [Statistic]?, batchTokens: Int) {
-            (self.sequences, self.slots, self.statistics, self.batchTokens) = (sequences, slots, statistics, batchTokens)
+            (self.sequences, self.slots, self.statistics, self.batchTokens) = (
+                sequences, slots, statistics, batchTokens
+            )
         }
     }
 
@@ -65,7 +67,9 @@ package struct RateMeasure {
             try await seconds { try await score(small, statistics) },
             try await seconds { try await score(large, statistics) }
         )
-        let more = flop(large) { cost.gradients(tokens: $0, scored: $1) } - flop(small) { cost.gradients(tokens: $0, scored: $1) }
+        let more =
+            flop(large) { cost.gradients(tokens: $0, scored: $1) }
+            - flop(small) { cost.gradients(tokens: $0, scored: $1) }
         if more > 0 { rates.gradients = more / max(0.1 * long, long - short) }
         let fixed = short - flop(small) { cost.gradients(tokens: $0, scored: $1) } / rates.gradients
         rates.transfer = bytes * Double(pipelines) / max(0.05 * short, fixed)
@@ -83,7 +87,8 @@ package struct RateMeasure {
         try await runner.score(
             [
                 ScoreRequest(
-                    name: "measured", statistics: statistics, blocks: (0..<pipelines).map { _ in [batch] }, output: path)
+                    name: "measured", statistics: statistics, blocks: (0..<pipelines).map { _ in [batch] }, output: path
+                )
             ], label: "measuring scores")
     }
 

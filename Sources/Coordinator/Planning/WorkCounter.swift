@@ -64,7 +64,8 @@ package struct WorkCounter {
         var (bytes, known) = (0, true)
         for (side, _) in sources where scores || rankSides.contains(side) {
             let data = data[side]!
-            let words = "\(data.name) \(study.scores.method) \(study.scores.loss) \(study.blockExamples) \(study.batchTokens)"
+            let words =
+                "\(data.name) \(study.scores.method) \(study.scores.loss) \(study.blockExamples) \(study.batchTokens)"
             let hasScores = try !scores || isMade("scores \(words)") || isCached(data.pairs, moments: false)
             let hasRanks =
                 try !rankSides.contains(side) || isMade("ranks \(words)") || isCached(data.pairs, moments: true)
@@ -169,7 +170,9 @@ package struct WorkCounter {
         let calibration = evaluator.calibrationGroups()
         let batches = try evaluator.likelihoodBatches()
         let asked = try Digest.sha256(
-            Array("\(try own.map { try CacheKeys.digest(.generate($0)) }) \(batches.count) \(batches.first.map { try CacheKeys.digest(.likelihood(batches: [$0])) } ?? "")".utf8))
+            Array(
+                "\(try own.map { try CacheKeys.digest(.generate($0)) }) \(batches.count) \(batches.first.map { try CacheKeys.digest(.likelihood(batches: [$0])) } ?? "")"
+                    .utf8))
         let rating = rated()
         for condition in study.workOrder {
             let isUnedited = condition.method == .unedited

@@ -44,7 +44,7 @@ struct BlockByBlock {
     /// - Parameter select: chooses among one block's scores, which come in the order of the condition's sides.
     func mask(_ condition: Study.Condition, select: ([ScoreFile]) throws -> Mask) async throws -> Mask {
         let words = try words(condition)
-        _ = try shared?.recall(folder.mask(condition.name), words)
+        _ = shared?.recall(folder.mask(condition.name), words)
         if let known = try? Mask(contentsOf: folder.mask(condition.name)),
             words.allSatisfy({ known.metadata[$0.key] == $0.value })
         {
@@ -66,7 +66,7 @@ struct BlockByBlock {
     func lowRank(_ condition: Study.Condition, _ recipe: RankRecipe) async throws -> LowRankEdit {
         let words = try words(condition)
         let target = folder.edit(condition.name)
-        _ = try shared?.recall(target, words)
+        _ = shared?.recall(target, words)
         if let known = try? LowRankEdit(contentsOf: target),
             words.allSatisfy({ known.metadata[$0.key] == $0.value })
         {

@@ -7,7 +7,9 @@ import Yams
 enum GridExpansion {
     /// The keys that may hold a list, in the order in which they vary, the last one fastest.
     static let keys: [String: [String]] = {
-        var keys = ["set_difference": ["p", "q"], "top": ["q"], "bottom": ["q"], "heads": ["top", "bottom", "random"]]
+        var keys = [
+            "set_difference": ["p", "q"], "top": ["q"], "bottom": ["q"], "heads": ["top", "bottom", "random"],
+        ]
         for method in Study.rankMethodKeys { keys[method] = ["rank"] }
         keys["orthogonal_projection"] = ["r_u", "r_s"]
         return keys

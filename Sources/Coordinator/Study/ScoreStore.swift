@@ -67,7 +67,9 @@ package struct ScoreStore {
         var open: [(job: Job, request: ScoreRequest)] = []
         for var job in jobs {
             if reuse, let output = job.output, try Self.isMade(output, words(job)) { job.output = nil }
-            if reuse, let moments = job.moments, try Self.isMade(moments, momentWords(job.pairs, own)) { job.moments = nil }
+            if reuse, let moments = job.moments, try Self.isMade(moments, momentWords(job.pairs, own)) {
+                job.moments = nil
+            }
             guard let first = job.output ?? job.moments else { continue }
             let blocks = try BatchPacking.blocks(
                 try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)

@@ -156,7 +156,7 @@ package final class StudyRun {
             }
             if needsMoments {
                 let words = RankStore.words(try store.momentWords(pairs, cut), nil)
-                if try shared?.recall(folder.subspaces(side.rawValue), words) == true {
+                if shared?.recall(folder.subspaces(side.rawValue), words) == true {
                     announce("\(side.rawValue) subspaces: from the cache")
                 }
                 needsMoments = !ScoreStore.isMade(folder.subspaces(side.rawValue), words)

@@ -110,7 +110,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     package func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
         let key = keys.key(
             "head outputs", try [weights] + batches.map { try CacheKeys.digest(.headOutputs(batches: [$0])) })
-        if try cache.fetch(key, to: path) { return tell(label, 1, of: 1) }
+        if cache.fetch(key, to: path) { return tell(label, 1, of: 1) }
         try await makeCurrent()
         try await inner.headOutputs(batches, to: path, label: label)
         try cache.store(key, file: path)
@@ -127,7 +127,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
             parts.append(CacheKeys.digest(try group.operands()))
         }
         let key = keys.key("factors", parts)
-        if try cache.fetch(key, to: request.output) { return tell(label, 1, of: 1) }
+        if cache.fetch(key, to: request.output) { return tell(label, 1, of: 1) }
         try await inner.compute(request, label: label)
         try cache.store(key, file: request.output)
     }

@@ -49,10 +49,11 @@ package struct ResultCache: Sendable {
 
     /// Puts a file that was stored under this key at `path`, as a link where the file system can.
     /// - Returns: `false` where there is none.
-    package func fetch(_ key: String, to path: String) throws -> Bool {
+    package func fetch(_ key: String, to path: String) -> Bool {
         let link = place("links", key)
         guard Paths.exists(link) else { return false }
-        guard let all = Self.read(link), let (words, _) = Self.head(all), let digest = words.first, Self.isDigest(digest)
+        guard let all = Self.read(link), let (words, _) = Self.head(all), let digest = words.first,
+            Self.isDigest(digest)
         else {
             drop(link)
             return false
@@ -67,8 +68,8 @@ package struct ResultCache: Sendable {
             unlink(link)
             return false
         }
-        try Self.copy(object, to: path)
-        return true
+        // Where another run has just removed it, it is made here.
+        return (try? Self.copy(object, to: path)) != nil
     }
 
     /// Keeps the file at `path`, which must not be written to again, only replaced.

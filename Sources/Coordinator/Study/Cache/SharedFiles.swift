@@ -13,9 +13,9 @@ package struct SharedFiles: Sendable {
 
     /// Takes the file over where the cache has it and it is not there yet.
     /// - Returns: whether it came from the cache.
-    func recall(_ path: String, _ words: [String: String]) throws -> Bool {
+    func recall(_ path: String, _ words: [String: String]) -> Bool {
         guard !ScoreStore.isMade(path, words) else { return false }
-        return try cache.fetch(keys.key("file", words), to: path)
+        return cache.fetch(keys.key("file", words), to: path)
     }
 
     func remember(_ path: String, _ words: [String: String]) throws {
