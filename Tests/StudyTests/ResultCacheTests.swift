@@ -1,5 +1,6 @@
 import Checkpoint
 import Coordinator
+import Dispatch
 import Foundation
 import Synchronization
 import Tensors

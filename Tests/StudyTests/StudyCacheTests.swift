@@ -53,7 +53,7 @@ import Testing
         return (results, runner)
     }
 
-    private static let grid = "[unedited, {set_difference: {p: [20, 40], q: [20]}}]"
+    private static let grid = "[unedited, {set_difference: {p: [20], q: [20, 40]}}]"
 
     @Test func aSecondStudyComputesNothing() async throws {
         let first = try await run(Self.grid, name: "first")
@@ -61,9 +61,10 @@ import Testing
         #expect(!first.runner.seen.log.isEmpty)
         #expect(second.runner.seen.log == [])
         let alone = try await run(Self.grid, name: "alone", cached: false)
-        #expect(alone.runner.seen.log == first.runner.seen.log)
+        #expect(alone.runner.seen.log.count >= first.runner.seen.log.count)
         // And it comes to the same.
         #expect(second.results.csv() == first.results.csv())
+        #expect(alone.results.csv() == first.results.csv())
         for part in ["scores/safety.safetensors", "scores/utility.safetensors", "answers/unedited.jsonl"] {
             let bytes = ["first", "second", "alone"].map {
                 FileManager.default.contents(atPath: files.file("\($0)/\(part)"))
@@ -75,16 +76,17 @@ import Testing
 
     @Test func aLargerGridComputesWhatIsNew() async throws {
         _ = try await run(Self.grid, name: "small")
-        let large = try await run("[unedited, {set_difference: {p: [20, 40, 60], q: [20]}}]", name: "large")
+        let large = try await run("[unedited, {set_difference: {p: [20], q: [20, 40, 60]}}]", name: "large")
         #expect(
             large.runner.seen.log == [
-                "generate [4] [set_difference-p60-q20]", "likelihood [set_difference-p60-q20]", "likelihood [none]",
+                // Its answers are those of the others: their likelihoods are known.
+                "generate [4] [set_difference-p20-q60]", "likelihood [set_difference-p20-q60]",
             ])
     }
 
     @Test func anotherNameIsTheSameModel() async throws {
         _ = try await run(Self.grid, name: "grid")
-        let one = try await run("[unedited, {name: mine, set_difference: {p: 40, q: 20}}]", name: "one")
+        let one = try await run("[unedited, {name: mine, set_difference: {p: 20, q: 40}}]", name: "one")
         #expect(one.runner.seen.log == [])
     }
 

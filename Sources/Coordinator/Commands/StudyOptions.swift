@@ -1,9 +1,5 @@
 package import ArgumentParser
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// Where a study's model, data and cache are.
 package struct StudyOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Run on this model instead of the study's.", valueName: "path"))

@@ -1,4 +1,5 @@
 package import Checkpoint
+import Protocol
 import Selection
 
 /// The most memory that a worker will hold, phase by phase: what its process peaks at (`VmHWM`).

@@ -1,4 +1,5 @@
 import Protocol
+import Selection
 
 /// What a fleet's rates are measured with: some of the study's own texts.
 enum PlanSample {

@@ -1,5 +1,3 @@
-package import Protocol
-
 /// The files of a run that other studies may take over: scores, subspaces, edits made block by block. Each says in its
 /// metadata what it was made of; that, and the fleet's kernels, is its key.
 package struct SharedFiles: Sendable {

@@ -1,3 +1,6 @@
+import Protocol
+import Selection
+
 /// How a condition's weights come about, in words that are the same wherever the weights are.
 extension Study {
     /// - Parameter data: what a side's pairs are known by; `nil`: by nothing yet.
