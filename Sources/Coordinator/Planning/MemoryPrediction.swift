@@ -176,7 +176,10 @@ package struct MemoryPrediction {
         let kept = perLayer * stage.layers.count * inFlight
         let keeps = kept <= max(0, spare(stage) - 2 * resident(stage)) / 2
         let inputs = 4 * config.hiddenSize * tokens * stage.layers.count * inFlight
-        return (keeps ? kept : inputs) + 2 * perLayer + (isLast(stage) ? logits(rows: min(task.scored, tokens)) : 0)
+        let held = (keeps ? kept : inputs) + 2 * perLayer
+        // Batches differ in length: buffers of the others' sizes wait in the pool, which holds at most so much.
+        let idle = min(held / 2, max(64 << 20, spare(stage) / 4))
+        return held + idle + (isLast(stage) ? logits(rows: min(task.scored, tokens)) : 0)
     }
 
     /// Gradients and two moments beside the weights.
