@@ -1,3 +1,4 @@
+import Checkpoint
 import Coordinator
 import Evaluation
 import Foundation

@@ -161,13 +161,16 @@ package final class StudyRun {
                 }
                 needsMoments = !ScoreStore.isMade(folder.subspaces(side.rawValue), words)
             }
-            guard scoresData || needsMoments else { continue }
+            let needsScores =
+                try scoresData
+                && !ScoreStore.isMade(folder.scores(side.rawValue), store.words(pairs, cut))
+            guard needsScores || needsMoments else { continue }
             jobs.append(
                 ScoreStore.Job(
-                    name: side.rawValue, pairs: pairs, output: scoresData ? folder.scores(side.rawValue) : nil,
+                    name: side.rawValue, pairs: pairs, output: needsScores ? folder.scores(side.rawValue) : nil,
                     moments: needsMoments ? folder.moments(side.rawValue) : nil))
         }
-        if !jobs.isEmpty { try await score(jobs, store, isScored: scoresData) }
+        if !jobs.isEmpty { try await score(jobs, store, isScored: jobs.contains { $0.output != nil }) }
         for (side, pairs) in calibrated {
             if scoresData { try shared?.remember(folder.scores(side.rawValue), store.words(pairs, cut)) }
             guard rankSides.contains(side) else { continue }
