@@ -94,7 +94,7 @@ golden_of() { # METHOD: sets golden and study
     golden=$work/golden-$1
     [ ! -e "$golden/results.csv" ] || return 0
     write_study "$1" "$study" 12
-    "$bin/faultline" study run "$study" --run-dir "$golden" --workers 1 >"$work/golden-$1.log" 2>&1 || {
+    "$bin/faultline" study run "$study" --run-dir "$golden" --no-cache --workers 1 >"$work/golden-$1.log" 2>&1 || {
         tail -n 3 "$work/golden-$1.log" >&2
         echo "check-faults: the undisturbed run failed" >&2
         exit 1

@@ -2,7 +2,7 @@
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
 # Also zero-shot accuracy against lm-eval (ZERO_SHOT documents a task, default 40; the paper asks 200), and ranks.
-# ONLY="scores zeroshot bytes kill ranks resume faults page report deploy" chooses.
+# ONLY="scores zeroshot bytes kill ranks plan resume faults page report deploy" chooses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -31,7 +31,7 @@ same() { # WORDS A B
     cmp -s "$2" "$3" && verdict "$1" 0 || verdict "$1" 1
 }
 
-only=${ONLY:-scores zeroshot bytes kill ranks resume faults page report deploy}
+only=${ONLY:-scores zeroshot bytes kill ranks plan resume faults page report deploy}
 wanted() { case " $only " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 mask() { # SCORES OUT
@@ -128,6 +128,11 @@ check_ranks() {
     MODEL=$MODEL bash scripts/check-ranks.sh || failures=$((failures + 1))
 }
 
+check_plan() {
+    echo "== what plan says, and what it takes"
+    MODEL=$MODEL bash scripts/check-plan.sh || failures=$((failures + 1))
+}
+
 check_page() {
     MODEL=$MODEL bash scripts/check-page.sh || failures=$((failures + 1))
 }
@@ -142,7 +147,7 @@ check_deploy() {
 
 # What most parts compare with.
 if wanted scores || wanted bytes || wanted kill; then score snip "$work/snip.safetensors" "$pairs" --workers 1; fi
-for part in scores zeroshot bytes kill ranks resume faults page report deploy; do
+for part in scores zeroshot bytes kill ranks plan resume faults page report deploy; do
     if wanted "$part"; then "check_$part"; fi
 done
 [ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

@@ -42,7 +42,7 @@ evaluation:
 YAML
 bin/faultline keygen --out "$work/keys" --workers 0 >/dev/null
 token=$work/keys/view.token
-FAULTLINE_LOG=json bin/faultline study run "$work/study.yaml" --run-dir "$work/run" --workers 4 --pipelines 1 --threads 1 \
+FAULTLINE_LOG=json bin/faultline study run "$work/study.yaml" --run-dir "$work/run" --no-cache --workers 4 --pipelines 1 --threads 1 \
     --status-port 0 --view-token "$token" >"$work/out" 2>"$work/log" &
 run=$!
 url=

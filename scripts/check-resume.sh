@@ -29,12 +29,12 @@ evaluation:
   group_prompts: 4
   perplexity: {file: $root/demo/perplexity.txt, max_tokens: 1200, window: 300}
 YAML
-bin/faultline study run "$work/study.yaml" --run-dir "$work/golden" --workers 1 >"$work/golden.log" 2>&1 ||
+bin/faultline study run "$work/study.yaml" --run-dir "$work/golden" --no-cache --workers 1 >"$work/golden.log" 2>&1 ||
     { tail -n 3 "$work/golden.log" >&2; echo "FAILED  the undisturbed run" >&2; exit 1; }
 
 kills=0
 for life in $(seq 1 30); do
-    bin/faultline study run "$work/study.yaml" --run-dir "$work/run" --workers $((1 + life % 3)) >>"$work/run.log" 2>&1 &
+    bin/faultline study run "$work/study.yaml" --run-dir "$work/run" --no-cache --workers $((1 + life % 3)) >>"$work/run.log" 2>&1 &
     run=$!
     if [ "$kills" -lt "${KILLS:-5}" ]; then
         sleep "$((2 + RANDOM % 9)).$((RANDOM % 10))"
@@ -47,7 +47,7 @@ for part in scores masks answers results.csv; do
     diff -r "$work/golden/$part" "$work/run/$part" >/dev/null && echo "ok      $part after $kills kills" ||
         { echo "FAILED  $part differ after $kills kills (seed $SEED)"; status=1; }
 done
-again=$(bin/faultline study run "$work/study.yaml" --run-dir "$work/run" --workers 1 2>&1) || status=1
+again=$(bin/faultline study run "$work/study.yaml" --run-dir "$work/run" --no-cache --workers 1 2>&1) || status=1
 grep -q "tokens" <<<"$again" && { echo "FAILED  a finished run computed again: $(grep -m1 tokens <<<"$again")"; status=1; } ||
     echo "ok      a finished run computes nothing again"
 left=$(find "$work/run/partials" -type f | wc -l)

@@ -43,7 +43,8 @@ struct RejoinTests {
             try ChildProcess(
                 RejoinTests.faultline,
                 [
-                    "study", "run", study, "--run-dir", run, "--listen", "127.0.0.1:*", "--join-file", join,
+                    "study", "run", study, "--run-dir", run, "--no-cache", "--listen", "127.0.0.1:*", "--join-file",
+                    join,
                     "--workers", "\(workers)", "--pipelines", "\(pipelines)",
                 ])
         }
@@ -89,7 +90,8 @@ struct RejoinTests {
         private func undisturbed() throws -> [String: Data] {
             let folder = scratch.file("golden")
             let child = try ChildProcess(
-                RejoinTests.faultline, ["study", "run", study, "--run-dir", folder, "--workers", "1", "--threads", "1"])
+                RejoinTests.faultline,
+                ["study", "run", study, "--run-dir", folder, "--no-cache", "--workers", "1", "--threads", "1"])
             #expect(child.waitForEnd(seconds: 120) == 0, "\(child.output)")
             return try Self.files(folder)
         }

@@ -42,7 +42,10 @@ struct StopTests {
         let study = try study(samples: samples)
         return try ChildProcess(
             Self.faultline,
-            ["study", "run", study, "--run-dir", scratch.file(run), "--workers", "\(workers)", "--threads", "1"])
+            [
+                "study", "run", study, "--run-dir", scratch.file(run), "--no-cache", "--workers", "\(workers)",
+                "--threads", "1",
+            ])
     }
 
     private func events(_ run: String, _ kind: String) -> [Event] {
@@ -91,7 +94,8 @@ struct StopTests {
         #expect(first.output.contains(words + Self.faultline), "\(first.output)")
         #expect(
             first.output.contains(
-                "study run \(scratch.file("study.yaml")) --run-dir \(scratch.file("run")) --workers 2 --threads 1\n"))
+                "study run \(scratch.file("study.yaml")) --run-dir \(scratch.file("run")) --no-cache --workers 2 --threads 1\n"
+            ))
         let granted = Set(events("run", "granted").map(\.task))
         let recorded = Set(events("run", "committed").map(\.task))
         // Nobody's work was cut off: what had begun was finished, or had not begun.
@@ -122,7 +126,8 @@ struct StopTests {
         let waiting = try ChildProcess(
             Self.faultline,
             [
-                "study", "run", study(samples: 400), "--run-dir", scratch.file("run"), "--listen", "127.0.0.1:*",
+                "study", "run", study(samples: 400), "--run-dir", scratch.file("run"), "--no-cache", "--listen",
+                "127.0.0.1:*",
                 "--workers", "2",
             ])
         #expect(waiting.waitFor("listening at"), "\(waiting.output)")

@@ -100,7 +100,7 @@ import Testing
             "method: snip", "method: snap",
             "dir/s.yaml:9: scores.method = snap is unknown; did you mean snip? (known: snip, wanda, magnitude, random)"
         ),
-        ("model: m.gguf\n", "", "dir/s.yaml:1: model is missing"),
+        ("model: m.gguf\n", "", "dir/s.yaml:1: model is missing; name one, or give --model"),
         (
             "like: set_difference", "like: set_differenc",
             "dir/s.yaml:11: conditions random: random.like = set_differenc is no earlier condition with a mask or of ranks; did you mean set_difference?"

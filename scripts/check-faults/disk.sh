@@ -15,7 +15,7 @@ check_disk() {
 }
 
 disk_run() { # NAME: sets coordinator
-    "$bin/faultline" study run "$study" --run-dir "$work/$1" --workers 2 --pipelines 2 >"$work/$1.log" 2>&1 &
+    "$bin/faultline" study run "$study" --run-dir "$work/$1" --no-cache --workers 2 --pipelines 2 >"$work/$1.log" 2>&1 &
     coordinator=$!
     cleanups+=("kill -9 $coordinator 2>/dev/null")
 }

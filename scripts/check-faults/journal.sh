@@ -18,7 +18,7 @@ journal_lives() { # NAME POINT...
     shift
     for point in "$@"; do
         status=0
-        FAULTLINE_DIE_AT=$point timeout 300 "$bin/faultline" study run "$study" --run-dir "$work/$name" \
+        FAULTLINE_DIE_AT=$point timeout 300 "$bin/faultline" study run "$study" --run-dir "$work/$name" --no-cache \
             --workers $((1 + RANDOM % 3)) >>"$work/$name.log" 2>&1 || status=$?
         case $status in
             137) reached=$((reached + 1)) ;;
@@ -29,7 +29,7 @@ journal_lives() { # NAME POINT...
             *) verdict "$name: ended with exit code $status instead of dying at $point" 1 ;;
         esac
     done
-    "$bin/faultline" study run "$study" --run-dir "$work/$name" --workers 2 >>"$work/$name.log" 2>&1 ||
+    "$bin/faultline" study run "$study" --run-dir "$work/$name" --no-cache --workers 2 >>"$work/$name.log" 2>&1 ||
         verdict "$name: the last life" 1
     same "$name, killed at $reached points ($*)" "$work/$name"
     verdict "$name: nothing committed was computed again" "$([ "$(computed_again "$work/$name")" = 0 ] && echo 0 || echo 1)"
@@ -62,11 +62,11 @@ for side in ("-wal", "-shm"):
         os.remove(path + side)
 PYTHON
         status=0
-        "$bin/faultline" study run "$study" --run-dir "$folder" --workers 2 >"$folder.log" 2>&1 || status=$?
+        "$bin/faultline" study run "$study" --run-dir "$folder" --no-cache --workers 2 >"$folder.log" 2>&1 || status=$?
         if [ "$status" -eq 2 ] && says 'is damaged: move it away \(mv ' "$folder.log"; then
             mv "$folder/journal.sqlite" "$folder/journal.sqlite.damaged"
             rm -f "$folder"/journal.sqlite-*
-            "$bin/faultline" study run "$study" --run-dir "$folder" --workers 2 >>"$folder.log" 2>&1 || true
+            "$bin/faultline" study run "$study" --run-dir "$folder" --no-cache --workers 2 >>"$folder.log" 2>&1 || true
             same "journal-$kind, moved away as the message says" "$folder"
         else
             [ "$status" -eq 0 ] || tail -n 3 "$folder.log" >&2

@@ -20,7 +20,7 @@ check_kill() {
     write_study wanda "$study" "${KILL_SAMPLES:-40}"
     # A pipeline of all workers that trains would be hit by every kill.
     sed -i '/name: tuned/,/finetune/d' "$study"
-    "$bin/faultline" study run "$study" --run-dir "$golden" --workers 1 >"$work/golden-kill.log" 2>&1 ||
+    "$bin/faultline" study run "$study" --run-dir "$golden" --no-cache --workers 1 >"$work/golden-kill.log" 2>&1 ||
         { tail -n 3 "$work/golden-kill.log" >&2; exit 1; }
     local end=$((SECONDS + ${KILL_MINUTES:-3} * 60)) run=0 kills=0 workers victim first last name index
     while [ "$SECONDS" -lt "$end" ]; do
@@ -59,14 +59,14 @@ check_kill() {
     verdict "kill: no temporary files are left in the run folders" \
         "$([ -z "$(find "$work"/kill-* -path '*/partials/*' -type f -o -name '*.part-*' -o -name status.json)" ] && echo 0 || echo 1)"
     # A coordinator that is killed cannot remove its socket folder: the next one does.
-    "$bin/faultline" study run "$study" --run-dir "$work/kill-left" --workers 1 >"$work/kill-left.log" 2>&1 &
+    "$bin/faultline" study run "$study" --run-dir "$work/kill-left" --no-cache --workers 1 >"$work/kill-left.log" 2>&1 &
     coordinator=$!
     within 60 says '^pipeline' "$work/kill-left.log" || true
     kill -9 "$coordinator"
     wait "$coordinator" 2>/dev/null || true
     within 20 is_positive dead_folders || true
     check "kill: a killed coordinator leaves its socket folder" is_positive dead_folders
-    "$bin/faultline" study run "$study" --run-dir "$work/kill-left" --workers 1 >>"$work/kill-left.log" 2>&1
+    "$bin/faultline" study run "$study" --run-dir "$work/kill-left" --no-cache --workers 1 >>"$work/kill-left.log" 2>&1
     verdict "kill: the next start removes it, $(dead_folders) are left" "$([ "$(dead_folders)" -eq 0 ] && echo 0 || echo 1)"
     same "kill: and goes on" "$work/kill-left"
 }

@@ -45,7 +45,7 @@ partition_start() { # NAME LEASE PIPELINES: sets coordinator and workers
     local name=part-$1 lease=$2 pipelines=$3 space
     workers=()
     # Not by in_space: the program itself is to be killed, not a shell around it.
-    ip netns exec "$tag-c" "$bin/faultline" study run "$study" --run-dir "$work/$name" --listen tcp://0.0.0.0:0 \
+    ip netns exec "$tag-c" "$bin/faultline" study run "$study" --run-dir "$work/$name" --no-cache --listen tcp://0.0.0.0:0 \
         --join-file "$work/$name.join" --workers 2 --pipelines "$pipelines" --lease "$lease" \
         --keys "$work/net-keys/coordinator.key" >"$work/$name.log" 2>&1 &
     coordinator=$!

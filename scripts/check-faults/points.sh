@@ -12,7 +12,7 @@ start_worker() { # NAME JOIN-FILE [OPTION...]: sets worker
 start_coordinator() { # NAME WORKERS [OPTION...]: sets coordinator
     local name=$1 workers=$2
     shift 2
-    "$bin/faultline" study run "$study" --run-dir "$work/$name" --listen tcp://127.0.0.1:0 --join-file "$work/$name.join" \
+    "$bin/faultline" study run "$study" --run-dir "$work/$name" --no-cache --listen tcp://127.0.0.1:0 --join-file "$work/$name.join" \
         --workers "$workers" "$@" >"$work/$name.log" 2>&1 &
     coordinator=$!
     cleanups+=("kill -9 $coordinator 2>/dev/null")

@@ -1,27 +1,124 @@
 package import ArgumentParser
 import Checkpoint
+import Foundation
 import Reporting
 import Selection
+import Tensors
 
 package struct PlanCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "plan", abstract: "Checks a study and says what it will compute and store, without doing it.")
+        commandName: "plan",
+        abstract: "Checks a study and says what it will compute and store, how long it takes and how much memory.",
+        discussion: """
+            Work is counted from the study's own files, and timed by a little of it on local workers. For other machines \
+            give --rate; --no-measure only counts. Answers are taken to be as long as they may be, so plan rather says \
+            too much.
+            """)
 
     @Argument(help: "The study (YAML).")
     package var study: String
 
+    @Option(help: ArgumentHelp("The run's folder, beside which the cache is; by default runs/NAME.", valueName: "dir"))
+    package var runDir: String?
+
+    @OptionGroup package var settings: StudyOptions
+    @OptionGroup package var fleet: FleetOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Predict for workers that multiply matrices at this rate each (make bench says it), without measuring.",
+            valueName: "GFLOP/s"))
+    package var rate: Double?
+
+    @Option(help: ArgumentHelp("Memory of a worker. Default: its share of this machine's.", valueName: "GiB"))
+    package var memory: Double?
+
+    @Flag(help: "Count only; start nothing.")
+    package var noMeasure = false
+
+    @Option(help: ArgumentHelp("The prediction as JSON.", valueName: "file"))
+    package var out: String?
+
     package init() {}
 
+    package func validate() throws {
+        if let rate, !(rate > 0) { throw ValidationError("--rate has to be above 0") }
+        if let memory, !(memory > 0.01) { throw ValidationError("--memory has to be above 0.01 GiB") }
+    }
+
     package func run() async throws {
-        let study = try Study(contentsOf: study)
-        let checkpoint = try Checkpoint.open(study.model)
-        try study.checkShares(checkpoint.config)
-        let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
-        let evaluator = try Evaluator(
-            study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-            maxPositions: checkpoint.config.maxPositions,
-            codec: codec)
-        Terminal.out(
-            StudyPlan(study, config: checkpoint.config, evaluator: evaluator).table().text(unicode: Terminal.isUnicode))
+        let list = try StudyList(contentsOf: study, overriding: settings.overrides)
+        let checkpoint = try Checkpoint.open(list.studies[0].model)
+        let cost = ModelCost(checkpoint.config)
+        let count = fleet.workers ?? list.studies.map(\.workers).max() ?? 1
+        let machine = Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / Double(count)
+        let workers = MemoryPrediction.Workers(
+            count: count, threads: fleet.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / count),
+            memoryBytes: Int(memory.map { $0 * 1_073_741_824 } ?? machine),
+            pipelines: fleet.pipelines ?? list.studies[0].pipelines)
+        let items = try list.studies.map { study in
+            try study.checkShares(checkpoint.config)
+            let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
+            let evaluator = try Evaluator(
+                study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
+                maxPositions: checkpoint.config.maxPositions, codec: codec)
+            return (study: study, codec: codec, evaluator: evaluator)
+        }
+        let bytes = 4 * (cost.linear + cost.head)
+        let layout = MemoryPrediction(
+            items[0].study, config: checkpoint.config, workers: workers, fileBytes: 0, work: Work())
+        let pipelines = max(1, layout.pipelines(copies: 1.1).count)
+        var rates = Rates(flops: (rate ?? 50) * 1e9, pipelines: pipelines, bytes: bytes)
+        var keys: CacheKeys?
+        if rate == nil, !noMeasure {
+            let sample = try PlanSample.of(items.map { ($0.study, $0.codec, $0.evaluator) })
+            var options = fleet
+            options.workers = count
+            let folder = try OwnedFolder(prefix: ".faultline-plan-")
+            defer { folder.remove() }
+            let measured = try await Runners.with(options, checkpoint) { [rates] runner in
+                let measure = RateMeasure(runner: runner, cost: cost, pipelines: pipelines, folder: folder.path)
+                let rates = try await measure.rates(sample, assumed: rates)
+                return (rates, runner.kernels)
+            }
+            rates = measured.0
+            keys = CacheKeys(modelDigest: checkpoint.digest(), kernels: measured.1)
+        }
+        let cache = try settings.cacheFolder(runDirectory: runDir ?? "runs/\(list.name)").flatMap { folder in
+            try Paths.exists(folder) ? ResultCache(folder) : nil
+        }
+        var made: Set<String> = []
+        var prediction = PlanPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)
+        for item in items {
+            let work = try WorkCounter.count(
+                item.study, model: checkpoint, evaluator: item.evaluator, codec: item.codec, cache: cache, keys: keys,
+                made: &made)
+            let memory = MemoryPrediction(
+                item.study, config: checkpoint.config, workers: workers, fileBytes: Self.size(checkpoint.path),
+                work: work)
+            prediction.add(item.study, work, memory.phases())
+            if list.isList { Terminal.out("study \(item.study.name)\n") }
+            let plan = StudyPlan(item.study, config: checkpoint.config, evaluator: item.evaluator)
+            Terminal.out(plan.table().text(unicode: Terminal.isUnicode) + "\n")
+        }
+        Terminal.out(prediction.table().text(unicode: Terminal.isUnicode) + "\n")
+        for line in prediction.lines(workers: workers) { Terminal.out(line + "\n") }
+        if let out { try TextFile.write(prediction.json(), to: out) }
+    }
+
+    /// Bytes of a checkpoint's files.
+    private static func size(_ path: String) -> Int {
+        var folder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &folder) else { return 0 }
+        let files =
+            folder.boolValue
+            ? ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter {
+                $0.hasSuffix(".safetensors")
+            }.map { "\(path)/\($0)" } : [path]
+        return files.reduce(0) { sum, file in
+            // Through a symbolic link, as a cache of downloads has them.
+            let target = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
+            return sum + ((try? FileManager.default.attributesOfItem(atPath: target))?[.size] as? Int ?? 0)
+        }
     }
 }

@@ -10,7 +10,10 @@ package struct StudyCommand: AsyncParsableCommand {
 
     package struct Run: AsyncParsableCommand {
         package static let configuration = CommandConfiguration(
-            abstract: "Scores, edits and evaluates as the study file says, and writes a report.")
+            abstract: "Scores, edits and evaluates as the study file says, and writes a report.",
+            discussion:
+                "A file that lists others (studies:) runs them one after the other, each in a folder of its own."
+        )
 
         @Argument(help: "The study (YAML).")
         package var study: String
@@ -18,44 +21,62 @@ package struct StudyCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Where the run's files go; by default runs/NAME.", valueName: "dir"))
         package var runDir: String?
 
-        @Option(help: ArgumentHelp("Run on this model instead of the study's.", valueName: "path"))
-        package var model: String?
-
+        @OptionGroup package var settings: StudyOptions
         @OptionGroup package var fleet: FleetOptions
 
         package init() {}
 
         package func run() async throws {
-            var study = try Study(contentsOf: study)
-            if let model { study.model = model }
+            let list = try StudyList(contentsOf: study, overriding: settings.overrides)
+            let first = list.studies[0]
             var options = fleet
-            options.workers = fleet.workers ?? (fleet.listen == nil ? study.workers : nil)
-            options.pipelines = fleet.pipelines ?? study.pipelines
-            let checkpoint = try Checkpoint.open(study.model)
-            let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
-            let folder = try RunFolder(runDir ?? "runs/\(study.name)")
+            options.workers =
+                fleet.workers ?? (fleet.listen == nil ? list.studies.map(\.workers).max() : nil)
+            options.pipelines = fleet.pipelines ?? first.pipelines
+            let checkpoint = try Checkpoint.open(first.model)
+            let root = runDir ?? "runs/\(list.name)"
+            let cache = try settings.cacheFolder(runDirectory: root).map { folder throws(InputError) in
+                try ResultCache(folder) { Terminal.err("faultline: \($0)\n") }
+            }
+            try Paths.makeFolder(root)
             let digest = checkpoint.digest()
-            let start = Terminal.now()
-            let results = try await Runners.with(options, checkpoint, runDirectory: folder.path) { [study] runner in
-                try await StudyRun(
-                    study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
-                    exporter: FolderExporter(checkpoint), announce: { Terminal.err("\($0)\n") }
-                ).run()
-            }
-            let words = ["study", "run", self.study] + (model.map { ["--model", $0] } ?? [])
-            let text = String(decoding: try TextFile.read(self.study), as: UTF8.self)
+            let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
             let gnuplot = Gnuplot()
-            try results.write(
-                to: folder, command: Stopped.shell(["faultline"] + words),
-                versions: Versions.list, files: [(self.study, text)], gnuplot: gnuplot)
             if gnuplot == nil { Terminal.err("faultline: no plots in the report: \(Gnuplot.advice)\n") }
-            for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
-            Terminal.out("\n" + results.table().text(unicode: Terminal.isUnicode))
-            for (caption, table) in results.grids.flatMap({ $0.tables() }) {
-                Terminal.out("\n\(caption)\n\n" + table.text(unicode: Terminal.isUnicode))
+            try await Runners.with(options, checkpoint, runDirectory: root) { [list] runner in
+                // All of them first: what is wrong with the last one is known before the first one begins.
+                let runs = try list.studies.map { study in
+                    let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root)
+                    let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
+                    let run = try StudyRun(
+                        study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
+                        exporter: FolderExporter(checkpoint), cache: cache, announce: { Terminal.err("\($0)\n") })
+                    return (run: run, folder: folder)
+                }
+                var index = StudyIndex(list, command: command)
+                for (number, item) in runs.enumerated() {
+                    let start = Terminal.now()
+                    if list.isList {
+                        Terminal.err("study \(list.studies[number].name) (\(number + 1) of \(runs.count))\n")
+                    }
+                    let results = try await item.run.run()
+                    try results.write(
+                        to: item.folder, command: command, versions: Versions.list,
+                        files: try StudyText.sources(list.files[number]), gnuplot: gnuplot)
+                    for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
+                    Terminal.out("\n" + results.table().text(unicode: Terminal.isUnicode))
+                    for (caption, table) in results.grids.flatMap({ $0.tables() }) {
+                        Terminal.out("\n\(caption)\n\n" + table.text(unicode: Terminal.isUnicode))
+                    }
+                    Terminal.out(
+                        "\nReport: \(item.folder.reportPage), \(item.folder.report) (\(Format.duration(Terminal.now() - start)))\n"
+                    )
+                    guard list.isList else { continue }
+                    index.finished(results)
+                    try index.write(to: root)
+                }
             }
-            Terminal.out(
-                "\nReport: \(folder.reportPage), \(folder.report) (\(Format.duration(Terminal.now() - start)))\n")
+            if list.isList { Terminal.out("\nIndex: \(StudyIndex.path(in: root))\n") }
         }
     }
 }

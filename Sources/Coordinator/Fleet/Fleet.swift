@@ -69,6 +69,12 @@ package final class Fleet: @unchecked Sendable {
     package var pageURL: String? { page?.url }
     /// The kernel level all workers run at, for the manifest.
     package var kernelLevel: String? { loop.level }
+    /// All kernels that bits depend on: BLAS's, and our own.
+    /// Before the workers have agreed, something that no other fleet has.
+    package var kernels: String {
+        guard let level = loop.level, let simd = loop.simd else { return UUID().uuidString }
+        return "\(level) \(simd)"
+    }
     package var progress: FleetProgress { loop.progress }
 
     private func awaitWorkers() throws {

@@ -44,6 +44,7 @@ final class FleetLoop: @unchecked Sendable {
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
+    private var snapshotSimd: Int?
     private var snapshotAwaits = false
     /// Counts the snapshots.
     private var snapshotNumber: UInt64 = 0
@@ -116,6 +117,7 @@ final class FleetLoop: @unchecked Sendable {
     /// Other stages of a pipeline from before a restart may still come.
     var awaitsPeers: Bool { snapshotLock.withLock { snapshotAwaits } }
     var level: String? { snapshotLock.withLock { snapshotLevel } }
+    var simd: Int? { snapshotLock.withLock { snapshotSimd } }
 
     /// The last snapshot for those who look on, and its number; costs the I/O thread nothing.
     var status: (number: UInt64, status: RunStatus) {
@@ -207,6 +209,7 @@ final class FleetLoop: @unchecked Sendable {
         if over { progress.phase = .over }
         snapshotLock.withLock {
             (snapshot, snapshotLevel, snapshotTime) = (progress, core.level, Date().timeIntervalSince1970)
+            snapshotSimd = core.simd
             snapshotAwaits = core.awaitsPeers
             snapshotNumber += 1
         }

@@ -296,6 +296,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: What a task is known by
 
+    package var kernels: String { fleet.kernels }
+
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
     func keys(of bodies: [TaskBody]) -> [String] {
         // A body that cannot be encoded fails when it is sent, with the reason.

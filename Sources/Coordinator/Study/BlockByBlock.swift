@@ -18,27 +18,33 @@ struct BlockByBlock {
     let folder: RunFolder
     /// The pairs of each side.
     let pairs: [Study.Side: [Pair]]
+    let shared: SharedFiles?
 
     private var layers: Range<Int> { 0..<model.config.layerCount }
     private var store: ScoreStore {
-        ScoreStore(model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest)
+        ScoreStore(
+            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest, codec: codec)
     }
 
     /// What the finished edit depends on, for its metadata.
-    func words(_ condition: Study.Condition) -> [String: String] {
+    func words(_ condition: Study.Condition) throws -> [String: String] {
         var words = [
             "condition": condition.name, "selection": condition.words, "model": modelDigest, "order": "sequential",
             "scores": "\(study.scores.method.rawValue) \(study.scores.loss.rawValue)",
             "block_examples": "\(study.blockExamples)", "batch_tokens": "\(study.batchTokens)",
         ]
-        for side in study.sides(of: condition) { words["data_\(side.rawValue)"] = PairFile.digest(pairs[side]!) }
+        for side in study.sides(of: condition) {
+            words["data_\(side.rawValue)"] = PairFile.digest(pairs[side]!)
+            words["tokens_\(side.rawValue)"] = try CacheKeys.digest(pairs[side]!, codec: codec)
+        }
         return words
     }
 
     /// Weights of all blocks.
     /// - Parameter select: chooses among one block's scores, which come in the order of the condition's sides.
     func mask(_ condition: Study.Condition, select: ([ScoreFile]) throws -> Mask) async throws -> Mask {
-        let words = words(condition)
+        let words = try words(condition)
+        _ = shared?.recall(folder.mask(condition.name), words)
         if let known = try? Mask(contentsOf: folder.mask(condition.name)),
             words.allSatisfy({ known.metadata[$0.key] == $0.value })
         {
@@ -51,14 +57,16 @@ struct BlockByBlock {
             whole.maps += try select(try paths.map { try ScoreFile(path: $0) }).maps
         }
         try whole.write(to: folder.mask(condition.name))
+        try shared?.remember(folder.mask(condition.name), words)
         try FileManager.default.removeItem(atPath: folder.blocks(condition.name))
         return whole
     }
 
     /// Changes of few ranks of all blocks.
     func lowRank(_ condition: Study.Condition, _ recipe: RankRecipe) async throws -> LowRankEdit {
-        let words = words(condition)
+        let words = try words(condition)
         let target = folder.edit(condition.name)
+        _ = shared?.recall(target, words)
         if let known = try? LowRankEdit(contentsOf: target),
             words.allSatisfy({ known.metadata[$0.key] == $0.value })
         {
@@ -92,6 +100,7 @@ struct BlockByBlock {
         }
         try whole.bundle.write(safetensors: target)
         let written = try LowRankEdit(contentsOf: target)
+        try shared?.remember(target, words)
         try FileManager.default.removeItem(atPath: folder.blocks(condition.name))
         return written
     }

@@ -104,6 +104,22 @@ package struct Evaluator: Sendable {
         return documents.isEmpty ? nil : try MultipleChoice(documents, maximumLength: longest) { codec.encode($0) }
     }
 
+    /// What a condition is asked to answer.
+    func generationGroups() -> [TaskBody.Generation] { groups(requests).map(\.body) }
+
+    /// What the unedited model answers beside that, for the floor of coherence.
+    func calibrationGroups() -> [TaskBody.Generation] { groups(floorRequests).map(\.body) }
+
+    /// Questions and text, as they are computed.
+    func likelihoodBatches() throws -> [Batch] {
+        let groups = (questions?.groups ?? []) + (perplexity?.groups ?? [])
+        return groups.isEmpty ? [] : try BatchPacking.pack(groups, maximumTokens: batchTokens)
+    }
+
+    private var floorRequests: [AnswerRequest] {
+        attacks.isEmpty || plan.coherenceFloor != nil ? [] : calibrationRequests
+    }
+
     /// Measures the model as it is now; the answers' likelihoods come with `rate`.
     package func measure(_ runner: any ModelRunner, label: String) async throws -> Measurement {
         try await measure(runner, label: label, and: []).measurement
@@ -116,7 +132,7 @@ package struct Evaluator: Sendable {
     package func measureUnedited(
         _ runner: any ModelRunner, label: String
     ) async throws -> (Measurement, CoherenceGates) {
-        let requests = attacks.isEmpty || plan.coherenceFloor != nil ? [] : calibrationRequests
+        let requests = floorRequests
         var (measurement, sampled) = try await measure(runner, label: label, and: requests)
         (measurement, sampled) = try await rate(measurement, and: sampled, runner, label: label)
         return (measurement, CoherenceGates(sampled, asked: asked, stated: plan.coherenceFloor))
@@ -138,9 +154,8 @@ package struct Evaluator: Sendable {
                 }
             }
         }
-        let groups = (questions?.groups ?? []) + (perplexity?.groups ?? [])
-        guard !groups.isEmpty else { return (measurement, sampled) }
-        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
+        let batches = try likelihoodBatches()
+        guard !batches.isEmpty else { return (measurement, sampled) }
         let scores = try await runner.likelihood(batches, label: "\(label): tasks and perplexity")
         let choices = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
         if let questions {

@@ -8,6 +8,9 @@ package import Tensors
 /// The calls of a study come one after the other. Every method shows its own progress under the label it is given, and
 /// retries what a dying worker left behind.
 package protocol ModelRunner: AnyObject, Sendable {
+    /// Which kernels the last bits of its results depend on.
+    var kernels: String { get }
+
     /// Accumulates statistics over every request's blocks, all in one job, and folds each request in block order into its
     /// output file. Runs on the weights as they are.
     func score(_ requests: [ScoreRequest], label: String) async throws
@@ -51,6 +54,8 @@ package protocol ModelRunner: AnyObject, Sendable {
 }
 
 extension ModelRunner {
+    package var kernels: String { "" }
+
     package func train(
         _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int? = nil, label: String
     ) async throws -> [Float] {

@@ -24,6 +24,22 @@ package struct OwnAnswers {
     package func pairs(
         _ prompts: [String], source: String, keep: Study.Keep, maxNewTokens: Int, runner: any ModelRunner, label: String
     ) async throws -> [Pair] {
+        let answers = try await runner.generate(groups(prompts, maxNewTokens: maxNewTokens), label: label)
+        guard answers.count == prompts.count else {
+            throw InternalError("the fleet gave \(answers.count) answers to \(prompts.count) prompts")
+        }
+        let pairs = kept(prompts, answers, source: source, keep: keep)
+        guard !pairs.isEmpty else {
+            throw InputError(
+                source,
+                "the model gave no \(keep == .refusals ? "refusal" : "answer") to \(prompts.count) prompts; give pairs instead"
+            )
+        }
+        return pairs
+    }
+
+    /// What the fleet is asked.
+    func groups(_ prompts: [String], maxNewTokens: Int) -> [TaskBody.Generation] {
         var groups: [TaskBody.Generation] = []
         for start in stride(from: 0, to: prompts.count, by: groupPrompts) {
             let part = start..<min(prompts.count, start + groupPrompts)
@@ -32,22 +48,17 @@ package struct OwnAnswers {
                     prompts: part.map { codec.prompt(prompts[$0]) }, slots: slots, maxNewTokens: maxNewTokens,
                     stopTokens: codec.stopTokens, temperature: 0, seed: seed, streams: part.map { UInt64($0) }))
         }
-        let answers = try await runner.generate(groups, label: label)
-        guard answers.count == prompts.count else {
-            throw InternalError("the fleet gave \(answers.count) answers to \(prompts.count) prompts")
-        }
+        return groups
+    }
+
+    /// What is kept of the answers.
+    func kept(_ prompts: [String], _ answers: [[Int32]], source: String, keep: Study.Keep) -> [Pair] {
         var pairs: [Pair] = []
         for (index, tokens) in answers.enumerated() {
             let text = codec.decode(tokens)
             guard !trimmed(text).isEmpty, keep == .all || judge.hasPhrase(text) else { continue }
             pairs.append(
                 Pair(prompt: prompts[index], response: text, place: "\(source), answer to prompt \(index + 1)"))
-        }
-        guard !pairs.isEmpty else {
-            throw InputError(
-                source,
-                "the model gave no \(keep == .refusals ? "refusal" : "answer") to \(prompts.count) prompts; give pairs instead"
-            )
         }
         return pairs
     }

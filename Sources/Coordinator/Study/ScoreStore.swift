@@ -14,8 +14,14 @@ package struct ScoreStore {
     private let seed: UInt64
     /// For the files' metadata.
     private let modelDigest: String
+    /// How pairs become tokens, where files are to say so.
+    private let codec: (any TextCodec)?
 
-    package init(model: any WeightSource, settings: Study.Scores, seed: UInt64, modelDigest: String) {
+    package init(
+        model: any WeightSource, settings: Study.Scores, seed: UInt64, modelDigest: String,
+        codec: (any TextCodec)? = nil
+    ) {
+        self.codec = codec
         self.model = model
         self.settings = settings
         self.seed = seed
@@ -57,11 +63,13 @@ package struct ScoreStore {
         var cut = Self.cut(blockExamples: blockExamples, batchTokens: batchTokens)
         if let block { cut.merge(["layer": "\(block.layer)", "edited": block.edited]) { $1 } }
         let own = cut
-        func words(_ job: Job) -> [String: String] { metadata(job.pairs).merging(own) { $1 } }
+        func words(_ job: Job) throws -> [String: String] { try self.words(job.pairs, own) }
         var open: [(job: Job, request: ScoreRequest)] = []
         for var job in jobs {
-            if reuse, let output = job.output, Self.isMade(output, words(job)) { job.output = nil }
-            if reuse, let moments = job.moments, Self.isMade(moments, momentWords(job.pairs, own)) { job.moments = nil }
+            if reuse, let output = job.output, try Self.isMade(output, words(job)) { job.output = nil }
+            if reuse, let moments = job.moments, try Self.isMade(moments, momentWords(job.pairs, own)) {
+                job.moments = nil
+            }
             guard let first = job.output ?? job.moments else { continue }
             let blocks = try BatchPacking.blocks(
                 try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)
@@ -76,14 +84,14 @@ package struct ScoreStore {
         for (job, request) in open {
             let folded = try SafetensorsFile(path: request.output)
             if let moments = job.moments {
-                try writeMoments(folded, to: moments, metadata: momentWords(job.pairs, own))
+                try writeMoments(folded, to: moments, metadata: try momentWords(job.pairs, own))
             }
             if let output = job.output {
                 let scores =
                     settings.method == .wanda
                     ? WeightScores.wanda(model, folded: folded, layer: block?.layer)
                     : WeightScores.snip(model, folded: folded, examples: job.pairs.count, layer: block?.layer)
-                try ScoreFile.write(scores, to: output, metadata: words(job))
+                try ScoreFile.write(scores, to: output, metadata: try words(job))
             }
             unlink(request.output)
         }
@@ -95,7 +103,7 @@ package struct ScoreStore {
         let scores =
             settings.method == .random
             ? WeightScores.random(maps: WeightScores.maps(of: model.config), seed: seed) : WeightScores.magnitude(model)
-        try ScoreFile.write(scores, to: path, metadata: metadata([]))
+        try ScoreFile.write(scores, to: path, metadata: try metadata([]))
     }
 
     private func writeMoments(_ folded: SafetensorsFile, to path: String, metadata: [String: String]) throws {
@@ -111,11 +119,16 @@ package struct ScoreStore {
         return words.allSatisfy { file.metadata[$0.key] == $0.value }
     }
 
-    private func metadata(_ pairs: [Pair]) -> [String: String] {
+    /// What a score file depends on.
+    package func words(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
+        try metadata(pairs).merging(cut) { $1 }
+    }
+
+    private func metadata(_ pairs: [Pair]) throws -> [String: String] {
         var words = ["method": settings.method.rawValue, "model": modelDigest]
         if settings.method == .snip { words["loss"] = settings.loss.rawValue }
         if settings.method == .random { words["seed"] = "\(seed)" }
-        return words.merging(data(pairs)) { $1 }
+        return words.merging(try data(pairs)) { $1 }
     }
 
     /// How data are cut, for metadata.
@@ -124,11 +137,14 @@ package struct ScoreStore {
     }
 
     /// What second moments, and what is made of them, depend on.
-    package func momentWords(_ pairs: [Pair], _ cut: [String: String]) -> [String: String] {
-        ["model": modelDigest, "statistic": "second_moments"].merging(data(pairs)) { $1 }.merging(cut) { $1 }
+    package func momentWords(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
+        ["model": modelDigest, "statistic": "second_moments"].merging(try data(pairs)) { $1 }.merging(cut) { $1 }
     }
 
-    private func data(_ pairs: [Pair]) -> [String: String] {
-        pairs.isEmpty ? [:] : ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
+    private func data(_ pairs: [Pair]) throws -> [String: String] {
+        guard !pairs.isEmpty else { return [:] }
+        var words = ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
+        if let codec { words["tokens"] = try CacheKeys.digest(pairs, codec: codec) }
+        return words
     }
 }

@@ -5,33 +5,42 @@ import Yams
 
 extension Study {
     static let keys = [
-        "name", "model", "template", "system", "seed", "workers", "pipelines", "block_examples", "batch_tokens",
-        "calibration",
-        "scores", "probe", "overlap", "conditions", "evaluation", "export",
+        "name", "model", "data", "template", "system", "seed", "workers", "pipelines", "block_examples",
+        "batch_tokens", "calibration", "scores", "probe", "overlap", "conditions", "evaluation", "export",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
     /// - Throws: `InputError` with file, line, and the key's path.
-    package init(contentsOf path: String) throws {
-        try self.init(yaml: String(decoding: try TextFile.read(path), as: UTF8.self), file: path)
+    package init(
+        contentsOf path: String, overriding: StudyOverrides = StudyOverrides()
+    ) throws(InputError) {
+        try self.init(
+            yaml: String(decoding: try TextFile.read(path), as: UTF8.self), file: path, overriding: overriding)
     }
 
     /// - Parameter file: names the text in errors, and its folder is where relative paths begin.
-    package init(yaml text: String, file: String) throws {
-        let node: Node?
-        do { node = try Yams.compose(yaml: text) } catch let error as YamlError {
-            throw InputError(file, Self.line(error))
-        }
-        guard let node else { throw InputError(file, "empty study") }
-        try self.init(StudyNode(node, path: "", keys: Self.keys, file: file), file: file)
+    package init(
+        yaml text: String, file: String, overriding: StudyOverrides = StudyOverrides()
+    ) throws(InputError) {
+        let text = try StudyText(text, file: file)
+        guard let node = text.node else { throw InputError(file, "empty study") }
+        do throws(InputError) {
+            try self.init(StudyNode(node, path: "", keys: Self.keys, file: file), file: file, overriding)
+        } catch { throw text.placed(error) }
     }
 
-    private init(_ top: StudyNode, file: String) throws(InputError) {
+    private init(_ top: StudyNode, file: String, _ overriding: StudyOverrides) throws(InputError) {
         let folder = Paths.folder(of: file)
-        func path(_ text: String) -> String { Paths.resolve(text, in: folder) }
+        let ownData = try top.string("data").map { Paths.resolve($0, in: folder) }
+        let data = overriding.data ?? ownData ?? folder
+        func path(_ text: String) -> String { Paths.resolve(text, in: data) }
 
         name = try top.string("name") ?? Paths.stem(of: file)
-        model = path(try top.required("model", top.string))
+        let ownModel = try top.string("model").map { Paths.resolve($0, in: folder) }
+        guard let model = overriding.model ?? ownModel else {
+            throw top.error("model", "is missing; name one, or give --model")
+        }
+        self.model = model
         template = try top.string("template")
         if let template, !ChatTemplate.names.contains(template) {
             throw top.error(
@@ -95,7 +104,7 @@ extension Study {
             throw top.error("conditions", "has to be a list")
         }
         var conditions: [Condition] = []
-        for (index, node) in nodes.enumerated() {
+        for (index, node) in try GridExpansion.expand(nodes, file: file) {
             let place = StudyNode.place(file, node.mark?.line)
             let condition: Condition
             if let word = node.scalar?.string {
@@ -238,10 +247,6 @@ extension Study {
                     + (orRanks ? " or of ranks" : "")
                     + (nearest.map { "; did you mean \($0)?" } ?? ""))
         }
-    }
-
-    private static func line(_ error: YamlError) -> String {
-        "not valid YAML: " + "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }
 

@@ -26,15 +26,26 @@ package final class StudyRun {
     private var probe: HeadProbe?
     private var overlaps: [OverlapTable] = []
     private var warnings: [String] = []
+    private let shared: SharedFiles?
+    private let caching: CachingRunner?
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
-    /// - Parameter announce: gets a line at the start of every step.
+    /// - Parameters:
+    ///   - cache: what other studies computed; `nil`: everything is computed here.
+    ///   - announce: gets a line at the start of every step.
     package init(
         _ study: Study, runner: any ModelRunner, codec: any TextCodec, model: any WeightSource, modelDigest: String,
-        folder: RunFolder, exporter: (any ModelExporter)?, announce: @escaping (String) -> Void
+        folder: RunFolder, exporter: (any ModelExporter)?, cache: ResultCache? = nil,
+        announce: @escaping (String) -> Void
     ) throws {
         self.study = study
-        self.runner = runner
+        if let cache {
+            let keys = CacheKeys(modelDigest: modelDigest, kernels: runner.kernels)
+            let runner = CachingRunner(runner, cache: cache, keys: keys, say: announce)
+            (self.runner, caching, shared) = (runner, runner, SharedFiles(cache, keys))
+        } else {
+            (self.runner, caching, shared) = (runner, nil, nil)
+        }
         self.codec = codec
         self.model = model
         self.modelDigest = modelDigest
@@ -99,6 +110,7 @@ package final class StudyRun {
         for condition in study.workOrder where condition.name != unedited.name {
             announce("condition \(condition.name): \(condition.words)")
             let recipe = try await edit(condition)
+            try noteRecipe(condition)
             var measurement = try await evaluator.measure(runner, label: condition.name)
             if study.export.contains(condition.name) { try await export(condition, recipe) }
             try await runner.apply(edit: nil)
@@ -124,7 +136,8 @@ package final class StudyRun {
         let sequential = Set(study.conditions.filter(\.isSequential).flatMap { study.sides(of: $0) })
         let method = study.scores.method
         let rankSides = study.rankSides
-        let store = ScoreStore(model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest)
+        let store = ScoreStore(
+            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest, codec: codec)
         if needsScores, !method.needsData {
             announce("\(method.rawValue) scores")
             for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
@@ -140,17 +153,32 @@ package final class StudyRun {
             warn(pairs.map(\.prompt), name: side.rawValue)
             calibrated[side] = pairs
             var needsMoments = rankSides.contains(side)
+            if scoresData, try shared?.recall(folder.scores(side.rawValue), store.words(pairs, cut)) == true {
+                announce("\(side.rawValue) scores: from the cache")
+            }
             if needsMoments {
-                let words = RankStore.words(store.momentWords(pairs, cut), nil)
+                let words = RankStore.words(try store.momentWords(pairs, cut), nil)
+                if shared?.recall(folder.subspaces(side.rawValue), words) == true {
+                    announce("\(side.rawValue) subspaces: from the cache")
+                }
                 needsMoments = !ScoreStore.isMade(folder.subspaces(side.rawValue), words)
             }
-            guard scoresData || needsMoments else { continue }
+            let needsScores =
+                try scoresData
+                && !ScoreStore.isMade(folder.scores(side.rawValue), store.words(pairs, cut))
+            guard needsScores || needsMoments else { continue }
             jobs.append(
                 ScoreStore.Job(
-                    name: side.rawValue, pairs: pairs, output: scoresData ? folder.scores(side.rawValue) : nil,
+                    name: side.rawValue, pairs: pairs, output: needsScores ? folder.scores(side.rawValue) : nil,
                     moments: needsMoments ? folder.moments(side.rawValue) : nil))
         }
-        if !jobs.isEmpty { try await score(jobs, store, isScored: scoresData) }
+        if !jobs.isEmpty { try await score(jobs, store, isScored: jobs.contains { $0.output != nil }) }
+        for (side, pairs) in calibrated {
+            if scoresData { try shared?.remember(folder.scores(side.rawValue), store.words(pairs, cut)) }
+            guard rankSides.contains(side) else { continue }
+            try shared?.remember(
+                folder.subspaces(side.rawValue), RankStore.words(try store.momentWords(pairs, cut), nil))
+        }
         for side in rankSides { try warnOfCaps(side.rawValue) }
     }
 
@@ -318,10 +346,19 @@ package final class StudyRun {
             metadata: ["condition": condition.name, "words": condition.words, "model": modelDigest])
     }
 
+    /// So that `faultline plan` knows what the cache has.
+    private func noteRecipe(_ condition: Study.Condition) throws {
+        guard let shared, let caching,
+            let recipe = try study.recipe(
+                condition, data: { side in try calibrated[side].map { try CacheKeys.digest($0, codec: codec) } })
+        else { return }
+        try shared.note(recipe: recipe, weights: caching.weights)
+    }
+
     private var blockByBlock: BlockByBlock {
         BlockByBlock(
             study: study, model: model, modelDigest: modelDigest, runner: runner, codec: codec, folder: folder,
-            pairs: calibrated)
+            pairs: calibrated, shared: shared)
     }
 
     private func mask(_ condition: Study.Condition) async throws -> Mask? {

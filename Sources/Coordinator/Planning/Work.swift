@@ -1,0 +1,50 @@
+/// What a study will compute, step by step, counted before anything runs.
+package struct Work: Sendable {
+    package enum Kind: Sendable {
+        /// Log-likelihoods, head outputs.
+        case forward
+        case answers
+        case scores
+        case subspaces
+        /// Changes of few ranks.
+        case factors
+        case training
+        /// What the coordinator does alone: selecting weights.
+        case selection
+        case export
+    }
+
+    /// What one pipeline does without another's help.
+    package struct Task: Sendable, Equatable {
+        package var tokens = 0
+        /// Positions at which the head is evaluated.
+        package var scored = 0
+        /// Tokens decoded one after the other, and sequences decoded at once.
+        package var steps = 0
+        package var rows = 0
+
+        package init(tokens: Int = 0, scored: Int = 0, steps: Int = 0, rows: Int = 0) {
+            (self.tokens, self.scored, self.steps, self.rows) = (tokens, scored, steps, rows)
+        }
+    }
+
+    package struct Step: Sendable {
+        package var label: String
+        package var kind: Kind
+        package var tasks: [Task]
+        /// Results of every task, in bytes that travel and are written.
+        package var bytes = 0
+        /// Nothing is left to compute: the cache has it, or a step before it makes it.
+        package var isKnown = false
+
+        package init(_ label: String, _ kind: Kind, _ tasks: [Task], bytes: Int = 0, isKnown: Bool = false) {
+            (self.label, self.kind, self.tasks, self.bytes, self.isKnown) = (label, kind, tasks, bytes, isKnown)
+        }
+
+        package var tokens: Int { tasks.reduce(0) { $0 + $1.tokens + $1.steps * $1.rows } }
+    }
+
+    package var steps: [Step] = []
+
+    package init(_ steps: [Step] = []) { self.steps = steps }
+}

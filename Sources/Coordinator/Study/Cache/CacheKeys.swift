@@ -1,0 +1,44 @@
+package import Protocol
+package import Tensors
+
+/// What results are known by: everything that decides their bytes, and nothing of the fleet's shape.
+package struct CacheKeys: Sendable {
+    /// Raise it where the same settings no longer give the same bytes, or entries are written differently.
+    package static let format = "1"
+
+    package let modelDigest: String
+    private let common: String
+
+    /// - Parameter kernels: which of the CPU's kernels the fleet runs (the last bits depend on them).
+    package init(modelDigest: String, kernels: String) {
+        self.modelDigest = modelDigest
+        common = ["faultline", Self.format, Faultline.version, modelDigest, kernels].joined(separator: "\n")
+    }
+
+    package func key(_ kind: String, _ parts: [String]) -> String {
+        Digest.sha256(Array("\(common)\n\(kind)\n\(parts.joined(separator: "\n"))".utf8))
+    }
+
+    /// A file that says of itself what it was made of.
+    package func key(_ kind: String, _ words: [String: String]) -> String {
+        key(kind, words.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+    }
+
+    /// Of a task's content.
+    package static func digest(_ body: TaskBody) throws -> String {
+        Digest.sha256(try Codec.encode(body: body).flatMap { $0 })
+    }
+
+    /// Of tensors, whatever their metadata calls them: a condition of another name is the same model.
+    package static func digest(_ bundle: TensorBundle) -> String {
+        TensorBundle(entries: bundle.entries).image().sha256()
+    }
+
+    /// Of the tokens that pairs come to, example by example.
+    package static func digest(_ pairs: [Pair], codec: any TextCodec) throws -> String {
+        let digests = try Calibration.groups(pairs, codec: codec).map {
+            try digest(.likelihood(batches: [Batch(sequences: $0.sequences)]))
+        }
+        return Digest.sha256(Array(digests.joined(separator: "\n").utf8))
+    }
+}

@@ -1,0 +1,155 @@
+package import Evaluation
+package import Protocol
+package import Selection
+package import Tensors
+
+/// A runner that asks the cache first, and the fleet for what is new. The model is changed, or trained, only when something
+/// has to be computed with it.
+///
+/// Scores and subspaces are files of the study's own (`SharedFiles`): they pass through.
+package final class CachingRunner: ModelRunner, @unchecked Sendable {
+    private let inner: any ModelRunner
+    private let cache: ResultCache
+    private let keys: CacheKeys
+    private let say: (String) -> Void
+    /// What the current model is known by.
+    private(set) var weights = "unedited"
+    /// Makes it current on the fleet; `nil`: it is.
+    private var change: (() async throws -> Void)?
+
+    /// - Parameter say: is told what comes from the cache.
+    package init(
+        _ inner: any ModelRunner, cache: ResultCache, keys: CacheKeys, say: @escaping (String) -> Void = { _ in }
+    ) {
+        self.inner = inner
+        self.cache = cache
+        self.keys = keys
+        self.say = say
+    }
+
+    package var kernels: String { inner.kernels }
+
+    // MARK: The model
+
+    package func apply(edit: Mask?) async throws {
+        weights = edit.map { "zero \(CacheKeys.digest($0.bundle))" } ?? "unedited"
+        change = { [inner] in try await inner.apply(edit: edit) }
+    }
+
+    package func apply(lowRank edit: LowRankEdit) async throws {
+        weights = "low rank \(CacheKeys.digest(edit.bundle))"
+        change = { [inner] in try await inner.apply(lowRank: edit) }
+    }
+
+    package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
+        let frozen = request.freeze.map { CacheKeys.digest($0.bundle) } ?? "none"
+        let trained = "trained \(try CacheKeys.digest(.train(request.training))) frozen \(frozen)"
+        weights = trained + (request.rewind.map { " rewound \(CacheKeys.digest($0.bundle))" } ?? "")
+        let key = keys.key("losses", [trained])
+        let train = { [inner] in try await inner.train(request, label: label) }
+        if let bytes = cache.bytes(key), let losses = CachedValues.floats(bytes) {
+            say("\(label): from the cache")
+            change = { _ = try await train() }
+            return losses
+        }
+        change = nil
+        let losses = try await train()
+        try cache.store(key, bytes: CachedValues.bytes(losses))
+        return losses
+    }
+
+    private func makeCurrent() async throws {
+        guard let change else { return }
+        try await change()
+        self.change = nil
+    }
+
+    // MARK: What is asked of it
+
+    package func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
+        let keys = try groups.map { self.keys.key("answers", [weights, try CacheKeys.digest(.generate($0))]) }
+        var known = zip(keys, groups).map { key, group in
+            cache.bytes(key).flatMap { CachedValues.lists($0) }.flatMap { $0.count == group.prompts.count ? $0 : nil }
+        }
+        let missing = groups.indices.filter { known[$0] == nil }
+        if !missing.isEmpty {
+            try await makeCurrent()
+            let answers = try await inner.generate(missing.map { groups[$0] }, label: label)
+            guard answers.count == missing.reduce(0, { $0 + groups[$1].prompts.count }) else {
+                throw InternalError("the fleet gave \(answers.count) answers to another number of prompts")
+            }
+            var start = 0
+            for index in missing {
+                let part = Array(answers[start..<start + groups[index].prompts.count])
+                try cache.store(keys[index], bytes: CachedValues.bytes(part))
+                known[index] = part
+                start += part.count
+            }
+        }
+        tell(label, groups.count - missing.count, of: groups.count)
+        return known.flatMap { $0! }
+    }
+
+    package func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
+        let sequences = batches.flatMap(\.sequences)
+        let key = keys.key(
+            "likelihoods", try [weights] + batches.map { try CacheKeys.digest(.likelihood(batches: [$0])) })
+        if let bytes = cache.bytes(key), let (values, greedy) = CachedValues.likelihoods(bytes),
+            let scores = SequenceScore.split(logProbabilities: values, greedy: greedy, over: sequences)
+        {
+            tell(label, 1, of: 1)
+            return scores
+        }
+        try await makeCurrent()
+        let scores = try await inner.likelihood(batches, label: label)
+        try cache.store(
+            key, bytes: CachedValues.bytes(scores.flatMap(\.logProbabilities), greedy: scores.flatMap(\.greedy)))
+        return scores
+    }
+
+    package func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
+        let key = keys.key(
+            "head outputs", try [weights] + batches.map { try CacheKeys.digest(.headOutputs(batches: [$0])) })
+        if cache.fetch(key, to: path) { return tell(label, 1, of: 1) }
+        try await makeCurrent()
+        try await inner.headOutputs(batches, to: path, label: label)
+        try cache.store(key, file: path)
+    }
+
+    /// Changes of few ranks are kept; subspaces are files of the study's own.
+    package func compute(_ request: RankRequest, label: String) async throws {
+        guard request.groups.allSatisfy({ $0.tasks.allSatisfy { $0.kind == .factors } }) else {
+            return try await inner.compute(request, label: label)
+        }
+        var parts = request.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        for group in request.groups {
+            for task in group.tasks { parts.append(try CacheKeys.digest(.ranks(task))) }
+            parts.append(CacheKeys.digest(try group.operands()))
+        }
+        let key = keys.key("factors", parts)
+        if cache.fetch(key, to: request.output) { return tell(label, 1, of: 1) }
+        try await inner.compute(request, label: label)
+        try cache.store(key, file: request.output)
+    }
+
+    private func tell(_ label: String, _ count: Int, of all: Int) {
+        guard count > 0 else { return }
+        say(count == all ? "\(label): from the cache" : "\(label): \(count) of \(all) groups from the cache")
+    }
+
+    // MARK: Passed on
+
+    package func score(_ requests: [ScoreRequest], label: String) async throws {
+        try await makeCurrent()
+        try await inner.score(requests, label: label)
+    }
+
+    package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
+        try await makeCurrent()
+        try await inner.trainedWeights(body)
+    }
+
+    package func scored(_ requests: [ScoreRequest]) throws { try inner.scored(requests) }
+    package func concluded() throws { try inner.concluded() }
+    package func shutdown() async { await inner.shutdown() }
+}
