@@ -47,9 +47,13 @@ public enum GnuplotScript {
             "set grid linewidth 0.5\nset xlabel \(quoted(plot.xLabel)) offset 0,0.6\nset ylabel \(quoted(plot.yLabel))\n"
         if plot.isXLogarithmic { text += "set logscale x\n" + decadeTics(series) }
         if plot.isYLogarithmic { text += "set logscale y\n" }
+        guard !series.isEmpty else {
+            // An axis without points has no range of its own, and gnuplot refuses to guess one.
+            text += range("x", plot.xRange ?? 1...10) + range("y", plot.yRange ?? 1...10)
+            return text + "set label 'no data' at graph 0.5, 0.5 center\nplot NaN notitle\n"
+        }
         text += range("x", plot.xRange ?? (plot.isXLogarithmic ? nil : padded(series, \.x, \.xError)))
         text += range("y", plot.yRange ?? (plot.isYLogarithmic ? nil : padded(series, \.y, \.yError)))
-        guard !series.isEmpty else { return text + "set label 'no data' at graph 0.5, 0.5 center\nplot NaN notitle\n" }
         for (number, one) in series.enumerated() {
             text += "$d\(number) << EOD\n"
             for point in one.points { text += "\(point.x) \(point.y) \(point.xError) \(point.yError)\n" }

@@ -30,7 +30,7 @@ struct FleetFailureTests {
         defer { _ = test.close() }
         try test.fleet.use(model: Fake.model())
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
-        #expect(test.log.contains { $0.hasPrefix("lost w\(shape.victim)") })
+        #expect(test.waitFor("lost w\(shape.victim)"))
     }
 
     @Test func aSilentWorkerIsLostAfterItsLease() throws {

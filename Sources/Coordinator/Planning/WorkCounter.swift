@@ -1,6 +1,6 @@
 package import Checkpoint
 import Evaluation
-package import Protocol
+import Protocol
 import Selection
 import Tensors
 

@@ -1,4 +1,4 @@
-package import Reporting
+import Reporting
 
 /// What a list of studies has come to so far: a table of each, and where its report is.
 package struct StudyIndex {

@@ -1,5 +1,5 @@
 import Foundation
-package import Tensors
+import Tensors
 
 #if canImport(Glibc)
     import Glibc
