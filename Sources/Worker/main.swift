@@ -7,7 +7,10 @@ do {
         arguments: CommandLine.arguments, environment: ProcessInfo.processInfo.environment["FAULTLINE_LOG"])
     guard let format else { throw ValidationError("the log's format (--log-format, FAULTLINE_LOG) is text or json") }
     WorkerLog.use(format)
-    exit(try WorkerCommand.parse().work())
+    let code = try WorkerCommand.parse().work()
+    // The compute thread may be in the middle of a product: at an ordinary exit OpenBLAS takes its memory away from it.
+    fflush(nil)
+    _exit(code)
 } catch {
     let code = WorkerCommand.exitCode(for: error)
     if code == .success {
