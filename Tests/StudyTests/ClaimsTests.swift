@@ -26,7 +26,10 @@ import Testing
     }
 
     @Test(
-        arguments: [(0.6, 0.59, Finding.Outcome.holds), (0.06, 0.6, .open), (0.6, 0.4, .fails), (0.08, 0.3, .open)]
+        arguments: [
+            (0.6, 0.59, Finding.Outcome.holds), (0.06, 0.6, .open), (0.6, 0.4, .fails), (0.6, 0.565, .open),
+            (0.08, 0.3, .open),
+        ]
             as [(Double, Double, Finding.Outcome)])
     func setDifferenceRaisesASR(asr: Double, acc: Double, expected: Finding.Outcome) throws {
         let point = Fake.point("s", .setDifference, asr: asr, acc: acc, zeroed: 0.01)
