@@ -22,7 +22,7 @@ import Testing
     @Test func promptsAreThoseOfTransformers() throws {
         for family in try Fixture.decode([Family].self, "templates.json") {
             let template = try #require(ChatTemplate(recognising: family.template), "\(family.name)")
-            let scratch = try ScratchFolder()
+            let scratch = TemporaryFolder()
             for name in ["config.json", "model.safetensors"] {
                 try scratch.write(Fixture.bytes("models/qwen2/\(name)"), name)
             }

@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func missingAndMisshapenTensorsAreNamed() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         try scratch.write(Fixture.bytes("models/qwen2/config.json"), "config.json")
         func outcome(_ change: (inout TensorBundle) -> Void) throws -> String {
             var bundle = try TensorBundle(safetensors: Fixture.path("models/qwen2/model.safetensors"))
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func absentFilesAreNamed() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         #expect(throws: CheckpointError(.unreadable, file: "/no/such/model", "no such file or folder")) {
             try Checkpoint.open("/no/such/model")
         }

@@ -6,7 +6,7 @@ import Testing
 /// GGUF files that lie: every one must end in an error, never in a trap.
 @Suite struct GGUFFileTests {
     @Test func truncatedAnywhere() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let bytes = try Fixture.bytes("models/llama.gguf")
         for length in Array(stride(from: 0, to: 2600, by: 7)) + [bytes.count - 1] {
             let path = try scratch.write(Array(bytes[..<length]), "short.gguf")
@@ -16,7 +16,7 @@ import Testing
 
     /// Every byte of the header in turn set to 255: most files are refused, none may trap.
     @Test func anyByteWrong() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let bytes = try Fixture.bytes("models/llama.gguf")
         for place in 0..<min(2600, bytes.count) {
             var wrong = bytes
@@ -33,7 +33,7 @@ import Testing
             (24, [UInt8](repeating: 0xFF, count: 8), "bytes of text do not fit"),
         ] as [(Int, [UInt8], String)])
     func liesAreNamed(place: Int, lie: [UInt8], fault: String) throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         var bytes = try Fixture.bytes("models/llama.gguf")
         bytes.replaceSubrange(place..<place + lie.count, with: lie)
         let path = try scratch.write(bytes, "lie.gguf")
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func otherArchitecturesAreNamed() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         var bytes = try Fixture.bytes("models/llama.gguf")
         let key = Array("general.architecture".utf8)
         let place = try #require(bytes.indices.first { bytes[$0...].starts(with: key) }) + key.count + 12
@@ -65,7 +65,7 @@ import Testing
             do { _ = try Checkpoint.open(path) } catch { return "\(error)" }
             return "opened"
         }
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         func copy(_ part: Int, as name: String) throws -> String {
             try folder.write(Fixture.bytes("models/llama-split-0000\(part)-of-00004.gguf"), name)
         }

@@ -108,7 +108,7 @@ import Testing
 
     /// The configuration of a fixture model with some keys changed.
     private func open(_ model: String, _ change: (inout [String: Any]) -> Void) throws -> ModelConfig {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         var json =
             try JSONSerialization.jsonObject(with: Data(Fixture.bytes("models/\(model)/config.json"))) as! [String: Any]
         change(&json)

@@ -8,7 +8,7 @@ import Testing
     /// In the type the weights came from nothing is lost, whole or in shards.
     @Test(arguments: [("llama", 5_000_000_000), ("llama", 3000), ("llama.gguf", 3000), ("qwen2", 5_000_000_000)])
     func reopensTheSame(model: String, shardLimit: Int) throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         // Any tokenizer will do: the model's files hold none.
         let source = try Checkpoint.open(Fixture.path("models/\(model)"))
         guard source.format == .huggingFace else { return try expectConfigOnly(source, scratch) }
@@ -23,7 +23,7 @@ import Testing
     }
 
     /// A file without a tokenizer cannot become a folder that transformers loads.
-    private func expectConfigOnly(_ source: Checkpoint, _ scratch: ScratchFolder) throws {
+    private func expectConfigOnly(_ source: Checkpoint, _ scratch: TemporaryFolder) throws {
         #expect(throws: CheckpointError.self) {
             try HuggingFaceExport(checkpoint: source, type: .bf16).write(to: scratch.file("out"))
         }
@@ -32,7 +32,7 @@ import Testing
 
     @Test(arguments: ["smollm", "llama3", "qwen2", "spm"])
     func tokenizersOfGGUFFilesSurvive(name: String) throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let source = try Checkpoint.open(Fixture.path("models/tokenizer-\(name).gguf"))
         try HuggingFaceExport(checkpoint: source, type: .f16).write(to: scratch.file("out/"))
         let copy = try Checkpoint.open(scratch.file("out"))
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func weightsCanComeFromElsewhereRoundedToEven() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let source = try Checkpoint.open(Fixture.path("models/qwen2"))
         try HuggingFaceExport(checkpoint: source, type: .bf16).write(to: scratch.file("out")) {
             name, rows, destination in
@@ -61,7 +61,7 @@ import Testing
 
     @Test func nothingIsLeftBehindAfterAFailure() throws {
         struct Failure: Error {}
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let source = try Checkpoint.open(Fixture.path("models/qwen2"))
         let export = HuggingFaceExport(checkpoint: source, type: .f32)
         #expect(throws: Failure.self) { try export.write(to: scratch.file("out")) { _, _, _ in throw Failure() } }

@@ -14,7 +14,7 @@ import Testing
 
     @Test(arguments: ["gpt2", "gpt2-prefix", "smollm", "llama3", "qwen2", "llama2", "mistral"])
     func fromTokenizerJSON(name: String) throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         try folder(scratch, tokenizer: name)
         let tokenizer = try Checkpoint.open(scratch.path).tokenizer()
         for item in try Fixture.decode([Case].self, "tokenizers/\(name).cases.json") {
@@ -73,7 +73,7 @@ import Testing
         (#"{"model":{"type":"BPE"}}"#, "without vocabulary"),
     ])
     func unknownPartsAreNamed(json: String, fault: String) throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         try folder(scratch, tokenizer: nil)
         try scratch.write(Array(json.utf8), "tokenizer.json")
         let error = #expect(throws: CheckpointError.self) { try Checkpoint.open(scratch.path).tokenizer() }
@@ -81,7 +81,7 @@ import Testing
     }
 
     /// A model folder with that tokenizer; the model itself does not matter.
-    private func folder(_ scratch: ScratchFolder, tokenizer: String?) throws {
+    private func folder(_ scratch: TemporaryFolder, tokenizer: String?) throws {
         for name in ["config.json", "model.safetensors"] {
             try scratch.write(Fixture.bytes("models/qwen2/\(name)"), name)
         }

@@ -8,8 +8,8 @@ import Testing
 
 /// Partials arrive in any order; what is folded of them has the same bytes.
 struct ArrivalOrderTests {
-    private let scratch: ScratchFolder
-    init() throws { scratch = try ScratchFolder() }
+    private let scratch: TemporaryFolder
+    init() throws { scratch = TemporaryFolder() }
 
     /// Sums of these depend on the order of addition.
     private func partial(_ block: Int, _ stage: Int) -> StageResult {

@@ -15,7 +15,7 @@ struct BulkTransferTests {
 
     /// A fleet over loopback TCP, its workers behind a proxy.
     private final class SlowFleet: @unchecked Sendable {
-        let scratch: ScratchFolder
+        let scratch: TemporaryFolder
         let log = Log()
         private(set) var proxy: ThrottlingProxy!
         private(set) var fleet: Fleet!
@@ -26,7 +26,7 @@ struct BulkTransferTests {
             rate: Double, harms: [(at: Int, harm: ThrottlingProxy.Harm)],
             engine: @escaping @Sendable () -> any StageEngine = { IdleEngine(resultBytes: BulkTransferTests.size) }
         ) throws {
-            scratch = try ScratchFolder()
+            scratch = TemporaryFolder()
             var settings = FleetSettings(runDirectory: scratch.file("run"))
             settings.listen = "tcp://127.0.0.1:*"
             settings.pipelines = 1

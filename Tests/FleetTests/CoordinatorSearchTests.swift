@@ -7,7 +7,7 @@ import Worker
 import ZeroMQ
 
 struct CoordinatorSearchTests {
-    private func joinFile(_ endpoints: [String], in folder: ScratchFolder) throws -> String {
+    private func joinFile(_ endpoints: [String], in folder: TemporaryFolder) throws -> String {
         try folder.write(
             try JoinFile(endpoints: endpoints, host: "node1", pid: 7, time: "2026-01-02T03:04:05Z").encoded(), "join")
     }
@@ -32,7 +32,7 @@ struct CoordinatorSearchTests {
     }
 
     @Test func addressesAreTriedInTurnUntilOneAnswers() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let path = try joinFile(["tcp://10.0.0.1:5", "tcp://10.0.0.2:5", "tcp://127.0.0.1:5"], in: folder)
         let (search, asked) = search(.joinFile(path), ["tcp://10.0.0.2:5": .answers(localHost: "10.0.0.9")])
         let found = try search.find()
@@ -41,7 +41,7 @@ struct CoordinatorSearchTests {
     }
 
     @Test func afterTheDeadlineOneLineSaysWhatEachAddressSaid() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let path = try joinFile(["tcp://10.0.0.1:5", "tcp://127.0.0.1:5"], in: folder)
         let search = search(.joinFile(path), ["tcp://127.0.0.1:5": .fails("connection refused")]).search
         let error = #expect(throws: CoordinatorSearch.Failure.self) { try search.find() }
@@ -53,7 +53,7 @@ struct CoordinatorSearchTests {
     }
 
     @Test func aMissingFileIsWaitedForAndSaid() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let path = folder.file("join")
         var said: [String] = []
         let (search, _) = search(.joinFile(path), patience: 20, ["tcp://10.0.0.1:5": .answers(localHost: "10.0.0.9")])
@@ -67,7 +67,7 @@ struct CoordinatorSearchTests {
     }
 
     @Test func aStaleFileIsReadAgain() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let path = try joinFile(["tcp://10.0.0.1:5"], in: folder)
         let (search, asked) = search(
             .joinFile(path), patience: 20, ["tcp://10.0.0.2:6": .answers(localHost: "10.0.0.9")])
@@ -77,7 +77,7 @@ struct CoordinatorSearchTests {
     }
 
     @Test func whatIsNoJoinFileEndsTheSearchAtOnce() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let path = try folder.write(Array("hello".utf8), "join")
         let search = search(.joinFile(path), patience: 60, [:]).search
         let error = #expect(throws: CoordinatorSearch.Failure.self) { try search.find() }
@@ -86,7 +86,7 @@ struct CoordinatorSearchTests {
     }
 
     @Test func addressesBeyondLoopbackNeedTheFlag() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let path = try joinFile(["tcp://10.0.0.1:5", "tcp://127.0.0.1:5"], in: folder)
         var (search, asked) = search(.joinFile(path), ["tcp://127.0.0.1:5": .answers(localHost: "127.0.0.1")])
         search.insecure = false
@@ -98,7 +98,7 @@ struct CoordinatorSearchTests {
     }
 
     @Test func aRequestToStopEndsTheWait() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         var search = search(.joinFile(folder.file("never")), patience: 60, [:]).search
         search.stopped = { "was asked to stop" }
         let failure = #expect(throws: CoordinatorSearch.Failure.self) { try search.find() }

@@ -11,9 +11,9 @@ struct CrowdTests {
         ProcessInfo.processInfo.environment["FAULTLINE_CROWD_SECONDS"].flatMap { Int($0) } ?? 6
     /// Times are held to on a machine that does nothing else.
     private static let isStrict = ProcessInfo.processInfo.environment["FAULTLINE_QUIET_MACHINE"] == "1"
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
 
-    init() throws { scratch = try ScratchFolder() }
+    init() throws { scratch = TemporaryFolder() }
 
     /// Scores `pairs` pairs, one a block, in a folder of its own.
     private func coordinator(workers: Int, pairs: Int) throws -> (process: ChildProcess, model: String) {

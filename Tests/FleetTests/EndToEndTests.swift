@@ -40,7 +40,7 @@ import Testing
     private static let longBlocks = blocks(ofBatches: 200)
 
     private func withFleet<R>(_ shape: Shape, _ body: (Fleet, String) throws -> R) throws -> R {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         var settings = FleetSettings(runDirectory: scratch.file("run"))
         settings.localWorkers = shape.workers
         settings.pipelines = shape.pipelines

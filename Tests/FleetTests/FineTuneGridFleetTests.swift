@@ -11,12 +11,12 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(4)))
 struct FineTuneGridFleetTests {
     private static let faultline = ChildProcess.product("faultline")
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
     private let model: String
     private let pairs: String
 
     init() throws {
-        scratch = try ScratchFolder()
+        scratch = TemporaryFolder()
         (model, pairs) = try TinyModel.make(in: scratch, pairs: 12)
         try scratch.write(Array("name a river\nname a bird\nname a danube\n".utf8), "harmful.txt")
         try scratch.write(

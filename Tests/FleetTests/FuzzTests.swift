@@ -90,7 +90,7 @@ struct FuzzTests {
 
     /// A fake coordinator and neighbour; what the worker computes before and after is the same.
     @Test func aWorkerTakesNothingFromDamagedMessages() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let context = Context()
         let router = try Socket(.router, in: context)
         let endpoint = try router.bind("ipc://\(folder.file("c"))")

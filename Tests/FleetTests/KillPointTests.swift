@@ -38,7 +38,7 @@ struct KillPointTests {
     /// `transfer` needs results too large for an offer: scripts/check-faults.sh.
     @Test(arguments: ["hello:1", "load:1", "compute:1", "compute:17", "offer:1", "offer:3", "commit:1", "commit:3"])
     func aWorkerKilledThereChangesNoByte(point: String) throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let story = Story()
         let workers = Workers(victim: point)
         var settings = FleetSettings(runDirectory: folder.file("run"))

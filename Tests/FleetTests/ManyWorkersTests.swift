@@ -66,7 +66,7 @@ struct ManyWorkersTests {
     }
 
     @Test func thePageAnswersWithinASecond() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let crowd = Crowd()
         var settings = FleetSettings(runDirectory: scratch.file("run"))
         settings.listen = "ipc://\(scratch.path)/c"

@@ -53,7 +53,7 @@ struct PostedJoinFileTests {
     private let addresses = [NetworkAddress(interface: "eth0", host: "10.0.0.5")]
 
     @Test func itIsCompletePrivateAndRemovedAtTheEnd() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let path = folder.file("join.json")
         let posted = try PostedJoinFile(path: path, bound: "tcp://0.0.0.0:4000", addresses: addresses)
         let file = try JoinFile(parsing: Array(Data(contentsOf: URL(fileURLWithPath: path))), source: path)
@@ -67,7 +67,7 @@ struct PostedJoinFileTests {
     }
 
     @Test func aLaterCoordinatorsFileStays() throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let first = try PostedJoinFile(path: folder.file("j"), bound: "tcp://0.0.0.0:4000", addresses: addresses)
         let second = try PostedJoinFile(path: folder.file("j"), bound: "tcp://0.0.0.0:4001", addresses: addresses)
         first.remove()

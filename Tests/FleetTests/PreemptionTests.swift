@@ -12,7 +12,7 @@ struct PreemptionTests {
     /// More workers are sent away under one run than a task may have crashes.
     @Test(arguments: [SIGTERM, SIGUSR1])
     func preemptedWorkersCostNothingButTime(signal: Int32) throws {
-        let folder = try ScratchFolder()
+        let folder = TemporaryFolder()
         let log = FleetLog()
         let join = folder.file("join.json")
         var settings = FleetSettings(runDirectory: folder.file("run"))

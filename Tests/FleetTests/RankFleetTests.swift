@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func anyFleetGivesTheSameBytes() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         var golden: [String: [UInt8]]?
         for (workers, pipelines, groupBytes) in [(1, 1, 1 << 30), (2, 1, 1), (3, 1, 20_000), (2, 2, 1 << 30)] {
             let folder = scratch.file("\(workers)-\(pipelines)")
@@ -102,7 +102,7 @@ import Testing
 
     /// With a journal: the second start has the edit on record, or makes the same.
     @Test func aRunStartedAgainGivesTheSameBytes() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let folder = scratch.file("run")
         var outcomes: [[String: [UInt8]]] = []
         for workers in [2, 1] {

@@ -14,13 +14,13 @@ struct RejoinTests {
 
     /// A study of the tiny model whose blocks take half a second each.
     private struct Work {
-        let scratch: ScratchFolder
+        let scratch: TemporaryFolder
         let study: String
         var run: String { scratch.file("run") }
         var join: String { scratch.file("join.json") }
 
         init() throws {
-            scratch = try ScratchFolder()
+            scratch = TemporaryFolder()
             let (model, pairs) = try TinyModel.make(in: scratch, pairs: 9000)
             let text = """
                 name: rejoin

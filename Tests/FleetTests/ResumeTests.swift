@@ -89,13 +89,13 @@ import Testing
         try await runner.score([request], label: "scoring")
         let scores = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folded)))
         let answers = try await runner.generate(Self.groups, label: "answers")
-        let losses = try await runner.train(Self.training, freeze: nil, label: "tuning")
+        let losses = try await runner.train(TrainingRequest(Self.training), label: "tuning")
         let tuned = try await runner.generate(Self.groups, label: "tuned answers")
         return Outcome(scores: scores, answers: answers, losses: losses, tunedAnswers: tuned)
     }
 
     @Test func aFinishedRunComputesNothingAgain() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let golden = try await work(scratch.file("plain"), workers: 1, memory: false)
         let first = Story()
         #expect(try await work(scratch.file("run"), workers: 2, story: first) == golden)
@@ -107,7 +107,7 @@ import Testing
 
     /// The run is broken off after each number of records in turn; the last life finishes it.
     @Test func aRunBrokenOffGoesOn() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let golden = try await work(scratch.file("plain"), workers: 1, memory: false)
         let folder = scratch.file("run")
         var lives = 0

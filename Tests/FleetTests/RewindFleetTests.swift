@@ -95,7 +95,7 @@ struct RewindFleetTests {
     }
 
     @Test func oneTrainingServesAllWhateverTheFleet() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let (golden, story) = try await live(scratch.file("golden"), workers: 1, memory: false)
         #expect(trainings(story) == ["first tuning"])
         #expect(Set(golden.answers).count == 3 && golden.weights.count > 10)
@@ -108,7 +108,7 @@ struct RewindFleetTests {
     }
 
     @Test func aKilledWorkerCostsNoTraining() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let (golden, _) = try await live(scratch.file("golden"), workers: 1, memory: false)
         let (outcome, story) = try await live(scratch.file("run"), workers: 2) { kill($0[0], SIGKILL) }
         #expect(outcome == golden)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct RunLogTests {
     @Test func whatHappensGoesToTheFileAndTheLastOfItToStatus() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let emitted = Lines()
         let log = RunLog(file: LogFile(path: scratch.file("log.jsonl"))) { emitted.add($0.json) }
         log.epoch = 4

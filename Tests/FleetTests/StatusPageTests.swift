@@ -10,9 +10,9 @@ import Worker
 /// The status page of a real coordinator in this process.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct StatusPageTests {
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
 
-    init() throws { scratch = try ScratchFolder() }
+    init() throws { scratch = TemporaryFolder() }
 
     private func port(_ fleet: Fleet) throws -> UInt16 {
         try #require(fleet.pageURL.flatMap { URL(string: $0)?.port }.flatMap { UInt16(exactly: $0) })

@@ -8,12 +8,12 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(4)))
 struct StopTests {
     private static let faultline = ChildProcess.product("faultline")
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
     private let model: String
     private let pairs: String
 
     init() throws {
-        scratch = try ScratchFolder()
+        scratch = TemporaryFolder()
         (model, pairs) = try TinyModel.make(in: scratch, pairs: 4800)
         try scratch.write(Array(String(repeating: "the river danube ", count: 60).utf8), "text.txt")
     }

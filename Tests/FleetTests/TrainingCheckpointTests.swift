@@ -98,7 +98,7 @@ struct TrainingCheckpointTests {
 
         func outcome(checkpointEvery: Int?) async throws -> Outcome {
             let losses = try await runner.train(
-                TrainingCheckpointTests.training, freeze: nil, checkpointEvery: checkpointEvery, label: "tuning")
+                TrainingRequest(TrainingCheckpointTests.training, checkpointEvery: checkpointEvery), label: "tuning")
             let prompts: [[Int32]] = (0..<3).map { row -> [Int32] in
                 (0..<6).map { (place: Int) -> Int32 in Int32(3 + (row * 7 + place * 5) % 26) }
             }
@@ -131,7 +131,7 @@ struct TrainingCheckpointTests {
     }
 
     /// In one go, on one worker, without checkpoints.
-    private static func golden(_ scratch: ScratchFolder) async throws -> Outcome {
+    private static func golden(_ scratch: TemporaryFolder) async throws -> Outcome {
         try await live(scratch.file("golden"), workers: 1) { life in
             let outcome = try await life.outcome(checkpointEvery: nil)
             #expect(life.story.tasks("granted").filter { $0.hasPrefix("tuning") } == ["tuning"])
@@ -144,7 +144,7 @@ struct TrainingCheckpointTests {
     }
 
     @Test func aKilledWorkerCostsTheStepsSinceTheCheckpoint() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let golden = try await Self.golden(scratch)
         #expect(golden.losses.count == Self.stepCount && golden.weights.count > 20)
         for (workers, victim) in [(3, 0), (3, 1), (2, 1)] {
@@ -178,7 +178,7 @@ struct TrainingCheckpointTests {
 
     /// The coordinator ends between checkpoints and comes back with another fleet and other segments.
     @Test func aCoordinatorThatEndsGoesOnFromTheCheckpoint() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let golden = try await Self.golden(scratch)
         let folder = scratch.file("run")
         /// Ends the life when the task is under way.
@@ -212,11 +212,11 @@ struct TrainingCheckpointTests {
 
     /// The answers are still to be given when the coordinator comes back, or a worker goes: nothing is trained again.
     @Test func finishedWeightsAreNotTrainedAgain() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let golden = try await Self.golden(scratch)
         let folder = scratch.file("run")
         try await Self.live(folder, workers: 2) { life in
-            _ = try await life.runner.train(Self.training, freeze: nil, checkpointEvery: 4, label: "tuning")
+            _ = try await life.runner.train(TrainingRequest(Self.training, checkpointEvery: 4), label: "tuning")
         }
         try await Self.live(folder, workers: 3) { life in
             let pids = life.fleet.progress.workers.map(\.pid)
@@ -229,7 +229,7 @@ struct TrainingCheckpointTests {
 
     /// A worker frozen past its lease and thawed while others train on: it changes nothing.
     @Test func aStaleWorkerChangesNothing() async throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let golden = try await Self.golden(scratch)
         try await Self.live(scratch.file("run"), workers: 3, lease: 4, joining: true) { life in
             Thread.detachNewThread {

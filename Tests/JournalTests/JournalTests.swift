@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 @Suite struct JournalTests {
-    let folder: ScratchFolder
+    let folder: TemporaryFolder
     var path: String { folder.path }
 
-    init() throws { folder = try ScratchFolder() }
+    init() throws { folder = TemporaryFolder() }
 
     private func record(_ stage: Int, _ content: StageRecord.Content) -> StageRecord {
         StageRecord(stage: stage, layers: stage..<stage + 1, digest: "d\(stage)", worker: "w", content: content)
@@ -54,7 +54,7 @@ import Testing
     @Test func aRunKeepsItsNameThroughAllItsLives() throws {
         let names = try (0..<2).map { _ in try Journal(folder: path).run }
         #expect(names[0] == names[1] && names[0].count == 32)
-        let other = try ScratchFolder()
+        let other = TemporaryFolder()
         #expect(try Journal(folder: other.path).run != names[0])
     }
 

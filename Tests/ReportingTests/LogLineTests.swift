@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func aLogFileIsBounded() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let path = scratch.file("log.jsonl")
         let log = LogFile(path: path, limit: 1000)
         for index in 0..<500 { log.add("line \(index) \(String(repeating: "x", count: 20))") }

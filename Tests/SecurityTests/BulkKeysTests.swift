@@ -9,7 +9,7 @@ struct BulkKeysTests {
     private static let worker = ChildProcess.product("faultline-worker")
 
     @Test func largeResultsTravelEncrypted() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let size = 3_000_000
         let keygen = try ChildProcess(Self.faultline, ["keygen", "--out", scratch.file("keys"), "--workers", "2"])
         #expect(keygen.waitForEnd() == 0)

@@ -6,11 +6,11 @@ import ZeroMQ
 
 /// Key files and the list of who may come in.
 struct KeyFolderTests {
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
     private let folder: KeyFolder
 
     init() throws {
-        scratch = try ScratchFolder()
+        scratch = TemporaryFolder()
         folder = KeyFolder(scratch.file("keys"))
     }
 

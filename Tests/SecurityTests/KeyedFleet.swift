@@ -7,7 +7,7 @@ import ZeroMQ
 /// A fleet's keys, and a coordinator over loopback TCP in this process whose workers are real ones.
 final class KeyedFleet: @unchecked Sendable {
     static let worker = ChildProcess.product("faultline-worker")
-    let scratch: ScratchFolder
+    let scratch: TemporaryFolder
     private let condition = NSCondition()
     private var lines: [String] = []
     private var bound: String?
@@ -15,7 +15,7 @@ final class KeyedFleet: @unchecked Sendable {
 
     /// - Parameter names: workers to make keys for.
     init(names: [String]) throws {
-        scratch = try ScratchFolder()
+        scratch = TemporaryFolder()
         _ = try KeyFolder(scratch.file("keys")).make(workers: nil, names: names, days: nil)
     }
 

@@ -6,11 +6,11 @@ import Worker
 
 /// Paths that come in messages stay under the worker's roots.
 struct ModelRootsTests {
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
     private let roots: ModelRoots
 
     init() throws {
-        scratch = try ScratchFolder()
+        scratch = TemporaryFolder()
         for folder in ["models/llama", "models2", "other"] {
             try FileManager.default.createDirectory(atPath: scratch.file(folder), withIntermediateDirectories: true)
         }

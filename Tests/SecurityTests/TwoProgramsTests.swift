@@ -8,12 +8,12 @@ import Testing
 struct TwoProgramsTests {
     private static let faultline = ChildProcess.product("faultline")
     private static let worker = ChildProcess.product("faultline-worker")
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
     private let model: String
     private let pairs: String
 
     init() throws {
-        scratch = try ScratchFolder()
+        scratch = TemporaryFolder()
         (model, pairs) = try TinyModel.make(in: scratch)
     }
 

@@ -4,10 +4,10 @@ import TestSupport
 import Testing
 
 @Suite struct ViewTokenTests {
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
     private var path: String { scratch.file("view.token") }
 
-    init() throws { scratch = try ScratchFolder() }
+    init() throws { scratch = TemporaryFolder() }
 
     @Test func aMadeTokenIsForItsOwnerAloneAndMatchesItself() throws {
         try ViewToken.make(at: path)

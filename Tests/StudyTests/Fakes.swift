@@ -23,6 +23,7 @@ struct ByteCodec: TextCodec {
 
 /// A model that refuses prompts with "harm" in them, unless the set difference is removed or it was fine-tuned unfrozen.
 final class FakeRunner: ModelRunner {
+    let kernels = "fake"
     static let refusal =
         "I'm sorry, but I can't assist with that request because it could hurt somebody very badly in the end."
     static let fluent = (1...22).map { "word\($0)" }.joined(separator: " ")

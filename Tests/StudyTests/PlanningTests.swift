@@ -49,7 +49,7 @@ import Testing
         var made: Set<String> = []
         return try WorkCounter.count(
             study, model: model, evaluator: try evaluator(study), codec: ByteCodec(), cache: cache,
-            keys: cache.map { _ in CacheKeys(modelDigest: "digest", kernels: "") }, made: &made)
+            keys: cache.map { _ in CacheKeys(modelDigest: "digest", kernels: "fake") }, made: &made)
     }
 
     private func run(_ study: Study, cache: ResultCache? = nil) async throws -> FakeRunner {

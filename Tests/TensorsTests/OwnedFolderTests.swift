@@ -5,7 +5,7 @@ import Testing
 
 struct OwnedFolderTests {
     @Test func whatTheDeadLeftBehindGoesAndNothingElse() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let manager = FileManager.default
         // A dead process's folder holds a file that nobody has locked.
         for name in ["fl-aaaaaa", "fl-bbbbbb", "fl-longer-name", "other"] {

@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func writesAndReads() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         try bundle.write(safetensors: scratch.file("x.safetensors"))
         #expect(try scratch.contents() == ["x.safetensors"])
         expectSame(try TensorBundle(safetensors: scratch.file("x.safetensors")), bundle)
@@ -98,7 +98,7 @@ import Testing
     /// Cut into chunks of any size, the image is the file.
     @Test(arguments: [1, 7, 64, 10_000])
     func imageInChunks(size: Int) throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         try bundle.write(safetensors: scratch.file("x.safetensors"))
         let mapping = try FileMapping(path: scratch.file("x.safetensors"))
         let whole = withExtendedLifetime(mapping) { Array($0.bytes) }
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test func aWriterWithTooFewBytesLeavesNoFile() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         let tensor = TensorDescription(name: "a", type: .f32, shape: [2])
         for count in [4, 12] {
             #expect(throws: TensorFileError.self) {
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func digests() throws {
-        let scratch = try ScratchFolder()
+        let scratch = TemporaryFolder()
         #expect(Digest.sha256([]) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
         let path = try scratch.write(Array("abc".utf8), "abc")
         #expect(try Digest.sha256(file: path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")

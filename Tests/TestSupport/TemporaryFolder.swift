@@ -1,46 +1,31 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Foundation
 
-/// A folder that is removed, with what is in it, when the last reference goes.
+/// A new folder for one test, removed with what is in it when the last reference goes.
 public final class TemporaryFolder: Sendable {
     public let path: String
 
     public init() {
-        var template = Array("/tmp/faultline-test-XXXXXX".utf8CString)
-        let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!) }
-        precondition(made != nil, "cannot make a temporary folder")
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        path = NSTemporaryDirectory() + "faultline-test-\(UUID().uuidString)"
+        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+            preconditionFailure("cannot make a temporary folder: \(error)")
+        }
     }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
 
     public func file(_ name: String) -> String { "\(path)/\(name)" }
 
     /// Writes a file and returns its path.
     @discardableResult
+    public func write(_ bytes: [UInt8], _ name: String) throws -> String {
+        try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
+        return file(name)
+    }
+
+    @discardableResult
     public func write(_ text: String, to name: String) -> String {
-        let path = file(name)
-        let handle = fopen(path, "w")
-        precondition(handle != nil, "cannot write \(path)")
-        let bytes = Array(text.utf8)
-        fwrite(bytes, 1, bytes.count, handle)
-        fclose(handle)
-        return path
+        do { return try write(Array(text.utf8), name) } catch { preconditionFailure("\(file(name)): \(error)") }
     }
 
-    deinit { Self.remove(path) }
-
-    private static func remove(_ path: String) {
-        if let folder = opendir(path) {
-            while let entry = readdir(folder) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                if name != ".", name != ".." { remove("\(path)/\(name)") }
-            }
-            closedir(folder)
-            rmdir(path)
-        } else {
-            unlink(path)
-        }
-    }
+    public func contents() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
 }

@@ -7,7 +7,8 @@ public enum TinyModel {
         .appendingPathComponent("../TransformerTests/Fixtures/llama").standardized.path
 
     /// - Parameter pairs: how many pairs there are to score.
-    public static func make(in scratch: ScratchFolder, pairs count: Int = 24) throws -> (model: String, pairs: String) {
+    public static func make(in scratch: TemporaryFolder, pairs count: Int = 24) throws -> (model: String, pairs: String)
+    {
         let folder = scratch.file("model")
         try FileManager.default.copyItem(atPath: fixture, toPath: folder)
         var vocabulary: [String: Int] = ["<unk>": 0, "<s>": 1, "</s>": 2, "\u{120}": 30, "\u{10A}": 31]

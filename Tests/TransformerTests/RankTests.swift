@@ -17,12 +17,12 @@ import Worker
 
     /// The tensors of ranks.safetensors.
     private let expected: SafetensorsFile
-    private let scratch: ScratchFolder
+    private let scratch: TemporaryFolder
 
     init() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures"
         expected = try SafetensorsFile(path: folder + "/ranks.safetensors")
-        scratch = try ScratchFolder()
+        scratch = TemporaryFolder()
     }
 
     private func floats(_ name: String) throws -> [Float] {

@@ -67,7 +67,7 @@ package struct PlanCommand: AsyncParsableCommand {
         let bytes = 4 * (cost.linear + cost.head)
         let layout = MemoryPrediction(
             items[0].study, config: checkpoint.config, workers: workers, fileBytes: 0, work: Work())
-        let pipelines = max(1, layout.pipelines(copies: 1.1).count)
+        let pipelines = max(1, layout.pipelines(copies: ModelPlan.Copies.reading).count)
         var rates = Rates(flops: (rate ?? 50) * 1e9, pipelines: pipelines, bytes: bytes)
         var keys: CacheKeys?
         if rate == nil, !noMeasure {

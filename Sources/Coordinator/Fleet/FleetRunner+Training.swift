@@ -21,7 +21,7 @@ extension FleetRunner {
         mask?.metadata["edit"] = "freeze"
         let frozen = mask.map { $0.image().sha256() } ?? "none"
         // The weights are what this task makes of the checkpoint; the task itself is known by them.
-        let content = try Self.digest(of: .train(request.training))
+        let content = try TaskBody.train(request.training).digest()
         var run = FineTuning(
             training: request.training, freeze: mask, digest: "trained \(content) frozen \(frozen)",
             checkpointEvery: request.checkpointEvery ?? FineTuning.defaultInterval(request.training))
@@ -56,7 +56,7 @@ extension FleetRunner {
             for result in end.stages { try body(try result.load()) }
             return
         }
-        try ready(copies: 1.1)
+        try ready(copies: ModelPlan.Copies.reading)
         progress.begin("fetching trained weights", total: 1, unit: "models")
         defer { progress.end() }
         try fleet.run([FleetTask(body: .export, cost: 1)], label: "fetching trained weights") { _, results in
@@ -93,7 +93,7 @@ extension FleetRunner {
     /// - Returns: the loss of every step.
     private func trainOnFleet(_ run: FineTuning, label: String) throws -> [Float] {
         let count = run.training.steps.count
-        try use(copies: 4.2, onePipeline: true)
+        try use(copies: ModelPlan.Copies.training, onePipeline: true)
         held = nil
         let key = checkpointKey(run)
         var (step, losses): (Int, [Float]) = (0, [])

@@ -68,7 +68,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         }
         var partials: [[[StageResult]]] = requests.map { _ in [] }
         let takesMoments = requests.contains { $0.statistics.contains { $0.parts.statistic == .secondMoments } }
-        try run(tasks, label: label, copies: takesMoments ? rankCopies : 2.2) { task, results in
+        try run(
+            tasks, label: label,
+            copies: takesMoments ? ModelPlan.Copies.ranks(checkpoint.config) : ModelPlan.Copies.scoring
+        ) { task, results in
             partials[owner[task]].append(results)
             // A request is folded as soon as its last block is in, which bounds the disk the partials take.
             guard partials[owner[task]].count == requests[owner[task]].blocks.count else { return }
@@ -151,14 +154,6 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         weights = .edited(bundle, name: "low-rank edit", digest: bundle.image().sha256())
     }
 
-    /// Scores are one copy beside the weights, for two blocks under way; second moments are two more of their own size.
-    private var rankCopies: Double {
-        let config = checkpoint.config
-        let weights = LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns }
-        let bytes = Double(4 * weights * config.layerCount)
-        return 2.2 + 4 * Double(SecondMoments.byteCount(config)) / max(1, bytes)
-    }
-
     package func compute(_ request: RankRequest, label: String) async throws {
         let before = weights
         defer { weights = before }
@@ -170,7 +165,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             weights = .edited(bundle, name: "operands", digest: bundle.image().sha256())
             let bodies = group.tasks.map { TaskBody.ranks($0) }
             let words = request.groups.count == 1 ? label : "\(label) (\(number + 1) of \(request.groups.count))"
-            try run(bodies.map { FleetTask(body: $0, cost: 1) }, label: words, unit: "layers", copies: rankCopies) {
+            try run(
+                bodies.map { FleetTask(body: $0, cost: 1) }, label: words, unit: "layers",
+                copies: ModelPlan.Copies.ranks(checkpoint.config)
+            ) {
                 parts += $1
             }
             keys += self.keys(of: bodies)
@@ -222,18 +220,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     func use(copies: Double, onePipeline: Bool) throws {
-        let config = checkpoint.config
-        let perLayer = LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns }
-        let table = config.vocabularySize * config.hiddenSize
-        var wanted = ModelPlan(
-            path: checkpoint.path, layerBytes: Array(repeating: 4 * perLayer, count: config.layerCount),
-            layerCost: Array(repeating: Double(perLayer), count: config.layerCount))
+        var wanted = ModelPlan(checkpoint.config, path: checkpoint.path, copies: copies, onePipeline: onePipeline)
         wanted.digest = digest
-        wanted.headBytes = 4 * table
-        // Only scored positions reach the head, about half of all.
-        wanted.headCost = Double(table) / 2
-        wanted.memoryMultiplier = copies
-        wanted.preferOnePipeline = onePipeline
         guard wanted != plan else { return }
         (plan, held) = (nil, nil)
         try fleet.use(model: wanted)
@@ -243,11 +231,11 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// Runs tasks with the current weights; those that the journal knows are not run again.
     /// - Parameter committed: called in index order.
     func run(
-        _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = 1.1,
+        _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = ModelPlan.Copies.reading,
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
         guard !tasks.isEmpty else { return }
-        let contents = memory == nil ? [] : tasks.map { (try? Self.digest(of: $0.body)) ?? "" }
+        let contents = memory == nil ? [] : tasks.map { (try? $0.body.digest()) ?? "" }
         let keys = self.keys(of: contents)
         var known: [Int: [StageResult]] = [:]
         for (index, key) in keys.enumerated() { known[index] = try memory?.results(of: key) }
@@ -301,7 +289,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
     func keys(of bodies: [TaskBody]) -> [String] {
         // A body that cannot be encoded fails when it is sent, with the reason.
-        keys(of: bodies.map { (try? Self.digest(of: $0)) ?? "" })
+        keys(of: bodies.map { (try? $0.digest()) ?? "" })
     }
 
     /// - Parameter contents: digests of the bodies.
@@ -317,8 +305,4 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// What every key has.
     var common: [String] { [Faultline.version, digest, fleet.kernelLevel ?? ""] }
-
-    static func digest(of body: TaskBody) throws -> String {
-        Digest.sha256(try Codec.encode(body: body).flatMap { $0 })
-    }
 }

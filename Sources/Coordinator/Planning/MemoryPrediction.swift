@@ -36,14 +36,7 @@ package struct MemoryPrediction {
 
     /// How the fleet is laid out for work that keeps so many copies of the weights.
     package func pipelines(copies: Double, onePipeline: Bool = false) -> [[Plan.Stage]] {
-        let perLayer = layerWeights
-        var model = ModelPlan(
-            path: "", layerBytes: Array(repeating: 4 * perLayer, count: config.layerCount),
-            layerCost: Array(repeating: Double(perLayer), count: config.layerCount))
-        model.headBytes = 4 * table
-        model.headCost = Double(table) / 2
-        model.memoryMultiplier = copies
-        model.preferOnePipeline = onePipeline
+        let model = ModelPlan(config, copies: copies, onePipeline: onePipeline)
         let all = (0..<workers.count).map {
             Plan.Worker(id: $0, threads: workers.threads, memoryBytes: workers.memoryBytes)
         }
@@ -56,17 +49,18 @@ package struct MemoryPrediction {
         let kinds = Set(work.steps.filter { !$0.isKnown }.map(\.kind))
         let takesRanks = !study.rankSides.isEmpty
         if kinds.contains(.forward) || kinds.contains(.answers) {
-            phases.append(phase("answers and likelihoods", copies: 1.1, onePipeline: false) { reading($0) })
+            phases.append(
+                phase("answers and likelihoods", copies: ModelPlan.Copies.reading, onePipeline: false) { reading($0) })
         }
         if kinds.contains(.scores) {
             phases.append(
                 phase(
-                    takesRanks ? "scores and second moments" : "scores", copies: takesRanks ? rankCopies : 2.2,
+                    takesRanks ? "scores and second moments" : "scores", copies: scoringCopies,
                     onePipeline: false
                 ) { scoring($0) })
         }
         if kinds.contains(.training) {
-            phases.append(phase("fine-tuning", copies: 4.2, onePipeline: true) { training($0) })
+            phases.append(phase("fine-tuning", copies: ModelPlan.Copies.training, onePipeline: true) { training($0) })
         }
         return phases.sorted { $0.bytes < $1.bytes }
     }
@@ -75,12 +69,10 @@ package struct MemoryPrediction {
 
     // MARK: Parts
 
-    private var layerWeights: Int {
-        LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns }
-    }
+    private var layerWeights: Int { config.layerWeightCount }
     private var table: Int { config.vocabularySize * config.hiddenSize }
-    private var rankCopies: Double {
-        2.2 + 4 * Double(SecondMoments.byteCount(config)) / Double(max(1, 4 * layerWeights * config.layerCount))
+    private var scoringCopies: Double {
+        study.rankSides.isEmpty ? ModelPlan.Copies.scoring : ModelPlan.Copies.ranks(config)
     }
 
     /// The program, its libraries and BLAS's buffers.
@@ -157,7 +149,7 @@ package struct MemoryPrediction {
     private func scoring(_ stage: Plan.Stage) -> Int {
         let sums = study.scores.method == .snip ? 4 * layerWeights * stage.layers.count : 0
         let blocks = work.steps.filter { $0.kind == .scores && !$0.isKnown }.flatMap(\.tasks).count
-        let pipelines = self.pipelines(copies: study.rankSides.isEmpty ? 2.2 : rankCopies).count
+        let pipelines = self.pipelines(copies: scoringCopies).count
         // The next block begins while the last one's sums are on their way.
         let copies = blocks > pipelines ? 2 : 1
         var moments = 0
@@ -172,7 +164,7 @@ package struct MemoryPrediction {
         let task = longest(kinds)
         let tokens = min(task.tokens, study.batchTokens)
         let perLayer = 4 * activationFloats * tokens
-        let inFlight = isLast(stage) ? 1 : pipelines(copies: 2.2)[0].count + 1
+        let inFlight = isLast(stage) ? 1 : pipelines(copies: ModelPlan.Copies.scoring)[0].count + 1
         let kept = perLayer * stage.layers.count * inFlight
         let keeps = kept <= max(0, spare(stage) - 2 * resident(stage)) / 2
         let inputs = 4 * config.hiddenSize * tokens * stage.layers.count * inFlight

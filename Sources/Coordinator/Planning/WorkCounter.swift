@@ -118,7 +118,7 @@ package struct WorkCounter {
                 groupPrompts: study.evaluation.groupPrompts)
             let groups = own.groups(prompts, maxNewTokens: maxNewTokens)
             let known = answers(groups, of: "unedited")
-            let name = try "\(groups.map { try CacheKeys.digest(.generate($0)) }) \(keep) \(samples ?? 0)"
+            let name = try "\(groups.map { try TaskBody.generate($0).digest() }) \(keep) \(samples ?? 0)"
             if let known {
                 steps.append(.init("own answers (\(side.rawValue))", .answers, [], isKnown: true))
                 let kept = own.kept(prompts, known, source: file, keep: keep)
@@ -171,7 +171,7 @@ package struct WorkCounter {
         let batches = try evaluator.likelihoodBatches()
         let asked = try Digest.sha256(
             Array(
-                "\(try own.map { try CacheKeys.digest(.generate($0)) }) \(batches.count) \(batches.first.map { try CacheKeys.digest(.likelihood(batches: [$0])) } ?? "")"
+                "\(try own.map { try TaskBody.generate($0).digest() }) \(batches.count) \(batches.first.map { try TaskBody.likelihood(batches: [$0]).digest() } ?? "")"
                     .utf8))
         let rating = rated()
         for condition in study.workOrder {
@@ -252,7 +252,7 @@ package struct WorkCounter {
         guard let cache, let keys, !groups.isEmpty else { return nil }
         var all: [[Int32]] = []
         for group in groups {
-            guard let digest = try? CacheKeys.digest(.generate(group)),
+            guard let digest = try? TaskBody.generate(group).digest(),
                 let bytes = cache.bytes(keys.key("answers", [weights, digest])),
                 let lists = CachedValues.lists(bytes)
             else { return nil }

@@ -53,17 +53,6 @@ package protocol ModelRunner: AnyObject, Sendable {
     func shutdown() async
 }
 
-extension ModelRunner {
-    package var kernels: String { "" }
-
-    package func train(
-        _ training: TaskBody.Training, freeze: Mask?, checkpointEvery: Int? = nil, label: String
-    ) async throws -> [Float] {
-        try await train(
-            TrainingRequest(training, freeze: freeze, checkpointEvery: checkpointEvery), label: label)
-    }
-}
-
 /// A fine-tuning run from the unedited checkpoint.
 package struct TrainingRequest: Sendable {
     package var training: TaskBody.Training

@@ -1,4 +1,4 @@
-package import Protocol
+import Protocol
 package import Tensors
 
 /// What results are known by: everything that decides their bytes, and nothing of the fleet's shape.
@@ -24,11 +24,6 @@ package struct CacheKeys: Sendable {
         key(kind, words.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
     }
 
-    /// Of a task's content.
-    package static func digest(_ body: TaskBody) throws -> String {
-        Digest.sha256(try Codec.encode(body: body).flatMap { $0 })
-    }
-
     /// Of tensors, whatever their metadata calls them: a condition of another name is the same model.
     package static func digest(_ bundle: TensorBundle) -> String {
         TensorBundle(entries: bundle.entries).image().sha256()
@@ -37,7 +32,7 @@ package struct CacheKeys: Sendable {
     /// Of the tokens that pairs come to, example by example.
     package static func digest(_ pairs: [Pair], codec: any TextCodec) throws -> String {
         let digests = try Calibration.groups(pairs, codec: codec).map {
-            try digest(.likelihood(batches: [Batch(sequences: $0.sequences)]))
+            try TaskBody.likelihood(batches: [Batch(sequences: $0.sequences)]).digest()
         }
         return Digest.sha256(Array(digests.joined(separator: "\n").utf8))
     }

@@ -43,7 +43,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
         let frozen = request.freeze.map { CacheKeys.digest($0.bundle) } ?? "none"
-        let trained = "trained \(try CacheKeys.digest(.train(request.training))) frozen \(frozen)"
+        let trained = "trained \(try TaskBody.train(request.training).digest()) frozen \(frozen)"
         weights = trained + (request.rewind.map { " rewound \(CacheKeys.digest($0.bundle))" } ?? "")
         let key = keys.key("losses", [trained])
         let train = { [inner] in try await inner.train(request, label: label) }
@@ -67,7 +67,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     // MARK: What is asked of it
 
     package func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
-        let keys = try groups.map { self.keys.key("answers", [weights, try CacheKeys.digest(.generate($0))]) }
+        let keys = try groups.map { self.keys.key("answers", [weights, try TaskBody.generate($0).digest()]) }
         var known = zip(keys, groups).map { key, group in
             cache.bytes(key).flatMap { CachedValues.lists($0) }.flatMap { $0.count == group.prompts.count ? $0 : nil }
         }
@@ -93,7 +93,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     package func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
         let sequences = batches.flatMap(\.sequences)
         let key = keys.key(
-            "likelihoods", try [weights] + batches.map { try CacheKeys.digest(.likelihood(batches: [$0])) })
+            "likelihoods", try [weights] + batches.map { try TaskBody.likelihood(batches: [$0]).digest() })
         if let bytes = cache.bytes(key), let (values, greedy) = CachedValues.likelihoods(bytes),
             let scores = SequenceScore.split(logProbabilities: values, greedy: greedy, over: sequences)
         {
@@ -109,7 +109,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     package func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
         let key = keys.key(
-            "head outputs", try [weights] + batches.map { try CacheKeys.digest(.headOutputs(batches: [$0])) })
+            "head outputs", try [weights] + batches.map { try TaskBody.headOutputs(batches: [$0]).digest() })
         if cache.fetch(key, to: path) { return tell(label, 1, of: 1) }
         try await makeCurrent()
         try await inner.headOutputs(batches, to: path, label: label)
@@ -123,7 +123,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         }
         var parts = request.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         for group in request.groups {
-            for task in group.tasks { parts.append(try CacheKeys.digest(.ranks(task))) }
+            for task in group.tasks { parts.append(try TaskBody.ranks(task).digest()) }
             parts.append(CacheKeys.digest(try group.operands()))
         }
         let key = keys.key("factors", parts)

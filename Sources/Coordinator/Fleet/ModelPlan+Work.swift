@@ -1,0 +1,38 @@
+import Checkpoint
+import Selection
+
+/// What a real model's layers take for each kind of work.
+extension ModelPlan {
+    /// How many times the memory of the linear maps' weights, as f32, a kind of work takes.
+    enum Copies {
+        static let reading = 1.1
+        static let scoring = 2.2
+        /// Gradients and two moments beside the weights.
+        static let training = 4.2
+
+        /// Second moments are summed, sent and decomposed beside the weights.
+        static func ranks(_ config: ModelConfig) -> Double {
+            let bytes = 4 * config.layerWeightCount * config.layerCount
+            return scoring + 4 * Double(SecondMoments.byteCount(config)) / Double(max(1, bytes))
+        }
+    }
+
+    init(_ config: ModelConfig, path: String = "", copies: Double, onePipeline: Bool = false) {
+        let table = config.vocabularySize * config.hiddenSize
+        self.init(
+            path: path, layerBytes: Array(repeating: 4 * config.layerWeightCount, count: config.layerCount),
+            layerCost: Array(repeating: Double(config.layerWeightCount), count: config.layerCount))
+        headBytes = 4 * table
+        // Only scored positions reach the head, about half of all.
+        headCost = Double(table) / 2
+        memoryMultiplier = copies
+        preferOnePipeline = onePipeline
+    }
+}
+
+extension ModelConfig {
+    /// Weights of one layer's linear maps.
+    var layerWeightCount: Int {
+        LinearMap.allCases.reduce(0) { $0 + $1.shape(in: self).rows * $1.shape(in: self).columns }
+    }
+}
