@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A small study on a real model, predicted and run: `faultline plan` has to be within a factor of 2 of the time and within
-# 20 % of a worker's peak memory; the same study again takes everything from the cache. MODEL: a checkpoint.
+# 20 % of a worker's peak memory and of the disk that the run's folder takes; the same study again takes everything from the
+# cache. MODEL: a checkpoint.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -31,6 +32,7 @@ bin/faultline plan "$work/study.yaml" "${options[@]}" --no-cache --out "$work/pl
 field() { sed -n "s/^ *\"$1\": *\([0-9.]*\),*$/\1/p" "$work/plan.json" | head -n 1; }
 seconds=$(field seconds)
 bytes=$(field worker_memory_bytes)
+disk=$(field disk_bytes)
 
 begin=$(date +%s.%N)
 bin/faultline study run "$work/study.yaml" "${options[@]}" --run-dir "$work/run" >"$work/run.log" 2>&1 &
@@ -54,6 +56,10 @@ awk -v p="$seconds" -v a="$begin" -v b="$end" 'BEGIN {
 awk -v p="$bytes" -v k="$peak" 'BEGIN {
     m = k * 1024; r = p / m
     printf "%s  memory of a worker: predicted %.0f MB, peak %.0f MB (%+.0f %%)\n", r >= 0.8 && r <= 1.2 ? "ok    " : "FAILED", p / 1e6, m / 1e6, 100 * (r - 1)
+    exit !(r >= 0.8 && r <= 1.2) }' || status=1
+awk -v p="$disk" -v a="$(du -sb "$work/run" | cut -f1)" 'BEGIN {
+    r = p / a
+    printf "%s  disk: predicted %.0f MB, took %.0f MB (%+.0f %%)\n", r >= 0.8 && r <= 1.2 ? "ok    " : "FAILED", p / 1e6, a / 1e6, 100 * (r - 1)
     exit !(r >= 0.8 && r <= 1.2) }' || status=1
 
 bin/faultline study run "$work/study.yaml" "${options[@]}" --run-dir "$work/again" >"$work/again.log" 2>&1 ||

@@ -56,7 +56,20 @@ def load(path):
     if path.suffix == ".gguf":
         place = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
     model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32, attn_implementation="eager").eval()
-    return model, AutoTokenizer.from_pretrained(**place)
+    tokenizer = AutoTokenizer.from_pretrained(**place)
+    if path.suffix == ".gguf" and pre_tokenizer(path) == "smollm":
+        # Its tokenizer.json sets every digit apart, "¼" and "²" too; transformers' GGUF reader leaves that out.
+        from tokenizers.pre_tokenizers import Digits, Sequence
+        backend = tokenizer.backend_tokenizer
+        backend.pre_tokenizer = Sequence([Digits(individual_digits=True), backend.pre_tokenizer])
+    return model, tokenizer
+
+
+def pre_tokenizer(path):
+    from gguf import GGUFReader
+
+    field = GGUFReader(path).fields.get("tokenizer.ggml.pre")
+    return field.contents() if field else None
 
 
 def perplexity(model, tokenizer, path, window):

@@ -47,6 +47,19 @@ public enum Format {
         return "\(count) B"
     }
 
+    /// Lines of at most `width` characters, broken at blanks; all but the first are indented.
+    public static func wrapped(_ text: String, width: Int = 110, indent: Int = 2) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] += " " + word
+            } else {
+                lines.append(String(repeating: " ", count: lines.isEmpty ? 0 : indent) + word)
+            }
+        }
+        return lines
+    }
+
     /// One line of at most `limit` characters.
     public static func line(_ text: String, limit: Int = 100) -> String {
         let flat = text.map { $0.isNewline || $0 == "\t" ? " " : String($0) }.joined()

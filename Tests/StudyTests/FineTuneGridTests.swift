@@ -268,11 +268,13 @@ import Testing
     @Test func thePlanCountsTrainingsOnce() throws {
         let evaluator = try Evaluator(
             try study().evaluation, seed: 1, batchTokens: 500, maxPositions: 500, codec: ByteCodec())
-        let rows = StudyPlan(try study(), config: model.config, evaluator: evaluator).table().rows
+        let plan = StudyPlan(try study(), config: model.config, evaluator: evaluator)
+        let rows = plan.table().rows
         #expect(rows.contains(["fine-tuning runs", "14, for 26 conditions"]))
         #expect(rows.contains(["optimiser steps", "\(7 * (3 + 6))"]))
         #expect(rows.contains(["trained weights that several conditions share", "3.1 kB, kept until the next run"]))
-        #expect(rows.last == ["conditions", "unedited, finetune (a grid of 26)"])
+        #expect(rows.last == ["conditions", "27"])
+        #expect(plan.conditionWords == "unedited, finetune (a grid of 26)")
         #expect(rows.contains { $0[0] == "mask files" && $0[1].hasPrefix("6 ×") })
     }
 }

@@ -201,4 +201,34 @@ import Testing
         let large = try memory(study)
         #expect(small["answers and likelihoods"]! < large["answers and likelihoods"]!)
     }
+
+    // MARK: Disk
+
+    @Test func filesTakeWhatTheyHold() throws {
+        let study = try study(
+            "[unedited, {top: {q: 20}}, {random: {like: top}}, {actsvd_top: {rank: 1}}, {finetune: {pairs: utility.jsonl, steps: 3, batch: 2}}]"
+        )
+        let disk = DiskPrediction(study, config: model.config, work: try work(study))
+        let maps = WeightScores.maps(of: model.config)
+        let weights = maps.reduce(0) { $0 + $1.count }
+        let bytes = Dictionary(uniqueKeysWithValues: disk.kept.map { ($0.name, $0.bytes) })
+        #expect(bytes["scores"] == 8 * weights)
+        #expect(bytes["masks"] == 2 * weights / 8)
+        #expect(bytes["changes of few ranks"] == maps.reduce(0) { $0 + 4 * ($1.rows + $1.columns) })
+        #expect(bytes["exported models"] == nil)
+        // Blocks of two examples, three safety and four utility ones, and the sum.
+        let block = 4 * weights + SecondMoments.byteCount(model.config)
+        #expect(disk.passing?.name == "partials until they are summed")
+        #expect(disk.passing?.bytes == 5 * block)
+    }
+
+    @Test func longTrainingsLeaveTwoCheckpoints() throws {
+        func passing(_ more: String) throws -> Int? {
+            let study = try study("[unedited, {finetune: {pairs: utility.jsonl, steps: 3, batch: 2\(more)}}]")
+            return DiskPrediction(study, config: model.config, work: try work(study)).passing?.bytes
+        }
+        let weights = WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count }
+        #expect(try passing(", parameters: linear") == 4 * weights)
+        #expect(try passing(", parameters: linear, checkpoint_every: 1") == 6 * 4 * weights)
+    }
 }

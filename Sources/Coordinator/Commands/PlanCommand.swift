@@ -8,7 +8,8 @@ import Tensors
 package struct PlanCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Checks a study and says what it will compute and store, how long it takes and how much memory.",
+        abstract:
+            "Checks a study and says what it will compute and store, how long it takes, and the memory and disk it needs.",
         discussion: """
             Work is counted from the study's own files, and timed by a little of it on local workers. For other machines \
             give --rate; --no-measure only counts. Answers are taken to be as long as they may be, so plan rather says \
@@ -96,10 +97,13 @@ package struct PlanCommand: AsyncParsableCommand {
             let memory = MemoryPrediction(
                 item.study, config: checkpoint.config, workers: workers, fileBytes: Self.size(checkpoint.path),
                 work: work)
-            prediction.add(item.study, work, memory.phases())
+            let disk = DiskPrediction(item.study, config: checkpoint.config, work: work)
+            prediction.add(item.study, work, memory.phases(), disk)
             if list.isList { Terminal.out("study \(item.study.name)\n") }
             let plan = StudyPlan(item.study, config: checkpoint.config, evaluator: item.evaluator)
-            Terminal.out(plan.table().text(unicode: Terminal.isUnicode) + "\n")
+            Terminal.out(plan.table().text(unicode: Terminal.isUnicode))
+            for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.out(line + "\n") }
+            Terminal.out("\n")
         }
         Terminal.out(prediction.table().text(unicode: Terminal.isUnicode) + "\n")
         for line in prediction.lines(workers: workers) { Terminal.out(line + "\n") }

@@ -14,12 +14,14 @@ struct FineTuning {
     /// What it ends with is kept, for others that begin there. Never changes a result.
     var isShared = false
 
-    /// Where nobody says otherwise: 50,000 tokens. A step of T tokens computes 6 P T FLOP over P weights and a checkpoint
+    /// Where nobody says otherwise. A step of T tokens computes 6 P T FLOP over P weights and a checkpoint
     /// moves 12 P bytes, so that what it costs beside the steps depends on neither the model nor the fleet's size: about a
     /// tenth at 10¹¹ FLOP/s and 40 MB/s, or at 10¹² and 400.
+    static let tokensBetweenCheckpoints = 50_000
+
     static func defaultInterval(_ training: TaskBody.Training) -> Int {
         let tokens = training.steps.joined().reduce(0) { $0 + $1.tokenCount }
-        return max(1, 50_000 * training.steps.count / max(1, tokens))
+        return max(1, tokensBetweenCheckpoints * training.steps.count / max(1, tokens))
     }
 
     func tokens(_ steps: Range<Int>) -> Double {

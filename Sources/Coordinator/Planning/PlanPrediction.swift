@@ -1,7 +1,7 @@
 package import Reporting
 import Tensors
 
-/// What `faultline plan` says of time and memory.
+/// What `faultline plan` says of time, memory and disk.
 package struct PlanPrediction {
     private let rates: Rates
     private let cost: ModelCost
@@ -10,12 +10,17 @@ package struct PlanPrediction {
     private var rows: [(study: String, step: Work.Step, seconds: Double)] = []
     private(set) package var seconds = 0.0
     private var phases: [MemoryPrediction.Phase] = []
+    /// Files that stay, of all studies, and the most that is there for a while.
+    private var kept: [DiskPrediction.Part] = []
+    private var passing: DiskPrediction.Part?
 
     package init(rates: Rates, cost: ModelCost, isTimed: Bool) {
         (self.rates, self.cost, self.isTimed) = (rates, cost, isTimed)
     }
 
-    package mutating func add(_ study: Study, _ work: Work, _ phases: [MemoryPrediction.Phase]) {
+    package mutating func add(
+        _ study: Study, _ work: Work, _ phases: [MemoryPrediction.Phase], _ disk: DiskPrediction
+    ) {
         rows += work.steps.map { (study.name, $0, rates.seconds($0, cost)) }
         seconds += rates.seconds(work, cost)
         for phase in phases {
@@ -25,10 +30,21 @@ package struct PlanPrediction {
             }
             self.phases[same].bytes = max(self.phases[same].bytes, phase.bytes)
         }
+        for part in disk.kept {
+            if let same = kept.firstIndex(where: { $0.name == part.name }) {
+                kept[same].bytes += part.bytes
+            } else {
+                kept.append(part)
+            }
+        }
+        passing = [passing, disk.passing].compactMap { $0 }.max { $0.bytes < $1.bytes }
     }
 
     /// Bytes that a worker peaks at.
     package var memoryBytes: Int { phases.map(\.bytes).max() ?? 0 }
+
+    /// Bytes of the files that stay in the runs' folders, and of those that are there for a while.
+    package var diskBytes: (kept: Int, passing: Int) { (kept.reduce(0) { $0 + $1.bytes }, passing?.bytes ?? 0) }
 
     /// Steps of one kind of work, all conditions' together.
     package func table() -> Table {
@@ -69,6 +85,10 @@ package struct PlanPrediction {
         }
         let words = phases.map { "\(Format.bytes($0.bytes)) for \($0.name)" }.joined(separator: ", ")
         lines.append("memory of a worker: \(Format.bytes(memoryBytes))\(phases.isEmpty ? "" : " (\(words))")")
+        let files = kept.map { "\(Format.bytes($0.bytes)) \($0.name)" }.joined(separator: ", ")
+        let more = passing.map { ", and up to \(Format.bytes($0.bytes)) more for a while (\($0.name))" } ?? ""
+        lines.append(
+            "disk of the coordinator: \(Format.bytes(diskBytes.kept))\(kept.isEmpty ? "" : " (\(files))")\(more)")
         return lines
     }
 
@@ -78,6 +98,8 @@ package struct PlanPrediction {
         let json = JSON.object([
             .init("seconds", isTimed ? .number(seconds) : .null),
             .init("worker_memory_bytes", .integer(memoryBytes)),
+            .init("disk_bytes", .integer(diskBytes.kept)),
+            .init("passing_disk_bytes", .integer(diskBytes.passing)),
             .init(
                 "memory", .object(phases.map { .init($0.name, .integer($0.bytes)) })),
             .init(

@@ -28,29 +28,16 @@ extension StudyPlan {
         if case .steps(let count) = run.length { return count }
         return run.samples.map { FineTunePlan.stepCount(run.length, examples: $0, batch: run.batch) }
     }
+}
 
-    /// Every condition by name, the cells of a grid by their number.
-    var conditionWords: String {
-        var entries: [(name: String, cells: Int)] = []
-        for condition in study.conditions {
-            guard case .fineTune(let settings) = condition.method, let grid = settings.grid else {
-                entries.append((condition.name, 0))
-                continue
-            }
-            // A grid's cells follow each other.
-            if entries.last?.name != grid || entries.last?.cells == 0 { entries.append((grid, 0)) }
-            entries[entries.count - 1].cells += 1
-        }
-        return entries.map { $0.cells == 0 ? $0.name : "\($0.name) (a grid of \($0.cells))" }.joined(separator: ", ")
-    }
-
+extension Study {
     /// Masks that are no condition's own: a grid's cells share them.
-    var shareFiles: Int {
-        let names = study.conditions.compactMap { condition -> String? in
+    var shareMasks: Int {
+        let names = conditions.compactMap { condition -> String? in
             guard case .fineTune(let settings) = condition.method, let share = settings.restriction?.share else {
                 return nil
             }
-            return study.maskName(share, of: condition)
+            return maskName(share, of: condition)
         }
         return Set(names).count
     }

@@ -45,7 +45,7 @@ package struct StudyPlan {
             ])
         }
         for row in fineTuningRows { table.append(row) }
-        let masks = study.conditions.count { $0.method.makesMask } + shareFiles
+        let masks = study.conditions.count { $0.method.makesMask } + study.shareMasks
         table.append(["mask files", "\(masks) × \(Format.bytes(weights / 8))"])
         let longest = evaluator.attacks.compactMap(\.maxNewTokens).max() ?? 0
         table.append([
@@ -58,8 +58,23 @@ package struct StudyPlan {
         if study.probe != nil {
             table.append(["attention heads probed", "\(config.layerCount * config.headCount)"])
         }
-        table.append(["conditions", conditionWords])
+        table.append(["conditions", "\(study.conditions.count)"])
         return table
+    }
+
+    /// Every condition by name, the cells of a grid by their number.
+    package var conditionWords: String {
+        var entries: [(name: String, cells: Int)] = []
+        for condition in study.conditions {
+            guard case .fineTune(let settings) = condition.method, let grid = settings.grid else {
+                entries.append((condition.name, 0))
+                continue
+            }
+            // A grid's cells follow each other.
+            if entries.last?.name != grid || entries.last?.cells == 0 { entries.append((grid, 0)) }
+            entries[entries.count - 1].cells += 1
+        }
+        return entries.map { $0.cells == 0 ? $0.name : "\($0.name) (a grid of \($0.cells))" }.joined(separator: ", ")
     }
 
     private var columnBytes: Int { WeightScores.maps(of: config).reduce(0) { $0 + $1.columns * 8 } }
