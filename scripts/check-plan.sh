@@ -51,15 +51,15 @@ end=$(date +%s.%N)
 status=0
 awk -v p="$seconds" -v a="$begin" -v b="$end" 'BEGIN {
     t = b - a; r = p / t
-    printf "%s  time: predicted %.1f s, took %.1f s (factor %.2f)\n", r >= 0.5 && r <= 2 ? "ok    " : "FAILED", p, t, r
+    printf "%s  time: predicted %.1f s, took %.1f s (factor %.2f)\n", (r >= 0.5 && r <= 2 ? "ok    " : "FAILED"), p, t, r
     exit !(r >= 0.5 && r <= 2) }' || status=1
 awk -v p="$bytes" -v k="$peak" 'BEGIN {
     m = k * 1024; r = p / m
-    printf "%s  memory of a worker: predicted %.0f MB, peak %.0f MB (%+.0f %%)\n", r >= 0.8 && r <= 1.2 ? "ok    " : "FAILED", p / 1e6, m / 1e6, 100 * (r - 1)
+    printf "%s  memory of a worker: predicted %.0f MB, peak %.0f MB (%+.0f %%)\n", (r >= 0.8 && r <= 1.2 ? "ok    " : "FAILED"), p / 1e6, m / 1e6, 100 * (r - 1)
     exit !(r >= 0.8 && r <= 1.2) }' || status=1
 awk -v p="$disk" -v a="$(du -sb "$work/run" | cut -f1)" 'BEGIN {
     r = p / a
-    printf "%s  disk: predicted %.0f MB, took %.0f MB (%+.0f %%)\n", r >= 0.8 && r <= 1.2 ? "ok    " : "FAILED", p / 1e6, a / 1e6, 100 * (r - 1)
+    printf "%s  disk: predicted %.0f MB, took %.0f MB (%+.0f %%)\n", (r >= 0.8 && r <= 1.2 ? "ok    " : "FAILED"), p / 1e6, a / 1e6, 100 * (r - 1)
     exit !(r >= 0.8 && r <= 1.2) }' || status=1
 
 bin/faultline study run "$work/study.yaml" "${options[@]}" --run-dir "$work/again" >"$work/again.log" 2>&1 ||
