@@ -95,8 +95,9 @@ if [ -n "$promtool" ]; then
 else
     echo "skipped: no promtool here"
 fi
-if python3 -c 'import prometheus_client' 2>/dev/null || unpack python3-prometheus-client; then
-    PYTHONPATH=$work/python3-prometheus-client/usr/lib/python3/dist-packages \
+packages=usr/lib/python3/dist-packages
+if python3 -c 'import prometheus_client' 2>/dev/null || { unpack python3-prometheus-client && unpack python3-decorator; }; then
+    PYTHONPATH=$work/python3-prometheus-client/$packages:$work/python3-decorator/$packages \
         check "prometheus_client reads the metrics" python3 - "$work/metrics" <<'PY'
 import sys
 from prometheus_client.parser import text_string_to_metric_families
