@@ -141,8 +141,25 @@ public final class Journal: Sendable {
         }
     }
 
-    /// What was committed under a key, by stage; `nil` where nothing was, or where a file of it is gone.
+    /// What was committed under a key, by stage; `nil` where nothing was, where a file of it is gone, or where its bytes are
+    /// not those that were committed: a torn page reads as zeros, which no check of SQLite's own notices.
     public func results(of key: String) throws(JournalError) -> [StageRecord]? {
+        guard let records = try rows(of: key) else { return nil }
+        for record in records {
+            let digest: String? =
+                switch record.content {
+                case .inline(let bytes): Digest.sha256(bytes)
+                case .file(let name): try? Digest.sha256(file: "\(folder)/partials/\(name)")
+                }
+            guard digest == record.digest else {
+                log("\(folder): a result on record is not what was recorded; it is computed again")
+                return nil
+            }
+        }
+        return records
+    }
+
+    private func rows(of key: String) throws(JournalError) -> [StageRecord]? {
         try persist("reading") { database in
             try database.execute(
                 sql: "UPDATE task SET epoch = ? WHERE key = ? AND epoch <> ?",

@@ -111,11 +111,13 @@ check_slurm_time_limit() { # FOLDER
     check "Slurm: SIGUSR1 before the time limit stops the run in order" grep 'stopped by signal 10' "$log"
     # A job that was put back waits a while (120 s by default) before it may start again.
     within 20 is_pending "$job" || true
+    # The daemon first has to clear away what is left of the first start.
+    sleep 5
     scontrol update JobId="$job" StartTime=now || true
     within 600 has_ended "$job" || scancel "$job"
     verdict "Slurm: the job was queued again and ended, $(outcome "$job")" \
         "$(scontrol show job "$job" | grep -q 'JobState=COMPLETED' && echo 0 || echo 1)"
     same_scores "Slurm: after that, the same bytes" "$folder/limit.safetensors"
-    [ "$failures" -eq "$before" ] || tail -n 15 "$log" >&2
+    [ "$failures" -eq "$before" ] || tail -n 15 "$log" "$folder"/*slurmd*.log >&2
 }
 is_pending() { squeue --noheader --jobs="$1" --format=%T 2>/dev/null | grep -q PENDING; }

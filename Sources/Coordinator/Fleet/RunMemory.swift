@@ -65,14 +65,17 @@ package final class RunMemory: Sendable {
 
     private func records(of results: [StageResult]) -> [StageRecord] {
         results.map { result in
-            let content: StageRecord.Content =
-                switch result.bundle {
-                case .memory(let bundle): .inline(bundle.image().bytes())
-                case .file(let path): .file(URL(fileURLWithPath: path).lastPathComponent)
-                }
+            var digest = result.digest
+            let content: StageRecord.Content
+            switch result.bundle {
+            case .memory(let bundle):
+                let bytes = bundle.image().bytes()
+                digest = Digest.sha256(bytes)
+                content = .inline(bytes)
+            case .file(let path): content = .file(URL(fileURLWithPath: path).lastPathComponent)
+            }
             return StageRecord(
-                stage: result.stage, layers: result.layers, digest: result.digest, worker: result.worker,
-                content: content)
+                stage: result.stage, layers: result.layers, digest: digest, worker: result.worker, content: content)
         }
     }
 
