@@ -26,7 +26,7 @@ check_container() {
 
     compute snip 2
     mkdir -p "$work/container"
-    cp "$keys/coordinator.key" "$keys/w1.key" "$pairs" "$work/container/"
+    cp "$keys/coordinator.key" "$keys/allowed.json" "$keys/worker-w1.key" "$pairs" "$work/container/"
     # As the README says: the keys belong to the user inside.
     chown -R 65532 "$work/container"
     local inside=()
@@ -43,9 +43,9 @@ check_container() {
     cleanups+=("kill $pid 2>/dev/null")
     within 30 test -s "$work/container/join" || true
     check "container: a worker in another one leaves in order" \
-        in_container "$worker" faultline-worker --join-file /runs/join --keys /runs/w1.key --wait 60
+        in_container "$worker" faultline-worker --join-file /runs/join --keys /runs/worker-w1.key --wait 60
     wait "$pid" || status=$?
-    [ "$status" -eq 0 ] || tail -n 3 "$work/container.log" >&2
+    [ "$status" -eq 0 ] || tail -n 6 "$work/container.log" >&2
     verdict "container: the coordinator ends with 0" "$status"
     same_scores "container: the same bytes" "$work/container/scores.safetensors"
 }
