@@ -83,14 +83,14 @@ check_slurm() {
     if within 120 says '^pipeline 3' "$log"; then
         # Wants all that is left, and so sends the worker on the preemptible partition away.
         sbatch --parsable --partition=urgent --ntasks=2 --output=/dev/null --wrap 'sleep 1' >/dev/null
-        within 60 says 'worker .*was asked to stop (SIGTERM)' "$log" || true
+        within 60 says 'worker.* was asked to stop (SIGTERM)' "$log" || true
     fi
     within 600 has_ended "$job" || scancel "$job"
     verdict "Slurm: the job ends by itself, $(outcome "$job")" \
         "$(scontrol show job "$job" | grep -q 'JobState=COMPLETED' && echo 0 || echo 1)"
     same_scores "Slurm: the bytes of a single local worker" "$folder/scores.safetensors"
     check "Slurm: a preempted worker hands its work back, and is not taken for a failure" \
-        grep 'worker .*was asked to stop (SIGTERM)' "$log"
+        grep 'worker.* was asked to stop (SIGTERM)' "$log"
     check "Slurm: the join file is gone at the end" test ! -e "$folder/faultline-$job.join"
     [ "$failures" -eq 0 ] || tail -n 15 "$log" "$extra_log" >&2
     scancel --quiet "$extra" || true
