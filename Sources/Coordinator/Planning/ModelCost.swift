@@ -8,7 +8,7 @@ package struct ModelCost: Sendable {
     package let head: Double
     /// f64 operations that a response position adds to the second moments.
     let momentsPerToken: Double
-    /// f64 operations to find all subspaces: eigenvectors and products of n × n matrices, about 25 n³ a map.
+    /// f64 operations to find all subspaces: eigenvectors, about 9 n³ a map of rank n, and a product of n × n × its longer side.
     let subspaces: Double
 
     package init(_ config: ModelConfig) {
@@ -23,7 +23,7 @@ package struct ModelCost: Sendable {
         }
         subspaces = maps.reduce(0) { sum, map in
             let (n, wide) = (Double(map.rank), Double(max(map.rows, map.columns)))
-            return sum + 25 * n * n * n + 4 * n * n * wide
+            return sum + 9 * n * n * n + 2 * n * n * wide
         }
     }
 

@@ -17,7 +17,7 @@ package struct Rates: Sendable, Equatable {
         forward = 0.8 * flops
         gradients = 0.65 * flops
         decode = 0.35 * flops
-        double = 0.15 * flops
+        double = 0.25 * flops
         transfer = 250e6
         load = 2 + bytes / 1e9
         self.pipelines = pipelines
@@ -48,7 +48,7 @@ package struct Rates: Sendable, Equatable {
         case .selection: return cost.linear * Double(step.tasks.count) / Self.selected
         case .export: return Double(step.bytes) / Self.written
         case .subspaces: return cost.subspaces * Double(step.tasks.count) / double / Double(pipelines)
-        case .factors: return cost.subspaces / 25 * Double(step.tasks.count) / double / Double(pipelines)
+        case .factors: return cost.subspaces / 9 * Double(step.tasks.count) / double / Double(pipelines)
         case .training: return step.tasks.reduce(0) { $0 + seconds($1, .training, cost) }
         case .forward, .answers, .scores:
             var free = Array(repeating: 0.0, count: max(1, pipelines))
