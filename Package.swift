@@ -36,8 +36,10 @@ let package = Package(
             linkerSettings: [.linkedLibrary("m")]),
         // Buffers, element types, safetensors, digests.
         .target(name: "Tensors", dependencies: ["CKernels", crypto], swiftSettings: numeric),
+        // The templates that chat prompts are laid out by, and the language they are written in.
+        .target(name: "Jinja", swiftSettings: numeric),
         // Model configuration, Hugging Face folders, GGUF, tokenizers, chat templates.
-        .target(name: "Checkpoint", dependencies: ["CKernels", "Tensors"], swiftSettings: numeric),
+        .target(name: "Checkpoint", dependencies: ["CKernels", "Tensors", "Jinja"], swiftSettings: numeric),
         // Scores, masks and top-k; no BLAS, so that the coordinator can use it.
         .target(name: "Selection", dependencies: ["CKernels", "Tensors", "Checkpoint"], swiftSettings: numeric),
         .target(name: "Linalg", dependencies: ["COpenBLAS", "CKernels", "Tensors"], swiftSettings: numeric),
@@ -76,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
+                "CKernels", "Tensors", "Jinja", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
                 "Keys", "Reporting", "HTTP", "Journal", arguments, yams,
             ],
             resources: [.embedInCode("Seeing/status.html")]),
@@ -90,8 +92,10 @@ let package = Package(
         // Tests, one target a room.
         .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "JinjaTests", dependencies: ["Jinja", "TestSupport"], exclude: ["Fixtures"]),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
+            name: "CheckpointTests", dependencies: ["Checkpoint", "Jinja", "Tensors", "TestSupport"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"],
             exclude: ["Fixtures"]),
@@ -112,7 +116,7 @@ let package = Package(
         .testTarget(
             name: "StudyTests",
             dependencies: [
-                "Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint",
+                "Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Jinja", "Checkpoint",
                 "TestSupport", arguments,
             ]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
