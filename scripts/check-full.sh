@@ -2,9 +2,8 @@
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
 # Also zero-shot accuracy against lm-eval (ZERO_SHOT documents a task, default 40; the paper asks 200), and ranks.
-# ONLY="scores zeroshot bytes kill ranks golden resume page report faults deploy plan crowd" chooses.
-# Two lanes run at the same time: one computes most of the time, the other mostly waits for leases, disks and networks. What
-# holds times against limits (plan, crowd) comes after both, alone. LANES=1 runs one part after the other.
+# And random configurations, tokenizers and templates against transformers (sweep).
+# ONLY="scores zeroshot sweep bytes kill ranks plan resume faults page report deploy" chooses.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -33,10 +32,7 @@ same() { # WORDS A B
     cmp -s "$2" "$3" && verdict "$1" 0 || verdict "$1" 1
 }
 
-computing="scores zeroshot bytes kill ranks golden resume page report"
-waiting="faults deploy"
-alone="plan crowd"
-only=${ONLY:-$computing $waiting $alone}
+only=${ONLY:-scores zeroshot sweep bytes kill ranks plan resume faults page report deploy}
 wanted() { case " $only " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 mask() { # SCORES OUT
@@ -85,6 +81,10 @@ check_zeroshot() {
     done
 }
 
+check_sweep() {
+    bash scripts/check-sweep.sh || failures=$((failures + 1))
+}
+
 check_bytes() {
     echo "== the same bytes from any fleet"
     score snip "$work/utility.safetensors" "$work/others.jsonl" --workers 1
@@ -126,16 +126,7 @@ check_resume() {
 }
 
 check_faults() {
-    MODEL=$MODEL ONLY="points kill journal stop disk partition" bash scripts/check-faults.sh || failures=$((failures + 1))
-}
-
-check_crowd() {
-    MODEL=$MODEL ONLY="crowd fuzz" bash scripts/check-faults.sh || failures=$((failures + 1))
-}
-
-check_golden() {
-    echo "== the bytes on record"
-    bash scripts/check-golden.sh || failures=$((failures + 1))
+    MODEL=$MODEL ONLY= bash scripts/check-faults.sh || failures=$((failures + 1))
 }
 
 check_ranks() {
@@ -159,35 +150,9 @@ check_deploy() {
     MODEL=$MODEL ONLY= bash scripts/check-deploy.sh || failures=$((failures + 1))
 }
 
-# lane PARTS: those that are wanted, one after the other; each line says which part it is of.
-lane() {
-    local part before
-    for part in $1; do
-        wanted "$part" || continue
-        before=$SECONDS
-        # A part that ends early leaves this number.
-        echo 1 >"$work/failures-$part"
-        (
-            set -e
-            failures=0
-            "check_$part" 2>&1
-            echo "$failures" >"$work/failures-$part"
-        ) | sed -u "s/^/[$part] /"
-        echo "[$part] $((SECONDS - before)) s"
-    done
-}
-
 # What most parts compare with.
 if wanted scores || wanted bytes || wanted kill; then score snip "$work/snip.safetensors" "$pairs" --workers 1; fi
-set +e # in a lane, a failure ends its part alone
-if [ "${LANES:-2}" -eq 2 ]; then
-    lane "$waiting" &
-    other=$!
-    lane "$computing"
-    wait "$other"
-else
-    lane "$computing $waiting"
-fi
-lane "$alone"
-total=$(cat "$work"/failures-* 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }')
-[ "$total" -eq 0 ] && echo "check-full: all passed in $SECONDS s" || { echo "check-full: $total failed" >&2; exit 1; }
+for part in scores zeroshot sweep bytes kill ranks plan resume faults page report deploy; do
+    if wanted "$part"; then "check_$part"; fi
+done
+[ "$failures" -eq 0 ] && echo "check-full: all passed" || { echo "check-full: $failures failed" >&2; exit 1; }

@@ -25,42 +25,8 @@ extension Checkpoint {
         return value?.string ?? value?["content"]?.string
     }
 
-    /// The checkpoint's Jinja chat template, if it has one.
-    public func chatTemplateText() throws(CheckpointError) -> String? {
-        if let gguf { return gguf.metadata["tokenizer.chat_template"]?.string }
-        let file = "\(path)/chat_template.jinja"
-        if Files.exists(file) { return String(decoding: try Files.bytes(file), as: UTF8.self) }
-        guard let value = try Files.jsonIfPresent("\(path)/tokenizer_config.json")?["chat_template"] else { return nil }
-        if let text = value.string { return text }
-        // Several named templates: the one called default is meant.
-        return value.elements?.first { $0["name"]?.string == "default" }?["template"]?.string
-    }
-
-    /// The checkpoint's chat template, or the one named by `override` (`ChatTemplate.names`).
-    /// - Throws: `CheckpointError` naming the way out where the checkpoint has none or one of another family.
-    public func chatTemplate(override: String? = nil) throws(CheckpointError) -> ChatTemplate {
-        let text = try chatTemplateText()
-        let choices = ChatTemplate.names.joined(separator: "|")
-        if let override {
-            guard let template = ChatTemplate(name: override, checkpointTemplate: text) else {
-                throw CheckpointError(
-                    .unsupported, file: path, "no chat template is called \(override): use --template \(choices)")
-            }
-            return template
-        }
-        guard let text else {
-            throw CheckpointError(
-                .unsupported, file: path, "the checkpoint has no chat template: say --template \(choices)")
-        }
-        guard let template = ChatTemplate(recognising: text) else {
-            throw CheckpointError(
-                .unsupported, file: path, "the checkpoint's chat template is not known: say --template \(choices)")
-        }
-        return template
-    }
-
-    /// Tokens that end an answer: the checkpoint's end-of-text tokens and its template's end of turn, sorted.
-    public func stopTokens(tokenizer: Tokenizer) throws(CheckpointError) -> [Int32] {
+    /// Tokens that end an answer: the checkpoint's end-of-text tokens and the template's end of turn, sorted.
+    public func stopTokens(tokenizer: Tokenizer, template: ChatTemplate?) throws(CheckpointError) -> [Int32] {
         var result: Set<Int32> = []
         func insert(_ value: JSON?) {
             for number in value?.elements ?? [value ?? .null] {
@@ -79,11 +45,7 @@ extension Checkpoint {
             }
             if let id = try tokenizerConfig("eos_token").flatMap({ tokenizer.tokenID($0) }) { result.insert(id) }
         }
-        if let text = try chatTemplateText(), let end = ChatTemplate(recognising: text)?.endOfTurn,
-            let id = tokenizer.tokenID(end), Int(id) < config.vocabularySize
-        {
-            result.insert(id)
-        }
+        if let id = try template?.endOfTurn(tokenizer), Int(id) < config.vocabularySize { result.insert(id) }
         return result.sorted()
     }
 }

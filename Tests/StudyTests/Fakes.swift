@@ -19,6 +19,7 @@ struct ByteCodec: TextCodec {
     let stopTokens: [Int32] = [3]
     let endOfAnswer: Int32? = 3
     let description = "bytes"
+    let thinking = "as the template has it"
 }
 
 /// A model that refuses prompts with "harm" in them, unless the set difference is removed or it was fine-tuned unfrozen.

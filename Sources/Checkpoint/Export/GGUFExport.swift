@@ -110,8 +110,7 @@ enum GGUFExport {
             config.append(JSON.Member("chat_template", .text(template)))
         }
         var generation = [
-            JSON.Member(
-                "eos_token_id", .array(try checkpoint.stopTokens(tokenizer: tokenizer).map { .integer(Int($0)) }))
+            JSON.Member("eos_token_id", .array(try checkpoint.ownStopTokens(tokenizer).map { .integer(Int($0)) }))
         ]
         if let id = file.metadata["tokenizer.ggml.bos_token_id"]?.int {
             generation.append(JSON.Member("bos_token_id", .integer(id)))

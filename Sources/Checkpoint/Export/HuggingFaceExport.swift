@@ -141,10 +141,13 @@ public struct HuggingFaceExport {
         let copied = [
             "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
             "added_tokens.json",
-            "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja",
+            "vocab.json", "merges.txt", "tokenizer.model",
         ]
         for name in copied where Files.exists("\(path)/\(name)") {
             files.append((name: name, bytes: try Files.bytes("\(path)/\(name)")))
+        }
+        if let template = try checkpoint.templateInFolder() {
+            files.append((name: "chat_template.jinja", bytes: try Files.bytes(template)))
         }
         return files
     }

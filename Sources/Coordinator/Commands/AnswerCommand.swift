@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Checkpoint
 import Evaluation
 
 package struct AnswerCommand: AsyncParsableCommand {
@@ -44,6 +45,8 @@ package struct AnswerCommand: AsyncParsableCommand {
                 texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens, runner: runner, label: "answers")
         }
         try PairFile.write(pairs, to: out)
-        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers kept\n")
+        Terminal.err(
+            "\(out): \(pairs.count) of \(texts.count) answers kept\(model.thinking.map { " (thinking \($0.rawValue))" } ?? "")\n"
+        )
     }
 }

@@ -150,19 +150,19 @@ package struct EvaluateCommand: AsyncParsableCommand {
         }
         plan.maxNewTokens = maxNewTokens
         return Study(
-            name: name, model: model.model, template: model.template, system: .init(word: model.system),
-            seed: batches.seed,
+            name: name, model: model.model, template: model.template, system: model.layout.system,
+            thinking: model.layout.thinking, date: model.date, seed: batches.seed,
             workers: 1, pipelines: nil, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens,
             calibration: nil, scores: .init(), probe: nil, conditions: [], evaluation: plan, export: [])
     }
 
     package func run() async throws {
-        let (checkpoint, codec) = try model.open()
+        let study = study(name: "evaluate")
+        let (checkpoint, codec) = try model.open(systems: study.systems)
         let zeros = try mask.map { try Mask(contentsOf: $0) }
         if let zeros, let mask { try zeros.check(against: checkpoint, named: "\(mask) against \(model.model)") }
         let change = try edit.map { try LowRankEdit(contentsOf: $0) }
         if let change, let edit { try change.check(against: checkpoint, named: "\(edit) against \(model.model)") }
-        let study = study(name: "evaluate")
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
             maxPositions: checkpoint.config.maxPositions,
@@ -194,7 +194,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let results = StudyResults(
             study: study, conditions: conditions, gate: gate, judge: judge, harmful: evaluator.harmful,
             harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
-            codec: codec.description)
+            codec: codec.description, thinking: codec.thinking)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
         if let answersOut {
             try AnswerFile.write(

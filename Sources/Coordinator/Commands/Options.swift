@@ -1,6 +1,7 @@
 public import ArgumentParser
-package import Checkpoint
+public import Checkpoint
 public import Evaluation
+public import Jinja
 public import Protocol
 public import Reporting
 public import Selection
@@ -17,6 +18,13 @@ extension ZeroShotTask: ExpressibleByArgument {}
 extension AttackSetting.Kind: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
+extension Thinking: ExpressibleByArgument {
+    public init?(argument: String) { self.init(word: argument) }
+    public static var allValueStrings: [String] { ["on", "off"] }
+}
+extension CalendarDay: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
 
 /// What exported weights are stored as.
 package enum DataType: String, ExpressibleByArgument, CaseIterable, Sendable {
@@ -121,7 +129,7 @@ package struct ModelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Chat template in place of the checkpoint's own: \(ChatTemplate.names.joined(separator: ", ")).",
+            "Chat template in place of the checkpoint's own: \(TemplateFamily.names.joined(separator: ", ")), or a file.",
             valueName: "name"))
     package var template: String?
 
@@ -129,12 +137,25 @@ package struct ModelOptions: ParsableArguments {
         help: ArgumentHelp("System prompt: template (what the template brings), none, or the text.", valueName: "text"))
     package var system = "template"
 
+    @Option(
+        help: ArgumentHelp(
+            "Whether a model that can thinks before it answers. Default: as its template has it.", valueName: "on|off"))
+    package var thinking: Thinking?
+
+    @Option(help: ArgumentHelp("The day for templates that write the date. Default: today.", valueName: "yyyy-mm-dd"))
+    package var date: CalendarDay?
+
     package init() {}
 
+    package var layout: ChatLayout {
+        ChatLayout(template: template, system: SystemPrompt(word: system), thinking: thinking ?? .template, day: date)
+    }
+
     /// The checkpoint and its text codec.
-    package func open() throws -> (checkpoint: Checkpoint, codec: ChatCodec) {
+    /// - Parameter systems: other system prompts that will be asked for.
+    package func open(systems: [SystemPrompt] = []) throws -> (checkpoint: Checkpoint, codec: ChatCodec) {
         let checkpoint = try Checkpoint.open(model)
-        return (checkpoint, try ChatCodec(checkpoint, template: template, system: SystemPrompt(word: system)))
+        return (checkpoint, try ChatCodec(checkpoint, layout, systems: systems))
     }
 }
 

@@ -57,9 +57,10 @@ package struct PlanCommand: AsyncParsableCommand {
             count: count, threads: fleet.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / count),
             memoryBytes: Int(memory.map { $0 * 1_073_741_824 } ?? machine),
             pipelines: fleet.pipelines ?? list.studies[0].pipelines)
+        let day = try RunDay.of(runDir ?? "runs/\(list.name)")
         let items = try list.studies.map { study in
             try study.checkShares(checkpoint.config)
-            let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
+            let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
             let evaluator = try Evaluator(
                 study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
                 maxPositions: checkpoint.config.maxPositions, codec: codec)

@@ -34,13 +34,13 @@ package struct ScoreCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let store = { (checkpoint: Checkpoint) in
+        let store = { (checkpoint: Checkpoint, codec: ChatCodec?) in
             ScoreStore(
                 model: checkpoint, settings: Study.Scores(method: method, loss: loss), seed: batches.seed,
-                modelDigest: checkpoint.digest())
+                modelDigest: checkpoint.digest(), codec: codec)
         }
         guard method.needsData, let data else {
-            try store(try Checkpoint.open(model.model)).scoreWithoutData(to: out)
+            try store(try Checkpoint.open(model.model), nil).scoreWithoutData(to: out)
             return
         }
         let pairs = try Sampling.sample(
@@ -48,7 +48,7 @@ package struct ScoreCommand: AsyncParsableCommand {
         let (checkpoint, codec) = try model.open()
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            try await store(checkpoint).score(
+            try await store(checkpoint, codec).score(
                 [ScoreStore.Job(name: "data", pairs: pairs, output: out)], runner: runner, codec: codec,
                 blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
         }

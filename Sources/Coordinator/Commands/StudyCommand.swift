@@ -39,15 +39,22 @@ package struct StudyCommand: AsyncParsableCommand {
                 try ResultCache(folder) { Terminal.err("faultline: \($0)\n") }
             }
             try Paths.makeFolder(root)
+            // What a chat template refuses is known before workers are started.
+            let day = try RunDay.of(root)
+            let codecs = try list.studies.map {
+                try ChatCodec(checkpoint, $0.layout(day: day), systems: $0.systems)
+            }
+            if zip(list.studies, codecs).contains(where: { $0.date == nil && $1.isDated }) {
+                try RunDay.keep(day, in: root)
+            }
             let digest = checkpoint.digest()
             let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
             let gnuplot = Gnuplot()
             if gnuplot == nil { Terminal.err("faultline: no plots in the report: \(Gnuplot.advice)\n") }
             try await Runners.with(options, checkpoint, runDirectory: root) { [list] runner in
                 // All of them first: what is wrong with the last one is known before the first one begins.
-                let runs = try list.studies.map { study in
+                let runs = try zip(list.studies, codecs).map { study, codec in
                     let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root)
-                    let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
                     let run = try StudyRun(
                         study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
                         exporter: FolderExporter(checkpoint), cache: cache, announce: { Terminal.err("\($0)\n") })

@@ -55,7 +55,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }
             let store = ScoreStore(
-                model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: checkpoint.digest())
+                model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: checkpoint.digest(),
+                codec: codec)
             let keep = moments
             let moments = keep ?? "\(out).moments-\(getpid())"
             defer { if keep == nil { unlink(moments) } }

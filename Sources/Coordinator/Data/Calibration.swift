@@ -4,9 +4,10 @@ package import Protocol
 /// Text to tokens and back, as one checkpoint with one chat template does it.
 package protocol TextCodec: Sendable {
     /// A user's turn, up to where the assistant begins to speak.
-    func prompt(_ user: String) -> [Int32]
+    /// - Throws: where the chat template refuses it.
+    func prompt(_ user: String) throws(InputError) -> [Int32]
     /// The same with another system prompt.
-    func prompt(_ user: String, system: SystemPrompt) -> [Int32]
+    func prompt(_ user: String, system: SystemPrompt) throws(InputError) -> [Int32]
     /// A text for the model to go on with, outside any chat, with what the tokenizer itself puts in front of texts (BOS).
     func opening(_ text: String) -> [Int32]
     /// Plain text, without tokens of the tokenizer's own and without reading special tokens in it.
@@ -18,6 +19,8 @@ package protocol TextCodec: Sendable {
     var endOfAnswer: Int32? { get }
     /// For the report.
     var description: String { get }
+    /// What the results say of thinking.
+    var thinking: String { get }
 }
 
 /// The codec of a checkpoint.
@@ -28,23 +31,40 @@ package struct ChatCodec: TextCodec {
     package let stopTokens: [Int32]
     package let endOfAnswer: Int32?
     package let description: String
+    package let thinking: String
 
     /// - Parameters:
-    ///   - template: a family's name in place of the checkpoint's own template.
-    ///   - system: what stands before the user's text.
-    package init(_ checkpoint: Checkpoint, template name: String?, system: SystemPrompt) throws {
+    ///   - layout: how prompts are laid out.
+    ///   - systems: other system prompts that will be asked for: what the template refuses is known now.
+    package init(_ checkpoint: Checkpoint, _ layout: ChatLayout, systems: [SystemPrompt] = []) throws {
         tokenizer = try checkpoint.tokenizer()
-        template = try checkpoint.chatTemplate(override: name)
-        self.system = system
-        stopTokens = try checkpoint.stopTokens(tokenizer: tokenizer)
-        endOfAnswer = template.endOfTurn.flatMap { [tokenizer] in tokenizer.tokenID($0) } ?? stopTokens.first
-        description = name ?? "the checkpoint's own"
+        template = try checkpoint.chatTemplate(
+            override: layout.template, thinking: layout.thinking, day: layout.day ?? .today())
+        system = layout.system
+        try template.checkMarkers(tokenizer, systems: [system] + systems)
+        stopTokens = try checkpoint.stopTokens(tokenizer: tokenizer, template: template)
+        endOfAnswer = try template.endOfTurn(tokenizer) ?? stopTokens.first
+        if let name = layout.template, name != TemplateFamily.none.rawValue, endOfAnswer == nil {
+            throw InputError(
+                "--template \(name)", "it ends a turn with no token of this tokenizer, so nothing would end an answer")
+        }
+        var words = [layout.template ?? "the checkpoint's own"]
+        if template.isDated { words.append("dated \(template.day)") }
+        if ([system] + systems).contains(.none), let silence = template.silenceWords {
+            words.append("no system prompt: \(silence)")
+        }
+        description = words.joined(separator: "; ")
+        thinking = layout.thinking.words
     }
 
-    package func prompt(_ user: String) -> [Int32] { template.prompt(user: user, system: system, tokenizer: tokenizer) }
-    package func prompt(_ user: String, system: SystemPrompt) -> [Int32] {
-        template.prompt(user: user, system: system, tokenizer: tokenizer)
+    package func prompt(_ user: String) throws(InputError) -> [Int32] { try prompt(user, system: system) }
+    package func prompt(_ user: String, system: SystemPrompt) throws(InputError) -> [Int32] {
+        do { return try template.prompt(user: user, system: system, tokenizer: tokenizer) } catch {
+            throw InputError(error.file, error.fault)
+        }
     }
+    /// Whether prompts have the day in them.
+    package var isDated: Bool { template.isDated }
     package func opening(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecial: true, parseSpecial: false) }
     package func encode(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecial: false, parseSpecial: false) }
     package func decode(_ tokens: [Int32]) -> String { tokenizer.decode(tokens) }
@@ -57,7 +77,10 @@ package enum Calibration {
     package static func group(_ pair: Pair, codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError)
         -> SequenceGroup
     {
-        let prompt = codec.prompt(pair.prompt)
+        let prompt: [Int32]
+        do { prompt = try codec.prompt(pair.prompt) } catch {
+            throw InputError(pair.place, "its prompt cannot be laid out: \(error)")
+        }
         var response = codec.encode(pair.response)
         guard !prompt.isEmpty else {
             throw InputError(pair.place, "its prompt has no tokens, so nothing predicts the response")

@@ -116,7 +116,7 @@ package struct WorkCounter {
             let own = OwnAnswers(
                 codec: codec, judge: .standard, seed: study.seed, slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts)
-            let groups = own.groups(prompts, maxNewTokens: maxNewTokens)
+            let groups = try own.groups(prompts, maxNewTokens: maxNewTokens)
             let known = answers(groups, of: "unedited")
             let name = try "\(groups.map { try TaskBody.generate($0).digest() }) \(keep) \(samples ?? 0)"
             if let known {
@@ -153,8 +153,8 @@ package struct WorkCounter {
         let prompts =
             try settings.harmful.read(seed: study.seed, name: "probe harmful")
             + settings.harmless.read(seed: study.seed, name: "probe harmless")
-        let sequences = prompts.map { text in
-            let tokens = codec.prompt(text)
+        let sequences = try prompts.map { text in
+            let tokens = try codec.prompt(text)
             return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
         }
         let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: study.batchTokens)

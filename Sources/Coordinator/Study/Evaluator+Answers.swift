@@ -29,7 +29,7 @@ extension Evaluator {
                     asked.append(
                         AskedPrompt(
                             purpose: .attack(number), prompt: index, suffix: suffix, isChat: setting.isChat,
-                            tokens: setting.tokens(prompt, suffix: text, codec: codec),
+                            tokens: try setting.tokens(prompt, suffix: text, codec: codec),
                             stream: own | UInt64(suffix) << 40 | UInt64(index) << 20))
                 }
             }
@@ -37,7 +37,7 @@ extension Evaluator {
         for (index, prompt) in harmless.enumerated() {
             asked.append(
                 AskedPrompt(
-                    purpose: .harmless, prompt: index, tokens: codec.prompt(prompt),
+                    purpose: .harmless, prompt: index, tokens: try codec.prompt(prompt),
                     stream: UInt64(harmful.count + index) << 20))
         }
         guard let setting = attacks.first(where: { !$0.isChat }), !harmless.isEmpty else { return asked }
@@ -45,7 +45,7 @@ extension Evaluator {
             asked.append(
                 AskedPrompt(
                     purpose: .calibration, prompt: index, isChat: false,
-                    tokens: setting.tokens(prompt, codec: codec), stream: 1 << 51 | UInt64(index) << 20))
+                    tokens: try setting.tokens(prompt, codec: codec), stream: 1 << 51 | UInt64(index) << 20))
         }
         return asked
     }

@@ -31,8 +31,8 @@ package struct HeadProber {
         let labels = harmful.map { _ in true } + harmless.map { _ in false }
         // Before the fleet works for nothing.
         _ = try HeadProbe.Split(labels, seed: seed)
-        let sequences = (harmful + harmless).map { text in
-            let tokens = codec.prompt(text)
+        let sequences = try (harmful + harmless).map { text in
+            let tokens = try codec.prompt(text)
             return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
         }
         let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: batchTokens)

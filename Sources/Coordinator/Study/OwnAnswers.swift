@@ -39,13 +39,13 @@ package struct OwnAnswers {
     }
 
     /// What the fleet is asked.
-    func groups(_ prompts: [String], maxNewTokens: Int) -> [TaskBody.Generation] {
+    func groups(_ prompts: [String], maxNewTokens: Int) throws -> [TaskBody.Generation] {
         var groups: [TaskBody.Generation] = []
         for start in stride(from: 0, to: prompts.count, by: groupPrompts) {
             let part = start..<min(prompts.count, start + groupPrompts)
             groups.append(
                 TaskBody.Generation(
-                    prompts: part.map { codec.prompt(prompts[$0]) }, slots: slots, maxNewTokens: maxNewTokens,
+                    prompts: try part.map { try codec.prompt(prompts[$0]) }, slots: slots, maxNewTokens: maxNewTokens,
                     stopTokens: codec.stopTokens, temperature: 0, seed: seed, streams: part.map { UInt64($0) }))
         }
         return groups

@@ -144,7 +144,10 @@ package struct ScoreStore {
     private func data(_ pairs: [Pair]) throws -> [String: String] {
         guard !pairs.isEmpty else { return [:] }
         var words = ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
-        if let codec { words["tokens"] = try CacheKeys.digest(pairs, codec: codec) }
+        if let codec {
+            words["tokens"] = try CacheKeys.digest(pairs, codec: codec)
+            words["thinking"] = codec.thinking
+        }
         return words
     }
 }

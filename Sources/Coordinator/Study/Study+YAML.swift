@@ -5,8 +5,9 @@ import Yams
 
 extension Study {
     static let keys = [
-        "name", "model", "data", "template", "system", "seed", "workers", "pipelines", "block_examples",
-        "batch_tokens", "calibration", "scores", "probe", "overlap", "conditions", "evaluation", "export",
+        "name", "model", "data", "template", "system", "thinking", "date", "seed", "workers", "pipelines",
+        "block_examples", "batch_tokens", "calibration", "scores", "probe", "overlap", "conditions", "evaluation",
+        "export",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
@@ -41,12 +42,10 @@ extension Study {
             throw top.error("model", "is missing; name one, or give --model")
         }
         self.model = model
-        template = try top.string("template")
-        if let template, !ChatTemplate.names.contains(template) {
-            throw top.error(
-                "template", "= \(template) is unknown (known: \(ChatTemplate.names.joined(separator: ", ")))")
-        }
+        template = try Self.template(top, path)
         system = SystemPrompt(word: try top.string("system"))
+        thinking = try Self.thinking(top)
+        date = try Self.date(top)
         seed = UInt64(try top.integer("seed", in: 0...Int.max) ?? 42)
         workers = try top.integer("workers", in: 1...4096) ?? 2
         pipelines = try top.integer("pipelines", in: 1...4096)

@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Evaluation
+package import Jinja
 package import Protocol
 package import Selection
 
@@ -10,9 +11,12 @@ package struct Study: Sendable, Equatable {
     package var name: String
     /// A Hugging Face folder or a GGUF file.
     package var model: String
-    /// A family's name in place of the checkpoint's own chat template.
+    /// A family's name, or a file, in place of the checkpoint's own chat template.
     package var template: String?
     package var system: SystemPrompt
+    package var thinking = Thinking.template
+    /// For chat templates that write the date; `nil`: the day the run began.
+    package var date: CalendarDay?
     package var seed: UInt64
     /// Local workers; the command line may say otherwise, the results never change.
     package var workers: Int

@@ -15,6 +15,7 @@ package struct StudyResults: Sendable {
     package var warnings: [String]
     package var modelDigest: String
     package var codec: String
+    package var thinking: String
     package var probe: HeadProbe?
     package var overlaps: [OverlapTable] = []
 
@@ -152,7 +153,7 @@ package struct StudyResults: Sendable {
     private var settings: [(name: String, value: String)] {
         study.evaluation.settings.map { ("attack \($0.name)", $0.words) } + [
             ("model", study.model), ("model digest", modelDigest), ("chat template", codec),
-            ("system prompt", study.system.word),
+            ("system prompt", study.system.word), ("thinking", thinking),
             ("seed", "\(study.seed)"),
             ("scores", "\(study.scores.method.rawValue), loss \(study.scores.loss.rawValue)"),
             ("examples a block", "\(study.blockExamples)"), ("tokens a batch", "\(study.batchTokens)"),

@@ -125,7 +125,7 @@ package final class StudyRun {
         let all = StudyResults(
             study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judge: judge,
             harmful: evaluator.harmful, harmless: evaluator.harmless, warnings: warnings, modelDigest: modelDigest,
-            codec: codec.description, probe: probe, overlaps: overlaps)
+            codec: codec.description, thinking: codec.thinking, probe: probe, overlaps: overlaps)
         return all
     }
 }
