@@ -31,8 +31,9 @@ public final class Checkpoint: WeightSource {
         guard Files.exists(file) else {
             throw CheckpointError(.unreadable, file: path, "no config.json in this folder")
         }
-        let config = try HuggingFaceConfig(json: try Files.json(file), file: file).config()
-        let tensors = try SafetensorsShards.open(folder: path)
+        var config = try HuggingFaceConfig(json: try Files.json(file), file: file).config()
+        var tensors = try HeadlessNames.completed(try SafetensorsShards.open(folder: path), config, file: path)
+        TiedHead.settle(&tensors, &config)
         try check(tensors, config, file: path, spelled: { $0 })
         return Checkpoint(path: path, format: .huggingFace, config: config, tensors: tensors, gguf: nil)
     }

@@ -30,6 +30,11 @@ public final class FileMapping: @unchecked Sendable {
             throw TensorFileError(file: path, fault: "cannot map: \(systemError())")
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
+        // Git LFS leaves a pointer of a few lines where the file was not fetched.
+        guard !(size < 1024 && bytes.starts(with: "version https://git-lfs".utf8)) else {
+            throw TensorFileError(
+                file: path, fault: "a Git LFS pointer, not the file itself: fetch it with git lfs pull")
+        }
     }
 
     deinit {

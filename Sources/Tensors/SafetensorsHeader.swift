@@ -102,11 +102,11 @@ package struct SafetensorsHeader: Sendable {
         guard let dimensions = value["shape"]?.elements else { throw failure("no shape") }
         var shape: [Int] = []
         for dimension in dimensions {
-            guard let size = dimension.int, size >= 0 else { throw failure("a dimension is not a count") }
+            guard case .integer(let size) = dimension, size >= 0 else { throw failure("a dimension is not a count") }
             shape.append(size)
         }
-        guard let offsets = value["data_offsets"]?.elements, offsets.count == 2, let begin = offsets[0].int,
-            let end = offsets[1].int
+        guard let offsets = value["data_offsets"]?.elements, offsets.count == 2, case .integer(let begin) = offsets[0],
+            case .integer(let end) = offsets[1]
         else { throw failure("no data_offsets") }
         guard begin >= 0, begin <= end else { throw failure("data_offsets [\(begin), \(end)] are not a range") }
         guard end <= dataSize else {

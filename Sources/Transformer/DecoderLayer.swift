@@ -105,7 +105,7 @@ public final class DecoderLayer {
             raw = AlignedBuffer(floats: rows * width, zeroed: false)
             raw!.address.copyMemory(from: qkv.address, byteCount: qkv.byteCount)
         }
-        rotate(qkv, batch: batch)
+        try rotate(qkv, batch: batch)
         let context = AlignedBuffer(floats: rows * config.headCount * config.headDim, zeroed: false)
         if let attend {
             attend(qkv.p, context.p)
@@ -212,9 +212,9 @@ public final class DecoderLayer {
     }
 
     /// Head norms (Qwen3), then rotary embedding, in place on q and k.
-    private func rotate(_ qkv: AlignedBuffer, batch: PackedBatch) {
+    private func rotate(_ qkv: AlignedBuffer, batch: PackedBatch) throws {
         let dim = config.headDim
-        rope.prepare(positions: Int(batch.positions.max() ?? 0) + 1)
+        try rope.prepare(positions: Int(batch.positions.max() ?? 0) + 1)
         pool.run(over: batch.rowCount, by: 48) { tile in
             for r in tile {
                 let row = qkv.p + r * attention.width

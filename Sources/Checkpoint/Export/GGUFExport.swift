@@ -51,6 +51,7 @@ enum GGUFExport {
         switch config.ropeScaling {
         case .none: return .null
         case .linear(let factor): return object("linear", [("factor", .number(factor))])
+        case .dynamic(let factor): return object("dynamic", [("factor", .number(factor))])
         case .llama3(let factor, let low, let high, let original):
             return object(
                 "llama3",

@@ -16,6 +16,7 @@ package struct Faultline: AsyncParsableCommand {
             ProbeCommand.self, EvaluateCommand.self, FineTuneCommand.self,
             ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
             DrainCommand.self, KeygenCommand.self, MeasureCommand.self,
+            TokenizeCommand.self,
         ])
 
     package static let version = "0.1.0"

@@ -20,7 +20,7 @@ package struct FolderExporter: ModelExporter {
 
     private static func ownType(_ checkpoint: Checkpoint) -> ElementType {
         switch checkpoint.fileType(of: LinearMap.q.weightName(layer: 0)) {
-        case .f32?: .f32
+        case .f64?, .f32?: .f32
         case .bf16?: .bf16
         default: .f16
         }
