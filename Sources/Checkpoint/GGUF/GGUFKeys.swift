@@ -45,7 +45,9 @@ enum GGUFKeys {
             return window == 0 || window >= context
         case "logit_scale", "residual_scale", "embedding_scale": return isOff(value) || value.double == 1
         case "rope.scaling.yarn_ext_factor": return value.double == 1 || value.double == -1
-        case "tensor_data_layout": return value.string == "reference"
+        // The order of rotary rows that every file of the architecture llama has.
+        case "tensor_data_layout":
+            return value.string == "reference" || (name == "llama" && value.string == "Meta AI original pth")
         default: return isOff(value)
         }
     }

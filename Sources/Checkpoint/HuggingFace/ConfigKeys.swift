@@ -144,7 +144,7 @@ enum ConfigKeys {
         "attentions", "qk", "qkv", "kqv", "mlp", "ffn", "gate", "gated", "act", "activation", "quantization",
         "quantized", "quant", "layer", "layers", "alibi", "position", "positions", "positional", "heads", "head",
         "residual", "logit", "logits", "clip", "clamp", "emb", "embed", "embedding", "embeddings", "parallel", "kv",
-        "lora", "adapter", "depth", "ratio", "temperature", "causal", "bidirectional", "prefix", "chunk",
+        "lora", "adapter", "depth", "ratio", "causal", "bidirectional", "prefix", "chunk",
         "sparse", "sink", "sinks", "router", "pruned", "tied", "tie",
     ]
 }

@@ -64,10 +64,11 @@ struct HuggingFaceConfig {
         _ architecture: ModelConfig.Architecture, hidden: Int, heads: Int
     ) throws(CheckpointError) -> Int {
         if architecture == .qwen3 { return try fields.int("head_dim") ?? 128 }
-        if let size = try fields.int("head_dim", nullable: architecture != .qwen2) { return size }
-        guard hidden % heads == 0 else {
+        let size = try fields.int("head_dim", nullable: architecture != .qwen2)
+        // transformers asks it of Llama even where the size of a head stands there.
+        guard hidden % heads == 0 || (size != nil && architecture != .llama) else {
             throw fields.malformed("hidden_size \(hidden) is not a multiple of num_attention_heads \(heads)")
         }
-        return hidden / heads
+        return size ?? hidden / heads
     }
 }

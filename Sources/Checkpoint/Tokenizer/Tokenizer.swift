@@ -40,7 +40,10 @@ public final class Tokenizer: Sendable {
                 copy.content = normalizers.reduce(token.content) { $1.apply($0) }
                 return copy
             })
-        specialIDs = Set(addedTokens.filter(\.special).map(\.id))
+        // By spelling, as in `tokenizers`: a token that normalisation spells otherwise is not left out.
+        let special = Set(addedTokens.filter(\.special).map { ByteString(text(of: $0.content)) })
+        specialIDs = Set(
+            addedTokens.map(\.id).filter { id in spellings[Int(id)].map { special.contains(ByteString($0)) } ?? false })
         addedIDs = Dictionary(addedTokens.map { (ByteString(text(of: $0.content)), $0.id) }) { first, _ in first }
     }
 

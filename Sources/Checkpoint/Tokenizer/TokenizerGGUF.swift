@@ -11,7 +11,10 @@ extension Tokenizer {
         else {
             throw malformed("no tokenizer in this file")
         }
-        let types = file.metadata[key("token_type")]?.integers ?? Array(repeating: 1, count: tokens.count)
+        let stored = file.metadata[key("token_type")]
+        guard let types = stored == nil ? Array(repeating: 1, count: tokens.count) : stored?.integers else {
+            throw malformed("metadata \(key("token_type")) is not a list of whole numbers")
+        }
         guard types.count == tokens.count else {
             throw malformed("\(types.count) token types for \(tokens.count) tokens")
         }

@@ -26,6 +26,7 @@ extension Tokenizer {
         pairs.unknown = try parser.unknown(model, vocabulary: vocabulary, steps: steps)
         let edges = try parser.edges(try fields.object("post_processor", nullable: true))
         let normalizers = try parser.normalizers(try fields.object("normalizer", nullable: true))
+        try parser.checkNormalized(added, normalizers)
         self.init(
             model: pairs, normalizers: normalizers,
             preTokenizers: steps, addedTokens: added, prefix: edges.prefix, suffix: edges.suffix,
@@ -65,6 +66,19 @@ struct TokenizerJSON {
                     normalized: try named.flag("normalized") ?? false))
         }
         return result
+    }
+
+    /// - Throws: where two tokens that are matched in normalised text are the same there: which counts is chance.
+    func checkNormalized(_ tokens: [AddedToken], _ normalizers: [Normalizer]) throws(CheckpointError) {
+        var seen: [[Unicode.Scalar]: AddedToken] = [:]
+        for token in tokens where token.normalized {
+            let content = normalizers.reduce(token.content) { $1.apply($0) }
+            if let other = seen.updateValue(token, forKey: content) {
+                throw fields.unsupported(
+                    "added tokens \(text(of: other.content)) and \(text(of: token.content)) are normalised to the same text"
+                )
+            }
+        }
     }
 
     /// - Throws: where a token or a number comes twice: which of them counts would be chance.
@@ -115,7 +129,7 @@ struct TokenizerJSON {
     ) throws(CheckpointError) -> Int32? {
         guard let name = try model.text("unk_token", nullable: true) else { return nil }
         if let id = vocabulary[ByteString(name)] { return id }
-        guard steps.contains(where: \.isByteLevel),
+        guard steps.last(where: \.changesScalars)?.isByteLevel == true,
             ByteAlphabet.scalars.allSatisfy({ vocabulary[ByteString(String($0))] != nil })
         else { throw malformed("the unknown token \(name) is not in the vocabulary") }
         return nil
@@ -124,6 +138,7 @@ struct TokenizerJSON {
 
 extension PreTokenizer {
     var isByteLevel: Bool { if case .byteLevel = self { true } else { false } }
+    var changesScalars: Bool { if case .metaspace = self { true } else { isByteLevel } }
 }
 
 extension JSON {
