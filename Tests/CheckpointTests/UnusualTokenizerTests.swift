@@ -116,6 +116,14 @@ import Testing
             "add_prefix_space false contradicts prepend_scheme first"
         ),
         (#""pre_tokenizer":{"type":"Digits","individual_digits":"true"}"#, "individual_digits is not true or false"),
+        (
+            #""normalizer":{"type":"NFD"},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}"#,
+            "Metaspace with prepend_scheme first after such a normalizer"
+        ),
+        (
+            #""normalizer":{"type":"NFC"},"added_tokens":[{"id":2,"content":"é","normalized":true},{"id":3,"content":"e\u0301","normalized":true}]"#,
+            "are normalised to the same text"
+        ),
         (#""decoder":{"type":"WordPiece"}"#, "decoder WordPiece is not supported"),
         (#""decoder":{"type":"Strip","content":" ","start":0,"stop":1}"#, "decoder Strip at the end"),
         (

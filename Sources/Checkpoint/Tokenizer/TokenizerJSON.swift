@@ -27,6 +27,7 @@ extension Tokenizer {
         let edges = try parser.edges(try fields.object("post_processor", nullable: true))
         let normalizers = try parser.normalizers(try fields.object("normalizer", nullable: true))
         try parser.checkNormalized(added, normalizers)
+        try parser.checkStart(steps, normalizers)
         self.init(
             model: pairs, normalizers: normalizers,
             preTokenizers: steps, addedTokens: added, prefix: edges.prefix, suffix: edges.suffix,
@@ -78,6 +79,18 @@ struct TokenizerJSON {
                     "added tokens \(text(of: other.content)) and \(text(of: token.content)) are normalised to the same text"
                 )
             }
+        }
+    }
+
+    /// Metaspace's "first" goes by places in the text before normalisation, which are kept here only where each scalar
+    /// stays one.
+    func checkStart(_ steps: [PreTokenizer], _ normalizers: [Normalizer]) throws(CheckpointError) {
+        let asks = steps.contains { if case .metaspace(.first, _) = $0 { true } else { false } }
+        let keeps = normalizers.allSatisfy {
+            if case .replace(let old, let new) = $0 { old.count == 1 && new.count == 1 } else { false }
+        }
+        guard !asks || keeps else {
+            throw fields.unsupported("Metaspace with prepend_scheme first after such a normalizer is not supported")
         }
     }
 
