@@ -114,7 +114,8 @@ let package = Package(
             dependencies: [
                 "Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint",
                 "TestSupport", arguments,
-            ]),
+            ],
+            exclude: ["Fixtures"]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
         .testTarget(name: "BulkTests", dependencies: ["Bulk", "Protocol", "ZeroMQ", "Tensors"]),
         .testTarget(

@@ -12,7 +12,7 @@ public final class FileMapping: @unchecked Sendable {
 
     /// - Throws: `TensorFileError` where the file cannot be opened or is not a regular file.
     public init(path: String) throws(TensorFileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw TensorFileError(file: path, fault: "cannot open: \(systemError())") }
         defer { close(descriptor) }
         var status = stat()

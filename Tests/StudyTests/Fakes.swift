@@ -219,3 +219,11 @@ final class LongModel: WeightSource {
         try model.read(name, rows: rows, into: destination)
     }
 }
+
+extension CSV {
+    /// A written table, a dictionary by column for every row.
+    static func cells(_ path: String) throws -> [[String: String]] {
+        let table = try CSV.table(TextFile.read(path), source: path)
+        return table.rows.map { Dictionary(uniqueKeysWithValues: zip(table.columns, $0.fields)) }
+    }
+}

@@ -110,7 +110,7 @@ import Testing
     @Test func calibrationKeepsRefusalsOnlyAndWarnsOfOverlap() async throws {
         let runner = FakeRunner(model)
         let (results, folder) = try await run(runner)
-        let pairs = try PairFile.read(folder.data("safety"))
+        let pairs = try DataFiles().pairs(folder.data("safety"))
         #expect(pairs.count == 5)
         #expect(pairs.allSatisfy { $0.prompt.hasPrefix("harm") && $0.response == FakeRunner.refusal })
         #expect(runner.seen.requests[0].statistics == [.absoluteGradient(.mean)])
@@ -125,9 +125,9 @@ import Testing
         let first = json["conditions"]?.elements?.first
         #expect(first?["name"]?.string == "set_difference")
         #expect(first?["measures"]?["asr_gated_mean"]?["value"]?.double == 1)
-        let csv = try CSV.table(TextFile.read(folder.resultsCSV), source: "csv")
-        let cell = csv.rows.first { $0.cells["condition"] == "unedited" && $0.cells["measure"] == "asr_paper_any" }
-        #expect(cell?.cells["value"] == "0.0")
+        let csv = try CSV.cells(folder.resultsCSV)
+        let cell = csv.first { $0["condition"] == "unedited" && $0["measure"] == "asr_paper_any" }
+        #expect(cell?["value"] == "0.0")
         let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
         #expect(report.contains("| set_difference |"))
         #expect(report.contains("faultline study run study.yaml"))

@@ -9,8 +9,9 @@ package struct AnswerCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var data: DataOptions
 
-    @Option(help: ArgumentHelp("Prompts: a line each, or CSV with a column goal.", valueName: "file"))
+    @Option(help: ArgumentHelp("Prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var prompts: String
 
     @Option(help: "refusals (by the phrase list) or all.")
@@ -33,8 +34,11 @@ package struct AnswerCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let texts = try Sampling.sample(
-            try PromptFile.read(prompts), count: samples, seed: batches.seed, name: "prompts", source: prompts)
+            try data.files().prompts(prompts), count: samples, seed: batches.seed, name: "prompts", source: prompts)
         let (checkpoint, codec) = try model.open()
+        var outputs = Outputs(model: model.model, reading: [prompts, fleet.keys])
+        let out = try outputs.file("--out", out, standard: "pairs.jsonl")
+        try fleet.check(&outputs)
         let plan = Study.EvaluationPlan()
         let pairs = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)

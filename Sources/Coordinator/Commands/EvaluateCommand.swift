@@ -16,6 +16,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var data: DataOptions
 
     @Option(help: ArgumentHelp("Set this mask's weights to zero.", valueName: "file"))
     package var mask: String?
@@ -24,7 +25,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         help: ArgumentHelp("Change the weights by this low-rank edit (faultline subspace edit).", valueName: "file"))
     package var edit: String?
 
-    @Option(help: ArgumentHelp("Harmful prompts: a line each, or CSV with a column goal.", valueName: "file"))
+    @Option(help: ArgumentHelp("Harmful prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var prompts: String?
 
     @Option(help: ArgumentHelp("Harmless prompts, for over-refusal.", valueName: "file"))
@@ -43,7 +44,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("All answers with their verdicts, as JSON lines.", valueName: "file"))
     package var answersOut: String?
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Multiple-choice questions, JSON lines.", valueName: "file"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Multiple-choice questions, JSON lines or a JSON list.", valueName: "file"))
     package var tasks: [String] = []
 
     @Option(help: ArgumentHelp("Questions taken of every task file.", valueName: "n"))
@@ -73,7 +76,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Text whose perplexity is measured; .jsonl: its \"text\"s joined by blank lines.", valueName: "file"))
+            "Text whose perplexity is measured; of JSON lines, JSON, CSV or TSV the \"text\"s, joined by blank lines.",
+            valueName: "file"))
     package var perplexity: String?
 
     @Option(help: ArgumentHelp("Tokens of that text that are read.", valueName: "n"))
@@ -156,6 +160,20 @@ package struct EvaluateCommand: AsyncParsableCommand {
             calibration: nil, scores: .init(), probe: nil, conditions: [], evaluation: plan, export: [])
     }
 
+    /// Where results, answers and questions go.
+    private func outputs() throws(InputError) -> (out: String, answers: String?, questions: String?) {
+        var outputs = Outputs(
+            model: model.model,
+            reading: [mask, edit, prompts, harmless, suffixes, zeroShot, perplexity, fleet.keys] + tasks)
+        let out = try outputs.file("--out", out, standard: "results.json")
+        var others: [String?] = []
+        for (option, path, standard) in [
+            ("--answers-out", answersOut, "answers.jsonl"), ("--questions-out", questionsOut, "questions.jsonl"),
+        ] { others.append(try outputs.file(option, path, standard: standard)) }
+        try fleet.check(&outputs)
+        return (out, others[0], others[1])
+    }
+
     package func run() async throws {
         let (checkpoint, codec) = try model.open()
         let zeros = try mask.map { try Mask(contentsOf: $0) }
@@ -163,10 +181,12 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let change = try edit.map { try LowRankEdit(contentsOf: $0) }
         if let change, let edit { try change.check(against: checkpoint, named: "\(edit) against \(model.model)") }
         let study = study(name: "evaluate")
+        let (out, answersOut, questionsOut) = try outputs()
+        let files = data.files()
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
             maxPositions: checkpoint.config.maxPositions,
-            codec: codec)
+            codec: codec, files: files)
         let maps = WeightScores.maps(of: checkpoint.config)
         let judge = RefusalJudge.standard
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
@@ -193,8 +213,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
         }
         let results = StudyResults(
             study: study, conditions: conditions, gate: gate, judge: judge, harmful: evaluator.harmful,
-            harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
-            codec: codec.description)
+            harmless: evaluator.harmless, warnings: files.notes.compactMap(\.warning) + evaluator.warnings,
+            modelDigest: checkpoint.digest(), codec: codec.description, files: files.notes)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
         if let answersOut {
             try AnswerFile.write(

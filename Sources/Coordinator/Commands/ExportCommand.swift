@@ -36,6 +36,8 @@ package struct ExportCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let checkpoint = try Checkpoint.open(model)
+        var outputs = Outputs(model: model, reading: [mask, edit])
+        let out = try outputs.folder("--out", out)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
         if let edit {
             let change = try LowRankEdit(contentsOf: edit)

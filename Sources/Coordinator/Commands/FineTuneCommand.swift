@@ -11,8 +11,9 @@ package struct FineTuneCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var reading: DataOptions
 
-    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV.", valueName: "file"))
+    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var data: String
 
     @Option(help: ArgumentHelp("A mask whose weights get no update.", valueName: "file"))
@@ -72,10 +73,12 @@ package struct FineTuneCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let pairs = try Sampling.sample(
-            try PairFile.read(data), count: samples, seed: batches.seed, name: "finetune", source: data)
+            try reading.files().pairs(data), count: samples, seed: batches.seed, name: "finetune", source: data)
         let (checkpoint, codec) = try model.open()
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
-        guard !Paths.exists(out) else { throw InputError(out, "already exists: choose another folder") }
+        var outputs = Outputs(model: model.model, reading: [data, freeze, rewind, fleet.keys])
+        let out = try outputs.folder("--out", out)
+        try fleet.check(&outputs)
         let (frozen, rewound) = (try mask(freeze, checkpoint), try mask(rewind, checkpoint))
         let standard = Study.FineTune.Length.steps(steps ?? (pairs.count + batch - 1) / batch)
         let settings = Study.FineTune(

@@ -39,6 +39,8 @@ package struct KeygenCommand: ParsableCommand {
     }
 
     package func run() throws {
+        guard !out.isEmpty else { throw InputError("--out", "needs the name of a folder") }
+        let out = Outputs.withoutSlashes(out)
         let folder = KeyFolder(out)
         if let revoke {
             let name = try folder.revoke(revoke)

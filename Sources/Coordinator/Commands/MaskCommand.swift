@@ -69,6 +69,8 @@ package struct MaskCommand: ParsableCommand {
     package func run() throws {
         if let q { try TopK.check(percent: q, name: "q") }
         if let p { try TopK.check(percent: p, name: "p") }
+        var outputs = Outputs(reading: [safety, utility, like])
+        let out = try outputs.file("--out", out, standard: "mask.safetensors")
         var mask = try select()
         for (key, path) in [("safety", safety), ("utility", utility), ("like", like)] {
             if let path { mask.metadata[key] = try Digest.sha256(file: path) }

@@ -87,6 +87,11 @@ package struct FleetOptions: ParsableArguments {
 
     package init() {}
 
+    /// The file that a fleet's coordinator writes for its workers.
+    func check(_ outputs: inout Outputs) throws(InputError) {
+        if let joinFile { _ = try outputs.file("--join-file", joinFile, standard: "join.json") }
+    }
+
     package func validate() throws {
         if let lease, !(lease >= 1 && lease <= 3600) {
             throw ValidationError("--lease \(lease) is out of range: 1 to 3600 seconds")
@@ -157,4 +162,23 @@ package struct BatchOptions: ParsableArguments {
             throw ValidationError("--batch-tokens has to be 16 to 1000000")
         }
     }
+}
+
+/// How data files are read.
+package struct DataOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Percent of a data file's entries that may be left out because they cannot be used.", valueName: "percent"))
+    package var maxSkipped = DataFiles.standardMaxSkipped
+
+    package init() {}
+
+    package func validate() throws {
+        guard (0...100).contains(maxSkipped) else {
+            throw ValidationError("--max-skipped \(maxSkipped) is out of range: 0 to 100")
+        }
+    }
+
+    /// Says on standard error what every file is taken for.
+    func files() -> DataFiles { DataFiles(maxSkipped: maxSkipped) { Terminal.err("\($0)\n") } }
 }

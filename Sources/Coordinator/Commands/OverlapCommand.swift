@@ -39,6 +39,9 @@ package struct OverlapCommand: ParsableCommand {
     }
 
     package func run() throws {
+        var outputs = Outputs(model: model, reading: files)
+        let out = try outputs.file("--out", out, standard: "overlap.json")
+        let plot = try outputs.file("--plot", plot, standard: "overlap.svg")
         let formats = try files.map { try SafetensorsFile(path: $0).metadata["format"] ?? "none" }
         let result: OverlapTable
         switch (formats[0], formats[1]) {
@@ -61,7 +64,7 @@ package struct OverlapCommand: ParsableCommand {
                 "\(formats[1]) beside \(formats[0]) of \(files[0]): two masks or two subspace files are compared")
         }
         if let out {
-            try TextFile.write(out.hasSuffix(".csv") ? result.csv() : result.json(), to: out)
+            try TextFile.write(out.lowercased().hasSuffix(".csv") ? result.csv() : result.json(), to: out)
         }
         if let plot {
             guard let gnuplot = Gnuplot() else { throw InternalError("no plot: \(Gnuplot.advice)") }

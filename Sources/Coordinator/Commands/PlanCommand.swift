@@ -50,6 +50,12 @@ package struct PlanCommand: AsyncParsableCommand {
     package func run() async throws {
         let list = try StudyList(contentsOf: study, overriding: settings.overrides)
         let checkpoint = try Checkpoint.open(list.studies[0].model)
+        let root = runDir ?? "runs/\(list.name)"
+        let cacheFolder = settings.cacheFolder(runDirectory: root)
+        try RunOutputs(list, root: root, cache: cacheFolder).check(studyFile: study)
+        var outputs = Outputs(
+            model: list.studies[0].model, reading: [study] + list.files + list.studies.flatMap(\.inputs))
+        let out = try outputs.file("--out", out, standard: "plan.json")
         let cost = ModelCost(checkpoint.config)
         let count = fleet.workers ?? list.studies.map(\.workers).max() ?? 1
         let machine = Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / Double(count)
@@ -60,10 +66,12 @@ package struct PlanCommand: AsyncParsableCommand {
         let items = try list.studies.map { study in
             try study.checkShares(checkpoint.config)
             let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
+            let files = DataFiles(maxSkipped: study.maxSkipped) { Terminal.err("\($0)\n") }
             let evaluator = try Evaluator(
                 study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-                maxPositions: checkpoint.config.maxPositions, codec: codec)
-            return (study: study, codec: codec, evaluator: evaluator)
+                maxPositions: checkpoint.config.maxPositions, codec: codec, files: files)
+            try study.check(files)
+            return (study: study, codec: codec, evaluator: evaluator, files: files)
         }
         let bytes = 4 * (cost.linear + cost.head)
         let layout = MemoryPrediction(
@@ -72,7 +80,7 @@ package struct PlanCommand: AsyncParsableCommand {
         var rates = Rates(flops: (rate ?? 50) * 1e9, pipelines: pipelines, bytes: bytes)
         var keys: CacheKeys?
         if rate == nil, !noMeasure {
-            let sample = try PlanSample.of(items.map { ($0.study, $0.codec, $0.evaluator) })
+            let sample = try PlanSample.of(items)
             var options = fleet
             options.workers = count
             let folder = try OwnedFolder(prefix: ".faultline-plan-")
@@ -85,15 +93,15 @@ package struct PlanCommand: AsyncParsableCommand {
             rates = measured.0
             keys = CacheKeys(modelDigest: checkpoint.digest(), kernels: measured.1)
         }
-        let cache = try settings.cacheFolder(runDirectory: runDir ?? "runs/\(list.name)").flatMap { folder in
+        let cache = try cacheFolder.flatMap { folder in
             try Paths.exists(folder) ? ResultCache(folder) : nil
         }
         var made: Set<String> = []
         var prediction = PlanPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)
         for item in items {
             let work = try WorkCounter.count(
-                item.study, model: checkpoint, evaluator: item.evaluator, codec: item.codec, cache: cache, keys: keys,
-                made: &made)
+                item.study, model: checkpoint, evaluator: item.evaluator, codec: item.codec, files: item.files,
+                cache: cache, keys: keys, made: &made)
             let memory = MemoryPrediction(
                 item.study, config: checkpoint.config, workers: workers, fileBytes: Self.size(checkpoint.path),
                 work: work)

@@ -15,8 +15,9 @@ package struct ProbeCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var data: DataOptions
 
-    @Option(help: ArgumentHelp("Harmful prompts: a line each, or CSV with a column goal.", valueName: "file"))
+    @Option(help: ArgumentHelp("Harmful prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var harmful: String
 
     @Option(help: ArgumentHelp("Harmless prompts.", valueName: "file"))
@@ -59,10 +60,11 @@ package struct ProbeCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
+        let files = data.files()
         func prompts(_ file: String, _ name: String) throws -> [String] {
             var set = Study.PromptSet(file: file)
             set.samples = samples
-            return try set.read(seed: batches.seed, name: name)
+            return try set.read(seed: batches.seed, name: name, files)
         }
         let prober = HeadProber(
             harmful: try prompts(harmful, "probe harmful"), harmless: try prompts(harmless, "probe harmless"),
@@ -73,6 +75,10 @@ package struct ProbeCommand: AsyncParsableCommand {
             throw ValidationError(
                 "\(selection.count) heads were asked for, the model has \(config.layerCount * config.headCount)")
         }
+        var outputs = Outputs(model: model.model, reading: [harmful, harmless, fleet.keys])
+        let out = try outputs.file("--out", out, standard: "probe.json", beside: [".features"])
+        let mask = try outputs.file("--mask", mask, standard: "heads.safetensors")
+        try fleet.check(&outputs)
         let probe = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             return try await prober.probe(

@@ -10,8 +10,9 @@ package struct ScoreCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var reading: DataOptions
 
-    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV with prompt and response.", valueName: "file"))
+    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON, CSV or TSV with prompt and response.", valueName: "file"))
     package var data: String?
 
     @Option(help: "snip, wanda, magnitude or random.")
@@ -34,6 +35,9 @@ package struct ScoreCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
+        var outputs = Outputs(model: model.model, reading: [data, fleet.keys])
+        let out = try outputs.file("--out", out, standard: "scores.safetensors", beside: [".folded"])
+        try fleet.check(&outputs)
         let store = { (checkpoint: Checkpoint) in
             ScoreStore(
                 model: checkpoint, settings: Study.Scores(method: method, loss: loss), seed: batches.seed,
@@ -44,7 +48,7 @@ package struct ScoreCommand: AsyncParsableCommand {
             return
         }
         let pairs = try Sampling.sample(
-            try PairFile.read(data), count: samples, seed: batches.seed, name: "data", source: data)
+            try reading.files().pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
         let (checkpoint, codec) = try model.open()
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)

@@ -35,10 +35,16 @@ package struct StudyCommand: AsyncParsableCommand {
             options.pipelines = fleet.pipelines ?? first.pipelines
             let checkpoint = try Checkpoint.open(first.model)
             let root = runDir ?? "runs/\(list.name)"
-            let cache = try settings.cacheFolder(runDirectory: root).map { folder throws(InputError) in
+            let cacheFolder = settings.cacheFolder(runDirectory: root)
+            try RunOutputs(list, root: root, cache: cacheFolder).check(studyFile: study)
+            var outputs = Outputs(
+                model: first.model, reading: [study, fleet.keys] + list.files + list.studies.flatMap(\.inputs))
+            try fleet.check(&outputs)
+            let cache = try cacheFolder.map { folder throws(InputError) in
                 try ResultCache(folder) { Terminal.err("faultline: \($0)\n") }
             }
             try Paths.makeFolder(root)
+            try Outputs.checkWritable(root)
             let digest = checkpoint.digest()
             let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
             let gnuplot = Gnuplot()

@@ -22,8 +22,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
         @OptionGroup package var model: ModelOptions
         @OptionGroup package var fleet: FleetOptions
         @OptionGroup package var batches: BatchOptions
+        @OptionGroup package var reading: DataOptions
 
-        @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV with prompt and response.", valueName: "file"))
+        @Option(help: ArgumentHelp("Pairs: JSON lines, JSON, CSV or TSV with prompt and response.", valueName: "file"))
         package var data: String
 
         @Option(help: ArgumentHelp("Pairs drawn from the file; by default all.", valueName: "n"))
@@ -49,14 +50,17 @@ package struct SubspaceCommand: AsyncParsableCommand {
 
         package func run() async throws {
             let pairs = try Sampling.sample(
-                try PairFile.read(data), count: samples, seed: batches.seed, name: "data", source: data)
+                try reading.files().pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
             let (checkpoint, codec) = try model.open()
             if let rank {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }
             let store = ScoreStore(
                 model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: checkpoint.digest())
-            let keep = moments
+            var outputs = Outputs(model: model.model, reading: [data, fleet.keys])
+            let out = try outputs.file("--out", out, standard: "subspaces.safetensors")
+            let keep = try outputs.file("--moments", moments, standard: "moments.safetensors", beside: [".folded"])
+            try fleet.check(&outputs)
             let moments = keep ?? "\(out).moments-\(getpid())"
             defer { if keep == nil { unlink(moments) } }
             try await Runners.with(fleet, checkpoint) { runner in
@@ -140,6 +144,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
             for file in subspaces where file.metadata["model"] != nil && file.metadata["model"] != digest {
                 throw SelectionError.file(file.label, fault: "made of another model than \(model.model)")
             }
+            var outputs = Outputs(model: model.model, reading: [safety, utility, fleet.keys])
+            let out = try outputs.file("--out", out, standard: "edit.safetensors")
+            try fleet.check(&outputs)
             var words = ["model": digest, "safety": try Digest.sha256(file: safety)]
             if let utility { words["utility"] = try Digest.sha256(file: utility) }
             let edit = try await Runners.with(fleet, checkpoint) { [words] runner in

@@ -1,5 +1,3 @@
-import Tensors
-
 /// What a user gave that cannot be used, in one line: where, what, and what to do. Exit code 2.
 package struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A file, a file and line ("pairs.csv:3"), or an option.
@@ -11,38 +9,7 @@ package struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
         self.fault = fault
     }
 
-    package var description: String { "\(place): \(fault)" }
-}
-
-/// Files read whole.
-package enum TextFile {
-    /// - Throws: `InputError` where the file cannot be read or is not UTF-8 text.
-    package static func read(_ path: String) throws(InputError) -> [UInt8] {
-        let mapping: FileMapping
-        do throws(TensorFileError) { mapping = try FileMapping(path: path) } catch {
-            throw InputError(path, error.fault)
-        }
-        var bytes = withExtendedLifetime(mapping) { Array(mapping.bytes) }
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-        guard String(validating: bytes, as: UTF8.self) != nil else { throw InputError(path, "not UTF-8 text") }
-        return bytes
-    }
-
-    /// Lines without their ends (LF or CRLF); a last empty one is not a line.
-    package static func lines(_ bytes: [UInt8]) -> [String] {
-        var lines = bytes.split(separator: 10, omittingEmptySubsequences: false).map { line in
-            String(decoding: line.last == 13 ? line.dropLast() : line, as: UTF8.self)
-        }
-        if lines.last?.isEmpty == true { lines.removeLast() }
-        return lines
-    }
-
-    /// Writes text that appears under its name only when complete.
-    package static func write(_ text: String, to path: String) throws {
-        let file = try AtomicFile(path: path)
-        try file.write(Array(text.utf8))
-        try file.commit()
-    }
+    package var description: String { visible("\(place): \(fault)", keepsLines: true) }
 }
 
 /// Without white space at both ends.
@@ -52,4 +19,20 @@ package func trimmed(_ text: String) -> String {
         let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
     else { return "" }
     return String(scalars[first...last])
+}
+
+/// Text from outside as a terminal may show it: control characters, and characters that turn the direction of writing, as
+/// escapes.
+/// - Parameter keepsLines: line feeds stay.
+package func visible(_ text: String, keepsLines: Bool = false) -> String {
+    func isShown(_ scalar: Unicode.Scalar) -> Bool { !isHidden(scalar) || (keepsLines && scalar == "\n") }
+    guard !text.unicodeScalars.allSatisfy(isShown) else { return text }
+    return text.unicodeScalars.map { isShown($0) ? String($0) : $0.escaped(asASCII: true) }.joined()
+}
+
+private func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .lineSeparator, .paragraphSeparator: true
+    default: (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+    }
 }

@@ -12,6 +12,7 @@ package struct WorkCounter {
     private var config: ModelConfig { model.config }
     private let evaluator: Evaluator
     private let codec: any TextCodec
+    private let files: DataFiles
     private let cache: ResultCache?
     private let keys: CacheKeys?
     /// What steps so far make: studies of a list have these in common.
@@ -24,11 +25,13 @@ package struct WorkCounter {
     ///   - cache, keys: what earlier studies computed; `nil`: nothing is known.
     ///   - made: by studies that run before this one, and, after `count`, by this one.
     package static func count(
-        _ study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec, cache: ResultCache? = nil,
-        keys: CacheKeys? = nil, made: inout Set<String>
+        _ study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec,
+        files: DataFiles = DataFiles(),
+        cache: ResultCache? = nil, keys: CacheKeys? = nil, made: inout Set<String>
     ) throws -> Work {
         var counter = WorkCounter(
-            study: study, model: model, evaluator: evaluator, codec: codec, cache: cache, keys: keys, made: made)
+            study: study, model: model, evaluator: evaluator, codec: codec, files: files, cache: cache, keys: keys,
+            made: made)
         try counter.calibrate()
         try counter.probe()
         try counter.conditions()
@@ -37,10 +40,11 @@ package struct WorkCounter {
     }
 
     private init(
-        study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec, cache: ResultCache?,
-        keys: CacheKeys?, made: Set<String>
+        study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec, files: DataFiles,
+        cache: ResultCache?, keys: CacheKeys?, made: Set<String>
     ) {
         (self.study, self.model, self.evaluator, self.codec) = (study, model, evaluator, codec)
+        self.files = files
         (self.cache, self.keys, self.made) = (cache, keys, made)
     }
 
@@ -107,11 +111,11 @@ package struct WorkCounter {
         switch source {
         case .pairs(let file, let samples):
             let pairs = try Sampling.sample(
-                try PairFile.read(file), count: samples, seed: study.seed, name: side.rawValue, source: file)
+                try files.pairs(file), count: samples, seed: study.seed, name: side.rawValue, source: file)
             return ("\(source) \(study.seed)", try examples(pairs), pairs)
         case .answers(let file, let limit, let keep, let samples, let maxNewTokens):
             let prompts = try Sampling.sample(
-                try PromptFile.read(file), count: limit, seed: study.seed, name: "\(side.rawValue) prompts",
+                try files.prompts(file), count: limit, seed: study.seed, name: "\(side.rawValue) prompts",
                 source: file)
             let own = OwnAnswers(
                 codec: codec, judge: .standard, seed: study.seed, slots: study.evaluation.slots,
@@ -151,8 +155,8 @@ package struct WorkCounter {
     private mutating func probe() throws {
         guard let settings = study.probe else { return }
         let prompts =
-            try settings.harmful.read(seed: study.seed, name: "probe harmful")
-            + settings.harmless.read(seed: study.seed, name: "probe harmless")
+            try settings.harmful.read(seed: study.seed, name: "probe harmful", files)
+            + settings.harmless.read(seed: study.seed, name: "probe harmless", files)
         let sequences = prompts.map { text in
             let tokens = codec.prompt(text)
             return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
@@ -222,7 +226,7 @@ package struct WorkCounter {
 
     private func training(_ settings: Study.FineTune) throws -> [Work.Task] {
         let pairs = try Sampling.sample(
-            try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
+            try files.pairs(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
             source: settings.pairs)
         let plan = try FineTunePlan.training(
             try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,

@@ -12,13 +12,14 @@ struct AskedAnswer: Sendable {
 extension Evaluator {
     /// The harmful prompts in every setting, the harmless ones as chats, and what the gates' floors need beside these.
     static func ask(
-        _ harmful: [String], _ harmless: [String], _ attacks: [AttackSetting], codec: any TextCodec
+        _ harmful: [String], _ harmless: [String], _ attacks: [AttackSetting], codec: any TextCodec,
+        _ files: DataFiles
     ) throws(InputError) -> [AskedPrompt] {
         var asked: [AskedPrompt] = []
         for (number, setting) in attacks.enumerated() {
             let suffixes: [String?] =
                 try setting.suffixes.map { file throws(InputError) in
-                    try SuffixFile.read(file).map { .some($0) }
+                    try files.suffixes(file).map { .some($0) }
                 } ?? [nil]
             // Settings draw apart, whatever their order; 12 bits of the name are enough for that.
             let own =

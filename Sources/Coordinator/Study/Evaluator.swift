@@ -40,32 +40,35 @@ package struct Evaluator: Sendable {
     private let requests: [AnswerRequest]
 
     /// Reads and tokenises every file of the plan, so that bad input ends a run before it begins.
-    /// - Parameter maxPositions: the model's longest sequence.
+    /// - Parameters:
+    ///   - maxPositions: the model's longest sequence.
+    ///   - files: reads the files, and counts what of them cannot be asked.
     /// - Throws: `InputError`, `EvaluationError`, `PackingError`.
     package init(
-        _ plan: Study.EvaluationPlan, seed: UInt64, batchTokens: Int, maxPositions: Int, codec: any TextCodec
+        _ plan: Study.EvaluationPlan, seed: UInt64, batchTokens: Int, maxPositions: Int, codec: any TextCodec,
+        files: DataFiles = DataFiles()
     ) throws {
         self.plan = plan
         self.seed = seed
         self.batchTokens = batchTokens
         self.codec = codec
-        harmful = try plan.harmful?.read(seed: seed, name: "harmful") ?? []
-        harmless = try plan.harmless?.read(seed: seed, name: "harmless") ?? []
+        harmful = try plan.harmful?.read(seed: seed, name: "harmful", files) ?? []
+        harmless = try plan.harmless?.read(seed: seed, name: "harmless", files) ?? []
         attacks = harmful.isEmpty ? [] : plan.settings
-        asked = try Self.ask(harmful, harmless, attacks, codec: codec)
+        asked = try Self.ask(harmful, harmless, attacks, codec: codec, files)
         requests = Self.requests(asked, plan)
         answersPerCondition = requests.count
         let longest = min(batchTokens, maxPositions)
         try Self.check(requests, asked, (harmful, harmless), longest: longest)
         let room = min(batchTokens - 1, maxPositions)
-        questions = try Self.questions(plan, longest: min(plan.zeroShot?.maxLength ?? room, room), codec: codec)
+        questions = try Self.questions(plan, longest: min(plan.zeroShot?.maxLength ?? room, room), codec: codec, files)
         let shortened = questions?.shortened ?? 0
         warnings =
             shortened == 0
             ? []
             : ["the start of \(shortened) question\(shortened == 1 ? "" : "s") was cut off: no room for all tokens"]
         perplexity = try plan.perplexity.map { text in
-            let tokens = codec.encode(try PlainText.read(text.file))
+            let tokens = codec.encode(try files.text(text.file))
             return try Perplexity(
                 tokens, window: min(text.window ?? longest, longest), maximumTokens: text.maxTokens, source: text.file)
         }
@@ -86,20 +89,19 @@ package struct Evaluator: Sendable {
     }
 
     private static func questions(
-        _ plan: Study.EvaluationPlan, longest: Int, codec: any TextCodec
+        _ plan: Study.EvaluationPlan, longest: Int, codec: any TextCodec, _ files: DataFiles
     ) throws -> MultipleChoice? {
-        var documents: [TaskDocument] = []
-        for file in plan.tasks {
-            let all = try TaskDocument.parse(
-                try TextFile.read(file), source: file, defaultTask: Paths.stem(of: file))
-            documents += all.prefix(plan.taskLimit ?? all.count)
-        }
-        if let zeroShot = plan.zeroShot {
-            for task in zeroShot.tasks {
-                let file = "\(zeroShot.documents)/\(task.rawValue).jsonl"
-                documents += try task.documents(
-                    try TextFile.read(file), source: file, limit: zeroShot.limit, seed: zeroShot.seed)
+        func fault(_ document: TaskDocument) throws -> EvaluationError? {
+            do { _ = try MultipleChoice([document], maximumLength: longest) { codec.encode($0) } } catch {
+                guard let fault = error as? EvaluationError else { throw error }
+                return fault
             }
+            return nil
+        }
+        var documents: [TaskDocument] = []
+        for file in plan.tasks { documents += try files.tasks(file, limit: plan.taskLimit, fault: fault) }
+        if let zeroShot = plan.zeroShot {
+            for task in zeroShot.tasks { documents += try files.zeroShot(task, zeroShot, fault: fault) }
         }
         return documents.isEmpty ? nil : try MultipleChoice(documents, maximumLength: longest) { codec.encode($0) }
     }

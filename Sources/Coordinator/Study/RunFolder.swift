@@ -1,6 +1,28 @@
 /// Where a run's files lie.
 package struct RunFolder: Sendable {
     package let path: String
+    /// Folders that a run writes into.
+    static let parts = [
+        "data", "scores", "masks", "subspaces", "edits", "answers", "questions", "overlap", "adapters", "models",
+        "blocks",
+        "partials", "logs",
+    ]
+
+    /// The files that a study writes, as far as they are known before it begins.
+    static func files(of study: Study, in path: String) -> [String] {
+        let folder = RunFolder(unmade: path)
+        let sides = Study.Side.allCases.map(\.rawValue)
+        var files = [
+            folder.report, folder.reportPage, folder.resultsJSON, folder.resultsCSV, folder.gridCSV, folder.probe,
+        ]
+        files += sides.flatMap { [folder.data($0), folder.scores($0), folder.subspaces($0)] }
+        return files
+            + study.conditions.map(\.name).flatMap {
+                [folder.mask($0), folder.edit($0), folder.answers($0), folder.questions($0)]
+            }
+    }
+
+    private init(unmade path: String) { self.path = path }
 
     /// Makes the folder and its parts.
     /// - Throws: `InputError` where that fails.

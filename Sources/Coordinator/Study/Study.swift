@@ -28,6 +28,8 @@ package struct Study: Sendable, Equatable {
     package var evaluation: EvaluationPlan
     /// Conditions whose model is written to the run directory.
     package var export: [String]
+    /// Percent of a data file's entries that may be left out because they cannot be used.
+    package var maxSkipped = DataFiles.standardMaxSkipped
 
     package enum Keep: String, Sendable, CaseIterable { case refusals, all }
 
@@ -150,8 +152,8 @@ package struct Study: Sendable, Equatable {
 
         /// - Parameter name: of the random stream that draws the samples.
         /// - Throws: `InputError`.
-        func read(seed: UInt64, name: String) throws(InputError) -> [String] {
-            let all = try PromptFile.read(file)
+        func read(seed: UInt64, name: String, _ files: DataFiles) throws(InputError) -> [String] {
+            let all = try files.prompts(file)
             guard skip + (first ?? 1) <= all.count else {
                 throw InputError(
                     file, "\(first ?? 1) prompts after the first \(skip) were asked for, the file has \(all.count)")

@@ -17,6 +17,8 @@ package struct StudyResults: Sendable {
     package var codec: String
     package var probe: HeadProbe?
     package var overlaps: [OverlapTable] = []
+    /// What the data files were taken for.
+    package var files: [DataNote] = []
 
     private var taskNames: [String] { conditions.first?.tasks.map(\.task) ?? [] }
     private var hasRanks: Bool { conditions.contains { $0.ranks > 0 } }
@@ -135,7 +137,8 @@ package struct StudyResults: Sendable {
             .init("study", .text(study.name)), .init("command", .text(command)),
             .init("versions", .object(versions.map { .init($0.name, .text($0.value)) })),
             .init("settings", .object(settings.map { .init($0.name, .text($0.value)) })),
-            .init("warnings", .array(warnings.map { .text($0) })), .init("conditions", .array(conditions)),
+            .init("data_files", .array(files.map(\.json))), .init("warnings", .array(warnings.map { .text($0) })),
+            .init("conditions", .array(conditions)),
             .init("finetune_grids", .array(grids.map(\.json))),
         ])
         return String(decoding: json.encoded(indent: true), as: UTF8.self) + "\n"
@@ -186,6 +189,7 @@ package struct StudyResults: Sendable {
         var methods = Table([.init("condition", .left), .init("what it is", .left)])
         for condition in conditions { methods.append([condition.name, condition.method]) }
         report.tables.append(("Conditions", methods))
+        if !files.isEmpty { report.tables.append(("Data files", DataNote.table(files))) }
         if let probe { report.tables.append(("Attention heads by probe accuracy", HeadProbeFile.table(probe))) }
         addFindings(to: &report)
         report.notes = [

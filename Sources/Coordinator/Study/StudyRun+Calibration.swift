@@ -102,8 +102,8 @@ extension StudyRun {
 
     func probeHeads() async throws {
         guard let settings = study.probe else { return }
-        let harmful = try settings.harmful.read(seed: study.seed, name: "probe harmful")
-        let harmless = try settings.harmless.read(seed: study.seed, name: "probe harmless")
+        let harmful = try settings.harmful.read(seed: study.seed, name: "probe harmful", files)
+        let harmless = try settings.harmless.read(seed: study.seed, name: "probe harmless", files)
         warn(harmful + harmless, name: "probe")
         announce("probing \(model.config.layerCount * model.config.headCount) attention heads")
         let probe = try await HeadProber(harmful: harmful, harmless: harmless, seed: study.seed, c: settings.c).probe(
@@ -119,14 +119,14 @@ extension StudyRun {
         switch source {
         case .pairs(let file, let samples):
             return try Sampling.sample(
-                try PairFile.read(file), count: samples, seed: study.seed, name: name, source: file)
+                try files.pairs(file), count: samples, seed: study.seed, name: name, source: file)
         case .answers(let file, let limit, let keep, let samples, let maxNewTokens):
             let answers = try await OwnAnswers(
                 codec: codec, judge: judge, seed: study.seed, slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts
             ).pairs(
                 try Sampling.sample(
-                    try PromptFile.read(file), count: limit, seed: study.seed, name: "\(name) prompts", source: file),
+                    try files.prompts(file), count: limit, seed: study.seed, name: "\(name) prompts", source: file),
                 source: file, keep: keep, maxNewTokens: maxNewTokens, runner: runner,
                 label: "own answers (\(name))")
             if let samples, answers.count < samples {

@@ -20,7 +20,7 @@ extension StudyRun {
         }
         guard case .fineTune(let settings) = condition.method else { return Recipe() }
         let pairs = try Sampling.sample(
-            try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
+            try files.pairs(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
             source: settings.pairs)
         warn(pairs.map(\.prompt), name: settings.grid.map { "\($0), \(pairs.count) pairs" } ?? condition.name)
         let groups = try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer)

@@ -17,6 +17,7 @@ package final class StudyRun {
     let exporter: (any ModelExporter)?
     let announce: (String) -> Void
     let judge = RefusalJudge.standard
+    let files: DataFiles
     let evaluator: Evaluator
     let maps: [MapShape]
     var masks: [String: Mask] = [:]
@@ -52,12 +53,13 @@ package final class StudyRun {
         self.folder = folder
         self.exporter = exporter
         self.announce = announce
+        files = DataFiles(maxSkipped: study.maxSkipped, say: announce)
         evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
-            codec: codec)
+            codec: codec, files: files)
         maps = WeightScores.maps(of: model.config)
         warnings = evaluator.warnings
-        try Self.checkFiles(study)
+        try study.check(files)
         try study.checkRanks(maps)
         try study.checkShares(model.config)
         restrictions = RestrictionMasks(study, folder: folder, config: model.config, modelDigest: modelDigest)
@@ -66,28 +68,6 @@ package final class StudyRun {
             guard case .heads(let selection) = condition.method, selection.count > heads else { continue }
             throw InputError(
                 "condition \(condition.name)", "\(selection.count) heads were asked for, the model has \(heads)")
-        }
-    }
-
-    private static func checkFiles(_ study: Study) throws {
-        for source in [study.calibration?.safety, study.calibration?.utility] {
-            switch source {
-            case .pairs(let file, _)?: _ = try PairFile.read(file)
-            case .answers(let prompts, _, _, _, _)?: _ = try PromptFile.read(prompts)
-            case nil: break
-            }
-        }
-        if let probe = study.probe {
-            let harmful = try probe.harmful.read(seed: study.seed, name: "probe")
-            let harmless = try probe.harmless.read(seed: study.seed, name: "probe")
-            _ = try HeadProbe.Split(harmful.map { _ in true } + harmless.map { _ in false }, seed: study.seed)
-        }
-        var files: [String: [Pair]] = [:]
-        for run in study.trainings {
-            let pairs = try files[run.pairs] ?? PairFile.read(run.pairs)
-            files[run.pairs] = pairs
-            _ = try Sampling.sample(
-                pairs, count: run.samples, seed: study.seed, name: "finetune", source: run.pairs)
         }
     }
 
@@ -124,8 +104,9 @@ package final class StudyRun {
         }
         let all = StudyResults(
             study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judge: judge,
-            harmful: evaluator.harmful, harmless: evaluator.harmless, warnings: warnings, modelDigest: modelDigest,
-            codec: codec.description, probe: probe, overlaps: overlaps)
+            harmful: evaluator.harmful, harmless: evaluator.harmless,
+            warnings: files.notes.compactMap(\.warning) + warnings, modelDigest: modelDigest,
+            codec: codec.description, probe: probe, overlaps: overlaps, files: files.notes)
         return all
     }
 }
