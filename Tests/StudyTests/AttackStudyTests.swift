@@ -115,7 +115,7 @@ import Testing
     @Test func aMissingSuffixFileEndsTheStudyBeforeAnyWork() async throws {
         files.write("\n", to: "suffixes.txt")
         let runner = FakeRunner(model)
-        await #expect(throws: InputError(files.file("suffixes.txt"), "no suffixes in this file")) {
+        await #expect(throws: InputError(files.file("suffixes.txt"), "empty file")) {
             try await run(runner)
         }
         #expect(runner.seen.log.isEmpty)

@@ -53,7 +53,7 @@ import Testing
 
     @Test func controlCharactersAreEscaped() {
         let hidden = InputError("a\u{1B}[31m.csv:1", "has \u{7}, \u{202E} and \u{9B}")
-        #expect(hidden.description == "a\\u{1B}[31m.csv:1: has \\u{07}, \\u{202E} and \\u{9B}")
+        #expect(hidden.description == "a\\u{1B}[31m.csv:1: has \\u{07}, \\u{202E} and \\u{009B}")
         #expect(visible("é 😀") == "é 😀")
     }
 }

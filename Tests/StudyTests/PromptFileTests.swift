@@ -151,7 +151,7 @@ import Testing
         ("l.txt", "[\n{\"prompt\": \"y\"},\n]\n", "l.txt:3: not valid JSON: expected a value"),
         (
             "x.json", "{\"goals\": [\"a\"], \"targets\": [\"b\"]}",
-            "x.json: a JSON object with goals, targets, not a list of entries"
+            "x.json: no column called goal, prompt, forbidden_prompt, question, instruction, turns, behavior, text; found goals, targets"
         ),
         ("n.jsonl", "{\"prompt\": \"x\"}\n[1]\n", "n.jsonl:2: neither a JSON object nor a text"),
         ("w.txt", "<!DOCTYPE html>\n<p>x\n", "w.txt: a web page in place of the file"),

@@ -113,8 +113,8 @@ import Testing
     static let refused: [(old: String, new: String, message: String)] = [
         ("seed: 7", "seed: 7\nworkers: 3", "s.yaml:8: workers appears twice: first in line 7"),
         ("seed: 7", "seed: 7\n\"seed\" : 8", "s.yaml:7: seed appears twice: first in line 6"),
-        ("{p: 5, q: 5}", "{p: 5, q: 5, p: 6}", "s.yaml:16: p appears twice in this line"),
-        ("  slots: 6", "  slots: 6\n  # slots\n  slots: 7", "s.yaml:28: slots appears twice: first in line 26"),
+        ("{p: 5, q: 5}", "{p: 5, q: 5, p: 6}", "s.yaml:17: p appears twice in this line"),
+        ("  slots: 6", "  slots: 6\n  # slots\n  slots: 7", "s.yaml:30: slots appears twice: first in line 28"),
         ("seed: 7", "<<: *a", "s.yaml:6: not valid YAML: found undefined alias"),
         ("seed: 7", "<<: {seed: 7}", "s.yaml:6: << (YAML 1.1's merge key) is not known: write the keys, or use base"),
         ("seed: 7", "seed: !date 7", "s.yaml:6: the tag !date means nothing in a study"),
@@ -123,9 +123,9 @@ import Testing
         ("seed: 7", "\tseed: 7", "s.yaml:6: not valid YAML: "),
         ("seed: 7", "---\nseed: 7", "s.yaml:6: a second document (---): a study is one"),
         ("system: SYSTEM", "system: ''", "s.yaml:4: system is an empty text; leave the key out where there is none"),
-        ("export: [cut]", "export: [~]", "s.yaml:32: export has to be a list of texts"),
-        ("  - unedited", "  - ~\n  - unedited", "s.yaml:18: conditions[0] is empty"),
-        ("  - unedited", "  - unedited: {p: 1}", "s.yaml:18: conditions[0].unedited takes no settings"),
+        ("export: [cut]", "export: [~]", "s.yaml:35: export has to be a list of texts"),
+        ("  - unedited", "  - ~\n  - unedited", "s.yaml:19: conditions[0] is empty"),
+        ("  - unedited", "  - unedited: {p: 1}", "s.yaml:19: conditions[0].unedited takes no settings"),
     ]
 
     @Test(arguments: refused) func refusedWithItsLine(old: String, new: String, message: String) {
@@ -161,7 +161,7 @@ import Testing
 
     @Test func namesOfConditions() {
         for name in [String(repeating: "n", count: 181), "\"a \"", "a/b", ".a", "\"a\\tb\""] {
-            #expect(fault("  - top: {", "  - name: \(name)\n    top: {")?.hasPrefix("s.yaml:20: the name ") == true)
+            #expect(fault("  - top: {", "  - name: \(name)\n    top: {")?.hasPrefix("s.yaml:21: the name ") == true)
         }
     }
 }

@@ -69,10 +69,10 @@ package struct Outputs {
     package mutating func folder(_ option: String, _ path: String) throws(InputError) -> String {
         guard !path.isEmpty else { throw InputError(option, "needs the name of a folder") }
         let target = Self.withoutSlashes(path)
-        try checkApart(option, target)
         guard try FileIdentity.kind(target) == nil else {
             throw InputError(path, "already exists: choose another folder")
         }
+        try checkApart(option, target)
         try FileIdentity.checkLength(target, suffix: ".trained-1234567890-100000")
         try Self.makeRoom(for: target)
         return target
