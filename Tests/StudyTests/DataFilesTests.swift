@@ -1,3 +1,4 @@
+import Checkpoint
 import Coordinator
 import Evaluation
 import Tensors
@@ -68,6 +69,14 @@ import Testing
         #expect(files.notes.map { [$0.entries, $0.leftOut.count] } == [[3, 1], [4, 2], [2, 1]])
     }
 
+    /// A prompt of which the tokenizer knows nothing cannot be asked.
+    @Test func promptsWithoutTokens() throws {
+        let path = folder.write("ab\n\u{E000}\ncd\n", to: "p.txt")
+        let files = DataFiles(maxSkipped: 50, codec: DeafCodec())
+        #expect(try files.prompts(path) == ["ab", "cd"])
+        #expect(files.notes[0].leftOut.map(\.fault).first?.contains("has no tokens") == true)
+    }
+
     @Test func questionsAreObjects() {
         for (text, message) in [
             ("one\n", "text without columns: questions are JSON lines"), ("[1]", "neither a JSON object nor a text"),
@@ -92,4 +101,16 @@ import Testing
         #expect(throws: InputError.self) { try files.suffixes(folder.write("id,text\n1,x\n", to: "o.csv")) }
         #expect(throws: InputError.self) { try files.suffixes(folder.write("{\"prompt\": \"x\"}\n", to: "o.txt")) }
     }
+}
+
+/// Knows ASCII alone.
+private struct DeafCodec: TextCodec {
+    func prompt(_ user: String) -> [Int32] { encode(user) }
+    func prompt(_ user: String, system: SystemPrompt) -> [Int32] { encode(user) }
+    func opening(_ text: String) -> [Int32] { encode(text) }
+    func encode(_ text: String) -> [Int32] { text.utf8.filter { $0 < 128 }.map { Int32($0) } }
+    func decode(_ tokens: [Int32]) -> String { "" }
+    var stopTokens: [Int32] { [] }
+    var endOfAnswer: Int32? { nil }
+    var description: String { "ASCII" }
 }

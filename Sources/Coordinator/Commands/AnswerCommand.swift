@@ -33,9 +33,10 @@ package struct AnswerCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let texts = try Sampling.sample(
-            try data.files().prompts(prompts), count: samples, seed: batches.seed, name: "prompts", source: prompts)
         let (checkpoint, codec) = try model.open()
+        let texts = try Sampling.sample(
+            try data.files(codec).prompts(prompts), count: samples, seed: batches.seed, name: "prompts",
+            source: prompts)
         var outputs = Outputs(model: model.model, reading: [prompts, fleet.keys])
         let out = try outputs.file("--out", out, standard: "pairs.jsonl")
         try fleet.check(&outputs)

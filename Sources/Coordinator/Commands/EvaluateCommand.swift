@@ -182,7 +182,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         if let change, let edit { try change.check(against: checkpoint, named: "\(edit) against \(model.model)") }
         let study = study(name: "evaluate")
         let (out, answersOut, questionsOut) = try outputs()
-        let files = data.files()
+        let files = data.files(codec)
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
             maxPositions: checkpoint.config.maxPositions,

@@ -72,9 +72,9 @@ package struct FineTuneCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let pairs = try Sampling.sample(
-            try reading.files().pairs(data), count: samples, seed: batches.seed, name: "finetune", source: data)
         let (checkpoint, codec) = try model.open()
+        let pairs = try Sampling.sample(
+            try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "finetune", source: data)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
         var outputs = Outputs(model: model.model, reading: [data, freeze, rewind, fleet.keys])
         let out = try outputs.folder("--out", out)

@@ -180,5 +180,7 @@ package struct DataOptions: ParsableArguments {
     }
 
     /// Says on standard error what every file is taken for.
-    func files() -> DataFiles { DataFiles(maxSkipped: maxSkipped) { Terminal.err("\($0)\n") } }
+    func files(_ codec: any TextCodec) -> DataFiles {
+        DataFiles(maxSkipped: maxSkipped, codec: codec) { Terminal.err("\($0)\n") }
+    }
 }

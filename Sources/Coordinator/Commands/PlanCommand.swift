@@ -53,8 +53,7 @@ package struct PlanCommand: AsyncParsableCommand {
         let root = runDir ?? "runs/\(list.name)"
         let cacheFolder = settings.cacheFolder(runDirectory: root)
         try RunOutputs(list, root: root, cache: cacheFolder).check(studyFile: study)
-        var outputs = Outputs(
-            model: list.studies[0].model, reading: [study] + list.files + list.studies.flatMap(\.inputs))
+        var outputs = Outputs(model: list.studies[0].model, reading: [study] + list.inputs)
         let out = try outputs.file("--out", out, standard: "plan.json")
         let cost = ModelCost(checkpoint.config)
         let count = fleet.workers ?? list.studies.map(\.workers).max() ?? 1
@@ -63,16 +62,7 @@ package struct PlanCommand: AsyncParsableCommand {
             count: count, threads: fleet.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / count),
             memoryBytes: Int(memory.map { $0 * 1_073_741_824 } ?? machine),
             pipelines: fleet.pipelines ?? list.studies[0].pipelines)
-        let items = try list.studies.map { study in
-            try study.checkShares(checkpoint.config)
-            let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
-            let files = DataFiles(maxSkipped: study.maxSkipped) { Terminal.err("\($0)\n") }
-            let evaluator = try Evaluator(
-                study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-                maxPositions: checkpoint.config.maxPositions, codec: codec, files: files)
-            try study.check(files)
-            return (study: study, codec: codec, evaluator: evaluator, files: files)
-        }
+        let items = try list.studies.map { try Self.open($0, checkpoint) }
         let bytes = 4 * (cost.linear + cost.head)
         let layout = MemoryPrediction(
             items[0].study, config: checkpoint.config, workers: workers, fileBytes: 0, work: Work())
@@ -116,6 +106,20 @@ package struct PlanCommand: AsyncParsableCommand {
         Terminal.out(prediction.table().text(unicode: Terminal.isUnicode) + "\n")
         for line in prediction.lines(workers: workers) { Terminal.out(line + "\n") }
         if let out { try TextFile.write(prediction.json(), to: out) }
+    }
+
+    /// A study with what reads it; all its files are sound.
+    private static func open(
+        _ study: Study, _ checkpoint: Checkpoint
+    ) throws -> (study: Study, codec: ChatCodec, evaluator: Evaluator, files: DataFiles) {
+        try study.checkShares(checkpoint.config)
+        let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
+        let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.err("\($0)\n") }
+        let evaluator = try Evaluator(
+            study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
+            maxPositions: checkpoint.config.maxPositions, codec: codec, files: files)
+        try study.check(files)
+        return (study, codec, evaluator, files)
     }
 
     /// Bytes of a checkpoint's files.

@@ -60,7 +60,8 @@ package struct ProbeCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let files = data.files()
+        let (checkpoint, codec) = try model.open()
+        let files = data.files(codec)
         func prompts(_ file: String, _ name: String) throws -> [String] {
             var set = Study.PromptSet(file: file)
             set.samples = samples
@@ -69,7 +70,6 @@ package struct ProbeCommand: AsyncParsableCommand {
         let prober = HeadProber(
             harmful: try prompts(harmful, "probe harmful"), harmless: try prompts(harmless, "probe harmless"),
             seed: batches.seed, c: c)
-        let (checkpoint, codec) = try model.open()
         let config = checkpoint.config
         if let selection, selection.count > config.layerCount * config.headCount {
             throw ValidationError(

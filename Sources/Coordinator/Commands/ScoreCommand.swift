@@ -47,9 +47,9 @@ package struct ScoreCommand: AsyncParsableCommand {
             try store(try Checkpoint.open(model.model)).scoreWithoutData(to: out)
             return
         }
-        let pairs = try Sampling.sample(
-            try reading.files().pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
         let (checkpoint, codec) = try model.open()
+        let pairs = try Sampling.sample(
+            try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             try await store(checkpoint).score(

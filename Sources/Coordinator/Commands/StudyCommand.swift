@@ -37,8 +37,7 @@ package struct StudyCommand: AsyncParsableCommand {
             let root = runDir ?? "runs/\(list.name)"
             let cacheFolder = settings.cacheFolder(runDirectory: root)
             try RunOutputs(list, root: root, cache: cacheFolder).check(studyFile: study)
-            var outputs = Outputs(
-                model: first.model, reading: [study, fleet.keys] + list.files + list.studies.flatMap(\.inputs))
+            var outputs = Outputs(model: first.model, reading: [study, fleet.keys] + list.inputs)
             try fleet.check(&outputs)
             let cache = try cacheFolder.map { folder throws(InputError) in
                 try ResultCache(folder) { Terminal.err("faultline: \($0)\n") }

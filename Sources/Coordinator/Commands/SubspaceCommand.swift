@@ -49,9 +49,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
         }
 
         package func run() async throws {
-            let pairs = try Sampling.sample(
-                try reading.files().pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
             let (checkpoint, codec) = try model.open()
+            let pairs = try Sampling.sample(
+                try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
             if let rank {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }

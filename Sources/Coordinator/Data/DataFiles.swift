@@ -6,6 +6,7 @@ package final class DataFiles {
     package static let standardMaxSkipped = 1.0
 
     private let maxSkipped: Double
+    private let codec: (any TextCodec)?
     private let say: (String) -> Void
     private var readings: [String: Any] = [:]
     /// What the files were taken for, in the order of their first reading.
@@ -13,15 +14,31 @@ package final class DataFiles {
 
     /// - Parameters:
     ///   - maxSkipped: percent of a file's entries that may be left out; more are an error.
+    ///   - codec: of the model that is asked; prompts that have no tokens in it are left out.
     ///   - say: gets a line a file, when it is first read.
-    package init(maxSkipped: Double = standardMaxSkipped, say: @escaping (String) -> Void = { _ in }) {
+    package init(
+        maxSkipped: Double = standardMaxSkipped, codec: (any TextCodec)? = nil,
+        say: @escaping (String) -> Void = { _ in }
+    ) {
+        self.codec = codec
         self.maxSkipped = maxSkipped
         self.say = say
     }
 
     /// - Throws: `InputError` with file, line and fault; so do the others.
     package func prompts(_ path: String) throws(InputError) -> [String] {
-        try items("prompts", path) { () throws(InputError) in try PromptFile.read(path) }
+        try items("prompts", path) { [codec] () throws(InputError) in
+            var reading = try PromptFile.read(path)
+            guard let codec else { return reading }
+            let (known, unknown) = reading.items.reduce(into: ([String](), [String]())) { lists, prompt in
+                if codec.prompt(prompt).isEmpty { lists.1.append(prompt) } else { lists.0.append(prompt) }
+            }
+            reading.items = known
+            reading.note.leftOut += unknown.map {
+                InputError(reading.note.file, "\"\($0.prefix(40))\" has no tokens: this tokenizer knows none of it")
+            }
+            return reading
+        }
     }
 
     package func pairs(_ path: String) throws(InputError) -> [Pair] {

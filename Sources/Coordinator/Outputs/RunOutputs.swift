@@ -27,7 +27,7 @@ package struct RunOutputs {
         }
         try Self.checkFile("\(root)/journal.sqlite")
         if list.isList { try Self.checkFile(StudyIndex.path(in: root)) }
-        try checkInputs([studyFile] + list.files, folders)
+        try checkInputs([studyFile] + list.inputs, folders)
     }
 
     /// A folder, or the first one above it that is there, can be written into.
@@ -59,8 +59,7 @@ package struct RunOutputs {
     }
 
     /// Nothing that is read lies where the run writes.
-    private func checkInputs(_ files: [String], _ folders: [String]) throws(InputError) {
-        let inputs = files + list.studies.flatMap(\.inputs)
+    private func checkInputs(_ inputs: [String], _ folders: [String]) throws(InputError) {
         for (study, folder) in zip(list.studies, list.isList ? Array(folders.dropFirst()) : folders) {
             let outputs = Set(RunFolder.files(of: study, in: folder).compactMap { FileIdentity($0) })
             let parts = RunFolder.parts.compactMap { FileIdentity.resolvedFolder("\(folder)/\($0)") }
@@ -76,6 +75,13 @@ package struct RunOutputs {
                 throw InputError(folder, "is the model's folder: choose another --run-dir")
             }
         }
+    }
+}
+
+extension StudyList {
+    /// Every file and folder that the studies are written in or read.
+    var inputs: [String] {
+        files.flatMap { (try? StudyText.sources($0))?.map(\.name) ?? [$0] } + studies.flatMap(\.inputs)
     }
 }
 

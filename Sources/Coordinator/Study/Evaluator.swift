@@ -80,8 +80,12 @@ package struct Evaluator: Sendable {
     ) throws(InputError) {
         for request in requests {
             let item = asked[request.asked]
-            guard item.tokens.count + request.maxNewTokens > longest else { continue }
             let text = (item.purpose == .harmless ? prompts.harmless : prompts.harmful)[item.prompt]
+            guard !item.tokens.isEmpty else {
+                throw InputError(
+                    "prompt \"\(text.prefix(40))\"", "has no tokens: this tokenizer knows none of it")
+            }
+            guard item.tokens.count + request.maxNewTokens > longest else { continue }
             throw InputError(
                 "prompt \"\(text.prefix(40))…\"",
                 "\(item.tokens.count) tokens and \(request.maxNewTokens) new ones exceed the limit of \(longest)")

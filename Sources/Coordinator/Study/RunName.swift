@@ -8,6 +8,14 @@ enum RunName {
         "results-cache", "journal.sqlite", "status.json", "run.lock", "log.jsonl", "index.md", "logs", "partials",
     ]
 
+    /// The name that a study's file gives, or the file's own.
+    /// - Throws: `InputError` where no folder can be called so.
+    static func of(_ top: StudyNode, file: String) throws(InputError) -> String {
+        let name = try top.string("name") ?? Paths.stem(of: file)
+        if let fault = fault(study: name) { throw top.error("name", "\"\(name)\" \(fault)") }
+        return name
+    }
+
     /// What is wrong with a study's name; `nil`: nothing.
     static func fault(study name: String) -> String? {
         if let fault = common(name) { return fault }

@@ -36,8 +36,7 @@ extension Study {
         let data = overriding.data ?? ownData ?? folder
         func path(_ text: String) -> String { Paths.resolve(text, in: data) }
 
-        name = try top.string("name") ?? Paths.stem(of: file)
-        if let fault = RunName.fault(study: name) { throw top.error("name", "\"\(name)\" \(fault)") }
+        name = try RunName.of(top, file: file)
         let ownModel = try top.string("model").map { Paths.resolve($0, in: folder) }
         guard let model = overriding.model ?? ownModel else {
             throw top.error("model", "is missing; name one, or give --model")

@@ -32,8 +32,7 @@ package struct StudyList: Sendable {
             return
         }
         let top = try StudyNode(node, path: "", keys: ["name", "studies"], file: path)
-        name = try top.string("name") ?? Paths.stem(of: path)
-        if let fault = RunName.fault(study: name) { throw top.error("name", "\"\(name)\" \(fault)") }
+        name = try RunName.of(top, file: path)
         isList = true
         studies = []
         let folder = Paths.folder(of: path)

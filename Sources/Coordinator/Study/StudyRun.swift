@@ -53,7 +53,7 @@ package final class StudyRun {
         self.folder = folder
         self.exporter = exporter
         self.announce = announce
-        files = DataFiles(maxSkipped: study.maxSkipped, say: announce)
+        files = DataFiles(maxSkipped: study.maxSkipped, codec: codec, say: announce)
         evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
             codec: codec, files: files)
