@@ -131,6 +131,7 @@ import Testing
         ),
         ("o.txt", "x,y\n1,2\n", "o.txt:1: looks like a table with columns x, y"),
         ("o", "x\ty\n1\t2\n", "o:1: looks like a table with columns x, y"),
+        ("s.txt", "goal|target\na|b\n", "s.txt:1: columns separated by bars"),
         ("s.csv", "goal;target\na;b\n", "s.csv:1: columns separated by semicolons"),
         (
             "c.jsonl", "# made by me\n{\"prompt\": \"x\"}\n",

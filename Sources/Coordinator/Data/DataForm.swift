@@ -115,9 +115,10 @@ struct FormRecognition {
         }
         for (separator, form) in [(",", DataForm.csv), ("\t", .tsv)] as [(Unicode.Scalar, DataForm)]
         where isKnownHeader(first.text, separator) { return form }
-        if isKnownHeader(first.text, ";") {
+        for (separator, name) in [(";", "semicolons"), ("|", "bars")] as [(Unicode.Scalar, String)]
+        where isKnownHeader(first.text, separator) {
             throw InputError(
-                "\(path):\(first.number)", "columns separated by semicolons: save the file with commas or tabs")
+                "\(path):\(first.number)", "columns separated by \(name): save the file with commas or tabs")
         }
         return nil
     }
@@ -162,7 +163,8 @@ struct FormRecognition {
     // MARK: Refusals
 
     private func notJSON(_ first: (number: Int, text: String)) throws(InputError) -> InputError {
-        let hint = kind.takesText ? "; a file with one of the \(kind.name) a line ends in .txt" : ""
+        let isBroken = "{[\"".contains(first.text.first!)
+        let hint = kind.takesText && !isBroken ? "; a file with one of the \(kind.name) a line ends in .txt" : ""
         let isComment = ["#", "//"].contains { first.text.hasPrefix($0) }
         guard !isComment else {
             return InputError("\(path):\(first.number)", "a comment, and JSON has none: remove this line")
