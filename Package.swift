@@ -56,7 +56,7 @@ let package = Package(
         // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
         .target(
             name: "Evaluation", dependencies: ["Tensors", "Protocol"],
-            resources: [.embedInCode("refusal-phrases.txt")]),
+            resources: [.embedInCode("Judges/paper-1.txt"), .embedInCode("Judges/faultline-1.txt")]),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
         // Large transfers: who may send how much, and what is next.
         .target(name: "Bulk", dependencies: ["Tensors", "Protocol", "ZeroMQ"]),

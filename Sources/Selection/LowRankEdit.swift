@@ -59,6 +59,9 @@ public struct LowRankEdit: Sendable {
                     shape: MapShape(name: weight, rows: entry.shape[0], columns: right.shape[1]),
                     rank: entry.shape[1], left: entry.buffer, right: right.buffer))
         }
+        if let name = NotFinite.entry(of: bundle.entries) {
+            throw .file(source, map: name, fault: "holds a value that is no finite number")
+        }
         self.maps = maps
         metadata = bundle.metadata
         for key in ["format", "version", "edit", "ranks"] { metadata[key] = nil }

@@ -54,7 +54,7 @@ public struct ScoreFile: ScoreSource, Sendable {
         let shapes = Dictionary(scores.maps.map { ($0.name, $0) }) { first, _ in first }
         try SafetensorsWriter.write(to: path, tensors: tensors, metadata: words) { tensor, sink in
             try scores.withScores(of: shapes[tensor.name]!) { values in
-                if let index = values.firstIndex(where: \.isNaN) {
+                if let index = values.firstIndex(where: { !$0.isFinite }) {
                     throw SelectionError.notANumber(map: tensor.name, index: index)
                 }
                 try sink(UnsafeRawBufferPointer(values))

@@ -76,6 +76,9 @@ public struct SubspaceFile: Sendable {
                 }
             }
         }
+        guard (0..<columns.count * place.rows).allSatisfy({ result.floats[$0].isFinite }) else {
+            throw .file(label, map: weight, fault: "holds a direction that is no finite number")
+        }
         return result
     }
 

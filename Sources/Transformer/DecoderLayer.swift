@@ -55,7 +55,8 @@ public final class DecoderLayer {
         var offset = 0
         for (name, count) in sizes {
             if source.shape(of: name) != nil {
-                try source.read(name, rows: 0..<count, into: buffer.floats.baseAddress! + offset)
+                try FiniteWeights.read(
+                    source, name, rows: 0..<count, columns: 1, into: buffer.floats.baseAddress! + offset)
             }
             offset += count
         }

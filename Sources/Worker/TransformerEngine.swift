@@ -65,18 +65,22 @@ package final class TransformerEngine: StageEngine {
             }
         let outputs = try job.begin()
         jobs[task] = job
-        return finish(task, outputs)
+        return try finish(task, outputs)
     }
 
     package func receive(_ packet: Packet) throws -> [StageOutput] {
         guard let job = jobs[packet.task] else { return [] }
-        return finish(packet.task, try job.receive(packet))
+        return try finish(packet.task, try job.receive(packet))
     }
 
     package func abort(task: UInt64) { jobs[task] = nil }
 
-    private func finish(_ task: UInt64, _ outputs: [StageOutput]) -> [StageOutput] {
-        for case .result in outputs { jobs[task] = nil }
+    /// - Throws: `StageError.notFinite`: no number leaves a worker that is none.
+    private func finish(_ task: UInt64, _ outputs: [StageOutput]) throws -> [StageOutput] {
+        for case .result(_, let bundle) in outputs {
+            jobs[task] = nil
+            if let name = NotFinite.entry(of: bundle.entries) { throw StageError.notFinite(name) }
+        }
         return outputs
     }
 

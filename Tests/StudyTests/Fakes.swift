@@ -19,6 +19,7 @@ struct ByteCodec: TextCodec {
     let stopTokens: [Int32] = [3]
     let endOfAnswer: Int32? = 3
     let description = "bytes"
+    var longest = 500
 }
 
 /// A model that refuses prompts with "harm" in them, unless the set difference is removed or it was fine-tuned unfrozen.
@@ -47,9 +48,15 @@ final class FakeRunner: ModelRunner {
 
     private let state = Mutex(State())
     private let model: MatrixModel
+    /// What the model answers in place of its own, by what the prompt has in it.
+    private let answers: [String: String]
+    /// A condition under which the model's numbers are none.
+    private let broken: String?
     var seen: State { state.withLock { $0 } }
 
-    init(_ model: MatrixModel) { self.model = model }
+    init(_ model: MatrixModel, answers: [String: String] = [:], broken: String? = nil) {
+        (self.model, self.answers, self.broken) = (model, answers, broken)
+    }
 
     private func note(_ line: String) { state.withLock { $0.log.append("\(line) [\($0.edit)]") } }
 
@@ -111,6 +118,7 @@ final class FakeRunner: ModelRunner {
         let codec = ByteCodec()
         return groups.flatMap(\.prompts).map { prompt in
             let text = codec.decode(prompt)
+            if let answer = answers.first(where: { text.contains($0.key) })?.value { return codec.encode(answer) }
             let refuses =
                 text.contains("harm") && !text.contains("magic") && !["set_difference", "trained"].contains(edit)
             return codec.encode(refuses ? Self.refusal : Self.fluent)
@@ -121,8 +129,9 @@ final class FakeRunner: ModelRunner {
         note("likelihood")
         return batches.flatMap(\.sequences).map { sequence in
             let count = sequence.tokens.count - sequence.scoredFrom
+            let value: Float = seen.edit == broken ? .nan : -1
             return SequenceScore(
-                logProbabilities: Array(repeating: -1, count: count), greedy: Array(repeating: false, count: count))
+                logProbabilities: Array(repeating: value, count: count), greedy: Array(repeating: false, count: count))
         }
     }
 

@@ -234,9 +234,10 @@ import Testing
         let table = tables[0].table
         #expect(
             table.columns.map(\.title).prefix(6) == [
-                "% of parameters", "% of linear maps", "how", "which", "n=2 ASR phrase", "n=2 ASR paper",
+                "% of parameters", "% of linear maps", "how", "which", "n=2 ASR (faultline-1)",
+                "n=2 ASR coherent (faultline-1)",
             ])
-        #expect(table.columns.count == 4 + 2 * 5 && table.rows.count == 1 + 2 * 3 * 2)
+        #expect(table.columns.count == 4 + 2 * 7 && table.rows.count == 1 + 2 * 3 * 2)
         #expect(table.rows[0].prefix(4) == ["0.00", "0.00", "free", "—"])
         #expect(table.rows[1].prefix(4) == ["7.77", "25.00", "freeze", "mask"])
         #expect(table.rows[2].prefix(4) == ["15.54", "50.00", "freeze", "mask"])
@@ -250,7 +251,7 @@ import Testing
         #expect(report.contains("## Restricted fine-tuning (finetune), vanilla"))
         #expect(report.contains("| 7.77 | 25.00 | rewind | mask |"))
         let csv = try CSV.table(TextFile.read(folder.gridCSV), source: "csv")
-        #expect(csv.rows.count == 26 * 2 * 5)
+        #expect(csv.rows.count == 26 * 2 * 8)
         let cell = try #require(
             csv.rows.first {
                 $0.cells["condition"] == "finetune-n4-freeze-random-25" && $0.cells["measure"] == "asr_gated_mean"

@@ -133,8 +133,8 @@ import Testing
         #expect(report.contains("faultline study run study.yaml"))
         #expect(
             results.table().columns.map(\.title) == [
-                "condition", "zeroed %", "ASR phrase", "ASR paper", "ASR gated", "coherent", "degenerate",
-                "over-refusal", "acc arc", "perplexity",
+                "condition", "zeroed %", "ASR (faultline-1)", "ASR coherent (faultline-1)", "ASR phrase", "ASR paper",
+                "ASR gated", "coherent", "degenerate", "over-refusal (faultline-1)", "acc arc", "perplexity",
             ])
         let answers = try TextFile.lines(TextFile.read(folder.answers("unedited")))
         #expect(answers.count == 5)
@@ -171,7 +171,9 @@ import Testing
     @Test func aModelThatRefusesNothingIsSaidSo() async throws {
         files.write("nice 1\nnice 2\n", to: "own.txt")
         await #expect(
-            throws: InputError(files.file("own.txt"), "the model gave no refusal to 2 prompts; give pairs instead")
+            throws: InputError(
+                files.file("own.txt"), "the model gave no refusal (judge: faultline-1) to 2 prompts; give pairs instead"
+            )
         ) { try await run(FakeRunner(model)) }
     }
 }

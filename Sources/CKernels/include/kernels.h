@@ -49,6 +49,9 @@ void fl_cross_entropy_gradient(float *s, float lse, float scale, size_t n);
 // Index of the largest value; the lower index where values tie.
 size_t fl_argmax(const float *s, size_t n);
 
+// Index of the first value that is infinite or no number; n where there is none.
+size_t fl_first_not_finite(const float *s, size_t n);
+
 // --- rotary embedding (one head) ---------------------------------------------------------------------------------
 // Rotates pairs (i, i + half) by angles whose cosines and sines are given [half]; `sign` −1 undoes it.
 void fl_rope(float *x, const float *cosines, const float *sines, size_t half, float sign);

@@ -13,7 +13,7 @@ package struct AnswerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Prompts: a line each, or CSV with a column goal.", valueName: "file"))
     package var prompts: String
 
-    @Option(help: "refusals (by the phrase list) or all.")
+    @Option(help: "refusals (by the judge faultline-1, or --refusal-phrases) or all.")
     package var keep: Study.Keep = .refusals
 
     @Option(help: ArgumentHelp("Prompts drawn from the file; by default all.", valueName: "n"))
@@ -21,6 +21,11 @@ package struct AnswerCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Tokens of an answer at most.", valueName: "n"))
     package var maxNewTokens = 64
+
+    @Option(
+        help: ArgumentHelp(
+            "Phrases that make an answer a refusal, one a line, in place of the default judge's.", valueName: "file"))
+    package var refusalPhrases: String?
 
     @Option(help: ArgumentHelp("Pairs as JSON lines.", valueName: "file"))
     package var out: String
@@ -34,16 +39,20 @@ package struct AnswerCommand: AsyncParsableCommand {
     package func run() async throws {
         let texts = try Sampling.sample(
             try PromptFile.read(prompts), count: samples, seed: batches.seed, name: "prompts", source: prompts)
+        let judge = try JudgeFile.judges(phrases: refusalPhrases).own
         let (checkpoint, codec) = try model.open()
         let plan = Study.EvaluationPlan()
-        let pairs = try await Runners.with(fleet, checkpoint) { runner in
+        let own = OwnAnswers(
+            codec: codec, judge: judge, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts)
+        // Before a fleet is started for nothing.
+        _ = try own.groups(texts, source: prompts, maxNewTokens: maxNewTokens)
+        let (pairs, unfinished) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            return try await OwnAnswers(
-                codec: codec, judge: .standard, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts
-            ).pairs(
+            return try await own.pairs(
                 texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens, runner: runner, label: "answers")
         }
         try PairFile.write(pairs, to: out)
-        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers kept\n")
+        let kept = keep == .refusals ? "kept as refusals (judge: \(judge.name))" : "kept"
+        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers \(kept)\(unfinished)\n")
     }
 }

@@ -40,6 +40,12 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Suffixes of adv_suffix, one a line; the most successful counts.", valueName: "file"))
     package var suffixes: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Phrases that make an answer a refusal, one a line, in place of the default judge's (faultline-1).",
+            valueName: "file"))
+    package var refusalPhrases: String?
+
     @Option(help: ArgumentHelp("All answers with their verdicts, as JSON lines.", valueName: "file"))
     package var answersOut: String?
 
@@ -111,6 +117,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--perplexity-window \(perplexityWindow) is larger than --batch-tokens \(batches.batchTokens)")
         }
+        if refusalPhrases != nil, prompts == nil, harmless == nil {
+            throw ValidationError("--refusal-phrases goes with --prompts or --harmless")
+        }
         if questionsOut != nil, tasks.isEmpty, zeroShot == nil {
             throw ValidationError("--questions-out goes with --tasks or --zero-shot")
         }
@@ -168,40 +177,60 @@ package struct EvaluateCommand: AsyncParsableCommand {
             maxPositions: checkpoint.config.maxPositions,
             codec: codec)
         let maps = WeightScores.maps(of: checkpoint.config)
-        let judge = RefusalJudge.standard
+        let judges = try JudgeFile.judges(phrases: refusalPhrases)
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             let (own, gate) = try await evaluator.measureUnedited(runner, label: "unedited")
             var results = [
                 try ConditionResult(
                     name: "unedited", method: "unedited", measurement: own, attacks: evaluator.attacks, gate: gate,
-                    judge: judge, maps: maps)
+                    judges: judges, maps: maps)
             ]
-            if let path = mask ?? edit {
-                let name = mask == nil ? "edit" : "mask"
-                if let change { try await runner.apply(lowRank: change) } else { try await runner.apply(edit: zeros) }
-                let raw = try await evaluator.measure(runner, label: name)
-                try await runner.apply(edit: nil)
-                let measured = try await evaluator.rate(raw, runner, label: name)
-                results.append(
-                    try ConditionResult(
-                        name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
-                        measurement: measured, attacks: evaluator.attacks, gate: gate, judge: judge, mask: zeros,
-                        lowRank: change, maps: maps))
-            }
+            guard let path = mask ?? edit else { return (results, gate) }
+            let name = mask == nil ? "edit" : "mask"
+            var remark = try zeros.flatMap { try EditEffect.nothing($0, in: checkpoint) }
+            if let change { remark = EditEffect.nothing(change) }
+            let measured = try await measure(evaluator, zeros, change, runner, name)
+            results.append(
+                try ConditionResult(
+                    name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
+                    measurement: measured.measurement ?? Measurement(),
+                    attacks: measured.measurement == nil ? [] : evaluator.attacks, gate: gate, judges: judges,
+                    mask: zeros, lowRank: change, maps: maps,
+                    remark: measured.failure.map { .notFinite($0) } ?? remark.map { .changesNothing($0) }))
             return (results, gate)
         }
         let results = StudyResults(
-            study: study, conditions: conditions, gate: gate, judge: judge, harmful: evaluator.harmful,
-            harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
+            study: study, conditions: conditions, gate: gate, judges: judges, harmful: evaluator.harmful,
+            harmless: evaluator.harmless,
+            warnings: evaluator.warnings + conditions.flatMap { StudyRun.warnings($0) },
+            modelDigest: checkpoint.digest(),
             codec: codec.description)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
         if let answersOut {
             try AnswerFile.write(
-                conditions.last!, harmful: evaluator.harmful, harmless: evaluator.harmless, to: answersOut)
+                conditions.last!, judges: judges, harmful: evaluator.harmful, harmless: evaluator.harmless,
+                to: answersOut)
         }
         if let questionsOut { try QuestionFile.write(conditions.last!.questions, to: questionsOut) }
         for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
         Terminal.out(results.table().text(unicode: Terminal.isUnicode))
+        Terminal.out(results.judgesLine)
+        if case .notFinite(let reason)? = conditions.last?.remark { throw NoNumber(reason) }
+    }
+
+    /// Measures the edited model; where its numbers are not finite there is the reason in their place.
+    private func measure(
+        _ evaluator: Evaluator, _ zeros: Mask?, _ change: LowRankEdit?, _ runner: any ModelRunner, _ name: String
+    ) async throws -> (measurement: Measurement?, failure: String?) {
+        do {
+            if let change { try await runner.apply(lowRank: change) } else { try await runner.apply(edit: zeros) }
+            let raw = try await evaluator.measure(runner, label: name)
+            try await runner.apply(edit: nil)
+            return (try await evaluator.rate(raw, runner, label: name), nil)
+        } catch {
+            guard let reason = NoNumber.reason(error) else { throw error }
+            return (nil, reason)
+        }
     }
 }

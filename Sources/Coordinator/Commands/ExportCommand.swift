@@ -40,6 +40,7 @@ package struct ExportCommand: AsyncParsableCommand {
         if let edit {
             let change = try LowRankEdit(contentsOf: edit)
             try change.check(against: checkpoint, named: "\(edit) against \(model)")
+            warn(edit, EditEffect.nothing(change))
             if adapter {
                 try exporter.exportAdapter(change, to: out)
             } else {
@@ -48,7 +49,12 @@ package struct ExportCommand: AsyncParsableCommand {
         } else if let mask {
             let zeros = try Mask(contentsOf: mask)
             try zeros.check(against: checkpoint, named: "\(mask) against \(model)")
+            warn(mask, try EditEffect.nothing(zeros, in: checkpoint))
             try exporter.export(mask: zeros, to: out)
         }
+    }
+
+    private func warn(_ file: String, _ nothing: String?) {
+        if let nothing { Terminal.err("faultline: warning: \(file) changes nothing: \(nothing)\n") }
     }
 }

@@ -100,6 +100,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
         guard let path else { return nil }
         let mask = try Mask(contentsOf: path)
         try mask.check(against: checkpoint, named: "\(path) against \(model.model)")
+        guard mask.count > 0 else { throw InputError(path, "this mask selects no weight: nothing would be kept") }
         return mask
     }
 }

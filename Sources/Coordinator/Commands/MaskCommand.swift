@@ -70,6 +70,14 @@ package struct MaskCommand: ParsableCommand {
         if let q { try TopK.check(percent: q, name: "q") }
         if let p { try TopK.check(percent: p, name: "p") }
         var mask = try select()
+        guard mask.count > 0 else {
+            throw InputError(
+                out,
+                utility == nil
+                    ? "not written: no weight would be selected; \(q == nil ? "the mask to be like has none" : "q is less than one weight of any \(group.rawValue)")"
+                    : "not written: no weight would be selected; the top q % by safety are all among the top p % by utility, or q is less than one weight"
+            )
+        }
         for (key, path) in [("safety", safety), ("utility", utility), ("like", like)] {
             if let path { mask.metadata[key] = try Digest.sha256(file: path) }
         }

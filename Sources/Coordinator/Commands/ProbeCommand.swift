@@ -73,6 +73,8 @@ package struct ProbeCommand: AsyncParsableCommand {
             throw ValidationError(
                 "\(selection.count) heads were asked for, the model has \(config.layerCount * config.headCount)")
         }
+        // Before a fleet is started for nothing.
+        _ = try prober.batches(codec: codec, batchTokens: batches.batchTokens)
         let probe = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             return try await prober.probe(

@@ -46,6 +46,8 @@ package struct ScoreCommand: AsyncParsableCommand {
         let pairs = try Sampling.sample(
             try PairFile.read(data), count: samples, seed: batches.seed, name: "data", source: data)
         let (checkpoint, codec) = try model.open()
+        // Before a fleet is started for nothing.
+        _ = try Calibration.groups(pairs, codec: codec)
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             try await store(checkpoint).score(

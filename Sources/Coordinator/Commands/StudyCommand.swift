@@ -65,6 +65,7 @@ package struct StudyCommand: AsyncParsableCommand {
                         files: try StudyText.sources(list.files[number]), gnuplot: gnuplot)
                     for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
                     Terminal.out("\n" + results.table().text(unicode: Terminal.isUnicode))
+                    Terminal.out(results.judgesLine)
                     for (caption, table) in results.grids.flatMap({ $0.tables() }) {
                         Terminal.out("\n\(caption)\n\n" + table.text(unicode: Terminal.isUnicode))
                     }

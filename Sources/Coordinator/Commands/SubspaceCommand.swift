@@ -51,6 +51,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
             let pairs = try Sampling.sample(
                 try PairFile.read(data), count: samples, seed: batches.seed, name: "data", source: data)
             let (checkpoint, codec) = try model.open()
+            // Before a fleet is started for nothing.
+            _ = try Calibration.groups(pairs, codec: codec)
             if let rank {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }
@@ -148,7 +150,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
                     recipe, subspaces: subspaces, runner: runner, to: out, metadata: words)
             }
             let all = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.rank }
-            Terminal.err("\(out): \(edit.rank) of \(all) ranks\n")
+            let nothing = EditEffect.nothing(edit).map { "; it changes nothing: \($0)" } ?? ""
+            Terminal.err("\(out): \(edit.rank) of \(all) ranks\(nothing)\n")
         }
     }
 }

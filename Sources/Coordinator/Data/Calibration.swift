@@ -1,4 +1,5 @@
 package import Checkpoint
+import Evaluation
 package import Protocol
 
 /// Text to tokens and back, as one checkpoint with one chat template does it.
@@ -12,12 +13,28 @@ package protocol TextCodec: Sendable {
     /// Plain text, without tokens of the tokenizer's own and without reading special tokens in it.
     func encode(_ text: String) -> [Int32]
     func decode(_ tokens: [Int32]) -> String
+    /// The same with special tokens spelled out: markers of thinking may be such.
+    func spell(_ tokens: [Int32]) -> String
+    /// The longest sequence that the model has positions for.
+    var longest: Int { get }
     /// Tokens that end an answer.
     var stopTokens: [Int32] { get }
     /// The token that ends an answer in training data.
     var endOfAnswer: Int32? { get }
     /// For the report.
     var description: String { get }
+}
+
+extension TextCodec {
+    package func spell(_ tokens: [Int32]) -> String { decode(tokens) }
+    package var longest: Int { .max }
+
+    /// What a prompt was answered with: the answer's text, and the thinking before it.
+    func answer(to prompt: [Int32], _ tokens: [Int32]) -> (text: String, thinking: Thinking?) {
+        let isOpened = Thinking.isOpened(by: spell(prompt.suffix(Thinking.promptTokens)))
+        let (text, thinking) = Thinking.split(tokens, isOpened: isOpened, decode: decode, spell: spell)
+        return (text, thinking)
+    }
 }
 
 /// The codec of a checkpoint.
@@ -28,6 +45,7 @@ package struct ChatCodec: TextCodec {
     package let stopTokens: [Int32]
     package let endOfAnswer: Int32?
     package let description: String
+    package let longest: Int
 
     /// - Parameters:
     ///   - template: a family's name in place of the checkpoint's own template.
@@ -36,6 +54,7 @@ package struct ChatCodec: TextCodec {
         tokenizer = try checkpoint.tokenizer()
         template = try checkpoint.chatTemplate(override: name)
         self.system = system
+        longest = checkpoint.config.maxPositions
         stopTokens = try checkpoint.stopTokens(tokenizer: tokenizer)
         endOfAnswer = template.endOfTurn.flatMap { [tokenizer] in tokenizer.tokenID($0) } ?? stopTokens.first
         description = name ?? "the checkpoint's own"
@@ -48,6 +67,7 @@ package struct ChatCodec: TextCodec {
     package func opening(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecial: true, parseSpecial: false) }
     package func encode(_ text: String) -> [Int32] { tokenizer.encode(text, addSpecial: false, parseSpecial: false) }
     package func decode(_ tokens: [Int32]) -> String { tokenizer.decode(tokens) }
+    package func spell(_ tokens: [Int32]) -> String { tokenizer.decode(tokens, skipSpecial: false) }
 }
 
 /// Pairs as the token sequences that are scored or trained on (paper.md, "Calibration data").
@@ -64,6 +84,7 @@ package enum Calibration {
         }
         guard !response.isEmpty else { throw InputError(pair.place, "its response has no tokens") }
         if let endOfAnswer { response.append(endOfAnswer) }
+        try ContextLimit.check(prompt.count + response.count, codec.longest, pair.place)
         return SequenceGroup(
             name: pair.place, sequences: [Sequence(tokens: prompt + response, scoredFrom: prompt.count)])
     }

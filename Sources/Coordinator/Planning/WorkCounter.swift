@@ -114,9 +114,10 @@ package struct WorkCounter {
                 try PromptFile.read(file), count: limit, seed: study.seed, name: "\(side.rawValue) prompts",
                 source: file)
             let own = OwnAnswers(
-                codec: codec, judge: .standard, seed: study.seed, slots: study.evaluation.slots,
+                codec: codec, judge: try JudgeFile.judges(phrases: study.refusalPhrases).own, seed: study.seed,
+                slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts)
-            let groups = own.groups(prompts, maxNewTokens: maxNewTokens)
+            let groups = try own.groups(prompts, source: file, maxNewTokens: maxNewTokens)
             let known = answers(groups, of: "unedited")
             let name = try "\(groups.map { try TaskBody.generate($0).digest() }) \(keep) \(samples ?? 0)"
             if let known {
@@ -158,7 +159,7 @@ package struct WorkCounter {
             return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
         }
         let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: study.batchTokens)
-        let batches = try BatchPacking.pack(groups, maximumTokens: study.batchTokens)
+        let batches = try BatchPacking.pack(groups, maximumTokens: study.batchTokens, letsLargeAlone: true)
         steps.append(
             .init("head outputs", .forward, Self.tasks(batches), isKnown: isMade("heads \(prompts.hashValue)")))
     }

@@ -50,7 +50,7 @@ package struct GridPoint: Sendable {
         (zeroed, ranks) = (result.sparsity, result.rankFraction)
         gated = result.attacks.map(\.success.gated.mean)
         degenerate = result.attacks.map(\.success.degenerate.mean)
-        overRefusal = result.overRefusal?.phrase.mean
+        overRefusal = result.overRefusal?.own.mean
         accuracy = result.zeroShot ?? (result.tasks.isEmpty ? nil : TaskAccuracy.mean(result.tasks))
         perplexity = result.perplexity
         axes = Self.axes(condition.method)

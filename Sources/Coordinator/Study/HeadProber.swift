@@ -1,5 +1,5 @@
 package import Checkpoint
-import Protocol
+package import Protocol
 package import Selection
 import Tensors
 
@@ -31,14 +31,25 @@ package struct HeadProber {
         let labels = harmful.map { _ in true } + harmless.map { _ in false }
         // Before the fleet works for nothing.
         _ = try HeadProbe.Split(labels, seed: seed)
+        let batches = try batches(codec: codec, batchTokens: batchTokens)
+        defer { unlink(path) }
+        try await runner.headOutputs(batches, to: path, label: "head outputs of \(labels.count) prompts")
+        return try HeadProbe(try SafetensorsFile(path: path), config: config, labels: labels, seed: seed, c: c)
+    }
+
+    /// All prompts as they are computed.
+    /// - Throws: `InputError` where one is longer than the model's context.
+    package func batches(codec: any TextCodec, batchTokens: Int) throws -> [Batch] {
         let sequences = (harmful + harmless).map { text in
             let tokens = codec.prompt(text)
             return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
         }
+        for (text, sequence) in zip(harmful + harmless, sequences) {
+            try ContextLimit.check(
+                sequence.tokens.count, codec.longest, "the prompt \"\(text.prefix(40))…\"")
+        }
         let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: batchTokens)
-        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
-        defer { unlink(path) }
-        try await runner.headOutputs(batches, to: path, label: "head outputs of \(labels.count) prompts")
-        return try HeadProbe(try SafetensorsFile(path: path), config: config, labels: labels, seed: seed, c: c)
+        // A prompt may be as long as the model's context, whatever a batch holds.
+        return try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true)
     }
 }

@@ -7,6 +7,7 @@ extension Study {
     static let keys = [
         "name", "model", "data", "template", "system", "seed", "workers", "pipelines", "block_examples",
         "batch_tokens", "calibration", "scores", "probe", "overlap", "conditions", "evaluation", "export",
+        "refusal_phrases",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
@@ -70,6 +71,7 @@ extension Study {
             evaluation = try Self.evaluation(node, path)
         }
         export = try top.strings("export") ?? []
+        refusalPhrases = try top.string("refusal_phrases").map(path)
         try check(top)
     }
 

@@ -28,6 +28,8 @@ package struct Study: Sendable, Equatable {
     package var evaluation: EvaluationPlan
     /// Conditions whose model is written to the run directory.
     package var export: [String]
+    /// A file of phrases that takes the place of the default judge's.
+    package var refusalPhrases: String?
 
     package enum Keep: String, Sendable, CaseIterable { case refusals, all }
 

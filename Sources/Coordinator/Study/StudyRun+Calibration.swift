@@ -121,14 +121,15 @@ extension StudyRun {
             return try Sampling.sample(
                 try PairFile.read(file), count: samples, seed: study.seed, name: name, source: file)
         case .answers(let file, let limit, let keep, let samples, let maxNewTokens):
-            let answers = try await OwnAnswers(
-                codec: codec, judge: judge, seed: study.seed, slots: study.evaluation.slots,
+            let (answers, unfinished) = try await OwnAnswers(
+                codec: codec, judge: judges.own, seed: study.seed, slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts
             ).pairs(
                 try Sampling.sample(
                     try PromptFile.read(file), count: limit, seed: study.seed, name: "\(name) prompts", source: file),
                 source: file, keep: keep, maxNewTokens: maxNewTokens, runner: runner,
                 label: "own answers (\(name))")
+            if !unfinished.isEmpty { warnings.append("\(name): the model's own answers:\(unfinished)") }
             if let samples, answers.count < samples {
                 warnings.append(
                     "\(name): \(samples) pairs were asked for, the model's own answers gave \(answers.count)")

@@ -1,10 +1,53 @@
 import Checkpoint
+import Evaluation
 import Foundation
 import Selection
 import Tensors
 
 /// A condition's model: made current, exported, its results written.
 extension StudyRun {
+    /// Makes the condition's model, measures it, and exports it where that is wished. Where its numbers are not finite the
+    /// result says so and has no measures; the study goes on.
+    func result(of condition: Study.Condition, _ gate: CoherenceGates) async throws -> ConditionResult {
+        var recipe = Recipe()
+        do {
+            recipe = try await edit(condition)
+            try noteRecipe(condition)
+            var measurement = try await evaluator.measure(runner, label: condition.name)
+            if study.export.contains(condition.name) { try await export(condition, recipe) }
+            try await runner.apply(edit: nil)
+            measurement = try await evaluator.rate(measurement, runner, label: condition.name)
+            return try result(condition, recipe, measurement, gate, try remark(condition, recipe))
+        } catch {
+            guard let reason = NoNumber.reason(error) else { throw error }
+            announce("condition \(condition.name): no measures: \(reason)")
+            try await runner.apply(edit: nil)
+            return try result(condition, recipe, nil, gate, .notFinite(reason))
+        }
+    }
+
+    private func result(
+        _ condition: Study.Condition, _ recipe: Recipe, _ measurement: Measurement?, _ gate: CoherenceGates,
+        _ remark: ConditionResult.Remark?
+    ) throws -> ConditionResult {
+        try ConditionResult(
+            name: condition.name, method: condition.words, measurement: measurement ?? Measurement(),
+            attacks: measurement == nil ? [] : evaluator.attacks, gate: gate, judges: judges, mask: recipe.mask,
+            lowRank: recipe.lowRank, maps: maps, losses: recipe.losses, restricted: recipe.restricted, remark: remark)
+    }
+
+    private func remark(_ condition: Study.Condition, _ recipe: Recipe) throws -> ConditionResult.Remark? {
+        var reason: String?
+        if let mask = recipe.mask { reason = try EditEffect.nothing(mask, in: model) }
+        if let edit = recipe.lowRank { reason = EditEffect.nothing(edit) }
+        if case .fineTune(let settings) = condition.method {
+            reason = EditEffect.nothing(settings, restricted: recipe.restricted, in: model)
+        }
+        if let reason { return .changesNothing(reason) }
+        guard recipe.restricted?.count == 0 else { return nil }
+        return .keepsNothing("the mask whose weights it was to keep selects no weight, so it is a free training")
+    }
+
     /// Makes the condition's model current.
     func edit(_ condition: Study.Condition) async throws -> Recipe {
         if let edit = try await lowRank(condition) {
@@ -144,7 +187,8 @@ extension StudyRun {
 
     func write(_ result: ConditionResult) throws {
         try AnswerFile.write(
-            result, harmful: evaluator.harmful, harmless: evaluator.harmless, to: folder.answers(result.name))
+            result, judges: judges, harmful: evaluator.harmful, harmless: evaluator.harmless,
+            to: folder.answers(result.name))
         if !result.questions.isEmpty { try QuestionFile.write(result.questions, to: folder.questions(result.name)) }
     }
 }
