@@ -6,7 +6,7 @@ public import Tensors
 /// As a file: safetensors with F32 `left.NAME` and `right.NAME` for every changed map; maps without a change are absent.
 public struct LowRankEdit: Sendable {
     public static let format = "faultline-low-rank"
-    public static let version = "1"
+    public static let version = Provenance.version
     /// Metadata `edit` of the bundle as the workers get it.
     public static let kind = "low_rank"
 
@@ -36,7 +36,7 @@ public struct LowRankEdit: Sendable {
                 source,
                 fault: "not a low-rank edit (metadata format is \(bundle.metadata["format"] ?? "missing"))")
         }
-        guard bundle.metadata["version"] == Self.version else {
+        guard let version = bundle.metadata["version"], Provenance.readable.contains(version) else {
             throw .file(
                 source,
                 fault: "version \(bundle.metadata["version"] ?? "missing"), this program reads \(Self.version)")
@@ -60,7 +60,7 @@ public struct LowRankEdit: Sendable {
                     rank: entry.shape[1], left: entry.buffer, right: right.buffer))
         }
         self.maps = maps
-        metadata = bundle.metadata
+        metadata = Provenance.comparable(bundle.metadata)
         for key in ["format", "version", "edit", "ranks"] { metadata[key] = nil }
     }
 

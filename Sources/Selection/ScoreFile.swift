@@ -3,7 +3,7 @@ import Tensors
 /// Scores in a safetensors file: F32 [rows × columns] under the weights' own names, mapped and read one at a time.
 public struct ScoreFile: ScoreSource, Sendable {
     static let format = "faultline-scores"
-    static let version = "1"
+    static let version = Provenance.version
 
     public let label: String
     public let maps: [MapShape]
@@ -16,7 +16,7 @@ public struct ScoreFile: ScoreSource, Sendable {
     public init(path: String) throws {
         file = try SafetensorsFile(path: path)
         label = path
-        metadata = file.metadata
+        metadata = Provenance.comparable(file.metadata)
         guard !file.tensors.isEmpty else { throw SelectionError.file(path, fault: "holds no scores") }
         maps = try file.tensors.map { tensor in
             guard tensor.type == .f32, tensor.shape.count == 2, tensor.shape[1] > 0 else {

@@ -7,6 +7,8 @@
 /// The file must not be shortened meanwhile: the kernel answers such a read with SIGBUS.
 public final class FileMapping: @unchecked Sendable {
     public let path: String
+    /// What the file system said of the file when it was opened.
+    public let identity: FileIdentity
     /// Valid only while this object lives: keep it with `withExtendedLifetime`.
     public let bytes: UnsafeRawBufferPointer
 
@@ -22,6 +24,7 @@ public final class FileMapping: @unchecked Sendable {
         guard status.st_mode & S_IFMT == S_IFREG else { throw TensorFileError(file: path, fault: "not a regular file") }
         let size = Int(status.st_size)
         self.path = path
+        identity = FileIdentity(status)
         guard size > 0 else {
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return

@@ -24,11 +24,7 @@ package final class TransformerEngine: StageEngine {
         jobs = [:]
         context = nil
         let source = try open(assignment.model)
-        if let expected = assignment.modelDigest, let own = (source as? Checkpoint)?.digest(), own != expected {
-            throw UnfitWorker(
-                "\(assignment.model) here is another model (digest \(own.prefix(12))…) than the coordinator's (\(expected.prefix(12))…): copy the same files to every machine"
-            )
-        }
+        try Self.compare(source, with: assignment)
         let bytes = Stage.residentBytes(
             source.config, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast)
         let pool = ThreadPool(threads: assignment.threads)
@@ -41,6 +37,18 @@ package final class TransformerEngine: StageEngine {
         BufferPool.setLimit(max(64 << 20, spare / 4))
         context = StageContext(
             stage: stage, assignment: assignment, pool: pool, resident: resident, spareBytes: spare)
+    }
+
+    /// Before anything is computed: this copy's layers hold what the coordinator's do.
+    private static func compare(_ source: any WeightSource, with assignment: StageAssignment) throws {
+        guard let expected = assignment.modelDigest, let checkpoint = source as? Checkpoint else { return }
+        let own = checkpoint.digest(
+            layers: assignment.layers, isFirst: assignment.isFirst, isLast: assignment.isLast)
+        guard own != expected else { return }
+        let layers = "\(assignment.layers.lowerBound) to \(assignment.layers.upperBound - 1)"
+        throw UnfitWorker(
+            "\(assignment.model) here is another model than the coordinator's: layers \(layers) have digest \(own.prefix(12))…, not \(expected.prefix(12))…; copy the same files to every machine"
+        )
     }
 
     package func apply(edit: TensorBundle?) throws {

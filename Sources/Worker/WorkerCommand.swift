@@ -52,6 +52,9 @@ struct WorkerCommand: ParsableCommand {
             valueName: "dir"))
     var modelRoot: [String] = []
 
+    @Flag(help: "Read the model's files again to check them, whatever this machine remembers of them.")
+    var verifyModel = false
+
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     var insecurePlainTCP = false
 
@@ -192,7 +195,13 @@ struct WorkerCommand: ParsableCommand {
 
     private func makeEngine(memoryBytes: Int, _ roots: ModelRoots) -> any StageEngine {
         if let idleEngine { return IdleEngine(resultBytes: max(0, idleEngine), log: idleLog) }
-        return TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
+        let memory = ContentMemory.ofUser(isDoubted: verifyModel)
+        return TransformerEngine(memoryBytes: memoryBytes) { path in
+            let checkpoint = try Checkpoint.open(try roots.confined(path))
+            let report = HashingReport { WorkerLog.say($0, to: .standardError) }
+            checkpoint.remember(memory, progress: { report.tell($0, of: $1, model: path) })
+            return checkpoint
+        }
     }
 
     private func say(_ line: String) -> Int32 {

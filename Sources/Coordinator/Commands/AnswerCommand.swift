@@ -43,7 +43,7 @@ package struct AnswerCommand: AsyncParsableCommand {
             ).pairs(
                 texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens, runner: runner, label: "answers")
         }
-        try PairFile.write(pairs, to: out)
+        try PairFile.write(pairs, answeredBy: try checkpoint.provenance(), to: out)
         Terminal.err("\(out): \(pairs.count) of \(texts.count) answers kept\n")
     }
 }

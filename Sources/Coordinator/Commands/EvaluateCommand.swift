@@ -91,6 +91,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Results as JSON.", valueName: "file"))
     package var out: String
 
+    @OptionGroup package var forcing: ForceOption
+
     package init() {}
 
     package func validate() throws {
@@ -158,10 +160,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let (checkpoint, codec) = try model.open()
-        let zeros = try mask.map { try Mask(contentsOf: $0) }
-        if let zeros, let mask { try zeros.check(against: checkpoint, named: "\(mask) against \(model.model)") }
-        let change = try edit.map { try LowRankEdit(contentsOf: $0) }
-        if let change, let edit { try change.check(against: checkpoint, named: "\(edit) against \(model.model)") }
+        var belonging = forcing.belonging()
+        let zeros = try mask.map { try belonging.mask($0, for: checkpoint, at: model.model) }
+        let change = try edit.map { try belonging.edit($0, for: checkpoint, at: model.model) }
         let study = study(name: "evaluate")
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
@@ -193,14 +194,18 @@ package struct EvaluateCommand: AsyncParsableCommand {
         }
         let results = StudyResults(
             study: study, conditions: conditions, gate: gate, judge: judge, harmful: evaluator.harmful,
-            harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
+            harmless: evaluator.harmless, warnings: belonging.forced + evaluator.warnings,
+            modelDigest: try checkpoint.digest(),
             codec: codec.description)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
         if let answersOut {
             try AnswerFile.write(
-                conditions.last!, harmful: evaluator.harmful, harmless: evaluator.harmless, to: answersOut)
+                conditions.last!, of: try checkpoint.provenance(), harmful: evaluator.harmful,
+                harmless: evaluator.harmless, to: answersOut)
         }
-        if let questionsOut { try QuestionFile.write(conditions.last!.questions, to: questionsOut) }
+        if let questionsOut {
+            try QuestionFile.write(conditions.last!, of: try checkpoint.provenance(), to: questionsOut)
+        }
         for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
         Terminal.out(results.table().text(unicode: Terminal.isUnicode))
     }

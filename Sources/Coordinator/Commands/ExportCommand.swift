@@ -26,6 +26,9 @@ package struct ExportCommand: AsyncParsableCommand {
     @Option(help: "f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised. An adapter is f32.")
     package var dtype: DataType?
 
+    @OptionGroup package var content: ContentOptions
+    @OptionGroup package var forcing: ForceOption
+
     package init() {}
 
     package func validate() throws {
@@ -35,20 +38,18 @@ package struct ExportCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let checkpoint = try Checkpoint.open(model)
+        let checkpoint = try content.open(model)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
+        var belonging = forcing.belonging()
         if let edit {
-            let change = try LowRankEdit(contentsOf: edit)
-            try change.check(against: checkpoint, named: "\(edit) against \(model)")
+            let change = try belonging.edit(edit, for: checkpoint, at: model)
             if adapter {
                 try exporter.exportAdapter(change, to: out)
             } else {
                 try exporter.export(lowRank: change, to: out)
             }
         } else if let mask {
-            let zeros = try Mask(contentsOf: mask)
-            try zeros.check(against: checkpoint, named: "\(mask) against \(model)")
-            try exporter.export(mask: zeros, to: out)
+            try exporter.export(mask: try belonging.mask(mask, for: checkpoint, at: model), to: out)
         }
     }
 }

@@ -15,7 +15,7 @@ package struct Faultline: AsyncParsableCommand {
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self, OverlapCommand.self,
             ProbeCommand.self, EvaluateCommand.self, FineTuneCommand.self,
             ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
-            DrainCommand.self, KeygenCommand.self, MeasureCommand.self,
+            DrainCommand.self, KeygenCommand.self, DigestCommand.self, MeasureCommand.self,
         ])
 
     package static let version = "0.1.0"

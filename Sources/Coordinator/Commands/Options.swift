@@ -125,15 +125,19 @@ package struct ModelOptions: ParsableArguments {
             valueName: "name"))
     package var template: String?
 
+    @OptionGroup package var content: ContentOptions
+
     @Option(
         help: ArgumentHelp("System prompt: template (what the template brings), none, or the text.", valueName: "text"))
     package var system = "template"
 
     package init() {}
 
+    package func checkpoint() throws -> Checkpoint { try content.open(model) }
+
     /// The checkpoint and its text codec.
     package func open() throws -> (checkpoint: Checkpoint, codec: ChatCodec) {
-        let checkpoint = try Checkpoint.open(model)
+        let checkpoint = try checkpoint()
         return (checkpoint, try ChatCodec(checkpoint, template: template, system: SystemPrompt(word: system)))
     }
 }

@@ -49,7 +49,7 @@ package struct PlanCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let list = try StudyList(contentsOf: study, overriding: settings.overrides)
-        let checkpoint = try Checkpoint.open(list.studies[0].model)
+        let checkpoint = try settings.content.open(list.studies[0].model)
         let cost = ModelCost(checkpoint.config)
         let count = fleet.workers ?? list.studies.map(\.workers).max() ?? 1
         let machine = Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / Double(count)
@@ -83,7 +83,7 @@ package struct PlanCommand: AsyncParsableCommand {
                 return (rates, runner.kernels)
             }
             rates = measured.0
-            keys = CacheKeys(modelDigest: checkpoint.digest(), kernels: measured.1)
+            keys = CacheKeys(modelDigest: try checkpoint.digest(), kernels: measured.1)
         }
         let cache = try settings.cacheFolder(runDirectory: runDir ?? "runs/\(list.name)").flatMap { folder in
             try Paths.exists(folder) ? ResultCache(folder) : nil

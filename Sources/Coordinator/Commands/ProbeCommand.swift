@@ -78,11 +78,14 @@ package struct ProbeCommand: AsyncParsableCommand {
             return try await prober.probe(
                 config, codec: codec, batchTokens: batches.batchTokens, runner: runner, features: out + ".features")
         }
+        let origin = try checkpoint.provenance()
         try HeadProbeFile.write(
-            probe, metadata: [("model", checkpoint.digest()), ("c", "\(c)"), ("seed", "\(batches.seed)")], to: out)
+            probe,
+            metadata: origin.modelMetadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+                + [("c", "\(c)"), ("seed", "\(batches.seed)")], to: out)
         if let mask, let selection {
             var selected = try selection.mask(probe, in: config, seed: batches.seed)
-            selected.metadata = ["selection": selection.words, "model": checkpoint.digest()]
+            selected.metadata = origin.modelMetadata.merging(["selection": selection.words]) { $1 }
             try selected.write(to: mask)
         }
         Terminal.out(HeadProbeFile.table(probe).text(unicode: Terminal.isUnicode))

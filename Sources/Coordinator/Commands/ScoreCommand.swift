@@ -37,10 +37,10 @@ package struct ScoreCommand: AsyncParsableCommand {
         let store = { (checkpoint: Checkpoint) in
             ScoreStore(
                 model: checkpoint, settings: Study.Scores(method: method, loss: loss), seed: batches.seed,
-                modelDigest: checkpoint.digest())
+                modelDigest: try checkpoint.digest(), modelName: checkpoint.shortName)
         }
         guard method.needsData, let data else {
-            try store(try Checkpoint.open(model.model)).scoreWithoutData(to: out)
+            try store(try model.checkpoint()).scoreWithoutData(to: out)
             return
         }
         let pairs = try Sampling.sample(

@@ -33,20 +33,22 @@ package struct StudyCommand: AsyncParsableCommand {
             options.workers =
                 fleet.workers ?? (fleet.listen == nil ? list.studies.map(\.workers).max() : nil)
             options.pipelines = fleet.pipelines ?? first.pipelines
-            let checkpoint = try Checkpoint.open(first.model)
+            let checkpoint = try settings.content.open(first.model)
             let root = runDir ?? "runs/\(list.name)"
             let cache = try settings.cacheFolder(runDirectory: root).map { folder throws(InputError) in
                 try ResultCache(folder) { Terminal.err("faultline: \($0)\n") }
             }
             try Paths.makeFolder(root)
-            let digest = checkpoint.digest()
+            let digest = try checkpoint.digest()
             let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
             let gnuplot = Gnuplot()
             if gnuplot == nil { Terminal.err("faultline: no plots in the report: \(Gnuplot.advice)\n") }
             try await Runners.with(options, checkpoint, runDirectory: root) { [list] runner in
                 // All of them first: what is wrong with the last one is known before the first one begins.
                 let runs = try list.studies.map { study in
-                    let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root)
+                    let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root) {
+                        Terminal.err("faultline: \($0)\n")
+                    }
                     let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
                     let run = try StudyRun(
                         study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,

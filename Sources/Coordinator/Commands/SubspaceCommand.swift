@@ -55,7 +55,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }
             let store = ScoreStore(
-                model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: checkpoint.digest())
+                model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: try checkpoint.digest(),
+                modelName: checkpoint.shortName)
             let keep = moments
             let moments = keep ?? "\(out).moments-\(getpid())"
             defer { if keep == nil { unlink(moments) } }
@@ -107,6 +108,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("The edit's file.", valueName: "file"))
         package var out: String
 
+        @OptionGroup package var forcing: ForceOption
+
         package init() {}
 
         package func validate() throws { _ = try recipe() }
@@ -134,13 +137,16 @@ package struct SubspaceCommand: AsyncParsableCommand {
 
         package func run() async throws {
             let recipe = try recipe()
-            let checkpoint = try Checkpoint.open(model.model)
+            let checkpoint = try model.checkpoint()
             let subspaces = try ([safety] + [utility].compactMap { $0 }).map { try SubspaceFile(path: $0) }
-            let digest = checkpoint.digest()
-            for file in subspaces where file.metadata["model"] != nil && file.metadata["model"] != digest {
-                throw SelectionError.file(file.label, fault: "made of another model than \(model.model)")
+            let own = try checkpoint.provenance()
+            var belonging = forcing.belonging()
+            for file in subspaces {
+                let origin = Provenance(file.label, metadata: file.metadata)
+                try belonging.check(origin, belongsTo: own, at: model.model)
             }
-            var words = ["model": digest, "safety": try Digest.sha256(file: safety)]
+            var words = own.modelMetadata.merging(["safety": try Digest.sha256(file: safety)]) { $1 }
+            words.merge(belonging.metadata) { $1 }
             if let utility { words["utility"] = try Digest.sha256(file: utility) }
             let edit = try await Runners.with(fleet, checkpoint) { [words] runner in
                 try await runner.apply(edit: nil)

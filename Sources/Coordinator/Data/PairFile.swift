@@ -1,3 +1,4 @@
+package import Selection
 import Tensors
 
 /// A prompt and the response to it.
@@ -96,12 +97,14 @@ package enum PairFile {
     }
 
     /// Pairs as JSON lines.
-    package static func write(_ pairs: [Pair], to path: String) throws {
+    /// - Parameter model: whose answers the responses are; `nil`: nobody's here.
+    package static func write(_ pairs: [Pair], answeredBy model: Provenance? = nil, to path: String) throws {
         let file = try AtomicFile(path: path)
         for pair in pairs {
-            let json = JSON.object([
-                JSON.Member("prompt", .text(pair.prompt)), JSON.Member("response", .text(pair.response)),
-            ])
+            let json = JSON.object(
+                [
+                    JSON.Member("prompt", .text(pair.prompt)), JSON.Member("response", .text(pair.response)),
+                ] + (model?.modelMembers ?? []))
             try file.write(json.encoded() + [10])
         }
         try file.commit()

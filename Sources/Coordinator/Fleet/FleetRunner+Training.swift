@@ -34,7 +34,7 @@ extension FleetRunner {
 
     private func train(_ run: FineTuning, label: String) throws -> [Float] {
         let body = TaskBody.train(run.training)
-        let key = keys(of: [body])[0]
+        let key = try keys(of: [body])[0]
         if let known = try memory?.results(of: key) {
             return try known.last?.load()["losses"]?.buffer.floatArray() ?? []
         }
@@ -95,7 +95,7 @@ extension FleetRunner {
         let count = run.training.steps.count
         try use(copies: ModelPlan.Copies.training, onePipeline: true)
         held = nil
-        let key = checkpointKey(run)
+        let key = try checkpointKey(run)
         var (step, losses): (Int, [Float]) = (0, [])
         if let saved = try shelf.newest(of: key), saved.step <= count, saved.losses.count == saved.step {
             progress.note("\(label): going on after step \(saved.step) of \(count)")
@@ -131,7 +131,7 @@ extension FleetRunner {
 
     /// The finished training, where it is on disk.
     private func kept(_ run: FineTuning) throws -> TrainingCheckpoint? {
-        guard let saved = try shelf.newest(of: checkpointKey(run)), saved.step == run.training.steps.count else {
+        guard let saved = try shelf.newest(of: try checkpointKey(run)), saved.step == run.training.steps.count else {
             return nil
         }
         return saved
@@ -147,7 +147,7 @@ extension FleetRunner {
         return end
     }
 
-    private func checkpointKey(_ run: FineTuning) -> String {
-        RunMemory.checkpointPrefix + Digest.sha256(Array((common + [run.digest]).joined(separator: "\n").utf8))
+    private func checkpointKey(_ run: FineTuning) throws -> String {
+        RunMemory.checkpointPrefix + Digest.sha256(Array((try common() + [run.digest]).joined(separator: "\n").utf8))
     }
 }

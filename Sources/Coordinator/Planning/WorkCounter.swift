@@ -94,7 +94,8 @@ package struct WorkCounter {
     private func isCached(_ pairs: [Pair]?, moments: Bool) throws -> Bool {
         guard let cache, let keys, let pairs else { return false }
         let store = ScoreStore(
-            model: model, settings: study.scores, seed: study.seed, modelDigest: keys.modelDigest, codec: codec)
+            model: model, settings: study.scores, seed: study.seed, modelDigest: keys.modelDigest,
+            modelName: study.modelName, codec: codec)
         let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
         let words =
             moments ? RankStore.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)

@@ -1,4 +1,5 @@
 import Evaluation
+package import Selection
 import Tensors
 
 /// A condition's answers with their verdicts, a JSON object a line.
@@ -6,8 +7,11 @@ import Tensors
 /// They may be harmful: they are written to the user's run directory and nowhere else. A suffix is named by its
 /// number in its file, from 1.
 package enum AnswerFile {
-    package static func write(_ result: ConditionResult, harmful: [String], harmless: [String], to path: String) throws
-    {
+    /// - Parameter model: the unedited model; what `result` did to it is the line's `condition`.
+    package static func write(
+        _ result: ConditionResult, of model: Provenance, harmful: [String], harmless: [String], to path: String
+    ) throws {
+        let origin = model.modelMembers + [JSON.Member("condition", .text(result.name))]
         let file = try AtomicFile(path: path)
         func write(
             _ answers: [(answer: Answer, verdict: Verdict)], of prompts: [String], _ head: [JSON.Member],
@@ -23,7 +27,7 @@ package enum AnswerFile {
                         .init("is_coherent", .bool(verdict.isCoherent)),
                         .init("is_degenerate", .bool(verdict.isDegenerate)),
                         .init("mean_log_likelihood", answer.meanLogLikelihood.map { .number($0) } ?? .null),
-                    ])
+                    ] + origin)
                 try file.write(json.encoded() + [10])
             }
         }

@@ -1,3 +1,5 @@
+import Tensors
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -33,6 +35,7 @@ package enum Paths {
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
             throw InputError(path, "cannot make this folder: \(String(cString: strerror(errno)))")
         }
+        AtomicFile.flushFolder(of: path)
     }
 
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -1,11 +1,15 @@
 /// Where a run's files lie.
 package struct RunFolder: Sendable {
     package let path: String
+    /// What the files that are read again have to hold.
+    package let ledger: RunLedger
 
     /// Makes the folder and its parts.
+    /// - Parameter say: gets a line for every file that is not what the run recorded.
     /// - Throws: `InputError` where that fails.
-    package init(_ path: String) throws(InputError) {
+    package init(_ path: String, say: @escaping @Sendable (String) -> Void = { _ in }) throws(InputError) {
         self.path = path
+        ledger = RunLedger(folder: path, say: say)
         for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions", "/overlap"] {
             try Paths.makeFolder(path + part)
         }

@@ -10,6 +10,8 @@ package struct Study: Sendable, Equatable {
     package var name: String
     /// A Hugging Face folder or a GGUF file.
     package var model: String
+    /// What a person calls it: the last part of its path.
+    package var modelName: String { model.split(separator: "/").last.map(String.init) ?? model }
     /// A family's name in place of the checkpoint's own chat template.
     package var template: String?
     package var system: SystemPrompt
@@ -36,6 +38,8 @@ package struct Study: Sendable, Equatable {
         case pairs(file: String, samples: Int?)
         /// The unedited model's own answers (paper: safety-full).
         case answers(prompts: String, limit: Int?, keep: Keep, samples: Int?, maxNewTokens: Int)
+
+        var isAnswered: Bool { if case .answers = self { true } else { false } }
     }
 
     package struct CalibrationData: Sendable, Equatable {

@@ -12,10 +12,14 @@ extension StudyRun {
         let method = study.scores.method
         let rankSides = study.rankSides
         let store = ScoreStore(
-            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest, codec: codec)
+            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest,
+            modelName: study.modelName, codec: codec)
         if needsScores, !method.needsData {
             announce("\(method.rawValue) scores")
-            for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
+            for side in Study.Side.allCases {
+                try store.scoreWithoutData(to: folder.scores(side.rawValue))
+                try folder.ledger.record(folder.scores(side.rawValue))
+            }
         }
         let scoresData = needsScores && method.needsData
         let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
@@ -24,7 +28,7 @@ extension StudyRun {
         for (side, source) in [(Study.Side.safety, data.safety), (.utility, data.utility)] {
             guard scoresData || rankSides.contains(side) || sequential.contains(side) else { continue }
             let pairs = try await pairs(source, name: side.rawValue)
-            try PairFile.write(pairs, to: folder.data(side.rawValue))
+            try PairFile.write(pairs, answeredBy: source.isAnswered ? provenance : nil, to: folder.data(side.rawValue))
             warn(pairs.map(\.prompt), name: side.rawValue)
             calibrated[side] = pairs
             var needsMoments = rankSides.contains(side)
@@ -33,14 +37,14 @@ extension StudyRun {
             }
             if needsMoments {
                 let words = RankStore.words(try store.momentWords(pairs, cut), nil)
-                if shared?.recall(folder.subspaces(side.rawValue), words) == true {
+                if try shared?.recall(folder.subspaces(side.rawValue), words) == true {
                     announce("\(side.rawValue) subspaces: from the cache")
                 }
-                needsMoments = !ScoreStore.isMade(folder.subspaces(side.rawValue), words)
+                needsMoments = !folder.ledger.holds(folder.subspaces(side.rawValue), words)
             }
             let needsScores =
                 try scoresData
-                && !ScoreStore.isMade(folder.scores(side.rawValue), store.words(pairs, cut))
+                && !folder.ledger.holds(folder.scores(side.rawValue), store.words(pairs, cut))
             guard needsScores || needsMoments else { continue }
             jobs.append(
                 ScoreStore.Job(
@@ -65,7 +69,7 @@ extension StudyRun {
         )
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
-            reuse: true)
+            ledger: folder.ledger)
         for job in jobs where job.moments != nil { try await subspaces(job.name) }
     }
 
@@ -77,7 +81,9 @@ extension StudyRun {
         try await RankStore(model.config).subspaces(
             moments: moments, limit: nil, runner: runner, to: output,
             metadata: try SafetensorsFile(path: moments).metadata)
+        try folder.ledger.record(output)
         try FileManager.default.removeItem(atPath: moments)
+        try folder.ledger.forget(moments)
     }
 
     func warnOfCaps(_ side: String) throws {
@@ -94,6 +100,7 @@ extension StudyRun {
         guard let plan = study.overlap else { return }
         announce("overlap of safety and utility")
         overlaps = try OverlapTable.tables(plan, folder: folder, maps: maps)
+        for index in overlaps.indices { overlaps[index].origin = provenance.modelMetadata }
         for table in overlaps {
             try TextFile.write(table.json(), to: folder.overlap(table.measure) + ".json")
             try TextFile.write(table.csv(), to: folder.overlap(table.measure) + ".csv")
@@ -110,7 +117,11 @@ extension StudyRun {
             model.config, codec: codec, batchTokens: study.batchTokens, runner: runner,
             features: folder.probe + ".features")
         try HeadProbeFile.write(
-            probe, metadata: [("model", modelDigest), ("c", "\(settings.c)"), ("seed", "\(study.seed)")],
+            probe,
+            metadata: [
+                (Provenance.modelKey, modelDigest), (Provenance.nameKey, study.modelName), ("c", "\(settings.c)"),
+                ("seed", "\(study.seed)"),
+            ],
             to: folder.probe)
         self.probe = probe
     }

@@ -13,7 +13,11 @@ extension StudyRun {
             return Recipe(lowRank: edit)
         }
         if let mask = try await mask(condition) {
-            try mask.write(to: folder.mask(condition.name))
+            // One that was found block by block is the file itself.
+            if !condition.isSequential {
+                try mask.write(to: folder.mask(condition.name))
+                try folder.ledger.record(folder.mask(condition.name))
+            }
             masks[condition.name] = mask
             try await runner.apply(edit: mask)
             return Recipe(mask: mask)
@@ -28,7 +32,7 @@ extension StudyRun {
         let training = try FineTunePlan.training(
             groups, settings: settings, seed: study.seed, name: "order",
             batchTokens: settings.batchTokens ?? study.batchTokens)
-        let kept = try settings.restriction.map { try restrictions.mask($0, of: condition) }
+        let kept = try settings.restriction.map { try restrictions.mask($0, of: condition, made: masks) }
         let isRewound = settings.restriction?.kind == .rewind
         let losses = try await runner.train(
             TrainingRequest(
@@ -70,10 +74,15 @@ extension StudyRun {
         default: return nil
         }
         if condition.isSequential { return try await blockByBlock.lowRank(condition, recipe) }
-        return try await RankStore(model.config).edit(
+        let edit = try await RankStore(model.config).edit(
             recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
             to: folder.edit(condition.name),
-            metadata: ["condition": condition.name, "words": condition.words, "model": modelDigest])
+            metadata: [
+                "condition": condition.name, "words": condition.words, Provenance.modelKey: modelDigest,
+                Provenance.nameKey: study.modelName,
+            ])
+        try folder.ledger.record(folder.edit(condition.name))
+        return edit
     }
 
     /// So that `faultline plan` knows what the cache has.
@@ -109,7 +118,7 @@ extension StudyRun {
         }
         mask.metadata["condition"] = condition.name
         mask.metadata["selection"] = condition.words
-        mask.metadata["model"] = modelDigest
+        mask.metadata.merge([Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName]) { $1 }
         return mask
     }
 
@@ -138,13 +147,18 @@ extension StudyRun {
         } else if let mask = recipe.mask {
             try exporter.export(mask: mask, to: target)
         } else {
-            try await exporter.exportTrained(runner, rewind: recipe.rewind, to: target)
+            try await exporter.exportTrained(
+                runner, rewind: recipe.rewind, words: ["condition": condition.name, "selection": condition.words],
+                to: target)
         }
     }
 
     func write(_ result: ConditionResult) throws {
         try AnswerFile.write(
-            result, harmful: evaluator.harmful, harmless: evaluator.harmless, to: folder.answers(result.name))
-        if !result.questions.isEmpty { try QuestionFile.write(result.questions, to: folder.questions(result.name)) }
+            result, of: provenance, harmful: evaluator.harmful, harmless: evaluator.harmless,
+            to: folder.answers(result.name))
+        if !result.questions.isEmpty {
+            try QuestionFile.write(result, of: provenance, to: folder.questions(result.name))
+        }
     }
 }

@@ -42,7 +42,7 @@ package final class StudyRun {
         if let cache {
             let keys = CacheKeys(modelDigest: modelDigest, kernels: runner.kernels)
             let runner = CachingRunner(runner, cache: cache, keys: keys, say: announce)
-            (self.runner, caching, shared) = (runner, runner, SharedFiles(cache, keys))
+            (self.runner, caching, shared) = (runner, runner, SharedFiles(cache, keys, folder.ledger))
         } else {
             (self.runner, caching, shared) = (runner, nil, nil)
         }
@@ -90,6 +90,9 @@ package final class StudyRun {
                 pairs, count: run.samples, seed: study.seed, name: "finetune", source: run.pairs)
         }
     }
+
+    /// Which model everything belongs to that is written.
+    var provenance: Provenance { Provenance(model: modelDigest, name: study.modelName) }
 
     package func run() async throws -> StudyResults {
         try await runner.apply(edit: nil)
