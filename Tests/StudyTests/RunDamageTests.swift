@@ -33,12 +33,12 @@ import Testing
             calibration:
               safety: {pairs: safety.jsonl}
               utility: {pairs: utility.jsonl}
-            probe: {harmful: {file: probe-harmful.txt}, harmless: {file: probe-harmless.txt}}
-            overlap: {jaccard: {q: [10], p: [10]}}
+            probe: {harmful: probe-harmful.txt, harmless: probe-harmless.txt}
+            overlap: {p: 10, q: 10, rank: 1}
             conditions:
               - unedited
               - set_difference: {p: 20, q: 40}
-              - set_difference: {name: by_block, p: 20, q: 40, order: sequential}
+              - {name: by_block, order: sequential, set_difference: {p: 20, q: 40}}
               - actsvd_top: {rank: 1}
               - orthogonal_projection: {r_u: 1, r_s: 1}
               - finetune: {pairs: utility.jsonl, steps: 2, batch: 2, freeze: set_difference}
@@ -123,7 +123,7 @@ import Testing
             if place == .run { try FileManager.default.removeItem(atPath: files.file("kept")) }
             let (_, lines) = try await run("again", cache: "kept")
             let now = contents("again")
-            for (file, data) in golden { #expect(now[file] == data, "\(name): \(file) differs") }
+            for (file, data) in golden { #expect(now[file] == data, "\(name) damaged: \(file) differs") }
             if lines.isEmpty, ["scores/", "subspaces/", "objects/"].contains(where: name.hasPrefix) {
                 silent.append(name)
             }

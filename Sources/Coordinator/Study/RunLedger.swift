@@ -17,6 +17,8 @@ package final class RunLedger: Sendable {
         var digests: [String: String] = [:]
         /// Files whose content was compared, as they were then.
         var sound: [String: FileIdentity] = [:]
+        /// Files that were told of, as they were then.
+        var told: [String: FileIdentity] = [:]
     }
 
     /// - Parameter say: gets a line for every file that is not what was recorded.
@@ -43,7 +45,7 @@ package final class RunLedger: Sendable {
         let digest = try digest ?? Digest.sha256(file: path)
         let lines = state.withLock { state in
             state.digests[name(path)] = digest
-            state.sound[path] = identity
+            (state.sound[path], state.told[path]) = (identity, nil)
             return Self.text(state.digests)
         }
         try TextFile.write(lines, to: "\(folder)/\(Self.fileName)")
@@ -65,17 +67,21 @@ package final class RunLedger: Sendable {
     /// again.
     package func isSound(_ path: String) -> Bool {
         guard let identity = FileIdentity(path: path) else { return false }
-        guard let recorded = digest(of: path) else {
-            say("\(path) is not on record: it is made again")
-            return false
-        }
+        if state.withLock({ $0.told[path] == identity }) { return false }
+        guard let recorded = digest(of: path) else { return tell(path, identity, "is not on record") }
         if state.withLock({ $0.sound[path] == identity }) { return true }
         guard (try? Digest.sha256(file: path)) == recorded else {
-            say("\(path) is not what was recorded (damaged or changed): it is made again")
-            return false
+            return tell(path, identity, "is not what was recorded (damaged or changed)")
         }
         state.withLock { $0.sound[path] = identity }
         return true
+    }
+
+    /// Once for every file as it is.
+    private func tell(_ path: String, _ identity: FileIdentity, _ fault: String) -> Bool {
+        state.withLock { $0.told[path] = identity }
+        say("\(path) \(fault): it is made again")
+        return false
     }
 
     /// Whether a safetensors file is sound and says of itself what it should.
