@@ -79,13 +79,11 @@ package struct ProbeCommand: AsyncParsableCommand {
                 config, codec: codec, batchTokens: batches.batchTokens, runner: runner, features: out + ".features")
         }
         let origin = try checkpoint.provenance()
-        try HeadProbeFile.write(
-            probe,
-            metadata: origin.modelMetadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-                + [("c", "\(c)"), ("seed", "\(batches.seed)")], to: out)
+        try HeadProbeFile.write(probe, metadata: prober.metadata(of: origin), to: out)
         if let mask, let selection {
             var selected = try selection.mask(probe, in: config, seed: batches.seed)
-            selected.metadata = origin.modelMetadata.merging(["selection": selection.words]) { $1 }
+            selected.metadata = Dictionary(prober.metadata(of: origin)) { first, _ in first }
+            selected.metadata["selection"] = selection.words
             try selected.write(to: mask)
         }
         Terminal.out(HeadProbeFile.table(probe).text(unicode: Terminal.isUnicode))

@@ -22,6 +22,14 @@ package struct HeadProber {
         self.c = c
     }
 
+    /// What a probe was made of, for its file.
+    func metadata(of model: Provenance) -> [(String, String)] {
+        func digest(_ prompts: [String]) -> String { Digest.sha256(prompts.flatMap { Array($0.utf8) + [0] }) }
+        return model.modelMetadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + [
+            ("harmful", digest(harmful)), ("harmless", digest(harmless)), ("c", "\(c)"), ("seed", "\(seed)"),
+        ]
+    }
+
     /// Runs every prompt as a user's turn through the model as it is, and trains the classifiers.
     /// - Parameter features: where the head outputs lie meanwhile.
     /// - Throws: `PackingError`, `SelectionError`, and what the fleet throws.

@@ -113,16 +113,11 @@ extension StudyRun {
         let harmless = try settings.harmless.read(seed: study.seed, name: "probe harmless")
         warn(harmful + harmless, name: "probe")
         announce("probing \(model.config.layerCount * model.config.headCount) attention heads")
-        let probe = try await HeadProber(harmful: harmful, harmless: harmless, seed: study.seed, c: settings.c).probe(
+        let prober = HeadProber(harmful: harmful, harmless: harmless, seed: study.seed, c: settings.c)
+        let probe = try await prober.probe(
             model.config, codec: codec, batchTokens: study.batchTokens, runner: runner,
             features: folder.probe + ".features")
-        try HeadProbeFile.write(
-            probe,
-            metadata: [
-                (Provenance.modelKey, modelDigest), (Provenance.nameKey, study.modelName), ("c", "\(settings.c)"),
-                ("seed", "\(study.seed)"),
-            ],
-            to: folder.probe)
+        try HeadProbeFile.write(probe, metadata: prober.metadata(of: provenance), to: folder.probe)
         self.probe = probe
     }
 
