@@ -64,7 +64,7 @@ let package = Package(
         .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
         .target(name: "Reporting", dependencies: ["Tensors"], resources: [.embedInCode("report.css")]),
         // Pages for whoever looks on: a bounded server, and a client that asks it.
-        .target(name: "HTTP"),
+        .target(name: "HTTP", dependencies: ["Tensors"]),
         .target(name: "Journal", dependencies: ["Tensors", grdb]),
         // The two programs.
         .executableTarget(

@@ -285,7 +285,7 @@ public final class Journal: Sendable {
                     log("\(folder): the disk is full or read-only (\(what)); paused until it is not: free some space")
                 }
                 waits += 1
-                Thread.sleep(forTimeInterval: 2)
+                MonotonicClock.sleep(seconds: 2)
             }
         }
     }

@@ -13,6 +13,18 @@ public struct LowRankEdit: Sendable {
     public static func left(_ weight: String) -> String { "left." + weight }
     public static func right(_ weight: String) -> String { "right." + weight }
 
+    /// k of the change P_n … P_1 W of a map (`LowRankFactors`): the fewest directions that one of its projections has, or
+    /// leaves where it is the complement of so many; else as many as W has rows or columns. 0: no change.
+    public static func rank(
+        of projections: [(isComplement: Bool, directions: Int)], rows: Int, columns: Int
+    ) -> Int {
+        guard !projections.isEmpty else { return 0 }
+        let most = min(rows, columns)
+        let direct = projections.filter { !$0.isComplement }.map(\.directions).min()
+        let left = projections.filter(\.isComplement).map { rows - $0.directions }.min() ?? .max
+        return min(direct ?? most, left)
+    }
+
     public struct Map: Sendable {
         public let shape: MapShape
         /// k

@@ -44,6 +44,6 @@ package struct AnswerCommand: AsyncParsableCommand {
                 texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens, runner: runner, label: "answers")
         }
         try PairFile.write(pairs, to: out)
-        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers kept\n")
+        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers kept")
     }
 }

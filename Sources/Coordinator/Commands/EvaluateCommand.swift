@@ -201,7 +201,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
                 conditions.last!, harmful: evaluator.harmful, harmless: evaluator.harmless, to: answersOut)
         }
         if let questionsOut { try QuestionFile.write(conditions.last!.questions, to: questionsOut) }
-        for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
-        Terminal.out(results.table().text(unicode: Terminal.isUnicode))
+        for warning in results.warnings { Terminal.err("faultline: warning: \(warning)") }
+        Terminal.out(results.table())
     }
 }

@@ -29,7 +29,7 @@ package enum Launcher {
         let asked = LogFormat.asked(
             arguments: arguments, environment: getenv("FAULTLINE_LOG").map { String(cString: $0) })
         guard let format = asked else {
-            Terminal.err("faultline: error: the log's format (--log-format, FAULTLINE_LOG) is text or json\n")
+            Terminal.err("faultline: error: the log's format (--log-format, FAULTLINE_LOG) is text or json")
             return 2
         }
         Terminal.format = format
@@ -45,7 +45,7 @@ package enum Launcher {
             if ending.isOutput {
                 Terminal.out(ending.text)
             } else {
-                Terminal.err("faultline: \(ending.isStop ? "" : "error: ")\(ending.text)\n")
+                Terminal.err("faultline: \(ending.isStop ? "" : "error: ")\(ending.text)")
             }
             return ending.code
         }

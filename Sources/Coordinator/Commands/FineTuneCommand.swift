@@ -90,7 +90,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
             let losses = try await runner.train(
                 TrainingRequest(training, freeze: frozen, checkpointEvery: checkpointEvery), label: "fine-tuning")
             if let first = losses.first, let last = losses.last {
-                Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))\n")
+                Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))")
             }
             try await exporter.exportTrained(runner, rewind: rewound, to: out)
         }

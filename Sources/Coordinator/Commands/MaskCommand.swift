@@ -74,7 +74,7 @@ package struct MaskCommand: ParsableCommand {
             if let path { mask.metadata[key] = try Digest.sha256(file: path) }
         }
         try mask.write(to: out)
-        Terminal.err("\(out): \(mask.count) of \(mask.size) weights\n")
+        Terminal.err("\(out): \(mask.count) of \(mask.size) weights")
     }
 
     private func select() throws -> Mask {

@@ -67,6 +67,6 @@ package struct OverlapCommand: ParsableCommand {
             guard let gnuplot = Gnuplot() else { throw InternalError("no plot: \(Gnuplot.advice)") }
             try TextFile.write(try gnuplot.svg(StudyFigures.overlap(result)), to: plot)
         }
-        Terminal.out(result.table().text(unicode: Terminal.isUnicode))
+        Terminal.out(result.table())
     }
 }

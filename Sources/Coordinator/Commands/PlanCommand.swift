@@ -99,14 +99,15 @@ package struct PlanCommand: AsyncParsableCommand {
                 work: work)
             let disk = DiskPrediction(item.study, config: checkpoint.config, work: work)
             prediction.add(item.study, work, memory.phases(), disk)
-            if list.isList { Terminal.out("study \(item.study.name)\n") }
+            if list.isList { Terminal.say("study \(item.study.name)") }
             let plan = StudyPlan(item.study, config: checkpoint.config, evaluator: item.evaluator)
-            Terminal.out(plan.table().text(unicode: Terminal.isUnicode))
-            for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.out(line + "\n") }
-            Terminal.out("\n")
+            Terminal.out(plan.table())
+            for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.say(line) }
+            Terminal.say("")
         }
-        Terminal.out(prediction.table().text(unicode: Terminal.isUnicode) + "\n")
-        for line in prediction.lines(workers: workers) { Terminal.out(line + "\n") }
+        Terminal.out(prediction.table())
+        Terminal.say("")
+        for line in prediction.lines(workers: workers) { Terminal.say(line) }
         if let out { try TextFile.write(prediction.json(), to: out) }
     }
 

@@ -85,6 +85,6 @@ package struct ProbeCommand: AsyncParsableCommand {
             selected.metadata = ["selection": selection.words, "model": checkpoint.digest()]
             try selected.write(to: mask)
         }
-        Terminal.out(HeadProbeFile.table(probe).text(unicode: Terminal.isUnicode))
+        Terminal.out(HeadProbeFile.table(probe))
     }
 }

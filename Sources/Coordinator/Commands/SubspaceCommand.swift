@@ -148,7 +148,7 @@ package struct SubspaceCommand: AsyncParsableCommand {
                     recipe, subspaces: subspaces, runner: runner, to: out, metadata: words)
             }
             let all = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.rank }
-            Terminal.err("\(out): \(edit.rank) of \(all) ranks\n")
+            Terminal.err("\(out): \(edit.rank) of \(all) ranks")
         }
     }
 }

@@ -254,6 +254,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             var task = tasks[index]
             task.name = "\(label) \(index + 1)"
             if memory != nil { task.content = contents[index] }
+            task.contract = TaskContract(task.body, of: checkpoint, operands: operands)
             return task
         }
         try runOnFleet(pending, label: label, unit: unit) { recorded in
@@ -268,6 +269,12 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             next = index + 1
             try deliverKnown()
         }
+    }
+
+    /// What tasks at the level of ranks compute with.
+    private var operands: TensorBundle? {
+        guard case .edited(let bundle?, _, _) = weights, bundle.metadata["edit"] == OperandEdit.kind else { return nil }
+        return bundle
     }
 
     private func runOnFleet(
