@@ -56,7 +56,9 @@ import Testing
     }
 
     @Test func littleAddressSpace() throws {
-        expectOneLine(try run(score, after: "ulimit -v 400000;"), "ulimit -v")
+        for limit in [130_000, 200_000, 400_000] {
+            expectOneLine(try run(score, after: "ulimit -v \(limit);"), "ulimit -v")
+        }
         let worker = [Self.worker, "--connect", "tcp://127.0.0.1:1", "--threads", "64", "--wait", "1"]
         expectOneLine(try run(worker, after: "ulimit -v 700000;"), "ulimit -v")
     }

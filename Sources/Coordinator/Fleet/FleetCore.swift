@@ -199,7 +199,10 @@ package struct FleetCore: Sendable {
         return Int(key.task - taskBase)
     }
     /// What the results of the run's task look like.
-    func contract(of index: Int) -> TaskContract? { scheduler?.contract(of: index) }
+    func contract(of index: Int) -> TaskContract? {
+        guard let entries = scheduler?.entries, entries.indices.contains(index) else { return nil }
+        return entries[index].task.contract
+    }
     func seat(of worker: Int, _ epoch: UInt64) -> Int? {
         pipelines[epoch]?.seats.firstIndex { $0.worker == worker }
     }

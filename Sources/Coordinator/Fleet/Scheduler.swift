@@ -106,7 +106,6 @@ package struct Scheduler: Sendable {
         entries[task].task.name.isEmpty ? "task \(task)" : entries[task].task.name
     }
     package func body(of task: Int) -> TaskBody { entries[task].task.body }
-    func contract(of task: Int) -> TaskContract? { entries.indices.contains(task) ? entries[task].task.contract : nil }
     package func cost(of task: Int) -> Double { entries[task].task.cost }
     package func running(on pipeline: UInt64) -> [Int] { pipelines[pipeline]?.running.sorted() ?? [] }
     /// A sequence that is under way, or whose last task this was, keeps its state there.
