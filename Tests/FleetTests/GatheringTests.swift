@@ -84,7 +84,9 @@ import Testing
         let program = Self.program(folder, moment, victims: ["worker-1", "worker-2"], deaths: 9)
         let error = #expect(throws: FleetError.self) { try Self.score(folder, program, log: log) }
         let line = error?.description ?? ""
-        #expect(line.hasPrefix("no worker is left") && line.contains("signal 9") && !line.contains("\n"), "\(line)")
+        #expect(line.hasPrefix("no worker is left") && !line.contains("\n"), "\(line)")
+        // Once they work, their connections' end may be seen before that of their processes.
+        #expect(moment == .load || line.contains("signal 9"), "\(line)")
     }
 
     /// What fails by itself says why, and is not tried without end.

@@ -279,12 +279,12 @@ package final class Fleet: @unchecked Sendable {
     /// - Throws: `Endpoint.Refusal`; `FleetError` for a name that is nobody's.
     private static func bindable(_ listen: String, _ settings: FleetSettings) throws -> String {
         let mayLeave = settings.insecurePlainTCP || settings.keys != nil
-        let endpoint = try Endpoint.checked(listen, insecure: mayLeave)
+        let endpoint = try Endpoint.checked(listen, insecure: true)
         let resolved: String
         do throws(HostAddress.Unknown) { resolved = try HostAddress.resolved(endpoint) } catch {
             throw FleetError("--listen \(listen): \(error)", isUsage: true)
         }
-        // A name that is this machine's by custom may mean another one.
+        // What a name means decides, not how it reads.
         return try Endpoint.checked(resolved, insecure: mayLeave)
     }
 }
