@@ -44,7 +44,9 @@ public enum Endpoint {
                 description: "\(text): write an IPv6 address in brackets, and a port behind it: tcp://[::1]:5555")
         }
         guard let colon = address.lastIndex(of: ":"), !address.hasSuffix("]") else {
-            throw Refusal(description: "\(text): not an address with a port; write tcp://host:port (as a listener's, 0 is any free one)")
+            throw Refusal(
+                description: "\(text): not an address with a port; write tcp://host:port "
+                    + "(as a listener's, 0 is any free one)")
         }
         return (String(address[..<colon]), String(address[address.index(after: colon)...]))
     }

@@ -22,7 +22,8 @@ struct EndpointTests {
     }
 
     @Test(arguments: [
-        ("", "not an address"), ("host", "with a port"), ("tcp://0.0.0.0", "with a port"), ("tcp://[::1]", "with a port"),
+        ("", "not an address"), ("host", "with a port"), ("tcp://0.0.0.0", "with a port"),
+        ("tcp://[::1]", "with a port"),
         ("host:port", "port is not a port"), ("host:", "no port"), (":5", "is not a host"),
         ("udp://a:1", "not an address"), ("tcp://udp://a:1", "not an address"), ("h:70000", "70000 is not a port"),
         ("h:-1", "-1 is not a port"), ("h:+80", "+80 is not a port"), ("h:8 0", "8 0 is not a port"),
