@@ -43,7 +43,7 @@ demo: build ## the whole story on a real model: table, report and edited model i
 	@bin/faultline study run studies/demo.yaml --workers $(WORKERS) --run-dir "$(RUN_DIR)" \
 	    --model "$(or $(MODEL),$(CACHE)/model.gguf)"
 
-check-full: build ## scores against PyTorch, accuracies against lm-eval, the byte test, a Slurm and slow networks, on SmolLM2 (minutes)
+check-full: build ## scores against PyTorch, accuracies against lm-eval, random templates against jinja2, the byte test, a Slurm and slow networks, on SmolLM2 (minutes)
 	@bash scripts/check-full.sh
 
 bench: build ## speeds beside SGEMM, PyTorch, bare libzmq, Dask and Parsl, on this machine

@@ -36,8 +36,10 @@ let package = Package(
             linkerSettings: [.linkedLibrary("m")]),
         // Buffers, element types, safetensors, digests.
         .target(name: "Tensors", dependencies: ["CKernels", crypto], swiftSettings: numeric),
+        // The templates that chat prompts are laid out by, and the language they are written in.
+        .target(name: "Jinja", swiftSettings: numeric),
         // Model configuration, Hugging Face folders, GGUF, tokenizers, chat templates.
-        .target(name: "Checkpoint", dependencies: ["CKernels", "Tensors"], swiftSettings: numeric),
+        .target(name: "Checkpoint", dependencies: ["CKernels", "Tensors", "Jinja"], swiftSettings: numeric),
         // Scores, masks and top-k; no BLAS, so that the coordinator can use it.
         .target(name: "Selection", dependencies: ["CKernels", "Tensors", "Checkpoint"], swiftSettings: numeric),
         .target(name: "Linalg", dependencies: ["COpenBLAS", "CKernels", "Tensors"], swiftSettings: numeric),
@@ -56,7 +58,7 @@ let package = Package(
         // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
         .target(
             name: "Evaluation", dependencies: ["Tensors", "Protocol"],
-            resources: [.embedInCode("refusal-phrases.txt")]),
+            resources: [.embedInCode("Judges/paper-1.txt"), .embedInCode("Judges/faultline-1.txt")]),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
         // Large transfers: who may send how much, and what is next.
         .target(name: "Bulk", dependencies: ["Tensors", "Protocol", "ZeroMQ"]),
@@ -64,7 +66,7 @@ let package = Package(
         .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
         .target(name: "Reporting", dependencies: ["Tensors"], resources: [.embedInCode("report.css")]),
         // Pages for whoever looks on: a bounded server, and a client that asks it.
-        .target(name: "HTTP"),
+        .target(name: "HTTP", dependencies: ["Tensors"]),
         .target(name: "Journal", dependencies: ["Tensors", grdb]),
         // The two programs.
         .executableTarget(
@@ -76,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
+                "CKernels", "Tensors", "Jinja", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
                 "Keys", "Reporting", "HTTP", "Journal", arguments, yams,
             ],
             resources: [.embedInCode("Seeing/status.html")]),
@@ -90,8 +92,10 @@ let package = Package(
         // Tests, one target a room.
         .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(name: "JinjaTests", dependencies: ["Jinja", "TestSupport"], exclude: ["Fixtures"]),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["Checkpoint", "Tensors", "TestSupport"], exclude: ["Fixtures"]),
+            name: "CheckpointTests", dependencies: ["Checkpoint", "Jinja", "Tensors", "TestSupport"],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"],
             exclude: ["Fixtures"]),
@@ -112,9 +116,10 @@ let package = Package(
         .testTarget(
             name: "StudyTests",
             dependencies: [
-                "Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Checkpoint",
+                "Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Jinja", "Checkpoint",
                 "TestSupport", arguments,
-            ]),
+            ],
+            exclude: ["Fixtures"]),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
         .testTarget(name: "BulkTests", dependencies: ["Bulk", "Protocol", "ZeroMQ", "Tensors"]),
         .testTarget(

@@ -2,7 +2,8 @@
 # The slow checks on a real model (SmolLM2, or MODEL): scores against PyTorch's, the same bytes from any fleet, and the
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
 # Also zero-shot accuracy against lm-eval (ZERO_SHOT documents a task, default 40; the paper asks 200), and ranks.
-# ONLY="scores zeroshot bytes kill ranks golden resume page report faults deploy plan crowd" chooses.
+# And random configurations, tokenizers and templates against transformers (sweep).
+# ONLY="scores zeroshot sweep bytes kill ranks golden resume page report faults deploy plan crowd" chooses.
 # Two lanes run at the same time: one computes most of the time, the other mostly waits for leases, disks and networks. What
 # holds times against limits (plan, crowd) comes after both, alone. LANES=1 runs one part after the other.
 set -euo pipefail
@@ -33,7 +34,7 @@ same() { # WORDS A B
     cmp -s "$2" "$3" && verdict "$1" 0 || verdict "$1" 1
 }
 
-computing="scores zeroshot bytes kill ranks golden resume page report"
+computing="scores zeroshot sweep bytes kill ranks golden resume page report"
 waiting="faults deploy"
 alone="plan crowd"
 only=${ONLY:-$computing $waiting $alone}
@@ -83,6 +84,10 @@ check_zeroshot() {
         [ "$status" -eq 0 ] || tail -n 2 "$work/reference.log" >&2
         verdict "log-likelihoods within 1e-3 of lm-eval's, the same accuracies and perplexity${length:+, questions cut to $length tokens}" $status
     done
+}
+
+check_sweep() {
+    bash scripts/check-sweep.sh || failures=$((failures + 1))
 }
 
 check_bytes() {

@@ -93,3 +93,26 @@ size_t fl_argmax(const float *s, size_t n) {
     if (s[i] == m) return i;
   return 0;
 }
+
+// All bits of the exponent set: an infinity or no number. Integer work, for floating-point comparisons may be optimised.
+static inline uint32_t is_not_finite(const float *s) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, s, sizeof bits);
+  return (bits & 0x7f800000u) == 0x7f800000u;
+}
+
+FL_CLONES static uint32_t any_not_finite(const float *s, size_t n) {
+  uint32_t any = 0;
+  for (size_t i = 0; i < n; i++) any |= is_not_finite(s + i);
+  return any;
+}
+
+size_t fl_first_not_finite(const float *s, size_t n) {
+  for (size_t start = 0; start < n; start += 4096) {
+    size_t count = n - start < 4096 ? n - start : 4096;
+    if (!any_not_finite(s + start, count)) continue;
+    for (size_t i = start; i < start + count; i++)
+      if (is_not_finite(s + i)) return i;
+  }
+  return n;
+}

@@ -10,8 +10,13 @@ public final class Checkpoint: WeightSource {
     let tensors: [String: StoredTensor]
     /// The file itself, or its first part, where the format is GGUF.
     let gguf: GGUFFile?
+    let content: ModelContent
 
-    private init(path: String, format: Format, config: ModelConfig, tensors: [String: StoredTensor], gguf: GGUFFile?) {
+    private init(
+        path: String, format: Format, config: ModelConfig, tensors: [String: StoredTensor], gguf: GGUFFile?,
+        parts: [FileMapping] = []
+    ) {
+        content = ModelContent(tensors, parts: parts)
         self.path = path
         self.format = format
         self.config = config
@@ -31,8 +36,9 @@ public final class Checkpoint: WeightSource {
         guard Files.exists(file) else {
             throw CheckpointError(.unreadable, file: path, "no config.json in this folder")
         }
-        let config = try HuggingFaceConfig(json: try Files.json(file), file: file).config()
-        let tensors = try SafetensorsShards.open(folder: path)
+        var config = try HuggingFaceConfig(json: try Files.json(file), file: file).config()
+        var tensors = try HeadlessNames.completed(try SafetensorsShards.open(folder: path), config, file: path)
+        TiedHead.settle(&tensors, &config)
         try check(tensors, config, file: path, spelled: { $0 })
         return Checkpoint(path: path, format: .huggingFace, config: config, tensors: tensors, gguf: nil)
     }
@@ -64,7 +70,8 @@ public final class Checkpoint: WeightSource {
             }
         }
         try check(tensors, config, file: path, spelled: { original[$0] ?? $0 })
-        return Checkpoint(path: path, format: .gguf, config: config, tensors: tensors, gguf: file)
+        return Checkpoint(
+            path: path, format: .gguf, config: config, tensors: tensors, gguf: file, parts: parts.map(\.mapping))
     }
 
     /// Every tensor the configuration asks for is there in the right shape, and no other that would be left out.
@@ -109,23 +116,5 @@ public final class Checkpoint: WeightSource {
         precondition(
             rows.lowerBound >= 0 && rows.upperBound <= tensor.shape[0], "rows \(rows) of \(name) \(tensor.shape)")
         tensor.read(rows: rows, into: destination)
-    }
-
-    /// Tells models apart: SHA-256 over names, types, shapes and sizes of all tensors, the configuration, and three
-    /// samples of 4 KiB (start, middle, end) of every tensor's bytes. It does not read the whole model.
-    public func digest() -> String {
-        defer { withExtendedLifetime(self) {} }
-        var text = "\(config)\n"
-        for name in tensors.keys.sorted() {
-            let tensor = tensors[name]!
-            let size = tensor.bytes.count
-            text += "\(name) \(tensor.encoding.rawValue) \(tensor.shape) \(size)"
-            for start in [0, max(0, size / 2 - 2048), max(0, size - 4096)] {
-                let place = tensor.bytes.lowerBound + start..<tensor.bytes.lowerBound + min(size, start + 4096)
-                text += " " + Digest.sha256(UnsafeRawBufferPointer(rebasing: tensor.mapping.bytes[place]))
-            }
-            text += "\n"
-        }
-        return Digest.sha256(Array(text.utf8))
     }
 }

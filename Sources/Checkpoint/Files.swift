@@ -30,16 +30,23 @@ enum Files {
     /// The parsed file, or `nil` where there is none.
     static func jsonIfPresent(_ path: String) throws(CheckpointError) -> JSON? { exists(path) ? try json(path) : nil }
 
-    /// Removes a folder of plain files.
-    static func removeFolder(_ path: String) {
-        guard let folder = opendir(path) else { return }
+    /// Names of what is in a folder, sorted; none where there is no such folder.
+    static func names(in path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != ".", name != ".." { unlink("\(path)/\(name)") }
+            if name != ".", name != ".." { names.append(name) }
         }
-        closedir(folder)
+        return names.sorted()
+    }
+
+    /// Removes a folder of plain files.
+    static func removeFolder(_ path: String) {
+        for name in names(in: path) { unlink("\(path)/\(name)") }
         rmdir(path)
     }
 }

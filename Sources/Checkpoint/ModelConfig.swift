@@ -8,6 +8,9 @@ public struct ModelConfig: Sendable, Equatable, Codable {
     public enum RopeScaling: Sendable, Equatable, Codable {
         case none
         case linear(factor: Double)
+        /// Stretched with the sequence beyond the trained positions; up to them the same as none. Longer sequences are
+        /// refused (`Stage`).
+        case dynamic(factor: Double)
         /// Llama 3.1's wavelength-dependent scaling.
         case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalMaxPositions: Int)
         case yarn(

@@ -2,6 +2,7 @@ import CKernels
 
 /// How a weight's elements are stored: the floating-point types, and the quantised block types of GGUF files.
 public enum WeightEncoding: String, Sendable, CaseIterable {
+    case f64 = "F64"
     case f32 = "F32"
     case f16 = "F16"
     case bf16 = "BF16"
@@ -27,6 +28,7 @@ public enum WeightEncoding: String, Sendable, CaseIterable {
         case 12: self = .q4K
         case 13: self = .q5K
         case 14: self = .q6K
+        case 28: self = .f64
         case 30: self = .bf16
         default: return nil
         }
@@ -35,7 +37,7 @@ public enum WeightEncoding: String, Sendable, CaseIterable {
     /// Weights in one block.
     public var blockLength: Int {
         switch self {
-        case .f32, .f16, .bf16: 1
+        case .f64, .f32, .f16, .bf16: 1
         case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0: 32
         case .q4K, .q5K, .q6K: 256
         }
@@ -44,6 +46,7 @@ public enum WeightEncoding: String, Sendable, CaseIterable {
     /// Bytes of one block.
     public var blockByteCount: Int {
         switch self {
+        case .f64: 8
         case .f32: 4
         case .f16, .bf16: 2
         case .q4_0: 18
@@ -64,9 +67,13 @@ public enum WeightEncoding: String, Sendable, CaseIterable {
         return overflow ? nil : bytes
     }
 
-    /// Widens `blocks` whole blocks to f32.
+    /// Widens `blocks` whole blocks to f32; F64 is rounded to nearest.
     func widen(_ source: UnsafeRawPointer, blocks: Int, into destination: UnsafeMutablePointer<Float>) {
         switch self {
+        case .f64:
+            for index in 0..<blocks {
+                destination[index] = Float(source.loadUnaligned(fromByteOffset: 8 * index, as: Double.self))
+            }
         case .f32: UnsafeMutableRawPointer(destination).copyMemory(from: source, byteCount: 4 * blocks)
         case .f16: faultline_f16_to_f32(source, destination, blocks)
         case .bf16: faultline_bf16_to_f32(source, destination, blocks)

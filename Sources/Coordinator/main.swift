@@ -1,7 +1,18 @@
+import Tensors
+import ZeroMQ
+
 #if canImport(Glibc)
     import Glibc
 #endif
 
+StandardStreams.hold()
+do throws(ProcessLimits.Shortage) {
+    // Without threads of their own, calls that wait would wait for ever.
+    try ProcessLimits.require(descriptors: 4, threads: 4, bytes: 128 << 20)
+} catch {
+    Terminal.err("faultline: error: \(error)")
+    exit(2)
+}
 Runners.install { options, checkpoint, runDirectory in
     try FleetRunner.start(options, checkpoint: checkpoint, runDirectory: runDirectory)
 }

@@ -1,34 +1,42 @@
 public import Protocol
 
-/// Zero-shot accuracy by log-likelihood, as EleutherAI's harness defines it (paper.md, "Utility").
+/// Zero-shot accuracy by log-likelihood, as EleutherAI's harness defines it (lm-eval 0.4.13, `TemplateLM._encode_pair` for
+/// causal models and `HFLM._loglikelihood_tokens`).
 ///
-/// Context and choice are tokenised together and split at the context's own token count; the context's trailing spaces go
-/// to the choice; what is too long loses its start. No token is added in front (no BOS).
+/// The context's trailing spaces go to the choice. Context and choice are tokenised together; of that, what follows the
+/// context's own token count is the choice, and before it stand the tokens of the context alone: where a tokenizer merges
+/// across the border the model is given these, not the joint encoding. What is longer than the model reads loses its start:
+/// the last `maximumLength` + 1 tokens stay. No token is added in front (no BOS).
 public struct MultipleChoice: Sendable {
     public let documents: [TaskDocument]
-    /// One a question: its sequences, and among them the scored one of every choice.
+    /// Sequences that are computed together: one group a question where its choices share a context, else one a choice.
     public let groups: [SequenceGroup]
-    /// For every question, the indices in its group of its choices' sequences.
+    /// For every question, the indices of its choices' sequences among those of all groups.
     private let places: [[Int]]
     /// Questions whose start was cut off.
     public private(set) var shortened = 0
 
-    /// - Parameter maximumLength: the most tokens that are read of a context and its choice; the choice's last token is
-    ///   predicted, never read, and so comes on top.
+    /// - Parameters:
+    ///   - maximumLength: the most tokens that are read of a context and its choice; the choice's last token is predicted,
+    ///     never read, and so comes on top.
+    ///   - batchTokens: what a group of choices that share a context may hold; `nil`: as much as one choice. Changes no more
+    ///     than last bits.
     /// - Throws: `EvaluationError` naming the question; what `encode` throws.
-    public init(_ documents: [TaskDocument], maximumLength: Int, encode: Encode) throws {
+    public init(_ documents: [TaskDocument], maximumLength: Int, batchTokens: Int? = nil, encode: Encode) throws {
         var groups: [SequenceGroup] = []
         var places: [[Int]] = []
+        var count = 0
         for document in documents {
             let name = "\(document.task) \(document.id)"
             let choices = try document.choices.indices.map { choice in
                 try Self.tokens(document, choice: choice, name: name, maximumLength: maximumLength, encode: encode)
             }
-            let (group, indices) = Self.group(
-                choices.map { ($0.tokens, $0.start) }, name: name, budget: maximumLength + 1)
+            let (own, indices) = Self.group(
+                choices.map { ($0.tokens, $0.start) }, name: name, budget: batchTokens ?? maximumLength + 1)
             if choices.contains(where: \.isCut) { shortened += 1 }
-            groups.append(group)
-            places.append(indices)
+            groups += own
+            places.append(indices.map { $0 + count })
+            count += own.reduce(0) { $0 + $1.sequences.count }
         }
         self.documents = documents
         self.groups = groups
@@ -39,16 +47,18 @@ public struct MultipleChoice: Sendable {
         _ document: TaskDocument, choice: Int, name: String, maximumLength: Int, encode: Encode
     ) throws -> (tokens: [Int32], start: Int, isCut: Bool) {
         let (context, continuation) = split(document.context(of: choice), document.choices[choice])
-        let start = try encode(context).count
-        let whole = try encode(context + continuation)
-        guard start > 0 else { throw EvaluationError(name, "its context is empty, so nothing predicts the choice") }
-        guard start < whole.count else { throw EvaluationError(name, "choice \(choice) adds no token to its context") }
-        let cut = max(0, whole.count - maximumLength - 1)
-        guard start - cut >= 1 else {
-            throw EvaluationError(
-                name, "choice \(choice) alone has \(whole.count - start) tokens, the limit is \(maximumLength)")
+        let before = try encode(context)
+        let own = try encode(context + continuation).dropFirst(before.count)
+        guard !before.isEmpty else {
+            throw EvaluationError(name, "its context is empty, so nothing predicts the choice")
         }
-        return (Array(whole[cut...]), start - cut, cut > 0)
+        guard !own.isEmpty else { throw EvaluationError(name, "choice \(choice) adds no token to its context") }
+        guard own.count <= maximumLength else {
+            throw EvaluationError(
+                name, "choice \(choice) alone has \(own.count) tokens, the limit is \(maximumLength)")
+        }
+        let cut = max(0, before.count + own.count - maximumLength - 1)
+        return (Array(before.dropFirst(cut)) + own, before.count - cut, cut > 0)
     }
 
     /// Moves the context's trailing spaces to the continuation.
@@ -62,24 +72,28 @@ public struct MultipleChoice: Sendable {
         return (String(scalars), String(spaces) + continuation)
     }
 
-    /// Shares the context among the choices where they tokenise it alike; a shared prefix costs its tokens once.
+    /// Shares the context among the choices where it is the same; a shared prefix costs its tokens once. Others stand alone,
+    /// so that no batch has to hold all of them.
+    /// - Returns: the groups, and every choice's index among their sequences.
     private static func group(
         _ choices: [(tokens: [Int32], start: Int)], name: String, budget: Int
-    ) -> (SequenceGroup, [Int]) {
+    ) -> ([SequenceGroup], [Int]) {
         let common = choices.map(\.start).min()!
         let prefix = choices[0].tokens.prefix(common)
         let shared = choices.allSatisfy { $0.tokens.starts(with: prefix) }
         let total = prefix.count + choices.reduce(0) { $0 + $1.tokens.count - common }
-        if shared, total <= budget {
-            var sequences = [Protocol.Sequence(tokens: Array(prefix), scoredFrom: prefix.count)]
-            for choice in choices {
-                sequences.append(
-                    .init(tokens: Array(choice.tokens[common...]), scoredFrom: choice.start - common, prefix: 0))
+        guard shared, total <= budget else {
+            let groups = choices.map {
+                SequenceGroup(name: name, sequences: [Protocol.Sequence(tokens: $0.tokens, scoredFrom: $0.start)])
             }
-            return (SequenceGroup(name: name, sequences: sequences), Array(1...choices.count))
+            return (groups, Array(choices.indices))
         }
-        let sequences = choices.map { Protocol.Sequence(tokens: $0.tokens, scoredFrom: $0.start) }
-        return (SequenceGroup(name: name, sequences: sequences), Array(choices.indices))
+        var sequences = [Protocol.Sequence(tokens: Array(prefix), scoredFrom: prefix.count)]
+        for choice in choices {
+            sequences.append(
+                .init(tokens: Array(choice.tokens[common...]), scoredFrom: choice.start - common, prefix: 0))
+        }
+        return ([SequenceGroup(name: name, sequences: sequences)], Array(1...choices.count))
     }
 
     /// What one question came to.
@@ -101,11 +115,8 @@ public struct MultipleChoice: Sendable {
     public func results(_ scores: [SequenceScore]) -> [Result] {
         precondition(
             scores.count == groups.reduce(0) { $0 + $1.sequences.count }, "\(scores.count) scores for the sequences")
-        var start = 0
-        return documents.indices.map { index in
-            defer { start += groups[index].sequences.count }
-            let document = documents[index]
-            let sums = places[index].map { scores[start + $0].sum }
+        return zip(documents, places).map { document, places in
+            let sums = places.map { scores[$0].sum }
             let normalised = zip(sums, document.choices).map { sum, choice in
                 // The space between context and choice is not the choice's own.
                 sum / Double(max(1, PythonText.length(choice) - (choice.utf8.first == 32 ? 1 : 0)))

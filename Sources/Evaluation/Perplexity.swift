@@ -27,7 +27,8 @@ public struct Perplexity: Sendable {
         }
     }
 
-    /// Perplexity with its standard error by the delta method: ppl · s.e. of the mean NLL of a token.
+    /// Perplexity with its standard error by the delta method: ppl · s.e. of the mean NLL of a token. Infinite where e to the
+    /// mean NLL is beyond a double: results have no number then, and say why.
     public func estimate(_ scores: [SequenceScore]) -> Estimate {
         let negatives = scores.flatMap { $0.logProbabilities.map { -Double($0) } }
         let mean = Estimate(meanOf: negatives)

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Asks a server of pages for one of them.
 public enum HTTPClient {
@@ -15,7 +16,7 @@ public enum HTTPClient {
         host: String, port: UInt16, path: String, headers: [(name: String, value: String)] = [], seconds: Double = 10,
         limit: Int = 64 << 20
     ) throws(HTTPError) -> Answer {
-        let deadline = HTTPConnection.now + seconds
+        let deadline = MonotonicClock.now + seconds
         let descriptor = try TCPSocket.connect(host: host, port: port, until: deadline)
         defer { close(descriptor) }
         // 1.0: the end of the connection ends the answer, also behind a proxy.

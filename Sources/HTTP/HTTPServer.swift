@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// A small HTTP/1.1 server for pages that strangers may ask for: GET and HEAD, one request a connection, one thread that
 /// owns all sockets, and a bound on everything a client can make it hold or wait for.
@@ -66,12 +67,12 @@ public final class HTTPServer: @unchecked Sendable {
         var connections: [HTTPConnection] = []
         var acceptsAgain = 0.0
         while !lock.withLock({ isStopping }) {
-            let began = HTTPConnection.now
+            let began = MonotonicClock.now
             var items = connections.map { pollfd(fd: $0.descriptor, events: $0.awaited, revents: 0) }
             let listens = began >= acceptsAgain
             if listens { items.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
             poll(&items, UInt(items.count), 100)
-            let now = HTTPConnection.now
+            let now = MonotonicClock.now
             for (connection, item) in zip(connections, items) where item.revents != 0 {
                 connection.move(limits, respond)
             }
@@ -127,12 +128,6 @@ final class HTTPConnection {
 
     var awaited: Int16 { Int16(stage == .answer ? POLLOUT : POLLIN) }
 
-    static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
     func checkDeadline(_ now: Double, _ limits: HTTPServer.Limits) {
         guard !isOver, now >= deadline else { return }
         guard stage == .request else { return end() }
@@ -181,7 +176,7 @@ final class HTTPConnection {
 
     private func answer(_ response: HTTPResponse, headOnly: Bool, _ limits: HTTPServer.Limits) {
         bytes = response.encoded(headOnly: headOnly)
-        (stage, deadline) = (.answer, Self.now + limits.answerSeconds)
+        (stage, deadline) = (.answer, MonotonicClock.now + limits.answerSeconds)
     }
 
     private func write() {
@@ -193,6 +188,6 @@ final class HTTPConnection {
             sent += count
         }
         shutdown(descriptor, Int32(SHUT_WR))
-        (stage, deadline, bytes) = (.farewell, Self.now + 1, [])
+        (stage, deadline, bytes) = (.farewell, MonotonicClock.now + 1, [])
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Why a server cannot listen, or a client got no answer.
 public enum HTTPError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -98,7 +99,7 @@ enum TCPSocket {
 
     static func wait(_ descriptor: Int32, _ event: Int32, until deadline: Double) throws(HTTPError) {
         while true {
-            let left = deadline - HTTPConnection.now
+            let left = deadline - MonotonicClock.now
             guard left > 0 else { throw .timeout }
             var item = pollfd(fd: descriptor, events: Int16(event), revents: 0)
             if poll(&item, 1, Int32(left * 1000) + 1) > 0 { return }

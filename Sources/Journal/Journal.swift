@@ -103,6 +103,10 @@ public final class Journal: Sendable {
                     CREATE INDEX event_of_task ON event (task);
                     """)
         }
+        migrator.registerMigration("2") { database in
+            // Rows of before have none: what they recorded is computed again.
+            try database.execute(sql: "ALTER TABLE result ADD COLUMN seal TEXT NOT NULL DEFAULT ''")
+        }
         return migrator
     }
 
@@ -131,33 +135,43 @@ public final class Journal: Sendable {
                 }
             try database.execute(
                 sql: """
-                    INSERT OR REPLACE INTO result (key, stage, first_layer, end_layer, digest, worker, bytes, file)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT OR REPLACE INTO result
+                        (key, stage, first_layer, end_layer, digest, worker, bytes, file, seal)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     task.key, result.stage, result.layers.lowerBound, result.layers.upperBound, result.digest,
                     result.worker, bytes, file,
+                    Share(
+                        stage: result.stage, count: task.results.count, layers: result.layers, digest: result.digest,
+                        isFile: file != nil
+                    ).seal(task.key),
                 ])
         }
     }
 
     /// What was committed under a key, by stage; `nil` where nothing was, where a file of it is gone, or where its bytes are
-    /// not those that were committed: a torn page reads as zeros, which no check of SQLite's own notices.
+    /// not those that were committed under this key: a torn page reads as zeros, which no check of SQLite's own notices.
     public func results(of key: String) throws(JournalError) -> [StageRecord]? {
         guard let records = try rows(of: key) else { return nil }
+        guard !records.isEmpty else { return unsound() }
         for record in records {
             let digest: String? =
                 switch record.content {
                 case .inline(let bytes): Digest.sha256(bytes)
                 case .file(let name): try? Digest.sha256(file: "\(folder)/partials/\(name)")
                 }
-            guard digest == record.digest else {
-                log("\(folder): a result on record is not what was recorded; it is computed again")
-                return nil
-            }
+            guard digest == record.digest else { return unsound() }
         }
         return records
     }
+
+    private func unsound() -> [StageRecord]? {
+        log("\(folder): a result on record is not what was recorded; it is computed again")
+        return nil
+    }
+
+    /// Rows under a key, by stage; `nil`: none; empty: what is there is damaged.
 
     private func rows(of key: String) throws(JournalError) -> [StageRecord]? {
         try persist("reading") { database in
@@ -167,22 +181,28 @@ public final class Journal: Sendable {
             let rows = try Row.fetchAll(
                 database, sql: "SELECT * FROM result WHERE key = ? ORDER BY stage", arguments: [key])
             guard !rows.isEmpty else { return nil }
-            let records = rows.compactMap { row -> StageRecord? in
-                let (first, end): (Int, Int) = (row["first_layer"], row["end_layer"])
-                guard first <= end else { return nil }
-                let content: StageRecord.Content
-                if let name: String = row["file"] {
-                    guard FileManager.default.fileExists(atPath: "\(self.folder)/partials/\(name)") else { return nil }
-                    content = .file(name)
-                } else {
-                    content = .inline([UInt8](row["bytes"] as Data? ?? Data()))
-                }
-                return StageRecord(
-                    stage: row["stage"], layers: first..<end, digest: row["digest"], worker: row["worker"],
-                    content: content)
-            }
-            return records.count == rows.count ? records : nil
+            let records = rows.compactMap { self.record($0, of: key, count: rows.count) }
+            return records.count == rows.count ? records : []
         }
+    }
+
+    /// A row as a record; `nil` where it is not one that was written for this task.
+    private func record(_ row: Row, of key: String, count: Int) -> StageRecord? {
+        guard let stage: Int = row.value("stage"), let first: Int = row.value("first_layer"),
+            let end: Int = row.value("end_layer"), first <= end, let digest: String = row.value("digest"),
+            let worker: String = row.value("worker"), let seal: String = row.value("seal")
+        else { return nil }
+        let file: String? = row.value("file")
+        let share = Share(stage: stage, count: count, layers: first..<end, digest: digest, isFile: file != nil)
+        guard seal == share.seal(key) else { return nil }
+        let content: StageRecord.Content
+        if let file {
+            guard FileManager.default.fileExists(atPath: "\(folder)/partials/\(file)") else { return nil }
+            content = .file(file)
+        } else {
+            content = .inline([UInt8](row.value("bytes") as Data? ?? Data()))
+        }
+        return StageRecord(stage: stage, layers: first..<end, digest: digest, worker: worker, content: content)
     }
 
     /// Takes tasks off the record: what was made of them is safe elsewhere. Their files are the caller's to remove.
@@ -250,8 +270,9 @@ public final class Journal: Sendable {
                     database, sql: "SELECT * FROM event WHERE ?1 IS NULL OR task = ?1 ORDER BY id", arguments: [task]
                 ).map { row in
                     Event(
-                        seconds: row["seconds"], epoch: UInt64(row["epoch"] as Int64), kind: row["kind"],
-                        task: row["task"], worker: row["worker"], text: row["text"])
+                        seconds: row.value("seconds") ?? 0, epoch: UInt64(max(0, row.value("epoch") as Int64? ?? 0)),
+                        kind: row.value("kind") ?? "", task: row.value("task") ?? "",
+                        worker: row.value("worker") ?? "", text: row.value("text") ?? "")
                 }
             }
         } catch let error as DatabaseError where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode) {
@@ -285,7 +306,7 @@ public final class Journal: Sendable {
                     log("\(folder): the disk is full or read-only (\(what)); paused until it is not: free some space")
                 }
                 waits += 1
-                Thread.sleep(forTimeInterval: 2)
+                MonotonicClock.sleep(seconds: 2)
             }
         }
     }

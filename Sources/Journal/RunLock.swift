@@ -10,7 +10,8 @@ final class RunLock: Sendable {
         let path = folder + "/run.lock"
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw JournalError(.other, "\(path): cannot open: \(String(cString: strerror(errno)))")
+            let words = String(cString: strerror(errno)).lowercased()
+            throw JournalError(.other, "\(folder): cannot write here (\(words)): choose another --run-dir")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             var text = [UInt8](repeating: 0, count: 64)

@@ -72,19 +72,20 @@ public enum BatchPacking {
     public static let standardTokens = 2016
 
     /// Greedy and in order: a batch is closed when the next group does not fit.
+    /// - Parameter letsLargeAlone: a group that is larger than a batch makes one of its own.
     /// - Throws: `PackingError` naming the group that is larger than a batch.
-    public static func pack(_ groups: [SequenceGroup], maximumTokens: Int = standardTokens) throws(PackingError)
-        -> [Batch]
-    {
+    public static func pack(
+        _ groups: [SequenceGroup], maximumTokens: Int = standardTokens, letsLargeAlone: Bool = false
+    ) throws(PackingError) -> [Batch] {
         var batches: [Batch] = []
         var current = Batch(sequences: [])
         var tokens = 0
         for group in groups {
             let size = group.tokenCount
-            guard size <= maximumTokens else {
+            guard size <= maximumTokens || letsLargeAlone else {
                 throw PackingError(name: group.name, tokens: size, limit: maximumTokens)
             }
-            if tokens + size > maximumTokens {
+            if tokens + size > maximumTokens, tokens > 0 {
                 batches.append(current)
                 current = Batch(sequences: [])
                 tokens = 0

@@ -82,7 +82,7 @@ public struct LogLine: Sendable, Equatable {
         if !task.isEmpty { members.append(.init("task", .text(task))) }
         if epoch > 0 { members.append(.init("epoch", .integer(Int(clamping: epoch)))) }
         members.append(.init("message", .text(message)))
-        return String(decoding: JSON.object(members).encoded(), as: UTF8.self)
+        return VisibleText.json(String(decoding: JSON.object(members).encoded(), as: UTF8.self))
     }
 
     /// `2027-01-31T08:05:09.250Z`

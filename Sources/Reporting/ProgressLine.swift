@@ -1,4 +1,5 @@
 import Synchronization
+import Tensors
 
 /// Progress of one long step: on a terminal a line redrawn in place, elsewhere a plain line every ten seconds.
 public final class ProgressLine: Sendable {
@@ -33,7 +34,7 @@ public final class ProgressLine: Sendable {
     public func note(_ line: String) {
         state.withLock { state in
             close(&state)
-            write(line + "\n")
+            write(VisibleText.line(line) + "\n")
         }
     }
 
@@ -72,7 +73,8 @@ public final class ProgressLine: Sendable {
         state.lastDrawn = time
         state.drawn = state.done
         let text = Self.text(
-            label: state.label, done: state.done, total: state.total, unit: state.unit, elapsed: time - state.start,
+            label: VisibleText.line(state.label), done: state.done, total: state.total, unit: state.unit,
+            elapsed: time - state.start,
             bar: isTerminal)
         write(isTerminal ? "\r\u{1B}[K" + text : text + "\n")
     }

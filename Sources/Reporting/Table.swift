@@ -1,3 +1,5 @@
+import Tensors
+
 /// A table of text cells, for terminals, Markdown and CSV.
 public struct Table: Sendable, Equatable {
     public enum Alignment: Sendable { case left, right }
@@ -22,10 +24,13 @@ public struct Table: Sendable, Equatable {
         rows.append(row)
     }
 
-    /// Aligned columns for a terminal, two spaces apart.
+    /// Aligned columns for a terminal, two spaces apart, without control characters (`VisibleText`).
     /// - Parameter unicode: `false` spells ± and — in ASCII.
     public func text(unicode: Bool = true) -> String {
-        func cell(_ text: String) -> String { unicode ? text : ascii(text) }
+        func cell(_ text: String) -> String {
+            let shown = VisibleText.line(text)
+            return unicode ? shown : ascii(shown)
+        }
         let header = columns.map { cell($0.title) }
         let body = rows.map { $0.map(cell) }
         let widths = columns.indices.map { column in ([header] + body).map { $0[column].count }.max() ?? 0 }

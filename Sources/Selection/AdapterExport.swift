@@ -9,8 +9,10 @@ import Tensors
 public struct AdapterExport {
     /// What the adapter names as its base model.
     public let base: String
+    /// More files of the folder, by name.
+    public let notes: [(name: String, bytes: [UInt8])]
 
-    public init(base: String) { self.base = base }
+    public init(base: String, notes: [(name: String, bytes: [UInt8])] = []) { (self.base, self.notes) = (base, notes) }
 
     /// - Parameter folder: must not exist yet; it appears only when it is complete.
     /// - Throws: `SelectionError.file`; `TensorFileError`.
@@ -36,17 +38,26 @@ public struct AdapterExport {
                         buffer: map.left),
                 ]
             }
-            try TensorBundle(metadata: ["format": "pt"], entries: entries)
-                .write(safetensors: "\(part)/adapter_model.safetensors")
-            let file = try AtomicFile(path: "\(part)/adapter_config.json")
-            try file.write(config(edit).encoded(indent: true))
-            try file.commit()
+            try TensorBundle(
+                metadata: edit.metadata.filter { Self.kept.contains($0.key) }.merging(["format": "pt"]) { $1 },
+                entries: entries
+            )
+            .write(safetensors: "\(part)/adapter_model.safetensors")
+            for note in [("adapter_config.json", config(edit).encoded(indent: true))] + notes {
+                let file = try AtomicFile(path: "\(part)/\(note.0)")
+                try file.write(note.1)
+                try file.commit()
+            }
             try files.moveItem(atPath: part, toPath: folder)
+            AtomicFile.flushFolder(of: folder)
         } catch {
             try? files.removeItem(atPath: part)
             throw error
         }
     }
+
+    /// Metadata that go along: which model and what it was made with.
+    private static let kept: Set = [Provenance.modelKey, Provenance.nameKey, Provenance.forcedKey, "selection"]
 
     /// The module a weight belongs to.
     private static func module(_ weight: String) -> String {

@@ -6,12 +6,24 @@ public import Tensors
 /// As a file: safetensors with F32 `left.NAME` and `right.NAME` for every changed map; maps without a change are absent.
 public struct LowRankEdit: Sendable {
     public static let format = "faultline-low-rank"
-    public static let version = "1"
+    public static let version = Provenance.version
     /// Metadata `edit` of the bundle as the workers get it.
     public static let kind = "low_rank"
 
     public static func left(_ weight: String) -> String { "left." + weight }
     public static func right(_ weight: String) -> String { "right." + weight }
+
+    /// k of the change P_n … P_1 W of a map (`LowRankFactors`): the fewest directions that one of its projections has, or
+    /// leaves where it is the complement of so many; else as many as W has rows or columns. 0: no change.
+    public static func rank(
+        of projections: [(isComplement: Bool, directions: Int)], rows: Int, columns: Int
+    ) -> Int {
+        guard !projections.isEmpty else { return 0 }
+        let most = min(rows, columns)
+        let direct = projections.filter { !$0.isComplement }.map(\.directions).min()
+        let left = projections.filter(\.isComplement).map { rows - $0.directions }.min() ?? .max
+        return min(direct ?? most, left)
+    }
 
     public struct Map: Sendable {
         public let shape: MapShape
@@ -36,7 +48,7 @@ public struct LowRankEdit: Sendable {
                 source,
                 fault: "not a low-rank edit (metadata format is \(bundle.metadata["format"] ?? "missing"))")
         }
-        guard bundle.metadata["version"] == Self.version else {
+        guard let version = bundle.metadata["version"], Provenance.readable.contains(version) else {
             throw .file(
                 source,
                 fault: "version \(bundle.metadata["version"] ?? "missing"), this program reads \(Self.version)")
@@ -59,8 +71,11 @@ public struct LowRankEdit: Sendable {
                     shape: MapShape(name: weight, rows: entry.shape[0], columns: right.shape[1]),
                     rank: entry.shape[1], left: entry.buffer, right: right.buffer))
         }
+        if let name = NotFinite.entry(of: bundle.entries) {
+            throw .file(source, map: name, fault: "holds a value that is no finite number")
+        }
         self.maps = maps
-        metadata = bundle.metadata
+        metadata = Provenance.comparable(bundle.metadata)
         for key in ["format", "version", "edit", "ranks"] { metadata[key] = nil }
     }
 

@@ -6,7 +6,7 @@ public import Tensors
 /// `version`, and `shape:NAME` = "rows,columns" for every tensor; the rest is provenance.
 extension Mask {
     static let format = "faultline-mask"
-    static let version = "1"
+    static let version = Provenance.version
 
     /// The mask as tensors in memory, as the workers get it.
     public var bundle: TensorBundle {
@@ -32,7 +32,7 @@ extension Mask {
         guard bundle.metadata["format"] == Self.format else {
             throw .file(source, fault: "not a mask file (metadata format is \(bundle.metadata["format"] ?? "missing"))")
         }
-        guard bundle.metadata["version"] == Self.version else {
+        guard let version = bundle.metadata["version"], Provenance.readable.contains(version) else {
             throw .file(
                 source,
                 fault: "mask version \(bundle.metadata["version"] ?? "missing"), this program reads \(Self.version)")
@@ -55,7 +55,7 @@ extension Mask {
             }
             maps.append(Map(shape: shape, bits: bits))
         }
-        var words = bundle.metadata.filter { !$0.key.hasPrefix("shape:") }
+        var words = Provenance.comparable(bundle.metadata).filter { !$0.key.hasPrefix("shape:") }
         for key in ["format", "version", "selected", "weights"] { words[key] = nil }
         self.init(maps: maps, metadata: words)
     }

@@ -3,7 +3,7 @@ import Tensors
 /// Scores in a safetensors file: F32 [rows × columns] under the weights' own names, mapped and read one at a time.
 public struct ScoreFile: ScoreSource, Sendable {
     static let format = "faultline-scores"
-    static let version = "1"
+    static let version = Provenance.version
 
     public let label: String
     public let maps: [MapShape]
@@ -16,7 +16,7 @@ public struct ScoreFile: ScoreSource, Sendable {
     public init(path: String) throws {
         file = try SafetensorsFile(path: path)
         label = path
-        metadata = file.metadata
+        metadata = Provenance.comparable(file.metadata)
         guard !file.tensors.isEmpty else { throw SelectionError.file(path, fault: "holds no scores") }
         maps = try file.tensors.map { tensor in
             guard tensor.type == .f32, tensor.shape.count == 2, tensor.shape[1] > 0 else {
@@ -54,7 +54,7 @@ public struct ScoreFile: ScoreSource, Sendable {
         let shapes = Dictionary(scores.maps.map { ($0.name, $0) }) { first, _ in first }
         try SafetensorsWriter.write(to: path, tensors: tensors, metadata: words) { tensor, sink in
             try scores.withScores(of: shapes[tensor.name]!) { values in
-                if let index = values.firstIndex(where: \.isNaN) {
+                if let index = values.firstIndex(where: { !$0.isFinite }) {
                     throw SelectionError.notANumber(map: tensor.name, index: index)
                 }
                 try sink(UnsafeRawBufferPointer(values))

@@ -1,7 +1,9 @@
 /// What is wrong with scores, masks or the numbers that select from them, in one line.
 public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// A score is NaN at this flat, row-major index.
+    /// A score is infinite or NaN at this flat, row-major index.
     case notANumber(map: String, index: Int)
+    /// A weight of the model is infinite or no number.
+    case weight(map: String, row: Int, column: Int, value: Float)
     case percentOutOfRange(name: String, value: Double)
     /// More entries were asked for than there are.
     case tooMany(map: String, wanted: Int, available: Int)
@@ -15,7 +17,10 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
 
     public var description: String {
         switch self {
-        case .notANumber(let map, let index): "\(map): score \(index) is not a number; score again with other data"
+        case .notANumber(let map, let index):
+            "\(map): score \(index) is not a finite number; score again with other data"
+        case .weight(let map, let row, let column, let value):
+            "tensor \(map): the weight at row \(row), column \(column) is \(value), no finite number: the checkpoint is damaged"
         case .percentOutOfRange(let name, let value): "\(name) = \(value) is out of range: a percentage from 0 to 100"
         case .tooMany(let map, let wanted, let available): "\(map): cannot select \(wanted) of \(available) entries"
         case .rank(let map, let name, let value, let limit):

@@ -6,7 +6,7 @@ public import Tensors
 /// `singular_values.NAME`; r is at most the numerical rank of W X.
 public struct SubspaceFile: Sendable {
     public static let format = "faultline-subspace"
-    public static let version = "1"
+    public static let version = Provenance.version
 
     public let label: String
     /// The maps, in the file's order; `columns` is the number of directions.
@@ -21,12 +21,12 @@ public struct SubspaceFile: Sendable {
     public init(path: String) throws {
         file = try SafetensorsFile(path: path)
         label = path
-        metadata = file.metadata
+        metadata = Provenance.comparable(file.metadata)
         guard metadata["format"] == Self.format else {
             throw SelectionError.file(
                 path, fault: "not a subspace file (metadata format is \(metadata["format"] ?? "missing"))")
         }
-        guard metadata["version"] == Self.version else {
+        guard let version = metadata["version"], Provenance.readable.contains(version) else {
             throw SelectionError.file(
                 path,
                 fault: "subspace version \(metadata["version"] ?? "missing"), this program reads \(Self.version)")
@@ -75,6 +75,9 @@ public struct SubspaceFile: Sendable {
                         fromByteOffset: (i * place.columns + column) * 4, as: Float.self)
                 }
             }
+        }
+        guard (0..<columns.count * place.rows).allSatisfy({ result.floats[$0].isFinite }) else {
+            throw .file(label, map: weight, fault: "holds a direction that is no finite number")
         }
         return result
     }

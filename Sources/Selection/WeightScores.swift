@@ -1,3 +1,4 @@
+import CKernels
 public import Checkpoint
 public import Tensors
 
@@ -95,6 +96,11 @@ public enum WeightScores {
         }
         guard let start = scores.baseAddress else { return }
         try model.read(map.name, rows: 0..<map.rows, into: start)
+        let place = fl_first_not_finite(start, map.count)
+        guard place == map.count else {
+            throw SelectionError.weight(
+                map: map.name, row: place / map.columns, column: place % map.columns, value: start[place])
+        }
     }
 
     private static func statistic(

@@ -24,12 +24,12 @@ public final class AlignedBuffer: @unchecked Sendable {
         } else if posix_memalign(&pointer, 64, size) != 0 {
             pointer = nil
         }
-        precondition(pointer != nil, "out of memory: could not allocate \(byteCount) bytes")
+        guard let pointer else { OutOfMemory.end(byteCount) }
         capacity = size
         owner = nil
-        self.address = pointer!
+        self.address = pointer
         self.byteCount = byteCount
-        if zeroed { memset(pointer!, 0, byteCount) }
+        if zeroed { memset(pointer, 0, byteCount) }
     }
 
     /// The bytes `range` of another buffer, which lives on with this one.

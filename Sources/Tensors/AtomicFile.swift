@@ -10,15 +10,18 @@ public final class AtomicFile {
     public let path: String
     private let temporary: String
     private var descriptor: Int32
+    private let isPatient: Bool
 
+    /// - Parameter isPatient: whether a disk without room is waited for.
     /// - Throws: `TensorFileError` where the folder cannot be written to.
-    public init(path: String, mode: mode_t = 0o644) throws(TensorFileError) {
+    public init(path: String, mode: mode_t = 0o644, isPatient: Bool = true) throws(TensorFileError) {
         self.path = path
+        self.isPatient = isPatient
         temporary = "\(path).part-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         var pause = DiskPause(path)
         repeat {
             descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        } while descriptor < 0 && pause.again(after: errno)
+        } while descriptor < 0 && isPatient && pause.again(after: errno)
         guard descriptor >= 0 else { throw TensorFileError(file: path, fault: "cannot create: \(systemError())") }
         pause.over()
     }
@@ -34,7 +37,7 @@ public final class AtomicFile {
         var pause = DiskPause(path)
         while rest.count > 0 {
             let written = Glibc.write(descriptor, rest.baseAddress!, rest.count)
-            if written < 0, errno == EINTR || pause.again(after: errno) { continue }
+            if written < 0, errno == EINTR || isPatient && pause.again(after: errno) { continue }
             guard written > 0 else { throw TensorFileError(file: path, fault: "cannot write: \(systemError())") }
             rest = UnsafeRawBufferPointer(rebasing: rest[written...])
             pause.over()
@@ -56,7 +59,7 @@ public final class AtomicFile {
         }
         var pause = DiskPause(path)
         while rename(temporary, path) != 0 {
-            guard pause.again(after: errno) else {
+            guard isPatient, pause.again(after: errno) else {
                 throw TensorFileError(file: path, fault: "cannot finish: \(systemError())")
             }
         }
@@ -64,6 +67,16 @@ public final class AtomicFile {
         close(descriptor)
         descriptor = -1
         Self.flushFolder(of: path)
+    }
+
+    /// Makes a file that something else wrote, or linked, durable with its name.
+    /// - Throws: `TensorFileError` where it cannot be opened or flushed.
+    package static func flush(_ path: String) throws(TensorFileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw TensorFileError(file: path, fault: "cannot open: \(systemError())") }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw TensorFileError(file: path, fault: "cannot flush: \(systemError())") }
+        flushFolder(of: path)
     }
 
     /// Makes names in the file's folder durable, as far as the file system can.

@@ -12,8 +12,8 @@ extension JSON {
         case .bool(let value): out.append(contentsOf: (value ? "true" : "false").utf8)
         case .integer(let value): out.append(contentsOf: String(value).utf8)
         case .number(let value):
-            let text = value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : "\(value)"
-            out.append(contentsOf: text.utf8)
+            // JSON has no other numbers than finite ones.
+            out.append(contentsOf: (value.isFinite ? "\(value)" : "null").utf8)
         case .string(let value): JSON.write(value, into: &out)
         case .array(let elements):
             JSON.writeList(elements, brackets: ("[", "]"), into: &out, indent: indent) { element, out, indent in

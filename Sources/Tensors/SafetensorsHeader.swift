@@ -42,7 +42,13 @@ package struct SafetensorsHeader: Sendable {
 
     /// Checks the header against the whole file: every tensor in range and of the size its shape asks for, no overlap,
     /// no byte unaccounted for.
-    package init(parsing file: UnsafeRawBufferPointer, path: String) throws(TensorFileError) {
+    /// - Parameters:
+    ///   - file: the file, or at least its header.
+    ///   - byteCount: of the whole file; `nil`: `file` is the whole.
+    package init(
+        parsing file: UnsafeRawBufferPointer, path: String, byteCount: Int? = nil
+    ) throws(TensorFileError) {
+        let size = byteCount ?? file.count
         func failure(_ fault: String, tensor: String? = nil) -> TensorFileError {
             TensorFileError(file: path, tensor: tensor, fault: fault)
         }
@@ -52,8 +58,8 @@ package struct SafetensorsHeader: Sendable {
             throw failure("not a safetensors file: header length \(length) is over the limit of \(Self.maximumSize)")
         }
         let dataStart = 8 + Int(length)
-        guard dataStart <= file.count else {
-            throw failure("truncated: the header needs \(dataStart) bytes, the file has \(file.count)")
+        guard dataStart <= min(size, file.count) else {
+            throw failure("truncated: the header needs \(dataStart) bytes, the file has \(size)")
         }
         let header: JSON
         do throws(JSONError) {
@@ -77,7 +83,7 @@ package struct SafetensorsHeader: Sendable {
             guard names.insert(member.key).inserted else { throw failure("appears twice", tensor: name) }
             entries.append(
                 try Self.entry(
-                    name: name, member.value, dataStart: dataStart, dataSize: file.count - dataStart, path: path))
+                    name: name, member.value, dataStart: dataStart, dataSize: size - dataStart, path: path))
         }
         entries.sort { ($0.bytes.lowerBound, $0.bytes.upperBound) < ($1.bytes.lowerBound, $1.bytes.upperBound) }
         var end = dataStart
@@ -90,7 +96,7 @@ package struct SafetensorsHeader: Sendable {
             }
             end = entry.bytes.upperBound
         }
-        guard end == file.count else { throw failure("\(file.count - end) bytes after the last tensor") }
+        guard end == size else { throw failure("\(size - end) bytes after the last tensor") }
     }
 
     private static func entry(
@@ -102,11 +108,11 @@ package struct SafetensorsHeader: Sendable {
         guard let dimensions = value["shape"]?.elements else { throw failure("no shape") }
         var shape: [Int] = []
         for dimension in dimensions {
-            guard let size = dimension.int, size >= 0 else { throw failure("a dimension is not a count") }
+            guard case .integer(let size) = dimension, size >= 0 else { throw failure("a dimension is not a count") }
             shape.append(size)
         }
-        guard let offsets = value["data_offsets"]?.elements, offsets.count == 2, let begin = offsets[0].int,
-            let end = offsets[1].int
+        guard let offsets = value["data_offsets"]?.elements, offsets.count == 2, case .integer(let begin) = offsets[0],
+            case .integer(let end) = offsets[1]
         else { throw failure("no data_offsets") }
         guard begin >= 0, begin <= end else { throw failure("data_offsets [\(begin), \(end)] are not a range") }
         guard end <= dataSize else {

@@ -55,7 +55,8 @@ public final class DecoderLayer {
         var offset = 0
         for (name, count) in sizes {
             if source.shape(of: name) != nil {
-                try source.read(name, rows: 0..<count, into: buffer.floats.baseAddress! + offset)
+                try FiniteWeights.read(
+                    source, name, rows: 0..<count, columns: 1, into: buffer.floats.baseAddress! + offset)
             }
             offset += count
         }
@@ -105,7 +106,7 @@ public final class DecoderLayer {
             raw = AlignedBuffer(floats: rows * width, zeroed: false)
             raw!.address.copyMemory(from: qkv.address, byteCount: qkv.byteCount)
         }
-        rotate(qkv, batch: batch)
+        try rotate(qkv, batch: batch)
         let context = AlignedBuffer(floats: rows * config.headCount * config.headDim, zeroed: false)
         if let attend {
             attend(qkv.p, context.p)
@@ -212,9 +213,9 @@ public final class DecoderLayer {
     }
 
     /// Head norms (Qwen3), then rotary embedding, in place on q and k.
-    private func rotate(_ qkv: AlignedBuffer, batch: PackedBatch) {
+    private func rotate(_ qkv: AlignedBuffer, batch: PackedBatch) throws {
         let dim = config.headDim
-        rope.prepare(positions: Int(batch.positions.max() ?? 0) + 1)
+        try rope.prepare(positions: Int(batch.positions.max() ?? 0) + 1)
         pool.run(over: batch.rowCount, by: 48) { tile in
             for r in tile {
                 let row = qkv.p + r * attention.width

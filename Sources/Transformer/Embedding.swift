@@ -11,12 +11,16 @@ public final class Embedding {
     /// f32 [vocabulary × d] where resident (training it, or shared with a tied head); else rows are read on demand.
     public internal(set) var resident: WeightMatrix?
 
-    init(source: any WeightSource, shared: WeightMatrix?) throws {
+    init(source: any WeightSource, shared: WeightMatrix?, pool: ThreadPool) throws {
         guard let shape = source.shape(of: Self.name) else { throw StageError.missingTensor(Self.name) }
         self.source = source
         vocabulary = shape[0]
         width = shape[1]
         resident = shared
+        // Its rows are read as they are needed.
+        if shared == nil {
+            try FiniteWeights.check(source, Self.name, rows: vocabulary, columns: width, pool: pool)
+        }
     }
 
     /// Writes rows back: a copy of a tied matrix that another stage trains.

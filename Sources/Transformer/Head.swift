@@ -40,6 +40,7 @@ public final class Head {
                     pool, y: logits.p, ldy: vocabulary, x: normed.p, ldx: width, w: $0, rows: tile.count,
                     outputs: vocabulary, inputs: width)
             }
+            try checkFinite(logits.p, rows: tile.count)
             try body(tile, logits.p, normed)
             start = tile.upperBound
         }
@@ -116,6 +117,18 @@ public final class Head {
         var losses = [Double](repeating: 0, count: batch.spans.count)
         for (i, target) in targets.enumerated() { losses[target.sequence] += Double(nll[i]) }
         return (losses, dy)
+    }
+
+    /// - Throws: `StageError.notFinite`: no token is likelier than another, so nothing can be measured or chosen.
+    private func checkFinite(_ logits: UnsafePointer<Float>, rows: Int) throws {
+        let failures = Failures()
+        nonisolated(unsafe) let logits = logits
+        pool.run(rows) { row in
+            let place = fl_first_not_finite(logits + row * vocabulary, vocabulary)
+            guard place < vocabulary else { return }
+            failures.add(StageError.notFinite("the logit of token \(place)"))
+        }
+        try failures.rethrow()
     }
 
     private func gather(_ y: AlignedBuffer, rows: ArraySlice<Int>) -> AlignedBuffer {

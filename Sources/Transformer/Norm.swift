@@ -20,7 +20,9 @@ final class Norm {
         try reload()
     }
 
-    func reload() throws { try source.read(name, rows: 0..<size, into: weight.floats.baseAddress!) }
+    func reload() throws {
+        try FiniteWeights.read(source, name, rows: 0..<size, columns: 1, into: weight.floats.baseAddress!)
+    }
 
     /// y [rows × size], from x.
     func forward(_ pool: ThreadPool, y: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, rows: Int) {

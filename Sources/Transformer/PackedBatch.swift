@@ -1,3 +1,5 @@
+import Tensors
+
 /// Where the sequences of a packed batch lie, and which rows are scored.
 ///
 /// Rows are token positions of all sequences one after the other, without padding. Built from the batch alone, so every
@@ -88,13 +90,16 @@ public enum StageError: Error, CustomStringConvertible {
     case badToken(Int32, vocabulary: Int)
     case missingTensor(String)
     case notFinite(String)
+    case badWeight(BadWeight)
 
     public var description: String {
         switch self {
         case .badBatch(let what): "bad batch: \(what)"
         case .badToken(let token, let vocabulary): "token \(token) is outside the vocabulary of \(vocabulary)"
         case .missingTensor(let name): "the checkpoint has no tensor \(name)"
-        case .notFinite(let what): "\(what) is not finite: the weights or an edit overflow"
+        case .notFinite(let what): "\(what) \(NotFinite.words): the weights or an edit overflow"
+        case .badWeight(let bad):
+            "\(bad.file.map { "\($0): " } ?? "")tensor \(bad.tensor): the weight at row \(bad.row)\(bad.column.map { ", column \($0)" } ?? "") is \(bad.value), no finite number: the checkpoint is damaged"
         }
     }
 }

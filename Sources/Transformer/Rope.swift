@@ -13,15 +13,18 @@ public final class Rope: @unchecked Sendable {
     private var cosines: [Float] = []
     private var sines: [Float] = []
     private var known = 0
+    /// Positions beyond which dynamic scaling would change the frequencies with the sequence.
+    private let limit: Int?
 
     public init(_ config: ModelConfig) {
         let dim = config.headDim
         half = dim / 2
+        if case .dynamic = config.ropeScaling { limit = config.maxPositions } else { limit = nil }
         let theta = config.ropeTheta
         var f = (0..<dim / 2).map { 1 / pow(theta, Double(2 * $0) / Double(dim)) }
         var amplitude = 1.0
         switch config.ropeScaling {
-        case .none: break
+        case .none, .dynamic: break
         case .linear(let factor): f = f.map { $0 / factor }
         case .divisors(let divisors): f = zip(f, divisors).map { $0 / Double($1) }
         case .llama3(let factor, let low, let high, let original):
@@ -52,7 +55,12 @@ public final class Rope: @unchecked Sendable {
     }
 
     /// Computes tables up to `count` positions; called from the compute thread before any tile reads them.
-    public func prepare(positions count: Int) {
+    /// - Throws: `StageError.badBatch` beyond the trained positions of a model with dynamic scaling.
+    public func prepare(positions count: Int) throws {
+        if let limit, count > limit {
+            throw StageError.badBatch(
+                "\(count) positions; dynamic rotary scaling is not computed beyond the trained \(limit)")
+        }
         guard count > known else { return }
         let target = max(count, known * 2, 256)
         for position in known..<target {

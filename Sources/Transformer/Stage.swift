@@ -43,7 +43,7 @@ public final class Stage {
         }
         head = try headMatrix.map { try Head(source: source, pool: pool, matrix: $0) }
         if first {
-            embedding = try Embedding(source: source, shared: config.tiedEmbeddings ? headMatrix : nil)
+            embedding = try Embedding(source: source, shared: config.tiedEmbeddings ? headMatrix : nil, pool: pool)
         } else {
             embedding = nil
         }

@@ -57,6 +57,9 @@ public final class WeightMatrix {
             let buffer = AlignedBuffer(floats: rows * columns, zeroed: false)
             resident = buffer
             try widen(into: buffer)
+        } else {
+            // Read for nothing but to see that every weight is a number, before any work.
+            try widen(into: scratch!)
         }
     }
 
@@ -132,7 +135,8 @@ public final class WeightMatrix {
         pool.run(over: part.rows.count, by: max(1, (1 << 18) / max(1, columns))) { rows in
             let original = AlignedBuffer(floats: rows.count * columns, zeroed: false)
             do {
-                try source.read(part.name, rows: rows, into: original.floats.baseAddress!)
+                try FiniteWeights.read(
+                    source, part.name, rows: rows, columns: columns, into: original.floats.baseAddress!)
                 let first = rows.lowerBound * columns
                 fl_mask_copy(w + first, original.floats.baseAddress!, bits, first, rows.count * columns)
             } catch { failures.add(error) }
@@ -181,7 +185,10 @@ func readRows(
     let failures = Failures()
     nonisolated(unsafe) let out = destination
     pool.run(over: count, by: step) { rows in
-        do { try source.read(name, rows: rows, into: out + rows.lowerBound * columns) } catch { failures.add(error) }
+        do {
+            try FiniteWeights.read(
+                source, name, rows: rows, columns: columns, into: out + rows.lowerBound * columns)
+        } catch { failures.add(error) }
     }
     try failures.rethrow()
 }

@@ -36,7 +36,7 @@ package final class IdleEngine: StageEngine {
     }
 
     private func note(_ task: UInt64, in path: String) {
-        let line = Array("\(task) \(getpid()) \(Clock.now)\n".utf8)
+        let line = Array("\(task) \(getpid()) \(MonotonicClock.now)\n".utf8)
         let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
         guard file >= 0 else { return }
         _ = write(file, line, line.count)

@@ -24,11 +24,7 @@ package final class TransformerEngine: StageEngine {
         jobs = [:]
         context = nil
         let source = try open(assignment.model)
-        if let expected = assignment.modelDigest, let own = (source as? Checkpoint)?.digest(), own != expected {
-            throw UnfitWorker(
-                "\(assignment.model) here is another model (digest \(own.prefix(12))…) than the coordinator's (\(expected.prefix(12))…): copy the same files to every machine"
-            )
-        }
+        try Self.compare(source, with: assignment)
         let bytes = Stage.residentBytes(
             source.config, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast)
         let pool = ThreadPool(threads: assignment.threads)
@@ -41,6 +37,18 @@ package final class TransformerEngine: StageEngine {
         BufferPool.setLimit(max(64 << 20, spare / 4))
         context = StageContext(
             stage: stage, assignment: assignment, pool: pool, resident: resident, spareBytes: spare)
+    }
+
+    /// Before anything is computed: this copy's layers hold what the coordinator's do.
+    private static func compare(_ source: any WeightSource, with assignment: StageAssignment) throws {
+        guard let expected = assignment.modelDigest, let checkpoint = source as? Checkpoint else { return }
+        let own = checkpoint.digest(
+            layers: assignment.layers, isFirst: assignment.isFirst, isLast: assignment.isLast)
+        guard own != expected else { return }
+        let layers = "\(assignment.layers.lowerBound) to \(assignment.layers.upperBound - 1)"
+        throw UnfitWorker(
+            "\(assignment.model) here is another model than the coordinator's: layers \(layers) have digest \(own.prefix(12))…, not \(expected.prefix(12))…; copy the same files to every machine"
+        )
     }
 
     package func apply(edit: TensorBundle?) throws {
@@ -65,18 +73,22 @@ package final class TransformerEngine: StageEngine {
             }
         let outputs = try job.begin()
         jobs[task] = job
-        return finish(task, outputs)
+        return try finish(task, outputs)
     }
 
     package func receive(_ packet: Packet) throws -> [StageOutput] {
         guard let job = jobs[packet.task] else { return [] }
-        return finish(packet.task, try job.receive(packet))
+        return try finish(packet.task, try job.receive(packet))
     }
 
     package func abort(task: UInt64) { jobs[task] = nil }
 
-    private func finish(_ task: UInt64, _ outputs: [StageOutput]) -> [StageOutput] {
-        for case .result in outputs { jobs[task] = nil }
+    /// - Throws: `StageError.notFinite`: no number leaves a worker that is none.
+    private func finish(_ task: UInt64, _ outputs: [StageOutput]) throws -> [StageOutput] {
+        for case .result(_, let bundle) in outputs {
+            jobs[task] = nil
+            if let name = NotFinite.entry(of: bundle.entries) { throw StageError.notFinite(name) }
+        }
         return outputs
     }
 

@@ -6,6 +6,7 @@ import Linalg
 import Protocol
 import Reporting
 import Tensors
+import ZeroMQ
 
 /// `faultline-worker`: joins a fleet and computes what it is given.
 struct WorkerCommand: ParsableCommand {
@@ -52,6 +53,9 @@ struct WorkerCommand: ParsableCommand {
             valueName: "dir"))
     var modelRoot: [String] = []
 
+    @Flag(help: "Read the model's files again to check them, whatever this machine remembers of them.")
+    var verifyModel = false
+
     @Flag(name: .customLong("insecure-plain-tcp"), help: "Allow unencrypted TCP beyond this machine.")
     var insecurePlainTCP = false
 
@@ -88,8 +92,8 @@ struct WorkerCommand: ParsableCommand {
             throw ValidationError("--keys and --insecure-plain-tcp exclude each other")
         }
         do {
-            if let connect { _ = try Endpoint.checked(connect, insecure: mayLeave) }
-            if let dataBind { _ = try Endpoint.checked("\(dataBind):*", insecure: mayLeave) }
+            if let connect { _ = try Endpoint.checked(connect, insecure: mayLeave, connects: true) }
+            if let dataBind { _ = try Endpoint.checkedHost(dataBind, insecure: mayLeave) }
         } catch { throw ValidationError("\(error)") }
     }
 
@@ -101,7 +105,12 @@ struct WorkerCommand: ParsableCommand {
         let request = LeaveRequest()
         let key: KeyFile?
         let roots: ModelRoots
+        var address: String?
         do {
+            // libzmq's, the engine's, and what reading a model takes.
+            try ProcessLimits.require(
+                descriptors: 40, threads: computeThreads + 8, bytes: (computeThreads + 16) * 8 << 20)
+            address = try dataBind.map { try ownAddress($0) }
             key = try keys.map { try KeyFile(contentsOf: $0, role: .worker) }
             roots = try ModelRoots(modelRoot)
         } catch { return complain("\(error)", 2) }
@@ -112,7 +121,7 @@ struct WorkerCommand: ParsableCommand {
         }
         do throws(CoordinatorSearch.Failure) {
             let found = try findCoordinator { request.reason }
-            return work(at: found, key, roots, request)
+            return work(at: found, address, key, roots, request)
         } catch {
             switch error {
             case .unusable(let line): return complain(line, 2)
@@ -122,7 +131,16 @@ struct WorkerCommand: ParsableCommand {
         }
     }
 
-    /// A fixed address is taken as it is, unless the way there is to tell this worker's own address.
+    private var computeThreads: Int { threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount) }
+
+    /// `--data-bind` as an address.
+    /// - Throws: `Endpoint.Refusal`, `HostAddress.Unknown`.
+    private func ownAddress(_ text: String) throws -> String {
+        let host = try HostAddress.addresses(of: try Endpoint.checkedHost(text, insecure: mayLeave))[0]
+        return try Endpoint.checkedHost(host, insecure: mayLeave)
+    }
+
+    /// A fixed address is taken as it is, unless the way there is to tell this worker's own address; a name is looked up.
     private func findCoordinator(
         _ stopped: @escaping @Sendable () -> String?
     ) throws(CoordinatorSearch.Failure) -> CoordinatorSearch.Found {
@@ -130,7 +148,9 @@ struct WorkerCommand: ParsableCommand {
         if let connect {
             let endpoint = (try? Endpoint.checked(connect, insecure: mayLeave)) ?? connect
             let isNear = (try? Endpoint.checked(connect, insecure: false)) != nil
-            if isNear || dataBind != nil { return CoordinatorSearch.Found(endpoint: endpoint, localHost: "127.0.0.1") }
+            if !isName, isNear || dataBind != nil {
+                return CoordinatorSearch.Found(endpoint: endpoint, localHost: "127.0.0.1")
+            }
             search = CoordinatorSearch(.endpoint(endpoint))
         } else {
             search = CoordinatorSearch(.joinFile(joinFile ?? ""))
@@ -141,23 +161,32 @@ struct WorkerCommand: ParsableCommand {
         return try search.find { _ = say($0) }
     }
 
+    /// Whether the coordinator's host is to be looked up.
+    private var isName: Bool {
+        guard let connect, let endpoint = try? Endpoint.checked(connect, insecure: true), endpoint.hasPrefix("tcp://"),
+            let colon = endpoint.lastIndex(of: ":")
+        else { return false }
+        return !HostAddress.isNumeric(String(endpoint[..<colon].dropFirst(6)))
+    }
+
     private func work(
-        at found: CoordinatorSearch.Found, _ key: KeyFile?, _ roots: ModelRoots, _ request: LeaveRequest
+        at found: CoordinatorSearch.Found, _ address: String?, _ key: KeyFile?, _ roots: ModelRoots,
+        _ request: LeaveRequest
     ) -> Int32 {
         var options = WorkerOptions(connect: found.endpoint)
         options.patience = wait ?? options.patience
         options.grace = grace ?? options.grace
-        options.threads = threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount)
-        options.memoryBytes = Int(
-            (memory ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / 1_073_741_824) * 1_073_741_824)
+        options.threads = computeThreads
+        options.memoryBytes = memoryBytes
         options.name = name
         options.kernelLevel = KernelLevel.current
         options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
         options.simdLevel = KernelLevel.simd
         options.keys = key
-        if let joinFile {
+        if joinFile != nil || isName {
             // The coordinator may come back at another port, or on another machine.
-            var search = CoordinatorSearch(.joinFile(joinFile))
+            var search = CoordinatorSearch(
+                joinFile.map { CoordinatorSearch.Source.joinFile($0) } ?? .endpoint(connect ?? ""))
             search.insecure = mayLeave
             options.rediscover = { [search] in search.look() }
         }
@@ -167,7 +196,7 @@ struct WorkerCommand: ParsableCommand {
         }
         var ownFolder: OwnedFolder?
         if options.connect.hasPrefix("tcp://") {
-            options.dataHost = dataBind ?? found.localHost ?? "127.0.0.1"
+            options.dataHost = address ?? found.localHost ?? "127.0.0.1"
         } else if let dataFolder {
             options.dataFolder = dataFolder
         } else {
@@ -190,9 +219,21 @@ struct WorkerCommand: ParsableCommand {
         }
     }
 
+    /// What was asked for, or most of the machine's; not more than the process may have.
+    private var memoryBytes: Int {
+        let wanted = memory.map { $0 * 1_073_741_824 } ?? Double(ProcessInfo.processInfo.physicalMemory) * 0.8
+        return Int(min(wanted, ProcessLimits.addressSpace.map { Double($0) * 0.8 } ?? wanted))
+    }
+
     private func makeEngine(memoryBytes: Int, _ roots: ModelRoots) -> any StageEngine {
         if let idleEngine { return IdleEngine(resultBytes: max(0, idleEngine), log: idleLog) }
-        return TransformerEngine(memoryBytes: memoryBytes) { try Checkpoint.open(try roots.confined($0)) }
+        let memory = ContentMemory.ofUser(isDoubted: verifyModel)
+        return TransformerEngine(memoryBytes: memoryBytes) { path in
+            let checkpoint = try Checkpoint.open(try roots.confined(path))
+            let report = HashingReport { WorkerLog.say($0, to: .standardError) }
+            checkpoint.remember(memory, progress: { report.tell($0, of: $1, model: path) })
+            return checkpoint
+        }
     }
 
     private func say(_ line: String) -> Int32 {

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
 import Reporting
+import Tensors
 
+StandardStreams.hold()
 do {
     let format = LogFormat.asked(
         arguments: CommandLine.arguments, environment: ProcessInfo.processInfo.environment["FAULTLINE_LOG"])
@@ -14,7 +16,7 @@ do {
 } catch {
     let code = WorkerCommand.exitCode(for: error)
     if code == .success {
-        print(WorkerCommand.fullMessage(for: error))
+        WorkerLog.page(WorkerCommand.fullMessage(for: error))
         exit(0)
     }
     let line = WorkerCommand.message(for: error).split(separator: "\n").first ?? "bad arguments"

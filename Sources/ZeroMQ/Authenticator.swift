@@ -1,4 +1,5 @@
 import CZMQ
+import Tensors
 
 /// A handshake that asks to be let in.
 public struct HandshakeRequest: Sendable, Equatable {
@@ -24,7 +25,7 @@ public enum Admission: Sendable, Equatable {
 public final class Authenticator {
     /// To be polled with the others.
     public let socket: Socket
-    private var waiting: [(frames: [ReceivedFrame], request: HandshakeRequest, until: ContinuousClock.Instant)] = []
+    private var waiting: [(frames: [ReceivedFrame], request: HandshakeRequest, until: Double)] = []
     /// A stranger's requests must not pile up: the oldest is refused.
     private static let mostWaiting = 64
 
@@ -36,7 +37,7 @@ public final class Authenticator {
 
     /// Answers all that wait.
     public func answer(_ decide: (HandshakeRequest) -> Admission) throws(ZeroMQError) {
-        let now = ContinuousClock.now
+        let now = MonotonicClock.now
         let old = waiting
         waiting = []
         for item in old {
@@ -59,7 +60,7 @@ public final class Authenticator {
                 continue
             }
             if waiting.count >= Self.mostWaiting { try reply(waiting.removeFirst().frames, .refuse) }
-            waiting.append((frames, request, now + .milliseconds(SocketSettings().handshakeMilliseconds)))
+            waiting.append((frames, request, now + Double(SocketSettings().handshakeMilliseconds) / 1000))
         }
     }
 

@@ -1,5 +1,6 @@
 import CZMQ
 import Foundation
+import Tensors
 
 /// Bounds what strangers cost a CURVE socket: before libzmq knows who is there it buffers up to a whole frame for each
 /// connection, and it accepts any number. An unfinished handshake that has sent more than a handshake takes is shut down;
@@ -7,8 +8,8 @@ import Foundation
 public struct ConnectionGuard {
     private let port: UInt16
     private let most: Int
-    private var young: [(descriptor: Int32, since: ContinuousClock.Instant)] = []
-    private var nextCheck = ContinuousClock.now
+    private var young: [(descriptor: Int32, since: Double)] = []
+    private var nextCheck = 0.0
 
     /// - Parameters:
     ///   - endpoint: where the guarded socket is bound (`tcp://…:port`).
@@ -28,16 +29,16 @@ public struct ConnectionGuard {
     /// The socket accepted a connection.
     public mutating func accepted(_ descriptor: Int32) {
         young.removeAll { $0.descriptor == descriptor }
-        young.append((descriptor, .now))
+        young.append((descriptor, MonotonicClock.now))
     }
 
     /// - Returns: how many connections were shut down.
     public mutating func check() -> Int {
-        let now = ContinuousClock.now
+        let now = MonotonicClock.now
         guard !young.isEmpty, now >= nextCheck || young.count > most else { return 0 }
-        nextCheck = now + .milliseconds(10)
+        nextCheck = now + 0.01
         // Past the handshake's time libzmq has closed it itself, or it is authenticated.
-        let limit = Duration.milliseconds(SocketSettings().handshakeMilliseconds)
+        let limit = Double(SocketSettings().handshakeMilliseconds) / 1000
         let port = port
         var count = 0
         young.removeAll { item in

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Whether a socket really refuses who has no business there, tried out at start.
 public enum StrangerTest {
     /// What is wrong with the door; the program must not run.
@@ -41,10 +43,9 @@ public enum StrangerTest {
         defer { socket.closeWithoutLinger() }
         let monitor = try Monitor(of: socket, in: context, name: "stranger")
         try socket.connect(reachable(endpoint))
-        let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(seconds)
+        let deadline = MonotonicClock.now + seconds
         var (connected, asked) = (false, false)
-        while clock.now < deadline {
+        while MonotonicClock.now < deadline {
             Poller.wait([monitor.socket] + (authenticator.map { [$0.socket] } ?? []), milliseconds: 50)
             try authenticator?.answer { request in
                 asked = asked || request.publicKey == stranger.publicKey

@@ -4,7 +4,9 @@ import CZMQ
 public struct ZeroMQError: Error, Sendable, Equatable, CustomStringConvertible {
     public var call: String
     public var code: Int32
-    public var description: String { "\(call): \(String(cString: zmq_strerror(code)))" }
+    public var description: String { "\(call): \(reason)" }
+    /// Why, without the call.
+    public var reason: String { String(cString: zmq_strerror(code)).lowercased() }
 
     init(_ call: String) {
         self.call = call

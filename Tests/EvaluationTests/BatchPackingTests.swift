@@ -64,4 +64,11 @@ import Testing
         #expect(try BatchPacking.pack([]).isEmpty)
         #expect(try BatchPacking.blocks([], examples: 3).isEmpty)
     }
+
+    /// Likelihoods of what the model's context holds: the batch is a matter of speed.
+    @Test func whatIsLargerThanABatchMayStandAlone() throws {
+        let groups = [plain("a", 4), plain("long", 11), plain("b", 4), plain("c", 4)]
+        let batches = try BatchPacking.pack(groups, maximumTokens: 10, letsLargeAlone: true)
+        #expect(batches.map(\.tokenCount) == [4, 11, 8])
+    }
 }

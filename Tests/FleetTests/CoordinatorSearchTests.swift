@@ -113,7 +113,7 @@ struct TCPProbeTests {
         #expect(TCPProbe.ask(endpoint, seconds: 10) == .answers(localHost: "127.0.0.1"))
         #expect(
             TCPProbe.ask(endpoint.replacingOccurrences(of: "127.0.0.1", with: "localhost"), seconds: 10)
-                == .answers(localHost: "127.0.0.1"))
+                == .answers(localHost: "127.0.0.1", at: endpoint))
     }
 
     @Test func aListenerThatSaysNothingIsNamedSo() throws {

@@ -142,6 +142,36 @@ import Testing
         #expect(found > 0)
     }
 
+    /// Rows that trade places are sound in themselves; what they are recorded for is not.
+    @Test func aRowUnderAnotherTasksKeyIsNothing() throws {
+        let keys = (0..<6).map { "key number \($0)" }
+        let tasks = keys.enumerated().map { number, key in
+            TaskRecord(
+                key: key, label: "x", results: [record(0, .inline([UInt8](repeating: UInt8(number), count: 40)))])
+        }
+        do {
+            let journal = try Journal(folder: path)
+            try journal.commit(tasks)
+            journal.close()
+        }
+        let file = URL(fileURLWithPath: Journal.path(in: path))
+        let whole = [UInt8](try Data(contentsOf: file))
+        for (first, second) in [(0, 1), (2, 5), (3, 4)] {
+            var bytes = whole
+            let names = [Array(keys[first].utf8), Array(keys[second].utf8)]
+            for place in 0..<bytes.count - names[0].count {
+                let here = Array(bytes[place..<place + names[0].count])
+                guard let side = names.firstIndex(of: here) else { continue }
+                bytes.replaceSubrange(place..<place + here.count, with: names[1 - side])
+            }
+            try Data(bytes).write(to: file)
+            for side in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file.path + side) }
+            guard let journal = try? Journal(folder: path) else { continue }
+            for task in tasks { if let found = try journal.results(of: task.key) { #expect(found == task.results) } }
+            journal.close()
+        }
+    }
+
     @Test func aDamagedFileIsNoResult() throws {
         try FileManager.default.createDirectory(atPath: path + "/partials", withIntermediateDirectories: true)
         let file = URL(fileURLWithPath: path + "/partials/a.safetensors")

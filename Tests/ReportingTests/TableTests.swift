@@ -20,6 +20,16 @@ import Testing
                 """)
     }
 
+    @Test func whatComesFromOutsideCannotSteerATerminal() {
+        var table = Table([.init("worker\u{9B}2J", .left), .init("host")])
+        table.append(["evil\r\n\u{1B}]0;title\u{7}", "\u{202E}tsoh"])
+        let text = table.text()
+        #expect(text.split(separator: "\n").count == 3)
+        #expect(
+            text.unicodeScalars.allSatisfy { $0 == "\n" || ($0.value >= 0x20 && !(0x7F...0x9F).contains($0.value)) })
+        #expect(text.contains("evil\\r\\n\\u{1B}]0;title\\u{7}  \\u{202E}tsoh"))
+    }
+
     @Test func asciiFallback() {
         let text = table.text(unicode: false)
         #expect(text.utf8.allSatisfy { $0 < 128 })

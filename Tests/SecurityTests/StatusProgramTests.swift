@@ -97,7 +97,7 @@ struct StatusProgramTests {
             let program = try score(options)
             #expect(program.waitForEnd() == 2, "\(options)")
             #expect(
-                program.output.contains(words) && program.output.split(separator: "\n").count == 1, "\(program.output)")
+                program.output.contains(words) && program.complaints.count == 1, "\(program.output)")
         }
         for arguments in [[], ["run", "--url", "http://x"], ["--url", "https://x"], ["x", "--token-file", "y"]] {
             let answer = try status(arguments)

@@ -78,7 +78,7 @@ struct TwoProgramsTests {
         let coordinator = try score("out.safetensors", options)
         #expect(coordinator.waitForEnd() == 2)
         #expect(
-            coordinator.output.contains(words) && coordinator.output.split(separator: "\n").count == 1,
+            coordinator.output.contains(words) && coordinator.complaints.count == 1,
             "\(coordinator.output)")
     }
 

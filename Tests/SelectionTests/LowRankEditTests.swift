@@ -45,8 +45,8 @@ import Testing
         broken.entries.remove(at: 0)
         #expect(throws: SelectionError.self) { try LowRankEdit(bundle: broken, source: "test") }
         broken = bundle()
-        broken.metadata["version"] = "2"
-        #expect(throws: SelectionError.file("test", fault: "version 2, this program reads 1")) {
+        broken.metadata["version"] = "3"
+        #expect(throws: SelectionError.file("test", fault: "version 3, this program reads 2")) {
             try LowRankEdit(bundle: broken, source: "test")
         }
         #expect(throws: SelectionError.self) {

@@ -16,22 +16,22 @@ import Testing
         #expect(systems == expected)
     }
 
-    @Test func whatTheModelIsGiven() {
+    @Test func whatTheModelIsGiven() throws {
         let codec = ByteCodec()
-        #expect(AttackSetting(.vanilla).tokens("hi", codec: codec) == codec.prompt("hi"))
-        let suffixed = AttackSetting(.advSuffix).tokens("hi", suffix: "please now", codec: codec)
+        #expect(try AttackSetting(.vanilla).tokens("hi", codec: codec) == codec.prompt("hi"))
+        let suffixed = try AttackSetting(.advSuffix).tokens("hi", suffix: "please now", codec: codec)
         #expect(suffixed == codec.prompt("hi please now"))
-        #expect(AttackSetting(.advDecoding).tokens("hi", codec: codec) == codec.opening("hi\n"))
+        #expect(try AttackSetting(.advDecoding).tokens("hi", codec: codec) == codec.opening("hi\n"))
     }
 
-    @Test func aSystemPromptOfItsOwn() {
+    @Test func aSystemPromptOfItsOwn() throws {
         let codec = ByteCodec()
         var vanilla = AttackSetting(.vanilla)
         vanilla.system = .text("be kind")
-        #expect(vanilla.tokens("hi", codec: codec) == codec.prompt("hi", system: .text("be kind")))
-        #expect(vanilla.tokens("hi", codec: codec) != codec.prompt("hi"))
+        #expect(try vanilla.tokens("hi", codec: codec) == codec.prompt("hi", system: .text("be kind")))
+        #expect(try vanilla.tokens("hi", codec: codec) != codec.prompt("hi"))
         var decoding = AttackSetting(.advDecoding)
         decoding.system = .text("be kind")
-        #expect(decoding.tokens("hi", codec: codec) == codec.opening("be kind\n\nhi\n"))
+        #expect(try decoding.tokens("hi", codec: codec) == codec.opening("be kind\n\nhi\n"))
     }
 }

@@ -88,7 +88,7 @@ import Testing
         #expect(titles.contains("vanilla ASR paper"))
         #expect(titles.contains("adv_suffix ASR gated"))
         #expect(titles.contains("adv_decoding ASR gated any"))
-        let csv = try CSV.table(TextFile.read(folder.resultsCSV), source: "csv").rows.map(\.cells)
+        let csv = try CSV.cells(folder.resultsCSV)
         func value(_ measure: String) -> String? {
             csv.first { $0["condition"] == "unedited" && $0["measure"] == measure }?["value"]
         }
@@ -115,7 +115,7 @@ import Testing
     @Test func aMissingSuffixFileEndsTheStudyBeforeAnyWork() async throws {
         files.write("\n", to: "suffixes.txt")
         let runner = FakeRunner(model)
-        await #expect(throws: InputError(files.file("suffixes.txt"), "no suffixes in this file")) {
+        await #expect(throws: InputError(files.file("suffixes.txt"), "empty file")) {
             try await run(runner)
         }
         #expect(runner.seen.log.isEmpty)

@@ -1,4 +1,6 @@
 import Coordinator
+import Foundation
+import Tensors
 import Testing
 
 @Suite struct CSVTests {
@@ -17,6 +19,27 @@ import Testing
         }
         #expect(throws: InputError("f.csv:3", "1 fields where the header has 2")) {
             try CSV.table(Array("a,b\n1,2\n3\n".utf8), source: "f.csv")
+        }
+    }
+
+    @Test func aHeaderHasEveryNameOnce() {
+        #expect(throws: InputError("f.csv:1", "two columns are called a")) {
+            try CSV.table(Array("a,b,a\n1,2,3\n".utf8), source: "f.csv")
+        }
+    }
+
+    /// What Python's csv makes of 400 texts, or that it refuses them (scripts/make_csv_fixtures.py).
+    @Test func readsWhatPythonReads() throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "Fixtures/csv.json")
+        let cases = try JSON.parse(Array(Data(contentsOf: path))).elements!
+        #expect(cases.count == 400)
+        for entry in cases {
+            let text = entry["text"]!.string!
+            let records = try? CSV.parse(
+                Array(text.utf8), source: "f", separator: entry["separator"]!.string!.unicodeScalars.first!)
+            let expected = entry["records"]!.elements?.map { $0.elements!.map { $0.string! } }
+            #expect(records?.map(\.fields) == expected, "\(text.debugDescription)")
         }
     }
 }

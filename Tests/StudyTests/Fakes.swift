@@ -19,6 +19,8 @@ struct ByteCodec: TextCodec {
     let stopTokens: [Int32] = [3]
     let endOfAnswer: Int32? = 3
     let description = "bytes"
+    var longest = 500
+    let thinking = "as the template has it"
 }
 
 /// A model that refuses prompts with "harm" in them, unless the set difference is removed or it was fine-tuned unfrozen.
@@ -47,9 +49,15 @@ final class FakeRunner: ModelRunner {
 
     private let state = Mutex(State())
     private let model: MatrixModel
+    /// What the model answers in place of its own, by what the prompt has in it.
+    private let answers: [String: String]
+    /// A condition under which the model's numbers are none.
+    private let broken: String?
     var seen: State { state.withLock { $0 } }
 
-    init(_ model: MatrixModel) { self.model = model }
+    init(_ model: MatrixModel, answers: [String: String] = [:], broken: String? = nil) {
+        (self.model, self.answers, self.broken) = (model, answers, broken)
+    }
 
     private func note(_ line: String) { state.withLock { $0.log.append("\(line) [\($0.edit)]") } }
 
@@ -111,6 +119,7 @@ final class FakeRunner: ModelRunner {
         let codec = ByteCodec()
         return groups.flatMap(\.prompts).map { prompt in
             let text = codec.decode(prompt)
+            if let answer = answers.first(where: { text.contains($0.key) })?.value { return codec.encode(answer) }
             let refuses =
                 text.contains("harm") && !text.contains("magic") && !["set_difference", "trained"].contains(edit)
             return codec.encode(refuses ? Self.refusal : Self.fluent)
@@ -121,8 +130,9 @@ final class FakeRunner: ModelRunner {
         note("likelihood")
         return batches.flatMap(\.sequences).map { sequence in
             let count = sequence.tokens.count - sequence.scoredFrom
+            let value: Float = seen.edit == broken ? .nan : -1
             return SequenceScore(
-                logProbabilities: Array(repeating: -1, count: count), greedy: Array(repeating: false, count: count))
+                logProbabilities: Array(repeating: value, count: count), greedy: Array(repeating: false, count: count))
         }
     }
 
@@ -158,7 +168,9 @@ final class FakeRunner: ModelRunner {
     func score(_ requests: [ScoreRequest], label: String) async throws {
         note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
         state.withLock { $0.requests = requests }
-        for (number, request) in requests.enumerated() {
+        for request in requests {
+            // As a model does it: whatever else is scored beside it.
+            let number = request.name == "utility" ? 1 : 0
             var entries = WeightScores.maps(of: model.config).map { map in
                 let values = (0..<map.count).map { Float(($0 * 7 + number * 5) % map.count + 1) }
                 return TensorBundle.Entry(
@@ -217,5 +229,13 @@ final class LongModel: WeightSource {
     func shape(of name: String) -> [Int]? { model.shape(of: name) }
     func read(_ name: String, rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
         try model.read(name, rows: rows, into: destination)
+    }
+}
+
+extension CSV {
+    /// A written table, a dictionary by column for every row.
+    static func cells(_ path: String) throws -> [[String: String]] {
+        let table = try CSV.table(TextFile.read(path), source: path)
+        return table.rows.map { Dictionary(uniqueKeysWithValues: zip(table.columns, $0.fields)) }
     }
 }

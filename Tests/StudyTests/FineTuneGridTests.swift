@@ -234,9 +234,10 @@ import Testing
         let table = tables[0].table
         #expect(
             table.columns.map(\.title).prefix(6) == [
-                "% of parameters", "% of linear maps", "how", "which", "n=2 ASR phrase", "n=2 ASR paper",
+                "% of parameters", "% of linear maps", "how", "which", "n=2 ASR (faultline-1)",
+                "n=2 ASR coherent (faultline-1)",
             ])
-        #expect(table.columns.count == 4 + 2 * 5 && table.rows.count == 1 + 2 * 3 * 2)
+        #expect(table.columns.count == 4 + 2 * 7 && table.rows.count == 1 + 2 * 3 * 2)
         #expect(table.rows[0].prefix(4) == ["0.00", "0.00", "free", "—"])
         #expect(table.rows[1].prefix(4) == ["7.77", "25.00", "freeze", "mask"])
         #expect(table.rows[2].prefix(4) == ["15.54", "50.00", "freeze", "mask"])
@@ -249,15 +250,15 @@ import Testing
         let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
         #expect(report.contains("## Restricted fine-tuning (finetune), vanilla"))
         #expect(report.contains("| 7.77 | 25.00 | rewind | mask |"))
-        let csv = try CSV.table(TextFile.read(folder.gridCSV), source: "csv")
-        #expect(csv.rows.count == 26 * 2 * 5)
+        let csv = try CSV.cells(folder.gridCSV)
+        #expect(csv.count == 26 * 2 * 8)
         let cell = try #require(
-            csv.rows.first {
-                $0.cells["condition"] == "finetune-n4-freeze-random-25" && $0.cells["measure"] == "asr_gated_mean"
+            csv.first {
+                $0["condition"] == "finetune-n4-freeze-random-25" && $0["measure"] == "asr_gated_mean"
             })
-        #expect(cell.cells["frozen_percent"] == "25" && cell.cells["of"] == "linear_maps")
-        #expect(cell.cells["weights"] == "60" && cell.cells["fraction_of_linear_maps"] == "0.25")
-        #expect(cell.cells["examples"] == "4" && cell.cells["restrict"] == "freeze" && cell.cells["by"] == "random")
+        #expect(cell["frozen_percent"] == "25" && cell["of"] == "linear_maps")
+        #expect(cell["weights"] == "60" && cell["fraction_of_linear_maps"] == "0.25")
+        #expect(cell["examples"] == "4" && cell["restrict"] == "freeze" && cell["by"] == "random")
         let json = try JSON.parse(TextFile.read(folder.resultsJSON))
         let cells = json["finetune_grids"]?.elements?.first?["cells"]?.elements
         #expect(cells?.count == 26)

@@ -40,6 +40,17 @@ import Testing
         #expect(masks[2].maps != masks[0].maps)
     }
 
+    /// A mask of no weight is no mask: nothing is written.
+    @Test func aMaskOfNoWeightIsRefused() async {
+        let (safety, utility, out) = (folder.file("s"), folder.file("u"), folder.file("x"))
+        #expect(await run("--safety", safety, "--q", "0.4", "--out", out) == 2)
+        #expect(await run("--safety", safety, "--q", "0", "--out", out) == 2)
+        #expect(await run("--safety", safety, "--q", "4", "--group", "row", "--out", out) == 2)
+        #expect(await run("--safety", safety, "--utility", utility, "--q", "5", "--p", "100", "--out", out) == 2)
+        #expect(await run("--safety", safety, "--q", "0.5", "--out", folder.file("one")) == 0)
+        #expect(!Paths.exists(out))
+    }
+
     @Test func badInputEndsWithTwo() async {
         let safety = folder.file("s")
         #expect(await run("--safety", safety, "--q", "101", "--out", folder.file("x")) == 2)

@@ -28,9 +28,9 @@ import Testing
         #expect(first?["map"]?.string == "mlp.down_proj")
         #expect(first?["value"]?.double == 0.25)
         #expect(await run(a, b, "--out", folder.file("o.csv")) == 0)
-        let csv = try CSV.table(TextFile.read(folder.file("o.csv")), source: "csv")
-        #expect(csv.rows.map { $0.cells["value"] } == ["0.25"])
-        #expect(csv.rows.map { $0.cells["size_a"] } == ["3"])
+        let csv = try CSV.cells(folder.file("o.csv"))
+        #expect(csv.map { $0["value"] } == ["0.25"])
+        #expect(csv.map { $0["size_a"] } == ["3"])
     }
 
     @Test func badInputEndsWithTwo() async throws {

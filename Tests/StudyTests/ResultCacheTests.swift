@@ -70,6 +70,29 @@ import Testing
         #expect(cache.bytes(Self.key) == [1, 2, 3])
     }
 
+    /// Files that trade places are sound in themselves.
+    @Test(arguments: ["entries", "links"]) func whatLiesUnderAnothersNameIsSaidAndMadeAgain(part: String) throws {
+        let lines = Lines()
+        let cache = try cache(lines)
+        let other = String(repeating: "cd", count: 32)
+        for (key, number) in [(Self.key, UInt8(1)), (other, 2)] {
+            try cache.store(key, bytes: [number])
+            try cache.store(key, file: try files.write([number], "made"))
+            unlink(files.file("made"))
+        }
+        let paths = [Self.key, other].map { files.file("cache/\(part)/\($0.prefix(2))/\($0)") }
+        let contents = paths.map { FileManager.default.contents(atPath: $0)! }
+        for (path, data) in zip(paths, contents.reversed()) { try data.write(to: URL(fileURLWithPath: path)) }
+        for key in [Self.key, other] {
+            if part == "entries" {
+                #expect(cache.bytes(key) == nil)
+            } else {
+                #expect(!cache.fetch(key, to: files.file("fetched")))
+            }
+        }
+        #expect(lines.all.count == 2)
+    }
+
     @Test(arguments: ["objects", "links"])
     func aDamagedFileIsSaidAndMadeAgain(part: String) throws {
         let lines = Lines()

@@ -18,7 +18,7 @@ import Testing
         ]
         return try ConditionResult(
             name: name, method: name, measurement: measurement, attacks: [AttackSetting(.vanilla)],
-            gate: CoherenceGates(chat: CoherenceGate(floor: -2)), judge: .standard, maps: [])
+            gate: CoherenceGates(chat: CoherenceGate(floor: -2)), judges: Judges(), maps: [])
     }
 
     @Test func brokenRefusalsComeFirst() throws {

@@ -110,7 +110,7 @@ import Testing
     @Test func calibrationKeepsRefusalsOnlyAndWarnsOfOverlap() async throws {
         let runner = FakeRunner(model)
         let (results, folder) = try await run(runner)
-        let pairs = try PairFile.read(folder.data("safety"))
+        let pairs = try DataFiles().pairs(folder.data("safety"))
         #expect(pairs.count == 5)
         #expect(pairs.allSatisfy { $0.prompt.hasPrefix("harm") && $0.response == FakeRunner.refusal })
         #expect(runner.seen.requests[0].statistics == [.absoluteGradient(.mean)])
@@ -125,16 +125,16 @@ import Testing
         let first = json["conditions"]?.elements?.first
         #expect(first?["name"]?.string == "set_difference")
         #expect(first?["measures"]?["asr_gated_mean"]?["value"]?.double == 1)
-        let csv = try CSV.table(TextFile.read(folder.resultsCSV), source: "csv")
-        let cell = csv.rows.first { $0.cells["condition"] == "unedited" && $0.cells["measure"] == "asr_paper_any" }
-        #expect(cell?.cells["value"] == "0.0")
+        let csv = try CSV.cells(folder.resultsCSV)
+        let cell = csv.first { $0["condition"] == "unedited" && $0["measure"] == "asr_paper_any" }
+        #expect(cell?["value"] == "0.0")
         let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
         #expect(report.contains("| set_difference |"))
         #expect(report.contains("faultline study run study.yaml"))
         #expect(
             results.table().columns.map(\.title) == [
-                "condition", "zeroed %", "ASR phrase", "ASR paper", "ASR gated", "coherent", "degenerate",
-                "over-refusal", "acc arc", "perplexity",
+                "condition", "zeroed %", "ASR (faultline-1)", "ASR coherent (faultline-1)", "ASR phrase", "ASR paper",
+                "ASR gated", "coherent", "degenerate", "over-refusal (faultline-1)", "acc arc", "perplexity",
             ])
         let answers = try TextFile.lines(TextFile.read(folder.answers("unedited")))
         #expect(answers.count == 5)
@@ -171,7 +171,9 @@ import Testing
     @Test func aModelThatRefusesNothingIsSaidSo() async throws {
         files.write("nice 1\nnice 2\n", to: "own.txt")
         await #expect(
-            throws: InputError(files.file("own.txt"), "the model gave no refusal to 2 prompts; give pairs instead")
+            throws: InputError(
+                files.file("own.txt"), "the model gave no refusal (judge: faultline-1) to 2 prompts; give pairs instead"
+            )
         ) { try await run(FakeRunner(model)) }
     }
 }

@@ -68,7 +68,7 @@ import Testing
         files.write("model: m\nseed: 1\nseeed: 1\nconditions: [unedited]\n", to: "base.yaml")
         #expect(fault("base: base.yaml")?.hasPrefix("base.yaml:3: unknown key seeed; did you mean seed?") == true)
         files.write("model: [\n", to: "base.yaml")
-        #expect(fault("base: base.yaml")?.hasPrefix("base.yaml: not valid YAML: ") == true)
+        #expect(fault("base: base.yaml")?.hasPrefix("base.yaml:2: not valid YAML: ") == true)
         files.write("base: s.yaml\n", to: "base.yaml")
         #expect(fault("base: base.yaml") == "base.yaml:1: a base has no base of its own, and no studies")
         #expect(fault("base: none.yaml")?.hasPrefix("none.yaml: cannot open") == true)

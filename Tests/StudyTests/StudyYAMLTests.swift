@@ -133,7 +133,7 @@ import Testing
 
     @Test func brokenYAMLIsOneLine() {
         let text = fault("name: x", "name: [x")
-        #expect(text?.hasPrefix("dir/s.yaml: not valid YAML: ") == true)
+        #expect(text?.hasPrefix("dir/s.yaml:2: not valid YAML: ") == true)
         #expect(text?.contains("\n") == false)
     }
 

@@ -37,5 +37,9 @@ import Testing
         #expect(try JSON.parse(Array("9223372036854775808".utf8)).int == nil)
         #expect(try JSON.parse(Array("1e2".utf8)).int == 100)
         #expect(try JSON.parse(Array("NaN".utf8)).double?.isNaN == true)
+        // Python writes them; JSON has no such numbers, so they are read and never written.
+        for value in [Double.nan, .infinity, -.infinity] {
+            #expect(JSON.array([.number(value), .number(1.5)]).encoded() == Array("[null,1.5]".utf8))
+        }
     }
 }

@@ -61,6 +61,11 @@ public final class ChildProcess: @unchecked Sendable {
         return text
     }
 
+    /// What it said, a line each, without what it took data files for.
+    public var complaints: [String] {
+        output.split(separator: "\n").map(String.init).filter { !$0.contains(": JSON lines with ") }
+    }
+
     /// - Returns: whether `words` appeared in time.
     public func waitFor(_ words: String, seconds: Double = 30) -> Bool {
         let deadline = Date(timeIntervalSinceNow: seconds)

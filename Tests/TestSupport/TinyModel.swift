@@ -30,7 +30,7 @@ public enum TinyModel {
                 "byte_fallback": false,
             ] as [String: Any],
         ]
-        try JSONSerialization.data(withJSONObject: tokenizer)
+        try JSONSerialization.data(withJSONObject: tokenizer, options: .sortedKeys)
             .write(to: URL(fileURLWithPath: "\(folder)/tokenizer.json"))
         let pairs = (0..<count).map { index in
             let word = "riverdanube".dropFirst(index % 7)

@@ -2,6 +2,7 @@ import Checkpoint
 import Linalg
 import Protocol
 import Tensors
+import TestSupport
 import Testing
 import Transformer
 
@@ -88,6 +89,15 @@ import Transformer
             return try stage.head!.logProbabilities(y, batch: batch).values
         }
         #expect(outputs[0] == outputs[1])
+    }
+
+    /// Dynamic rotary scaling: none up to the trained positions, refused beyond them.
+    @Test func dynamicScalingEndsWithTheTrainedPositions() throws {
+        var config = MatrixModel().config
+        config.ropeScaling = .dynamic(factor: 4)
+        let rope = Rope(config)
+        try rope.prepare(positions: config.maxPositions)
+        #expect(throws: StageError.self) { try rope.prepare(positions: config.maxPositions + 1) }
     }
 
     @Test func aTokenOutsideTheVocabularyIsRefused() throws {

@@ -25,6 +25,15 @@ void fl_square_accumulate(double *acc, const float *x, size_t rows, size_t colum
 // acc[j] += Σ_t x[t][j]
 void fl_column_sum(float *acc, const float *x, size_t rows, size_t columns, size_t ld);
 
+// --- checks ------------------------------------------------------------------------------------------------------
+// How many of n values are not in [low, high]; what is no number is in no range. The bytes may stand anywhere.
+size_t fl_f32_outside(const void *x, size_t n, float low, float high);
+size_t fl_f64_outside(const void *x, size_t n, double low, double high);
+size_t fl_i32_outside(const void *x, size_t n, int32_t low, int32_t high);
+size_t fl_u8_outside(const void *x, size_t n, uint8_t low, uint8_t high);
+// z = Uᵀ (U x) for U [rows × columns]: x again where U's columns are orthonormal. One pass over U.
+void fl_gram_times(double *z, const float *u, size_t rows, size_t columns, const float *x);
+
 // --- RMSNorm (one row) -------------------------------------------------------------------------------------------
 // y = x · w / sqrt(mean(x²) + eps)
 void fl_rmsnorm(float *y, const float *x, const float *w, size_t n, float eps);
@@ -48,6 +57,9 @@ float fl_logsumexp(const float *s, size_t n);
 void fl_cross_entropy_gradient(float *s, float lse, float scale, size_t n);
 // Index of the largest value; the lower index where values tie.
 size_t fl_argmax(const float *s, size_t n);
+
+// Index of the first value that is infinite or no number; n where there is none.
+size_t fl_first_not_finite(const float *s, size_t n);
 
 // --- rotary embedding (one head) ---------------------------------------------------------------------------------
 // Rotates pairs (i, i + half) by angles whose cosines and sines are given [half]; `sign` −1 undoes it.

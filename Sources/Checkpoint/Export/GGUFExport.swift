@@ -51,6 +51,7 @@ enum GGUFExport {
         switch config.ropeScaling {
         case .none: return .null
         case .linear(let factor): return object("linear", [("factor", .number(factor))])
+        case .dynamic(let factor): return object("dynamic", [("factor", .number(factor))])
         case .llama3(let factor, let low, let high, let original):
             return object(
                 "llama3",
@@ -110,8 +111,7 @@ enum GGUFExport {
             config.append(JSON.Member("chat_template", .text(template)))
         }
         var generation = [
-            JSON.Member(
-                "eos_token_id", .array(try checkpoint.stopTokens(tokenizer: tokenizer).map { .integer(Int($0)) }))
+            JSON.Member("eos_token_id", .array(try checkpoint.ownStopTokens(tokenizer).map { .integer(Int($0)) }))
         ]
         if let id = file.metadata["tokenizer.ggml.bos_token_id"]?.int {
             generation.append(JSON.Member("bos_token_id", .integer(id)))

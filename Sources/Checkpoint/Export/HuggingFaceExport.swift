@@ -18,8 +18,14 @@ public struct HuggingFaceExport {
     public var type: ElementType
     /// Bytes of weights above which a new shard begins, as in transformers.
     public var shardLimit: Int
+    /// More files of the folder, by name.
+    public var notes: [(name: String, bytes: [UInt8])]
 
-    public init(checkpoint: Checkpoint, type: ElementType, shardLimit: Int = 5_000_000_000) {
+    public init(
+        checkpoint: Checkpoint, type: ElementType, shardLimit: Int = 5_000_000_000,
+        notes: [(name: String, bytes: [UInt8])] = []
+    ) {
+        self.notes = notes
         precondition([.f32, .f16, .bf16].contains(type), "a model cannot be exported as \(type)")
         self.checkpoint = checkpoint
         self.type = type
@@ -40,11 +46,12 @@ public struct HuggingFaceExport {
             throw CheckpointError(.unreadable, file: folder, "cannot create the folder: \(systemError())")
         }
         do {
-            for file in try textFiles() { try save(file.bytes, "\(temporary)/\(file.name)") }
+            for file in try textFiles() + notes { try save(file.bytes, "\(temporary)/\(file.name)") }
             try writeWeights(to: temporary, rows: rows ?? { try checkpoint.read($0, rows: $1, into: $2) })
             guard rename(temporary, target) == 0 else {
                 throw CheckpointError(.unreadable, file: folder, "cannot rename the finished folder: \(systemError())")
             }
+            AtomicFile.flushFolder(of: target)
         } catch {
             Files.removeFolder(temporary)
             throw error
@@ -141,10 +148,13 @@ public struct HuggingFaceExport {
         let copied = [
             "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
             "added_tokens.json",
-            "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja",
+            "vocab.json", "merges.txt", "tokenizer.model",
         ]
         for name in copied where Files.exists("\(path)/\(name)") {
             files.append((name: name, bytes: try Files.bytes("\(path)/\(name)")))
+        }
+        if let template = try checkpoint.templateInFolder() {
+            files.append((name: "chat_template.jinja", bytes: try Files.bytes(template)))
         }
         return files
     }

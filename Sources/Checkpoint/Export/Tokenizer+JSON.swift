@@ -6,7 +6,7 @@ extension Tokenizer {
     ///   - tokens: the vocabulary as it is spelled in files, by number.
     ///   - merges: merges "left right" in order, where the checkpoint lists them.
     func json(tokens: [ByteString], merges: [ByteString]?) -> JSON {
-        let isByteLevel = model.symbols == .bytes
+        let isByteLevel = preTokenizers.contains(where: \.isByteLevel)
         let ordered =
             merges
             ?? model.merges.sorted { ($0.value.rank, $0.key) < ($1.value.rank, $1.key) }.map { pair, _ in
@@ -16,7 +16,7 @@ extension Tokenizer {
             ("type", .text("BPE")), ("dropout", .null),
             ("unk_token", model.unknown.map { .string(tokens[Int($0)]) } ?? .null),
             ("continuing_subword_prefix", .null), ("end_of_word_suffix", .null), ("fuse_unk", .bool(model.fuseUnknown)),
-            ("byte_fallback", .bool(model.symbols == .scalars(byteFallback: true))),
+            ("byte_fallback", .bool(model.byteFallback)),
             ("ignore_merges", .bool(model.ignoreMerges)),
             ("vocab", .object(tokens.enumerated().map { JSON.Member(key: $1, value: .integer($0)) })),
             ("merges", .array(ordered.map { .string($0) })),
@@ -50,6 +50,7 @@ extension Tokenizer {
     private func normalizerJSON(_ step: Normalizer) -> JSON {
         switch step {
         case .nfc: object([("type", .text("NFC"))])
+        case .nfd: object([("type", .text("NFD"))])
         case .prepend(let prefix): object([("type", .text("Prepend")), ("prepend", .text(text(of: prefix)))])
         case .replace(let pattern, let replacement):
             object([
@@ -89,7 +90,7 @@ extension Tokenizer {
             ("type", .text("Replace")), ("pattern", object([("String", .text("\u{2581}"))])), ("content", .text(" ")),
         ])
         var steps = [underscore, object([("type", .text("ByteFallback"))]), object([("type", .text("Fuse"))])]
-        if stripsLeadingSpace {
+        if decoders?.contains(.strip(mark: [0x20], count: 1)) == true {
             steps.append(
                 object([
                     ("type", .text("Strip")), ("content", .text(" ")), ("start", .integer(1)), ("stop", .integer(0)),

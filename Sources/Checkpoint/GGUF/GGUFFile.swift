@@ -28,6 +28,10 @@ final class GGUFFile: Sendable {
             throw reader.failure("not a GGUF file: wrong first bytes")
         }
         let version = try reader.integer(UInt32.self)
+        guard !(1...3).contains(version.byteSwapped) else {
+            throw CheckpointError(
+                .unsupported, file: path, "a big-endian GGUF file: convert it with gguf-py's gguf_convert_endian.py")
+        }
         guard version == 2 || version == 3 else {
             throw CheckpointError(.unsupported, file: path, "GGUF version \(version); versions 2 and 3 can be read")
         }
@@ -36,14 +40,14 @@ final class GGUFFile: Sendable {
         var metadata: [String: GGUFValue] = [:]
         for _ in 0..<pairCount {
             let key = try reader.string().text
-            metadata[key] = try reader.value(type: try reader.integer(UInt32.self), key: key)
+            let value = try reader.value(type: try reader.integer(UInt32.self), key: key)
+            guard metadata.updateValue(value, forKey: key) == nil else {
+                throw reader.failure("metadata \(key) appears twice")
+            }
         }
         var infos: [Info] = []
         for _ in 0..<tensorCount { infos.append(try Self.info(&reader)) }
-        let alignment = metadata["general.alignment"]?.int ?? 32
-        guard alignment > 0, alignment <= 1 << 20, alignment % 8 == 0 else {
-            throw reader.failure("alignment \(alignment)")
-        }
+        let alignment = try Self.alignment(metadata, reader)
         let dataStart = (reader.position + alignment - 1) / alignment * alignment
         var names: Set<String> = []
         var tensors: [Tensor] = []
@@ -53,6 +57,16 @@ final class GGUFFile: Sendable {
         }
         self.metadata = metadata
         self.tensors = tensors
+    }
+
+    private static func alignment(
+        _ metadata: [String: GGUFValue], _ reader: GGUFReader
+    ) throws(CheckpointError) -> Int {
+        guard let value = metadata["general.alignment"] else { return 32 }
+        guard case .integer(let alignment) = value, alignment > 0, alignment <= 1 << 20, alignment % 8 == 0 else {
+            throw reader.failure("metadata general.alignment is not a multiple of 8 up to \(1 << 20)")
+        }
+        return alignment
     }
 
     private struct Info {
@@ -66,7 +80,7 @@ final class GGUFFile: Sendable {
             guard let encoding = WeightEncoding(ggml: type) else {
                 throw CheckpointError(
                     .unsupported, file: reader.file,
-                    "tensor \(name): ggml type \(type) cannot be read (F32, F16, BF16, Q4_0 to Q8_0, Q4_K, Q5_K, Q6_K can)"
+                    "tensor \(name): ggml type \(type) cannot be read (F64, F32, F16, BF16, Q4_0 to Q8_0, Q4_K, Q5_K, Q6_K can)"
                 )
             }
             guard let columns = shape.last, columns % encoding.blockLength == 0 else {

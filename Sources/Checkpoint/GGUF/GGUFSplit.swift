@@ -5,8 +5,8 @@ enum GGUFSplit {
 
     /// - Returns: the file alone where it is whole, otherwise all parts in order.
     static func parts(of first: GGUFFile) throws(CheckpointError) -> [GGUFFile] {
-        guard let count = first.metadata["split.count"]?.int, count > 1 else { return [first] }
-        let number = first.metadata["split.no"]?.int ?? 0
+        guard let count = try first.integer("split.count"), count > 1 else { return [first] }
+        let number = try first.integer("split.no") ?? 0
         guard count <= mostParts, (0..<count).contains(number) else {
             throw CheckpointError(.malformed, file: first.path, "says it is part \(number + 1) of \(count)")
         }
@@ -25,13 +25,13 @@ enum GGUFSplit {
         var parts = [first]
         for i in 1..<count {
             let part = try GGUFFile(path: stem + suffix(i, of: count))
-            guard part.metadata["split.no"]?.int == i, part.metadata["split.count"]?.int == count else {
+            guard try part.integer("split.no") == i, try part.integer("split.count") == count else {
                 throw CheckpointError(.mismatch, file: part.path, "is not part \(i + 1) of \(count)")
             }
             parts.append(part)
         }
         let found = parts.reduce(0) { $0 + $1.tensors.count }
-        if let expected = first.metadata["split.tensors.count"]?.int, expected != found {
+        if let expected = try first.integer("split.tensors.count"), expected != found {
             throw CheckpointError(
                 .mismatch, file: first.path, "\(expected) tensors were cut into \(count) files, which hold \(found)")
         }

@@ -42,7 +42,12 @@ enum SafetensorsShards {
             var result: [String: StoredTensor] = [:]
             for entry in header.entries {
                 guard let encoding = WeightEncoding(rawValue: entry.tensor.type.rawValue) else {
-                    // Buffers such as position ids are not weights; a weight of this type is then reported as missing.
+                    // Buffers such as position ids are no weights.
+                    guard !entry.tensor.name.hasSuffix(".weight"), !entry.tensor.name.hasSuffix(".bias") else {
+                        throw TensorFileError(
+                            file: path, tensor: entry.tensor.name,
+                            fault: "weights of type \(entry.tensor.type.rawValue) cannot be read")
+                    }
                     continue
                 }
                 result[entry.tensor.name] = StoredTensor(

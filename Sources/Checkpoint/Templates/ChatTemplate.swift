@@ -1,126 +1,167 @@
-/// How a chat model wants its prompt laid out.
-///
-/// The families are recognised from the checkpoint's own template, which is not run; `render` reproduces what
-/// transformers' `apply_chat_template(..., add_generation_prompt=True)` gives for one user message.
-public enum ChatTemplate: Sendable, Equatable {
-    /// `<|im_start|>role … <|im_end|>` (Qwen, SmolLM2). `opening` follows the assistant's header.
-    case chatML(defaultSystem: String?, opening: String, beginsWithBOS: Bool, trims: Bool)
-    /// `[INST] <<SYS>> … <</SYS>> … [/INST]`
-    case llama2(defaultSystem: String?)
-    /// `<|start_header_id|>role<|end_header_id|> … <|eot_id|>`; `preamble` opens every system turn (Llama 3.1's dates).
-    case llama3(preamble: String?)
-    /// `[INST] … [/INST]` without a place for a system prompt, which goes before the user's text.
-    case mistral(open: String, close: String)
-    /// The text itself, for base models.
-    case none
+public import Jinja
 
-    /// Values of `--template`.
-    public static let names = ["chatml", "llama-2", "llama-3", "mistral", "none"]
+/// How a chat model wants its prompt laid out: a Jinja template, executed as transformers' `apply_chat_template` does.
+public struct ChatTemplate: Sendable {
+    /// Where the template was read, for messages.
+    let file: String
+    /// `nil`: no template, the text itself.
+    let program: Template?
+    private let tokens: [(name: String, spelling: String)]
+    public let thinking: Thinking
+    /// The day that templates with `strftime_now` write.
+    public let day: CalendarDay
+    /// What is rendered where no system prompt is wanted.
+    private(set) var silence = Silence.leftOut
 
-    /// The family named on the command line, with the details of the checkpoint's template where that is of the family.
-    public init?(name: String, checkpointTemplate: String?) {
-        let own = checkpointTemplate.flatMap { ChatTemplate(recognising: $0) }
-        switch (name, own) {
-        case ("chatml", .chatML?), ("llama-2", .llama2?), ("llama-3", .llama3?), ("mistral", .mistral?): self = own!
-        case ("chatml", _): self = .chatML(defaultSystem: nil, opening: "", beginsWithBOS: false, trims: false)
-        case ("llama-2", _): self = .llama2(defaultSystem: nil)
-        case ("llama-3", _): self = .llama3(preamble: nil)
-        case ("mistral", _): self = .mistral(open: "[INST] ", close: " [/INST]")
-        case ("none", _): self = .none
-        default: return nil
+    /// How a template does without a system prompt.
+    enum Silence: Sendable {
+        /// It is not given one.
+        case leftOut
+        /// It has one of its own, which an empty system message replaces.
+        case emptied
+        /// It has one of its own that nothing replaces.
+        case impossible(String)
+    }
+
+    /// - Parameters:
+    ///   - source: the template; `nil` for none.
+    ///   - file: where it was read.
+    ///   - tokens: spellings of the special tokens it can name.
+    /// - Throws: `CheckpointError` with the line where it is not well-formed or cannot be rendered, and where `thinking`
+    ///   means nothing to it.
+    init(
+        source: String?, file: String, tokens: [(name: String, spelling: String)], thinking: Thinking = .template,
+        day: CalendarDay
+    ) throws(CheckpointError) {
+        self.file = file
+        self.tokens = tokens
+        self.thinking = thinking
+        self.day = day
+        if let source {
+            do { program = try Template(source) } catch { throw Self.fault(error, file) }
+        } else {
+            program = nil
         }
+        try checkThinking()
+        silence = try findSilence()
     }
 
-    /// The token that ends a turn, by its spelling.
-    public var endOfTurn: String? {
-        switch self {
-        case .chatML: "<|im_end|>"
-        case .llama3: "<|eot_id|>"
-        case .llama2, .mistral: "</s>"
-        case .none: nil
+    /// Whether prompts have the day in them.
+    public var isDated: Bool { program?.reads.contains("strftime_now") ?? false }
+
+    private static func fault(_ error: JinjaError, _ file: String) -> CheckpointError {
+        CheckpointError(
+            error.kind == .unsupported || error.kind == .raised ? .unsupported : .malformed, file: file,
+            "chat template, \(error.description)")
+    }
+
+    struct Message {
+        var role: String
+        var content: String
+        var origin: Text.Origin
+    }
+
+    /// What transformers renders of the messages (its keywords `tools` and `documents` are none).
+    func render(_ messages: [Message], generationPrompt: Bool) throws(CheckpointError) -> Text {
+        guard let program else { return messages.last.map { Text($0.content, from: $0.origin) } ?? Text("") }
+        var variables: [(String, Value)] = [
+            (
+                "messages",
+                .list(
+                    messages.map {
+                        .dict(Dict([("role", .text($0.role)), ("content", .text($0.content, from: $0.origin))]))
+                    })
+            ), ("tools", .none), ("documents", .none), ("add_generation_prompt", .bool(generationPrompt)),
+        ]
+        variables += tokens.map { ($0.name, .text($0.spelling)) }
+        if thinking != .template { variables.append(("enable_thinking", .bool(thinking == .on))) }
+        do { return try program.render(variables, day: day) } catch { throw Self.fault(error, file) }
+    }
+
+    private func checkThinking() throws(CheckpointError) {
+        guard thinking != .template else { return }
+        func refused(_ why: String) -> CheckpointError {
+            CheckpointError(.unsupported, file: file, "thinking \(thinking.rawValue): \(why); leave it out")
         }
-    }
-
-    /// Token numbers of the prompt for one user message, up to where the assistant begins to speak.
-    ///
-    /// Equal to transformers' but in one point: special tokens spelled out in the user's or system's text stay text.
-    public func prompt(user: String, system: SystemPrompt = .template, tokenizer: Tokenizer) -> [Int32] {
-        if case .none = self {
-            let before = if case .text(let text) = system { text + "\n\n" } else { "" }
-            return tokenizer.encode(before + user, addSpecial: true, parseSpecial: false)
-        }
-        let segments = render(user: user, system: system, beginningOfText: tokenizer.beginningOfText ?? "")
-        return tokenizer.encode(
-            segments.map { Tokenizer.Segment($0.text, parseSpecial: $0.isTemplate) }, addSpecial: false)
-    }
-
-    /// The prompt as text.
-    public func text(user: String, system: SystemPrompt = .template, beginningOfText: String = "") -> String {
-        render(user: user, system: system, beginningOfText: beginningOfText).map(\.text).joined()
-    }
-
-    struct Piece {
-        var text: String
-        /// Written by the template, not by the user.
-        var isTemplate: Bool
-    }
-
-    func render(user: String, system: SystemPrompt, beginningOfText: String) -> [Piece] {
-        func fixed(_ text: String) -> Piece { Piece(text: text, isTemplate: true) }
-        func free(_ text: String) -> Piece { Piece(text: text, isTemplate: false) }
-        func chosen(_ defaultSystem: String?) -> String? {
-            switch system {
-            case .template: defaultSystem
-            case .none: nil
-            case .text(let text): text
-            }
-        }
-        switch self {
-        case .chatML(let defaultSystem, let opening, let beginsWithBOS, let trims):
-            let edit: (String) -> String = { trims ? trimmed($0) : $0 }
-            var pieces = [fixed(beginsWithBOS ? beginningOfText : "")]
-            if let text = chosen(defaultSystem) {
-                pieces += [fixed("<|im_start|>system\n"), free(edit(text)), fixed("<|im_end|>\n")]
-            }
-            return pieces + [
-                fixed("<|im_start|>user\n"), free(edit(user)), fixed("<|im_end|>\n<|im_start|>assistant\n" + opening),
-            ]
-        case .llama2(let defaultSystem):
-            guard let text = chosen(defaultSystem) else {
-                return [fixed(beginningOfText + "[INST] "), free(trimmed(user)), fixed(" [/INST]")]
-            }
-            // The template strips the two together.
-            let tail = String(trimmed("." + user).dropFirst())
-            return [
-                fixed(beginningOfText + "[INST] <<SYS>>\n"), free(text), fixed("\n<</SYS>>\n\n"), free(tail),
-                fixed(" [/INST]"),
-            ]
-        case .llama3(let preamble):
-            func header(_ role: String) -> String { "<|start_header_id|>\(role)<|end_header_id|>\n\n" }
-            var pieces = [fixed(beginningOfText)]
-            let text = chosen(preamble == nil ? nil : "")
-            if let text {
-                pieces += [fixed(header("system") + (preamble ?? "")), free(trimmed(text)), fixed("<|eot_id|>")]
-            }
-            return pieces + [fixed(header("user")), free(trimmed(user)), fixed("<|eot_id|>" + header("assistant"))]
-        case .mistral(let open, let close):
-            let before = chosen(nil).map { $0 + "\n\n" } ?? ""
-            return [fixed(beginningOfText + open), free(before + user), fixed(close)]
-        case .none: return [free((chosen(nil).map { $0 + "\n\n" } ?? "") + user)]
+        guard let program else { throw refused("without a chat template there is nothing to say it to") }
+        guard program.reads.contains("enable_thinking") else {
+            throw refused("the chat template does not look at enable_thinking")
         }
     }
 }
 
-/// Without white space at both ends, as Python's `strip()`.
-private func trimmed(_ text: String) -> String {
-    let scalars = text.unicodeScalars
-    // Python also counts the four separators U+001C to U+001F.
-    func isSpace(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+/// Prompts.
+extension ChatTemplate {
+    /// The prompt as the template writes it, with the user's and the system's text marked.
+    func rendered(user: String, system: SystemPrompt) throws(CheckpointError) -> Text {
+        let asked = Message(role: "user", content: user, origin: .user)
+        switch system {
+        case .template: return try render([asked], generationPrompt: true)
+        case .none:
+            switch silence {
+            case .leftOut: return try render([asked], generationPrompt: true)
+            case .emptied:
+                let empty = Message(role: "system", content: "", origin: .system)
+                return try render([empty, asked], generationPrompt: true)
+            case .impossible(let own):
+                throw CheckpointError(
+                    .unsupported, file: file,
+                    "the chat template has a system prompt of its own that cannot be left out (\(own)); say system: template, or name another template"
+                )
+            }
+        case .text(let text):
+            if program == nil { return Text(text + "\n\n", from: .system).appending(Text(user, from: .user)) }
+            let told = Message(role: "system", content: text, origin: .system)
+            let result = try render([told, asked], generationPrompt: true)
+            guard text.isEmpty || result.around(.system) != nil || isBlank(text) else {
+                throw CheckpointError(
+                    .unsupported, file: file,
+                    "the chat template leaves out system messages; say system: template, or none")
+            }
+            return result
+        }
     }
-    guard let first = scalars.firstIndex(where: { !isSpace($0) }), let last = scalars.lastIndex(where: { !isSpace($0) })
-    else {
-        return ""
+
+    private func isBlank(_ text: String) -> Bool { Text(text).trimmed == Text("") }
+
+    /// Token numbers of the prompt for one user message, up to where the assistant begins to speak.
+    ///
+    /// Equal to transformers' but in one point: special tokens spelled out in the user's or system's text stay text.
+    /// - Throws: `CheckpointError` where the template refuses the messages.
+    public func prompt(user: String, system: SystemPrompt = .template, tokenizer: Tokenizer) throws(CheckpointError)
+        -> [Int32]
+    {
+        let text = try rendered(user: user, system: system)
+        return tokenizer.encode(
+            text.runs.map { Tokenizer.Segment($0.text, parseSpecial: $0.origin == nil) }, addSpecial: program == nil)
     }
-    return String(scalars[first...last])
+
+    /// The prompt as text.
+    public func text(user: String, system: SystemPrompt = .template) throws(CheckpointError) -> String {
+        try rendered(user: user, system: system).string
+    }
+
+    /// How prompts without a system prompt are made, where that is not by leaving it out.
+    public var silenceWords: String? {
+        if case .emptied = silence { "an empty system message in place of the template's own" } else { nil }
+    }
+
+    /// Finds out by rendering: with and without a system message.
+    private func findSilence() throws(CheckpointError) -> Silence {
+        let asked = Message(role: "user", content: "question", origin: .user)
+        func told(_ text: String) -> [Message] { [Message(role: "system", content: text, origin: .system), asked] }
+        guard program != nil else { return .leftOut }
+        let plain = try render([asked], generationPrompt: true)
+        // A template that refuses system messages, or leaves them out, has nothing to be switched off.
+        guard let full = try? render(told("instruction"), generationPrompt: true),
+            let (before, after) = full.around(.system), let own = plain.between(before, after),
+            own.trimmed != Text("")
+        else {
+            return .leftOut
+        }
+        let empty = try? render(told(""), generationPrompt: true)
+        if let empty, empty.between(before, after)?.trimmed == Text("") { return .emptied }
+        let words = own.trimmed.string
+        return .impossible(words.count > 60 ? words.prefix(60) + "…" : words)
+    }
 }

@@ -40,15 +40,20 @@ struct AddedTokens: Sendable {
             }
             var start = position
             var end = position + token.content.count
+            // The search goes on behind the match itself, even where the token takes white space with it.
             position = end
             if token.special, !trusted(start..<end) { continue }
             if token.singleWord, touchesWord(text, before: start) || touchesWord(text, after: end) { continue }
-            if token.stripsLeft { while start > done, ScalarClass(text[start - 1]) == .space { start -= 1 } }
+            if token.stripsLeft {
+                while start > 0, ScalarClass(text[start - 1]) == .space { start -= 1 }
+                start = max(start, done)
+            }
             if token.stripsRight { while end < text.count, ScalarClass(text[end]) == .space { end += 1 } }
+            // The token before may have taken all of it as its white space.
+            guard start < end else { continue }
             if start > done { pieces.append(.text(done..<start)) }
             pieces.append(.token(token.id))
             done = end
-            position = max(position, done)
         }
         if done < text.count { pieces.append(.text(done..<text.count)) }
         return pieces
@@ -65,5 +70,6 @@ struct AddedTokens: Sendable {
         return properties.isAlphabetic || properties.numericType == .decimal || scalar == "_"
             || [.nonspacingMark, .spacingMark, .enclosingMark, .connectorPunctuation].contains(
                 properties.generalCategory)
+            || properties.isJoinControl
     }
 }

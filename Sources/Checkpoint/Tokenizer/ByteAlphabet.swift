@@ -16,6 +16,20 @@ enum ByteAlphabet {
         return table
     }()
 
+    /// The UTF-8 bytes of `text` in the alphabet.
+    static func encode(_ text: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
+        var result: [Unicode.Scalar] = []
+        result.reserveCapacity(text.count)
+        for scalar in text {
+            if scalar.isASCII {
+                result.append(scalars[Int(scalar.value)])
+            } else {
+                for byte in UTF8.encode(scalar)! { result.append(scalars[Int(byte)]) }
+            }
+        }
+        return result
+    }
+
     /// The bytes that `text` (UTF-8) stands for; `nil` where it holds other scalars.
     static func decode(_ text: [UInt8]) -> [UInt8]? {
         var result: [UInt8] = []

@@ -7,37 +7,31 @@ struct BytePairModel: Sendable {
         var id: Int32
     }
 
-    enum Symbols: Sendable, Equatable {
-        /// Words begin as bytes.
-        case bytes
-        /// Words begin as scalars; those without a token as their bytes' tokens, if there are such (SentencePiece).
-        case scalars(byteFallback: Bool)
-    }
-
-    var symbols: Symbols
-    /// Token numbers by the bytes the token stands for.
-    var vocabulary: [ByteString: Int32]
+    /// Token numbers by spelling, in UTF-8.
+    let vocabulary: [ByteString: Int32]
     /// By left token << 32 | right token.
-    var merges: [UInt64: Merge]
+    let merges: [UInt64: Merge]
+    /// Scalars without a token become their bytes' tokens `<0xNN>`, if there are such (SentencePiece).
+    var byteFallback = false
     /// A whole word that is a token is not taken apart (Llama 3).
     var ignoreMerges = false
+    /// Stands for scalars without a token; without it they are left out.
     var unknown: Int32? = nil
+    /// Neighbouring unknown scalars become one token.
     var fuseUnknown = false
-    /// Token of each single byte (`.bytes`), or of `<0xNN>` (`.scalars`).
-    private var byteTokens: [Int32?] = []
+    /// Tokens of `<0xNN>`.
+    private let byteTokens: [Int32?]
+    /// Tokens of the scalars below U+0200, among them the byte alphabet.
+    private let first: [Int32?]
 
-    init(symbols: Symbols, vocabulary: [ByteString: Int32], merges: [UInt64: Merge]) {
-        self.symbols = symbols
+    init(vocabulary: [ByteString: Int32], merges: [UInt64: Merge]) {
         self.vocabulary = vocabulary
         self.merges = merges
         let digits = Array("0123456789ABCDEF".utf8)
         byteTokens = (0..<256).map { byte in
-            switch symbols {
-            case .bytes: vocabulary[ByteString([UInt8(byte)])]
-            case .scalars:
-                vocabulary[ByteString(Array("<0x".utf8) + [digits[byte >> 4], digits[byte & 15]] + Array(">".utf8))]
-            }
+            vocabulary[ByteString(Array("<0x".utf8) + [digits[byte >> 4], digits[byte & 15]] + Array(">".utf8))]
         }
+        first = (0..<0x200).map { vocabulary[ByteString(String(Unicode.Scalar(UInt32($0))!))] }
     }
 
     static func key(_ left: Int32, _ right: Int32) -> UInt64 {
@@ -46,42 +40,50 @@ struct BytePairModel: Sendable {
 
     /// Appends the tokens of one word.
     func encode(_ word: [Unicode.Scalar], into result: inout [Int32]) {
-        var tokens: [Int32] = []
-        switch symbols {
-        case .bytes:
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(word.count)
-            for scalar in word { bytes.append(contentsOf: UTF8.encode(scalar)!) }
-            if ignoreMerges, let whole = vocabulary[ByteString(bytes)] {
-                result.append(whole)
-                return
-            }
-            tokens.reserveCapacity(bytes.count)
-            for byte in bytes { append(byteTokens[Int(byte)], to: &tokens) }
-        case .scalars(let byteFallback):
-            if ignoreMerges, let whole = vocabulary[ByteString(word.flatMap { Array(UTF8.encode($0)!) })] {
-                result.append(whole)
-                return
-            }
-            for scalar in word {
-                let bytes = Array(UTF8.encode(scalar)!)
-                if let token = vocabulary[ByteString(bytes)] {
-                    tokens.append(token)
-                } else if byteFallback, bytes.allSatisfy({ byteTokens[Int($0)] != nil }) {
-                    for byte in bytes { tokens.append(byteTokens[Int(byte)]!) }
-                } else {
-                    append(nil, to: &tokens)
-                }
-            }
+        if ignoreMerges, let whole = vocabulary[ByteString(word.flatMap { Array(UTF8.encode($0)!) })] {
+            result.append(whole)
+            return
         }
+        var tokens = symbols(word)
         if tokens.count <= 48 { mergeShort(&tokens) } else { mergeLong(&tokens) }
         result.append(contentsOf: tokens)
     }
 
-    private func append(_ token: Int32?, to tokens: inout [Int32]) {
-        guard let token = token ?? unknown else { return }
-        if fuseUnknown, token == unknown, tokens.last == unknown { return }
-        tokens.append(token)
+    /// The scalars' tokens. An unknown one is written when the next token comes, as in `tokenizers`: byte tokens
+    /// overtake it.
+    private func symbols(_ word: [Unicode.Scalar]) -> [Int32] {
+        var tokens: [Int32] = []
+        tokens.reserveCapacity(word.count)
+        var waiting = false
+        for scalar in word {
+            if let token = token(scalar) {
+                if waiting { tokens.append(unknown!) }
+                waiting = false
+                tokens.append(token)
+            } else if let bytes = fallback(scalar) {
+                tokens += bytes
+            } else if let unknown {
+                if waiting, !fuseUnknown { tokens.append(unknown) }
+                waiting = true
+            }
+        }
+        if waiting { tokens.append(unknown!) }
+        return tokens
+    }
+
+    private func token(_ scalar: Unicode.Scalar) -> Int32? {
+        if scalar.value < 0x200 { return first[Int(scalar.value)] }
+        return vocabulary[ByteString(Array(UTF8.encode(scalar)!))]
+    }
+
+    private func fallback(_ scalar: Unicode.Scalar) -> [Int32]? {
+        guard byteFallback else { return nil }
+        var result: [Int32] = []
+        for byte in UTF8.encode(scalar)! {
+            guard let token = byteTokens[Int(byte)] else { return nil }
+            result.append(token)
+        }
+        return result
     }
 
     private func mergeShort(_ tokens: inout [Int32]) {

@@ -3,8 +3,9 @@ enum PreTokenizer: Sendable, Equatable {
     case split(SplitPattern)
     /// Digits apart from the rest: each alone, or in runs.
     case digits(individual: Bool)
-    /// Text becomes bytes; a space is put before the first word if asked for.
-    case byteLevel(prefixSpace: Bool)
+    /// A space is put before each piece if asked for, pieces are cut by GPT-2's pattern if asked for, and their bytes
+    /// become scalars of the byte alphabet, which is what later steps see.
+    case byteLevel(prefixSpace: Bool, splits: Bool)
     /// Spaces become ▁, and one is put before the text.
     case metaspace(prefix: PrefixScheme, split: Bool)
 
@@ -19,8 +20,10 @@ enum PreTokenizer: Sendable, Equatable {
             switch self {
             case .split(let pattern): result += pattern.split(piece[...]).map { Array(piece[$0]) }
             case .digits(let individual): result += Self.digits(piece, individual: individual)
-            case .byteLevel(let prefixSpace):
-                result.append(prefixSpace && piece.first != " " ? [" "] + piece : piece)
+            case .byteLevel(let prefixSpace, let splits):
+                let text = prefixSpace && piece.first != " " ? [" "] + piece : piece
+                let words = splits ? SplitPattern.gpt2.split(text[...]) : [text.indices]
+                result += words.map { ByteAlphabet.encode(text[$0]) }
             case .metaspace(let prefix, let split):
                 var text = piece.map { $0 == " " ? Self.underscore : $0 }
                 let wanted = prefix == .always || (prefix == .first && atStart && index == 0)
@@ -35,7 +38,7 @@ enum PreTokenizer: Sendable, Equatable {
         var result: [[Unicode.Scalar]] = []
         var previous: Bool?
         for scalar in text {
-            let isDigit = ScalarClass(scalar) == .number
+            let isDigit = ScalarClass.isNumeric(scalar)
             if previous == isDigit, !(isDigit && individual) {
                 result[result.count - 1].append(scalar)
             } else {

@@ -16,10 +16,20 @@ enum ScalarClass: UInt8 {
     }
 
     private static func unicode(_ scalar: Unicode.Scalar) -> ScalarClass {
-        switch scalar.properties.generalCategory {
+        // The patterns' own engine in `tokenizers` knows Unicode 16; Swift may know a later one.
+        guard let age = scalar.properties.age, age.major <= 16 else { return .other }
+        return switch scalar.properties.generalCategory {
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: .letter
         case .decimalNumber, .letterNumber, .otherNumber: .number
         default: scalar.properties.isWhitespace ? .space : .other
+        }
+    }
+
+    /// Whether Rust calls the scalar numeric, of whatever age it is (the step `Digits`).
+    static func isNumeric(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .decimalNumber, .letterNumber, .otherNumber: true
+        default: false
         }
     }
 }

@@ -8,22 +8,21 @@ public final class Tokenizer: Sendable {
     let addedTokens: [AddedToken]
     /// Put before and after a text when special tokens are asked for.
     let prefix: [Int32], suffix: [Int32]
-    /// The bytes each token stands for in decoded text; `nil` for numbers without a token.
-    let pieces: [[UInt8]?]
-    /// Decoded text loses one leading space (SentencePiece).
-    let stripsLeadingSpace: Bool
+    /// How each token is spelled in the checkpoint's files, in UTF-8; `nil` for numbers without a token.
+    let spellings: [[UInt8]?]
+    /// How text is made of tokens; `nil`: their spellings with spaces between them.
+    let decoders: [TokenDecoder]?
     private let rawAdded: AddedTokens
     private let normalizedAdded: AddedTokens
     private let specialIDs: Set<Int32>
     private let addedIDs: [ByteString: Int32]
 
     /// Spelling of the beginning-of-text token that chat templates call `bos_token`.
-    let beginningOfText: String?
+    package let beginningOfText: String?
 
     init(
         model: BytePairModel, normalizers: [Normalizer], preTokenizers: [PreTokenizer], addedTokens: [AddedToken],
-        prefix: [Int32], suffix: [Int32], pieces: [[UInt8]?], stripsLeadingSpace: Bool,
-        beginningOfText: String?
+        prefix: [Int32], suffix: [Int32], spellings: [[UInt8]?], decoders: [TokenDecoder]?, beginningOfText: String?
     ) {
         self.model = model
         self.normalizers = normalizers
@@ -31,8 +30,8 @@ public final class Tokenizer: Sendable {
         self.addedTokens = addedTokens
         self.prefix = prefix
         self.suffix = suffix
-        self.pieces = pieces
-        self.stripsLeadingSpace = stripsLeadingSpace
+        self.spellings = spellings
+        self.decoders = decoders
         self.beginningOfText = beginningOfText
         rawAdded = AddedTokens(addedTokens.filter { !$0.normalized })
         normalizedAdded = AddedTokens(
@@ -41,7 +40,10 @@ public final class Tokenizer: Sendable {
                 copy.content = normalizers.reduce(token.content) { $1.apply($0) }
                 return copy
             })
-        specialIDs = Set(addedTokens.filter(\.special).map(\.id))
+        // By spelling, as in `tokenizers`: a token that normalisation spells otherwise is not left out.
+        let special = Set(addedTokens.filter(\.special).map { ByteString(text(of: $0.content)) })
+        specialIDs = Set(
+            addedTokens.map(\.id).filter { id in spellings[Int(id)].map { special.contains(ByteString($0)) } ?? false })
         addedIDs = Dictionary(addedTokens.map { (ByteString(text(of: $0.content)), $0.id) }) { first, _ in first }
     }
 
@@ -103,26 +105,27 @@ public final class Tokenizer: Sendable {
         for word in words { model.encode(word, into: &result) }
     }
 
-    /// Text of the tokens; bytes that are not UTF-8 become U+FFFD, numbers without a token nothing.
+    /// Text of the tokens, as the checkpoint's decoder makes it; numbers without a token are left out.
     /// - Parameter skipSpecial: leave special tokens out.
     public func decode(_ ids: [Int32], skipSpecial: Bool = true) -> String {
-        var bytes: [UInt8] = []
-        for id in ids where id >= 0 && id < pieces.count {
+        var tokens: [[UInt8]] = []
+        for id in ids where id >= 0 && id < spellings.count {
             if skipSpecial, specialIDs.contains(id) { continue }
-            bytes += pieces[Int(id)] ?? []
+            if let spelling = spellings[Int(id)] { tokens.append(spelling) }
         }
-        if stripsLeadingSpace, bytes.first == 0x20 { bytes.removeFirst() }
-        return String(decoding: bytes, as: UTF8.self)
+        guard let decoders else { return String(decoding: Array(tokens.joined(separator: [0x20])), as: UTF8.self) }
+        for step in decoders { tokens = step.apply(tokens) }
+        return String(decoding: tokens.joined(), as: UTF8.self)
     }
 
-    /// The number of the token spelled `token`, special or not, as it stands in decoded text.
+    /// The number of the token spelled `token` in the checkpoint's files, special or not.
     public func tokenID(_ token: String) -> Int32? {
         let key = ByteString(token)
         return addedIDs[key] ?? model.vocabulary[key]
     }
 
     /// One more than the highest token number.
-    public var vocabularySize: Int { pieces.count }
+    public var vocabularySize: Int { spellings.count }
 }
 
 func text(of scalars: [Unicode.Scalar]) -> String {

@@ -4,13 +4,17 @@ extension Tokenizer {
     /// The tokenizer in a GGUF file's metadata.
     /// - Throws: `CheckpointError` naming the key that is missing or not supported.
     convenience init(gguf file: GGUFFile) throws(CheckpointError) {
-        func value(_ key: String) -> GGUFValue? { file.metadata["tokenizer.ggml.\(key)"] }
+        func key(_ name: String) -> String { "tokenizer.ggml.\(name)" }
         func malformed(_ fault: String) -> CheckpointError { CheckpointError(.malformed, file: file.path, fault) }
-        guard let kind = value("model")?.string, let tokens = value("tokens")?.strings, tokens.count < Int(Int32.max)
+        guard let kind = try file.text(key("model")), let tokens = try file.texts(key("tokens")),
+            tokens.count < Int(Int32.max)
         else {
             throw malformed("no tokenizer in this file")
         }
-        let types = value("token_type")?.integers ?? Array(repeating: 1, count: tokens.count)
+        let stored = file.metadata[key("token_type")]
+        guard let types = stored == nil ? Array(repeating: 1, count: tokens.count) : stored?.integers else {
+            throw malformed("metadata \(key("token_type")) is not a list of whole numbers")
+        }
         guard types.count == tokens.count else {
             throw malformed("\(types.count) token types for \(tokens.count) tokens")
         }
@@ -20,64 +24,95 @@ extension Tokenizer {
             added.append(
                 AddedToken(id: Int32(id), content: Array(token.text.unicodeScalars), special: types[id] == 3))
         }
-        func number(_ key: String) throws(CheckpointError) -> Int32? {
-            guard let id = value(key)?.int else { return nil }
+        func number(_ name: String) throws(CheckpointError) -> Int32? {
+            guard let id = try file.integer(key(name)) else { return nil }
             guard tokens.indices.contains(id) else {
-                throw malformed("tokenizer.ggml.\(key) is \(id), outside the vocabulary")
+                throw malformed("\(key(name)) is \(id), outside the vocabulary")
             }
             return Int32(id)
         }
         let beginning = try number("bos_token_id")
         let spelling = beginning.map { tokens[Int($0)].text }
         let end = try number("eos_token_id")
-        func edges(defaultBeginning: Bool) -> (prefix: [Int32], suffix: [Int32]) {
-            let addBeginning = value("add_bos_token")?.boolean ?? defaultBeginning
-            let addEnd = value("add_eos_token")?.boolean ?? false
+        func edges(defaultBeginning: Bool) throws(CheckpointError) -> (prefix: [Int32], suffix: [Int32]) {
+            let addBeginning = try file.flag(key("add_bos_token")) ?? defaultBeginning
+            let addEnd = try file.flag(key("add_eos_token")) ?? false
             return (addBeginning ? beginning.map { [$0] } ?? [] : [], addEnd ? end.map { [$0] } ?? [] : [])
         }
         switch kind {
         case "gpt2":
-            guard let merges = value("merges")?.strings else { throw malformed("no tokenizer.ggml.merges") }
-            let style = try GGUFPreTokenizer(value("pre")?.string ?? "default", file: file.path)
-            let (vocabulary, pieces) = Vocabularies.byteLevel(tokens.enumerated().map { ($1, Int32($0)) }, added: added)
-            var model = BytePairModel(
-                symbols: .bytes, vocabulary: vocabulary,
-                merges: try Vocabularies.merges(merges, file: file.path) { token in
-                    ByteAlphabet.decode(token).flatMap { vocabulary[ByteString($0)] }
-                })
-            model.ignoreMerges = style.ignoreMerges
-            let edges = edges(defaultBeginning: style.addsBeginning)
+            let style = try GGUFPreTokenizer(try file.text(key("pre")) ?? "default", file: file.path)
+            let model = try Self.bytePairs(file, tokens: tokens, ignoreMerges: style.ignoreMerges)
+            let edges = try edges(defaultBeginning: style.addsBeginning)
             self.init(
                 model: model, normalizers: style.normalizers, preTokenizers: style.steps, addedTokens: added,
-                prefix: edges.prefix, suffix: edges.suffix, pieces: pieces, stripsLeadingSpace: false,
-                beginningOfText: spelling)
+                prefix: edges.prefix, suffix: edges.suffix,
+                spellings: Vocabularies.spellings(tokens.enumerated().map { ($1, Int32($0)) }, added: added),
+                decoders: [.byteLevel], beginningOfText: spelling)
         case "llama":
-            guard let scores = value("scores")?.numbers, scores.count == tokens.count else {
-                throw malformed("no tokenizer.ggml.scores, or not one a token")
-            }
-            var vocabulary: [ByteString: Int32] = [:]
-            for (id, token) in tokens.enumerated() { vocabulary[token] = Int32(id) }
-            var model = BytePairModel(
-                symbols: .scalars(byteFallback: true), vocabulary: vocabulary,
-                merges: Vocabularies.merges(tokens: tokens, scores: scores) {
-                    types[$0] == 1 || types[$0] == 4 || types[$0] == 5
-                })
-            model.unknown = try number("unknown_token_id")
-            model.fuseUnknown = true
-            let space = value("add_space_prefix")?.boolean ?? true
-            let edges = edges(defaultBeginning: true)
+            let model = try Self.sentencePiece(
+                file, tokens: tokens, types: types, unknown: try number("unknown_token_id"))
+            let space = try file.flag(key("add_space_prefix")) ?? true
+            let edges = try edges(defaultBeginning: true)
+            let mark = Array(String(PreTokenizer.underscore).utf8)
             self.init(
                 model: model,
                 normalizers: (space ? [.prepend([PreTokenizer.underscore])] : []) + [
                     .replace([" "], with: [PreTokenizer.underscore])
                 ],
                 preTokenizers: [], addedTokens: added, prefix: edges.prefix, suffix: edges.suffix,
-                pieces: Vocabularies.sentencePieces(tokens.enumerated().map { ($1, Int32($0)) }, added: added),
-                stripsLeadingSpace: space, beginningOfText: spelling)
+                spellings: Vocabularies.spellings(tokens.enumerated().map { ($1, Int32($0)) }, added: added),
+                decoders: [.replace(mark, with: [0x20]), .byteFallback, .fuse]
+                    + (space ? [.strip(mark: [0x20], count: 1)] : []),
+                beginningOfText: spelling)
         default:
             throw CheckpointError(
                 .unsupported, file: file.path, "tokenizer model \(kind) is not supported (gpt2 and llama are)")
         }
+    }
+
+    /// The pairs of a `llama` tokenizer, from SentencePiece's scores.
+    private static func sentencePiece(
+        _ file: GGUFFile, tokens: [ByteString], types: [Int], unknown: Int32?
+    ) throws(CheckpointError) -> BytePairModel {
+        guard let scores = file.metadata["tokenizer.ggml.scores"]?.numbers, scores.count == tokens.count else {
+            throw CheckpointError(.malformed, file: file.path, "no tokenizer.ggml.scores, or not one a token")
+        }
+        var vocabulary: [ByteString: Int32] = [:]
+        for (id, token) in tokens.enumerated() { vocabulary[token] = Int32(id) }
+        var model = BytePairModel(
+            vocabulary: vocabulary,
+            merges: Vocabularies.merges(tokens: tokens, scores: scores) {
+                types[$0] == 1 || types[$0] == 4 || types[$0] == 5
+            })
+        model.byteFallback = true
+        model.unknown = unknown
+        model.fuseUnknown = true
+        return model
+    }
+
+    /// The byte pairs of a `gpt2` tokenizer.
+    private static func bytePairs(
+        _ file: GGUFFile, tokens: [ByteString], ignoreMerges: Bool
+    ) throws(CheckpointError) -> BytePairModel {
+        guard let lines = try file.texts("tokenizer.ggml.merges") else {
+            throw CheckpointError(.malformed, file: file.path, "no tokenizer.ggml.merges")
+        }
+        var vocabulary: [ByteString: Int32] = [:]
+        vocabulary.reserveCapacity(tokens.count)
+        for (id, token) in tokens.enumerated() { vocabulary[token] = Int32(id) }
+        var pairs: [(left: ByteString, right: ByteString)] = []
+        pairs.reserveCapacity(lines.count)
+        for line in lines {
+            guard let pair = Vocabularies.pair(line) else {
+                throw CheckpointError(.malformed, file: file.path, "merge \(pairs.count) is no pair: \(line)")
+            }
+            pairs.append(pair)
+        }
+        var model = BytePairModel(
+            vocabulary: vocabulary, merges: try Vocabularies.merges(pairs, vocabulary: vocabulary, file: file.path))
+        model.ignoreMerges = ignoreMerges
+        return model
     }
 }
 
@@ -88,16 +123,18 @@ struct GGUFPreTokenizer {
     var ignoreMerges = false
     var addsBeginning = false
 
+    private static let bytes = PreTokenizer.byteLevel(prefixSpace: false, splits: false)
+
     init(_ name: String, file: String) throws(CheckpointError) {
         switch name {
-        case "gpt-2": steps = [.split(.gpt2)]
-        case "smollm": steps = [.digits(individual: true), .split(.gpt2)]
+        case "gpt-2": steps = [.split(.gpt2), Self.bytes]
+        case "smollm": steps = [.digits(individual: true), .split(.gpt2), Self.bytes]
         case "llama-bpe", "llama3", "llama-v3":
-            steps = [.split(.modern(maximumDigits: 3))]
+            steps = [.split(.modern(maximumDigits: 3)), Self.bytes]
             ignoreMerges = true
             addsBeginning = true
         case "qwen2", "deepseek-r1-qwen":
-            steps = [.split(.modern(maximumDigits: 1))]
+            steps = [.split(.modern(maximumDigits: 1)), Self.bytes]
             normalizers = [.nfc]
         default:
             throw CheckpointError(

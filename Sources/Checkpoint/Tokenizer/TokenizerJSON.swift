@@ -1,98 +1,134 @@
 import Tensors
 
 extension Tokenizer {
-    /// The tokenizer in a `tokenizer.json`, as the `tokenizers` library writes it.
-    /// - Parameter beginningOfText: `bos_token` of `tokenizer_config.json`.
+    /// The tokenizer in a `tokenizer.json`, as the `tokenizers` library writes it. Truncation and padding are left out:
+    /// transformers switches them off for every text unless asked.
+    /// - Parameter special: what the folder's other files add.
     /// - Throws: `CheckpointError` naming the part that is missing or not supported.
-    convenience init(json: JSON, file: String, beginningOfText: String?) throws(CheckpointError) {
-        let parser = TokenizerJSON(json: json, file: file)
-        let added = try parser.addedTokens()
-        let preTokenizers = try parser.preTokenizers(json["pre_tokenizer"])
-        let model = json["model"] ?? .null
-        guard model["type"]?.string ?? "BPE" == "BPE" else {
-            throw parser.unsupported("tokenizer model \(model["type"]?.string ?? "") is not supported (BPE is)")
+    convenience init(json: JSON, file: String, special: SpecialTokens) throws(CheckpointError) {
+        let parser = TokenizerJSON(fields: Fields(json: json, file: file))
+        let fields = parser.fields
+        if let version = try fields.text("version"), version != "1.0" {
+            throw fields.unsupported("tokenizer version \(version) is not supported (1.0 is)")
         }
-        for key in ["dropout", "continuing_subword_prefix", "end_of_word_suffix"] {
-            if let value = model[key], !value.isNull, value != .text(""), value.double != 0 {
-                throw parser.unsupported("tokenizer model: \(key) is not supported")
-            }
-        }
+        let steps = try parser.preTokenizers(try fields.object("pre_tokenizer", nullable: true))
+        guard let model = try fields.object("model") else { throw fields.malformed("no model") }
         let tokens = try parser.vocabulary(model)
-        let isByteLevel = preTokenizers.contains { if case .byteLevel = $0 { true } else { false } }
-        let tables: (vocabulary: [ByteString: Int32], pieces: [[UInt8]?])
-        if isByteLevel {
-            tables = Vocabularies.byteLevel(tokens, added: added)
-        } else {
-            tables = (
-                Dictionary(tokens) { first, _ in first }, Vocabularies.sentencePieces(tokens, added: added)
-            )
-        }
-        let merges = try Vocabularies.merges(try parser.merges(model), file: file) { token in
-            isByteLevel
-                ? ByteAlphabet.decode(token).flatMap { tables.vocabulary[ByteString($0)] }
-                : tables.vocabulary[ByteString(token)]
-        }
+        let vocabulary = Dictionary(uniqueKeysWithValues: tokens)
+        let listed = try parser.addedTokens()
+        let added = try special.adding(to: listed, vocabulary: vocabulary, file: file)
         var pairs = BytePairModel(
-            symbols: isByteLevel ? .bytes : .scalars(byteFallback: model["byte_fallback"]?.boolean ?? false),
-            vocabulary: tables.vocabulary, merges: merges)
-        pairs.ignoreMerges = model["ignore_merges"]?.boolean ?? false
-        pairs.unknown = model["unk_token"]?.byteString.flatMap { tables.vocabulary[$0] }
-        pairs.fuseUnknown = model["fuse_unk"]?.boolean ?? false
-        let edges = try parser.edges(json["post_processor"])
+            vocabulary: vocabulary,
+            merges: try Vocabularies.merges(try parser.merges(model), vocabulary: vocabulary, file: file))
+        pairs.byteFallback = try model.flag("byte_fallback", nullable: true) ?? false
+        pairs.ignoreMerges = try model.flag("ignore_merges", nullable: true) ?? false
+        pairs.fuseUnknown = try model.flag("fuse_unk", nullable: true) ?? false
+        pairs.unknown = try parser.unknown(model, vocabulary: vocabulary, steps: steps)
+        let edges = try parser.edges(try fields.object("post_processor", nullable: true))
+        let normalizers = try parser.normalizers(try fields.object("normalizer", nullable: true))
+        try parser.checkNormalized(added, normalizers)
+        try parser.checkStart(steps, normalizers)
         self.init(
-            model: pairs, normalizers: try parser.normalizers(json["normalizer"]), preTokenizers: preTokenizers,
-            addedTokens: added, prefix: edges.prefix, suffix: edges.suffix, pieces: tables.pieces,
-            stripsLeadingSpace: parser.stripsLeadingSpace(json["decoder"]), beginningOfText: beginningOfText)
+            model: pairs, normalizers: normalizers,
+            preTokenizers: steps, addedTokens: added, prefix: edges.prefix, suffix: edges.suffix,
+            spellings: Vocabularies.spellings(tokens, added: added, normalizers: normalizers),
+            decoders: try fields.object("decoder", nullable: true).map { decoder throws(CheckpointError) in
+                try parser.decoders(decoder)
+            },
+            beginningOfText: special.spelling("bos_token"))
     }
 }
 
 /// Reads the parts of a `tokenizer.json`.
 struct TokenizerJSON {
-    let json: JSON
-    let file: String
+    let fields: Fields
 
-    func unsupported(_ fault: String) -> CheckpointError { CheckpointError(.unsupported, file: file, fault) }
-    func malformed(_ fault: String) -> CheckpointError { CheckpointError(.malformed, file: file, fault) }
+    private func malformed(_ fault: String) -> CheckpointError { fields.malformed(fault) }
 
-    private func id(_ value: JSON?, of token: String) throws(CheckpointError) -> Int32 {
+    func id(_ value: JSON?, of token: String) throws(CheckpointError) -> Int32 {
         // The limit keeps a lying number from asking for a table of that size.
-        guard let id = value?.int, id >= 0, id < 1 << 26 else { throw malformed("token \(token) has no number") }
+        guard case .integer(let id)? = value, id >= 0, id < 1 << 26 else {
+            throw malformed("token \(token) has no number")
+        }
         return Int32(id)
     }
 
     func addedTokens() throws(CheckpointError) -> [AddedToken] {
         var result: [AddedToken] = []
-        for token in json["added_tokens"]?.elements ?? [] {
-            guard let content = token["content"]?.string else { throw malformed("an added token without content") }
-            func flag(_ key: String) -> Bool { token[key]?.boolean ?? false }
+        for token in try fields.list("added_tokens", nullable: true) ?? [] {
+            let entry = Fields(json: token, file: fields.file, place: "added token: ")
+            guard let content = try entry.text("content") else { throw malformed("an added token without content") }
+            let named = Fields(json: token, file: fields.file, place: "added token \(content): ")
             result.append(
                 AddedToken(
                     id: try id(token["id"], of: content), content: Array(content.unicodeScalars),
-                    special: flag("special"),
-                    singleWord: flag("single_word"), stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"),
-                    normalized: flag("normalized")))
+                    special: try named.flag("special") ?? false, singleWord: try named.flag("single_word") ?? false,
+                    stripsLeft: try named.flag("lstrip") ?? false, stripsRight: try named.flag("rstrip") ?? false,
+                    normalized: try named.flag("normalized") ?? false))
         }
         return result
     }
 
-    func vocabulary(_ model: JSON) throws(CheckpointError) -> [(ByteString, Int32)] {
-        guard let members = model["vocab"]?.members else { throw malformed("tokenizer model without vocabulary") }
+    /// - Throws: where two tokens that are matched in normalised text are the same there: which counts is chance.
+    func checkNormalized(_ tokens: [AddedToken], _ normalizers: [Normalizer]) throws(CheckpointError) {
+        var seen: [[Unicode.Scalar]: AddedToken] = [:]
+        for token in tokens where token.normalized {
+            let content = normalizers.reduce(token.content) { $1.apply($0) }
+            if let other = seen.updateValue(token, forKey: content) {
+                throw fields.unsupported(
+                    "added tokens \(text(of: other.content)) and \(text(of: token.content)) are normalised to the same text"
+                )
+            }
+        }
+    }
+
+    /// Metaspace's "first" goes by places in the text before normalisation, which are kept here only where each scalar
+    /// stays one.
+    func checkStart(_ steps: [PreTokenizer], _ normalizers: [Normalizer]) throws(CheckpointError) {
+        let asks = steps.contains { if case .metaspace(.first, _) = $0 { true } else { false } }
+        let keeps = normalizers.allSatisfy {
+            if case .replace(let old, let new) = $0 { old.count == 1 && new.count == 1 } else { false }
+        }
+        guard !asks || keeps else {
+            throw fields.unsupported("Metaspace with prepend_scheme first after such a normalizer is not supported")
+        }
+    }
+
+    /// - Throws: where a token or a number comes twice: which of them counts would be chance.
+    func vocabulary(_ model: Fields) throws(CheckpointError) -> [(ByteString, Int32)] {
+        let type = try model.text("type") ?? "BPE"
+        guard type == "BPE" else {
+            throw fields.unsupported("tokenizer model \(type) is not supported (BPE is)")
+        }
+        for key in ["dropout", "continuing_subword_prefix", "end_of_word_suffix"] {
+            if let value = model.filled(key), value != .text(""), value.double != 0 {
+                throw fields.unsupported("tokenizer model: \(key) is not supported")
+            }
+        }
+        guard let members = model.json["vocab"]?.members else { throw malformed("tokenizer model without vocabulary") }
         var result: [(ByteString, Int32)] = []
         result.reserveCapacity(members.count)
-        for member in members { result.append((member.key, try id(member.value, of: member.key.text))) }
+        var names: Set<ByteString> = []
+        var numbers: Set<Int32> = []
+        for member in members {
+            let number = try id(member.value, of: member.key.text)
+            guard names.insert(member.key).inserted else { throw malformed("token \(member.key.text) appears twice") }
+            guard numbers.insert(number).inserted else { throw malformed("two tokens have the number \(number)") }
+            result.append((member.key, number))
+        }
         return result
     }
 
-    /// Merges as "left right": older files write them so, newer ones as pairs.
-    func merges(_ model: JSON) throws(CheckpointError) -> [ByteString] {
-        var result: [ByteString] = []
-        for merge in model["merges"]?.elements ?? [] {
-            if let line = merge.byteString {
-                result.append(line)
+    /// Merges: older files write them "left right", newer ones as pairs, whose parts may hold spaces.
+    func merges(_ model: Fields) throws(CheckpointError) -> [(left: ByteString, right: ByteString)] {
+        var result: [(left: ByteString, right: ByteString)] = []
+        for merge in try model.list("merges") ?? [] {
+            if let pair = merge.byteString.flatMap(Vocabularies.pair) {
+                result.append(pair)
             } else if let pair = merge.elements, pair.count == 2, let left = pair[0].byteString,
                 let right = pair[1].byteString
             {
-                result.append(ByteString(left.bytes + [0x20] + right.bytes))
+                result.append((left, right))
             } else {
                 throw malformed("merge \(result.count) is no pair")
             }
@@ -100,106 +136,22 @@ struct TokenizerJSON {
         return result
     }
 
-    func normalizers(_ value: JSON?) throws(CheckpointError) -> [Normalizer] {
-        guard let value, !value.isNull else { return [] }
-        switch value["type"]?.string ?? "" {
-        case "Sequence":
-            var steps: [Normalizer] = []
-            for step in value["normalizers"]?.elements ?? [] { steps += try normalizers(step) }
-            return steps
-        case "NFC": return [.nfc]
-        case "Prepend": return [.prepend(Array((value["prepend"]?.string ?? "").unicodeScalars))]
-        case "Replace":
-            guard let pattern = value["pattern"]?["String"]?.string, !pattern.isEmpty,
-                let content = value["content"]?.string
-            else {
-                throw unsupported("normalizer Replace with a regular expression is not supported")
-            }
-            return [.replace(Array(pattern.unicodeScalars), with: Array(content.unicodeScalars))]
-        case let type: throw unsupported("normalizer \(type) is not supported")
-        }
+    /// The unknown token. Byte-level words need none where every byte is a token.
+    func unknown(
+        _ model: Fields, vocabulary: [ByteString: Int32], steps: [PreTokenizer]
+    ) throws(CheckpointError) -> Int32? {
+        guard let name = try model.text("unk_token", nullable: true) else { return nil }
+        if let id = vocabulary[ByteString(name)] { return id }
+        guard steps.last(where: \.changesScalars)?.isByteLevel == true,
+            ByteAlphabet.scalars.allSatisfy({ vocabulary[ByteString(String($0))] != nil })
+        else { throw malformed("the unknown token \(name) is not in the vocabulary") }
+        return nil
     }
+}
 
-    func preTokenizers(_ value: JSON?) throws(CheckpointError) -> [PreTokenizer] {
-        guard let value, !value.isNull else { return [] }
-        switch value["type"]?.string ?? "" {
-        case "Sequence":
-            var steps: [PreTokenizer] = []
-            for step in value["pretokenizers"]?.elements ?? [] { steps += try preTokenizers(step) }
-            return steps
-        case "ByteLevel":
-            let bytes = PreTokenizer.byteLevel(prefixSpace: value["add_prefix_space"]?.boolean ?? true)
-            return value["use_regex"]?.boolean ?? true ? [bytes, .split(.gpt2)] : [bytes]
-        case "Digits": return [.digits(individual: value["individual_digits"]?.boolean ?? false)]
-        case "Split":
-            let regex = value["pattern"]?["Regex"]?.string ?? ""
-            let keepsAll = (value["behavior"]?.string, value["invert"]?.boolean ?? false)
-            guard let pattern = SplitPattern(regex: regex),
-                keepsAll == ("Isolated", false) || keepsAll == ("Removed", true)
-            else {
-                throw unsupported(
-                    "pre-tokenizer Split by \(value["pattern"]?.encodedText ?? "nothing") is not supported")
-            }
-            return [.split(pattern)]
-        case "Metaspace":
-            guard
-                value["replacement"]?.string.map({ Array($0.unicodeScalars) }) ?? [PreTokenizer.underscore] == [
-                    PreTokenizer.underscore
-                ]
-            else {
-                throw unsupported("pre-tokenizer Metaspace with another mark than U+2581 is not supported")
-            }
-            let legacy = value["add_prefix_space"]?.boolean ?? true
-            let prefix: PreTokenizer.PrefixScheme
-            switch value["prepend_scheme"]?.string {
-            case "first": prefix = .first
-            case "never": prefix = .never
-            case "always": prefix = .always
-            default: prefix = legacy ? .always : .never
-            }
-            return [.metaspace(prefix: prefix, split: value["split"]?.boolean ?? true)]
-        case let type: throw unsupported("pre-tokenizer \(type) is not supported")
-        }
-    }
-
-    /// Tokens that the post-processor puts before and after a single text.
-    func edges(_ value: JSON?) throws(CheckpointError) -> (prefix: [Int32], suffix: [Int32]) {
-        guard let value, !value.isNull else { return ([], []) }
-        switch value["type"]?.string ?? "" {
-        case "ByteLevel": return ([], [])
-        case "Sequence":
-            var result: (prefix: [Int32], suffix: [Int32]) = ([], [])
-            for step in value["processors"]?.elements ?? [] {
-                let inner = try edges(step)
-                result = (inner.prefix + result.prefix, result.suffix + inner.suffix)
-            }
-            return result
-        case "TemplateProcessing":
-            var result: (prefix: [Int32], suffix: [Int32]) = ([], [])
-            var isBefore = true
-            for part in value["single"]?.elements ?? [] {
-                guard let name = part["SpecialToken"]?["id"]?.string else {
-                    isBefore = false
-                    continue
-                }
-                for number in value["special_tokens"]?[name]?["ids"]?.elements ?? [] {
-                    let id = try id(number, of: name)
-                    if isBefore { result.prefix.append(id) } else { result.suffix.append(id) }
-                }
-            }
-            return result
-        case let type: throw unsupported("post-processor \(type) is not supported")
-        }
-    }
-
-    func stripsLeadingSpace(_ decoder: JSON?) -> Bool {
-        switch decoder?["type"]?.string {
-        case "Sequence": decoder?["decoders"]?.elements?.contains { stripsLeadingSpace($0) } ?? false
-        case "Strip": decoder?["content"]?.string == " " && (decoder?["start"]?.int ?? 0) > 0
-        case "Metaspace": decoder?["prepend_scheme"]?.string ?? "always" != "never"
-        default: false
-        }
-    }
+extension PreTokenizer {
+    var isByteLevel: Bool { if case .byteLevel = self { true } else { false } }
+    var changesScalars: Bool { if case .metaspace = self { true } else { isByteLevel } }
 }
 
 extension JSON {

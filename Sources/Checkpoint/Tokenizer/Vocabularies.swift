@@ -2,56 +2,38 @@ import Tensors
 
 /// Tables that tokenizers are made of, from the spellings in checkpoint files.
 enum Vocabularies {
-    /// Vocabulary and decoded pieces of a byte-level tokenizer from tokens in the byte alphabet.
-    static func byteLevel(
-        _ tokens: [(ByteString, Int32)], added: [AddedToken]
-    ) -> (vocabulary: [ByteString: Int32], pieces: [[UInt8]?]) {
-        var vocabulary: [ByteString: Int32] = [:]
-        vocabulary.reserveCapacity(tokens.count)
-        var pieces = emptyPieces(tokens, added: added)
-        for (token, id) in tokens {
-            guard let bytes = ByteAlphabet.decode(token.bytes) else { continue }
-            vocabulary[ByteString(bytes)] = id
-            pieces[Int(id)] = bytes
-        }
-        for token in added { pieces[Int(token.id)] = Array(text(of: token.content).utf8) }
-        return (vocabulary, pieces)
-    }
-
-    /// Decoded pieces of a SentencePiece tokenizer: ▁ is a space, `<0xNN>` a byte.
-    static func sentencePieces(_ tokens: [(ByteString, Int32)], added: [AddedToken]) -> [[UInt8]?] {
-        var pieces = emptyPieces(tokens, added: added)
-        for (token, id) in tokens {
-            if token.bytes.count == 6, token.bytes.starts(with: Array("<0x".utf8)), token.bytes[5] == UInt8(ascii: ">"),
-                let byte = UInt8(String(decoding: token.bytes[3..<5], as: UTF8.self), radix: 16)
-            {
-                pieces[Int(id)] = [byte]
-            } else {
-                pieces[Int(id)] = Array(
-                    text(of: token.text.unicodeScalars.map { $0 == PreTokenizer.underscore ? " " : $0 }).utf8)
-            }
-        }
-        for token in added { pieces[Int(token.id)] = Array(text(of: token.content).utf8) }
-        return pieces
-    }
-
-    private static func emptyPieces(_ tokens: [(ByteString, Int32)], added: [AddedToken]) -> [[UInt8]?] {
+    /// Spellings by number; `nil` for numbers without a token. Added tokens come before those of the vocabulary, and
+    /// those that are matched in normalised text are themselves normalised, as in `tokenizers`.
+    static func spellings(
+        _ tokens: [(ByteString, Int32)], added: [AddedToken], normalizers: [Normalizer] = []
+    ) -> [[UInt8]?] {
         let highest = max(tokens.map(\.1).max() ?? -1, added.map(\.id).max() ?? -1)
-        return Array(repeating: nil, count: Int(highest) + 1)
+        var result = [[UInt8]?](repeating: nil, count: Int(highest) + 1)
+        for (token, id) in tokens { result[Int(id)] = token.bytes }
+        for token in added {
+            let content = token.normalized ? normalizers.reduce(token.content) { $1.apply($0) } : token.content
+            result[Int(token.id)] = Array(text(of: content).utf8)
+        }
+        return result
     }
 
-    /// Ranks from merges written "left right", in order.
+    /// The two parts of a merge written "left right"; `nil` where the line has another number of spaces.
+    static func pair(_ line: ByteString) -> (left: ByteString, right: ByteString)? {
+        let parts = line.bytes.split(separator: 0x20, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        return (ByteString(Array(parts[0])), ByteString(Array(parts[1])))
+    }
+
+    /// Ranks from pairs of tokens, in order; of a pair that comes twice the later rank.
     static func merges(
-        _ lines: [ByteString], file: String, token: ([UInt8]) -> Int32?
+        _ pairs: [(left: ByteString, right: ByteString)], vocabulary: [ByteString: Int32], file: String
     ) throws(CheckpointError) -> [UInt64: BytePairModel.Merge] {
         var result: [UInt64: BytePairModel.Merge] = [:]
-        result.reserveCapacity(lines.count)
+        result.reserveCapacity(pairs.count)
         var rank: Int32 = 0
-        for line in lines {
-            let bytes = line.bytes
-            guard let space = bytes.firstIndex(of: 0x20),
-                let left = token(Array(bytes[..<space])), let right = token(Array(bytes[(space + 1)...])),
-                let whole = token(Array(bytes[..<space] + bytes[(space + 1)...]))
+        for pair in pairs {
+            guard let left = vocabulary[pair.left], let right = vocabulary[pair.right],
+                let whole = vocabulary[ByteString(pair.left.bytes + pair.right.bytes)]
             else {
                 throw CheckpointError(.malformed, file: file, "merge \(rank) is not made of tokens of the vocabulary")
             }

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Checkpoint
 import Evaluation
 
 package struct AnswerCommand: AsyncParsableCommand {
@@ -9,11 +10,12 @@ package struct AnswerCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var data: DataOptions
 
-    @Option(help: ArgumentHelp("Prompts: a line each, or CSV with a column goal.", valueName: "file"))
+    @Option(help: ArgumentHelp("Prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var prompts: String
 
-    @Option(help: "refusals (by the phrase list) or all.")
+    @Option(help: "refusals (by the judge faultline-1, or --refusal-phrases) or all.")
     package var keep: Study.Keep = .refusals
 
     @Option(help: ArgumentHelp("Prompts drawn from the file; by default all.", valueName: "n"))
@@ -21,6 +23,11 @@ package struct AnswerCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Tokens of an answer at most.", valueName: "n"))
     package var maxNewTokens = 64
+
+    @Option(
+        help: ArgumentHelp(
+            "Phrases that make an answer a refusal, one a line, in place of the default judge's.", valueName: "file"))
+    package var refusalPhrases: String?
 
     @Option(help: ArgumentHelp("Pairs as JSON lines.", valueName: "file"))
     package var out: String
@@ -32,18 +39,27 @@ package struct AnswerCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let texts = try Sampling.sample(
-            try PromptFile.read(prompts), count: samples, seed: batches.seed, name: "prompts", source: prompts)
         let (checkpoint, codec) = try model.open()
+        let files = data.files(codec)
+        let judge = try JudgeFile.judges(phrases: refusalPhrases, files).own
+        let texts = try Sampling.sample(
+            try files.prompts(prompts), count: samples, seed: batches.seed, name: "prompts",
+            source: prompts)
+        var outputs = Outputs(model: model.model, reading: [prompts, refusalPhrases, fleet.keys])
+        let out = try outputs.file("--out", out, standard: "pairs.jsonl")
+        try fleet.check(&outputs)
         let plan = Study.EvaluationPlan()
-        let pairs = try await Runners.with(fleet, checkpoint) { runner in
+        let own = OwnAnswers(
+            codec: codec, judge: judge, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts)
+        // Before a fleet is started for nothing.
+        _ = try own.groups(texts, source: prompts, maxNewTokens: maxNewTokens)
+        let (pairs, unfinished) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            return try await OwnAnswers(
-                codec: codec, judge: .standard, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts
-            ).pairs(
+            return try await own.pairs(
                 texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens, runner: runner, label: "answers")
         }
-        try PairFile.write(pairs, to: out)
-        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers kept\n")
+        try PairFile.write(pairs, answeredBy: try checkpoint.provenance(), thinking: codec.thinking, to: out)
+        let kept = keep == .refusals ? "kept as refusals (judge: \(judge.name))" : "kept"
+        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers \(kept)\(unfinished)")
     }
 }

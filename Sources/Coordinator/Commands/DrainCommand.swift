@@ -1,5 +1,5 @@
 package import ArgumentParser
-import Foundation
+import Tensors
 
 package struct DrainCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -19,20 +19,20 @@ package struct DrainCommand: ParsableCommand {
 
     package func run() throws {
         // The status is written every second: who has just joined may be missing.
-        let deadline = Date(timeIntervalSinceNow: 3)
+        let deadline = MonotonicClock.now + 3
         while true {
             guard let status = RunStatus.read(from: runDir), !status.isStale else {
                 throw InputError(runDir, "no coordinator is running there")
             }
             let names = status.progress.workers.map(\.name).sorted()
             if names.contains(worker) { break }
-            guard Date() < deadline else {
+            guard MonotonicClock.now < deadline else {
                 let others = names.isEmpty ? "nobody has joined" : "there are \(names.joined(separator: ", "))"
                 throw InputError(runDir, "no worker is called \(worker); \(others)")
             }
-            usleep(100_000)
+            MonotonicClock.sleep(seconds: 0.1)
         }
         try DrainRequests.add(worker, to: runDir)
-        Terminal.out("\(worker) is asked to leave; see faultline status \(runDir)\n")
+        Terminal.say("\(worker) is asked to leave; see faultline status \(runDir)")
     }
 }

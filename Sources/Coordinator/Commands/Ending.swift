@@ -28,7 +28,7 @@ package struct Ending: Equatable {
             (code, text) = (error.isUsage ? 2 : 1, Self.line(error.description))
         case let stop as Stopped:
             (code, text, isStop) = (stop.exitCode, "\(stop)", true)
-        case is InternalError:
+        case is InternalError, is NoNumber:
             (code, text) = (1, Self.line("\(error)"))
         default:
             let status = Faultline.exitCode(for: error)

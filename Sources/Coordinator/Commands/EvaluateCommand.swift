@@ -16,6 +16,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var data: DataOptions
 
     @Option(help: ArgumentHelp("Set this mask's weights to zero.", valueName: "file"))
     package var mask: String?
@@ -24,7 +25,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         help: ArgumentHelp("Change the weights by this low-rank edit (faultline subspace edit).", valueName: "file"))
     package var edit: String?
 
-    @Option(help: ArgumentHelp("Harmful prompts: a line each, or CSV with a column goal.", valueName: "file"))
+    @Option(help: ArgumentHelp("Harmful prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var prompts: String?
 
     @Option(help: ArgumentHelp("Harmless prompts, for over-refusal.", valueName: "file"))
@@ -40,10 +41,18 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Suffixes of adv_suffix, one a line; the most successful counts.", valueName: "file"))
     package var suffixes: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Phrases that make an answer a refusal, one a line, in place of the default judge's (faultline-1).",
+            valueName: "file"))
+    package var refusalPhrases: String?
+
     @Option(help: ArgumentHelp("All answers with their verdicts, as JSON lines.", valueName: "file"))
     package var answersOut: String?
 
-    @Option(parsing: .upToNextOption, help: ArgumentHelp("Multiple-choice questions, JSON lines.", valueName: "file"))
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Multiple-choice questions, JSON lines or a JSON list.", valueName: "file"))
     package var tasks: [String] = []
 
     @Option(help: ArgumentHelp("Questions taken of every task file.", valueName: "n"))
@@ -73,7 +82,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Text whose perplexity is measured; .jsonl: its \"text\"s joined by blank lines.", valueName: "file"))
+            "Text whose perplexity is measured; of JSON lines, JSON, CSV or TSV the \"text\"s, joined by blank lines.",
+            valueName: "file"))
     package var perplexity: String?
 
     @Option(help: ArgumentHelp("Tokens of that text that are read.", valueName: "n"))
@@ -90,6 +100,8 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Results as JSON.", valueName: "file"))
     package var out: String
+
+    @OptionGroup package var forcing: ForceOption
 
     package init() {}
 
@@ -110,6 +122,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
         if let perplexityWindow, perplexityWindow > batches.batchTokens {
             throw ValidationError(
                 "--perplexity-window \(perplexityWindow) is larger than --batch-tokens \(batches.batchTokens)")
+        }
+        if refusalPhrases != nil, prompts == nil, harmless == nil {
+            throw ValidationError("--refusal-phrases goes with --prompts or --harmless")
         }
         if questionsOut != nil, tasks.isEmpty, zeroShot == nil {
             throw ValidationError("--questions-out goes with --tasks or --zero-shot")
@@ -150,58 +165,97 @@ package struct EvaluateCommand: AsyncParsableCommand {
         }
         plan.maxNewTokens = maxNewTokens
         return Study(
-            name: name, model: model.model, template: model.template, system: .init(word: model.system),
-            seed: batches.seed,
+            name: name, model: model.model, template: model.template, system: model.layout.system,
+            thinking: model.layout.thinking, date: model.date, seed: batches.seed,
             workers: 1, pipelines: nil, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens,
             calibration: nil, scores: .init(), probe: nil, conditions: [], evaluation: plan, export: [])
     }
 
+    /// Where results, answers and questions go.
+    private func outputs() throws(InputError) -> (out: String, answers: String?, questions: String?) {
+        var outputs = Outputs(
+            model: model.model,
+            reading: [mask, edit, prompts, harmless, suffixes, zeroShot, perplexity, refusalPhrases, fleet.keys] + tasks
+        )
+        let out = try outputs.file("--out", out, standard: "results.json")
+        var others: [String?] = []
+        for (option, path, standard) in [
+            ("--answers-out", answersOut, "answers.jsonl"), ("--questions-out", questionsOut, "questions.jsonl"),
+        ] { others.append(try outputs.file(option, path, standard: standard)) }
+        try fleet.check(&outputs)
+        return (out, others[0], others[1])
+    }
+
     package func run() async throws {
-        let (checkpoint, codec) = try model.open()
-        let zeros = try mask.map { try Mask(contentsOf: $0) }
-        if let zeros, let mask { try zeros.check(against: checkpoint, named: "\(mask) against \(model.model)") }
-        let change = try edit.map { try LowRankEdit(contentsOf: $0) }
-        if let change, let edit { try change.check(against: checkpoint, named: "\(edit) against \(model.model)") }
         let study = study(name: "evaluate")
+        let (checkpoint, codec) = try model.open(systems: study.systems)
+        var belonging = forcing.belonging()
+        let zeros = try mask.map { try belonging.mask($0, for: checkpoint, at: model.model) }
+        let change = try edit.map { try belonging.edit($0, for: checkpoint, at: model.model) }
+        let (out, answersOut, questionsOut) = try outputs()
+        let files = data.files(codec)
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
             maxPositions: checkpoint.config.maxPositions,
-            codec: codec)
+            codec: codec, files: files)
         let maps = WeightScores.maps(of: checkpoint.config)
-        let judge = RefusalJudge.standard
+        let judges = try JudgeFile.judges(phrases: refusalPhrases, files)
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             let (own, gate) = try await evaluator.measureUnedited(runner, label: "unedited")
             var results = [
                 try ConditionResult(
                     name: "unedited", method: "unedited", measurement: own, attacks: evaluator.attacks, gate: gate,
-                    judge: judge, maps: maps)
+                    judges: judges, maps: maps)
             ]
-            if let path = mask ?? edit {
-                let name = mask == nil ? "edit" : "mask"
-                if let change { try await runner.apply(lowRank: change) } else { try await runner.apply(edit: zeros) }
-                let raw = try await evaluator.measure(runner, label: name)
-                try await runner.apply(edit: nil)
-                let measured = try await evaluator.rate(raw, runner, label: name)
-                results.append(
-                    try ConditionResult(
-                        name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
-                        measurement: measured, attacks: evaluator.attacks, gate: gate, judge: judge, mask: zeros,
-                        lowRank: change, maps: maps))
-            }
+            guard let path = mask ?? edit else { return (results, gate) }
+            let name = mask == nil ? "edit" : "mask"
+            var remark = try zeros.flatMap { try EditEffect.nothing($0, in: checkpoint) }
+            if let change { remark = EditEffect.nothing(change) }
+            let measured = try await measure(evaluator, zeros, change, runner, name)
+            results.append(
+                try ConditionResult(
+                    name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
+                    measurement: measured.measurement ?? Measurement(),
+                    attacks: measured.measurement == nil ? [] : evaluator.attacks, gate: gate, judges: judges,
+                    mask: zeros, lowRank: change, maps: maps,
+                    remark: measured.failure.map { .notFinite($0) } ?? remark.map { .changesNothing($0) }))
             return (results, gate)
         }
         let results = StudyResults(
-            study: study, conditions: conditions, gate: gate, judge: judge, harmful: evaluator.harmful,
-            harmless: evaluator.harmless, warnings: evaluator.warnings, modelDigest: checkpoint.digest(),
-            codec: codec.description)
+            study: study, conditions: conditions, gate: gate, judges: judges, harmful: evaluator.harmful,
+            harmless: evaluator.harmless,
+            warnings: belonging.forced + files.notes.compactMap(\.warning) + evaluator.warnings
+                + conditions.flatMap { StudyRun.warnings($0) },
+            modelDigest: try checkpoint.digest(), codec: codec.description,
+            thinking: codec.thinking, files: files.notes)
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
         if let answersOut {
             try AnswerFile.write(
-                conditions.last!, harmful: evaluator.harmful, harmless: evaluator.harmless, to: answersOut)
+                conditions.last!, of: try checkpoint.provenance(), judges: judges, harmful: evaluator.harmful,
+                harmless: evaluator.harmless, to: answersOut)
         }
-        if let questionsOut { try QuestionFile.write(conditions.last!.questions, to: questionsOut) }
-        for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
-        Terminal.out(results.table().text(unicode: Terminal.isUnicode))
+        if let questionsOut {
+            try QuestionFile.write(conditions.last!, of: try checkpoint.provenance(), to: questionsOut)
+        }
+        for warning in results.warnings { Terminal.err("faultline: warning: \(warning)") }
+        Terminal.out(results.table())
+        Terminal.out(results.judgesLine)
+        if case .notFinite(let reason)? = conditions.last?.remark { throw NoNumber(reason) }
+    }
+
+    /// Measures the edited model; where its numbers are not finite there is the reason in their place.
+    private func measure(
+        _ evaluator: Evaluator, _ zeros: Mask?, _ change: LowRankEdit?, _ runner: any ModelRunner, _ name: String
+    ) async throws -> (measurement: Measurement?, failure: String?) {
+        do {
+            if let change { try await runner.apply(lowRank: change) } else { try await runner.apply(edit: zeros) }
+            let raw = try await evaluator.measure(runner, label: name)
+            try await runner.apply(edit: nil)
+            return (try await evaluator.rate(raw, runner, label: name), nil)
+        } catch {
+            guard let reason = NoNumber.reason(error) else { throw error }
+            return (nil, reason)
+        }
     }
 }

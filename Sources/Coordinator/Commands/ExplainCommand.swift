@@ -37,6 +37,6 @@ package struct ExplainCommand: ParsableCommand {
                 event.task, event.worker, event.text,
             ])
         }
-        Terminal.out(table.text(unicode: Terminal.isUnicode))
+        Terminal.out(table)
     }
 }

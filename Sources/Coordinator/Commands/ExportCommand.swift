@@ -26,6 +26,9 @@ package struct ExportCommand: AsyncParsableCommand {
     @Option(help: "f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised. An adapter is f32.")
     package var dtype: DataType?
 
+    @OptionGroup package var content: ContentOptions
+    @OptionGroup package var forcing: ForceOption
+
     package init() {}
 
     package func validate() throws {
@@ -35,20 +38,27 @@ package struct ExportCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let checkpoint = try Checkpoint.open(model)
+        let checkpoint = try content.open(model)
+        var outputs = Outputs(model: model, reading: [mask, edit])
+        let out = try outputs.folder("--out", out)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
+        var belonging = forcing.belonging()
         if let edit {
-            let change = try LowRankEdit(contentsOf: edit)
-            try change.check(against: checkpoint, named: "\(edit) against \(model)")
+            let change = try belonging.edit(edit, for: checkpoint, at: model)
+            warn(edit, EditEffect.nothing(change))
             if adapter {
                 try exporter.exportAdapter(change, to: out)
             } else {
                 try exporter.export(lowRank: change, to: out)
             }
         } else if let mask {
-            let zeros = try Mask(contentsOf: mask)
-            try zeros.check(against: checkpoint, named: "\(mask) against \(model)")
+            let zeros = try belonging.mask(mask, for: checkpoint, at: model)
+            warn(mask, try EditEffect.nothing(zeros, in: checkpoint))
             try exporter.export(mask: zeros, to: out)
         }
+    }
+
+    private func warn(_ file: String, _ nothing: String?) {
+        if let nothing { Terminal.err("faultline: warning: \(file) changes nothing: \(nothing)") }
     }
 }

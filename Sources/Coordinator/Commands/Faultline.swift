@@ -15,7 +15,8 @@ package struct Faultline: AsyncParsableCommand {
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self, OverlapCommand.self,
             ProbeCommand.self, EvaluateCommand.self, FineTuneCommand.self,
             ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
-            DrainCommand.self, KeygenCommand.self, MeasureCommand.self,
+            DrainCommand.self, KeygenCommand.self, DigestCommand.self, MeasureCommand.self, TokenizeCommand.self,
+            RenderCommand.self,
         ])
 
     package static let version = "0.1.0"
@@ -29,7 +30,7 @@ package enum Launcher {
         let asked = LogFormat.asked(
             arguments: arguments, environment: getenv("FAULTLINE_LOG").map { String(cString: $0) })
         guard let format = asked else {
-            Terminal.err("faultline: error: the log's format (--log-format, FAULTLINE_LOG) is text or json\n")
+            Terminal.err("faultline: error: the log's format (--log-format, FAULTLINE_LOG) is text or json")
             return 2
         }
         Terminal.format = format
@@ -45,7 +46,7 @@ package enum Launcher {
             if ending.isOutput {
                 Terminal.out(ending.text)
             } else {
-                Terminal.err("faultline: \(ending.isStop ? "" : "error: ")\(ending.text)\n")
+                Terminal.err("faultline: \(ending.isStop ? "" : "error: ")\(ending.text)")
             }
             return ending.code
         }

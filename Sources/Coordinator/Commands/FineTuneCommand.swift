@@ -3,6 +3,7 @@ import Checkpoint
 package import Protocol
 import Reporting
 import Selection
+import Tensors
 
 package struct FineTuneCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -11,8 +12,9 @@ package struct FineTuneCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var reading: DataOptions
 
-    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV.", valueName: "file"))
+    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var data: String
 
     @Option(help: ArgumentHelp("A mask whose weights get no update.", valueName: "file"))
@@ -56,6 +58,8 @@ package struct FineTuneCommand: AsyncParsableCommand {
     @Option(help: "f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised.")
     package var dtype: DataType?
 
+    @OptionGroup package var forcing: ForceOption
+
     package init() {}
 
     package func validate() throws {
@@ -71,12 +75,16 @@ package struct FineTuneCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let pairs = try Sampling.sample(
-            try PairFile.read(data), count: samples, seed: batches.seed, name: "finetune", source: data)
         let (checkpoint, codec) = try model.open()
+        let pairs = try Sampling.sample(
+            try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "finetune", source: data)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
-        guard !Paths.exists(out) else { throw InputError(out, "already exists: choose another folder") }
-        let (frozen, rewound) = (try mask(freeze, checkpoint), try mask(rewind, checkpoint))
+        var outputs = Outputs(model: model.model, reading: [data, freeze, rewind, fleet.keys])
+        let out = try outputs.folder("--out", out)
+        try fleet.check(&outputs)
+        var belonging = forcing.belonging()
+        let frozen = try mask(freeze, checkpoint, &belonging)
+        let rewound = try mask(rewind, checkpoint, &belonging)
         let standard = Study.FineTune.Length.steps(steps ?? (pairs.count + batch - 1) / batch)
         let settings = Study.FineTune(
             pairs: data, samples: nil, length: epochs.map { .epochs($0) } ?? standard, batch: batch, learningRate: lr,
@@ -84,22 +92,36 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let training = try FineTunePlan.training(
             try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,
             seed: batches.seed, name: "order", batchTokens: batches.batchTokens)
+        let words = try words(pairs, training).merging(belonging.metadata) { $1 }
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             // Rewinding happens in the export, which has all that it takes.
             let losses = try await runner.train(
                 TrainingRequest(training, freeze: frozen, checkpointEvery: checkpointEvery), label: "fine-tuning")
             if let first = losses.first, let last = losses.last {
-                Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))\n")
+                Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))")
             }
-            try await exporter.exportTrained(runner, rewind: rewound, to: out)
+            try await exporter.exportTrained(runner, rewind: rewound, words: words, to: out)
         }
     }
 
-    private func mask(_ path: String?, _ checkpoint: Checkpoint) throws -> Mask? {
+    /// How the model is trained, for the folder's `faultline.json`.
+    private func words(_ pairs: [Pair], _ training: TaskBody.Training) throws -> [String: String] {
+        var words = [
+            "method": "fine-tuning", "data": PairFile.digest(pairs), "examples": "\(pairs.count)",
+            "steps": "\(training.steps.count)", "batch": "\(batch)", "learning_rate": "\(lr)",
+            "parameters": parameters.rawValue, "seed": "\(batches.seed)",
+        ]
+        for (key, path) in [("freeze", freeze), ("rewind", rewind)] {
+            if let path { words[key] = try Digest.sha256(file: path) }
+        }
+        return words
+    }
+
+    private func mask(_ path: String?, _ checkpoint: Checkpoint, _ belonging: inout Belonging) throws -> Mask? {
         guard let path else { return nil }
-        let mask = try Mask(contentsOf: path)
-        try mask.check(against: checkpoint, named: "\(path) against \(model.model)")
+        let mask = try belonging.mask(path, for: checkpoint, at: model.model)
+        guard mask.count > 0 else { throw InputError(path, "this mask selects no weight: nothing would be kept") }
         return mask
     }
 }

@@ -39,10 +39,12 @@ package struct KeygenCommand: ParsableCommand {
     }
 
     package func run() throws {
+        guard !out.isEmpty else { throw InputError("--out", "needs the name of a folder") }
+        let out = Outputs.withoutSlashes(out)
         let folder = KeyFolder(out)
         if let revoke {
             let name = try folder.revoke(revoke)
-            return Terminal.out("revoked \(name); a running coordinator refuses it within seconds\n")
+            return Terminal.say("revoked \(name); a running coordinator refuses it within seconds")
         }
         let names = names?.split(separator: ",").map { trimmed(String($0)) } ?? []
         var made = try folder.make(workers: workers, names: names, days: days)
@@ -51,13 +53,9 @@ package struct KeygenCommand: ParsableCommand {
             try ViewToken.make(at: token)
             made.append(token)
         }
-        for path in made { Terminal.out("\(path)\n") }
-        Terminal.out(
-            """
-            coordinator: --listen tcp://ADDRESS:PORT --keys \(out)/coordinator.key (allowed.json beside it)
-            each worker: its own worker file alone, --keys worker-….key, kept readable by its owner only
-            whoever looks on: \(ViewToken.fileName), for a status page beyond the coordinator's machine
-
-            """)
+        for path in made { Terminal.say(path) }
+        Terminal.say("coordinator: --listen tcp://ADDRESS:PORT --keys \(out)/coordinator.key (allowed.json beside it)")
+        Terminal.say("each worker: its own worker file alone, --keys worker-….key, kept readable by its owner only")
+        Terminal.say("whoever looks on: \(ViewToken.fileName), for a status page beyond the coordinator's machine")
     }
 }

@@ -45,6 +45,8 @@ package struct MaskCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The mask file.", valueName: "file"))
     package var out: String
 
+    @OptionGroup package var forcing: ForceOption
+
     package init() {}
 
     package func validate() throws {
@@ -69,12 +71,40 @@ package struct MaskCommand: ParsableCommand {
     package func run() throws {
         if let q { try TopK.check(percent: q, name: "q") }
         if let p { try TopK.check(percent: p, name: "p") }
+        var outputs = Outputs(reading: [safety, utility, like])
+        let out = try outputs.file("--out", out, standard: "mask.safetensors")
+        let origin = try origin()
         var mask = try select()
+        guard mask.count > 0 else {
+            throw InputError(
+                out,
+                utility == nil
+                    ? "not written: no weight would be selected; \(q == nil ? "the mask to be like has none" : "q is less than one weight of any \(group.rawValue)")"
+                    : "not written: no weight would be selected; the top q % by safety are all among the top p % by utility, or q is less than one weight"
+            )
+        }
+        mask.metadata.merge(origin) { $1 }
         for (key, path) in [("safety", safety), ("utility", utility), ("like", like)] {
             if let path { mask.metadata[key] = try Digest.sha256(file: path) }
         }
         try mask.write(to: out)
-        Terminal.err("\(out): \(mask.count) of \(mask.size) weights\n")
+        Terminal.err("\(out): \(mask.count) of \(mask.size) weights")
+    }
+
+    /// Which model the mask will belong to, and how the scores were made.
+    private func origin() throws -> [String: String] {
+        var belonging = forcing.belonging()
+        let scores = try [safety, utility].compactMap { $0 }.map { path in
+            Provenance(path, metadata: try ScoreFile(path: path).metadata)
+        }
+        let others = try [like].compactMap { $0 }.map { path in
+            Provenance(path, metadata: try Mask(contentsOf: path).metadata)
+        }
+        try belonging.checkModels(scores + others)
+        if scores.count == 2 { try belonging.checkMethods(scores[0], scores[1]) }
+        var words = (scores + others).first { $0.model != nil }?.modelMetadata ?? [:]
+        if !random { words["scores"] = scores.first?.method }
+        return words.merging(belonging.metadata) { $1 }
     }
 
     private func select() throws -> Mask {

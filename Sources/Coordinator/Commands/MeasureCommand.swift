@@ -2,6 +2,7 @@ package import ArgumentParser
 import Foundation
 import Keys
 import Protocol
+import Tensors
 
 /// Runs empty tasks, or tasks with large results, on a real fleet without a model: what `make bench` and the checks of bulk
 /// transfer measure. Its last line is JSON; times are monotonic seconds, so that other processes can compare.
@@ -34,8 +35,8 @@ package struct MeasureCommand: ParsableCommand {
         settings.threadsPerWorker = fleet.threads
         settings.workerExecutable = FleetRunner.workerExecutable()
         settings.workerArguments = ["--idle-engine", "\(resultBytes)"] + (log.map { ["--idle-log", $0] } ?? [])
-        settings.log = { Terminal.err("\($0)\n") }
-        settings.bound = { Terminal.err("listening at \($0)\n") }
+        settings.log = { Terminal.err("\($0)") }
+        settings.bound = { Terminal.err("listening at \($0)") }
         let memory = try journal ? Self.memory(folder, settings) : nil
         if let memory {
             settings.firstEpoch = memory.firstEpoch
@@ -44,23 +45,23 @@ package struct MeasureCommand: ParsableCommand {
         let workers = try Fleet(settings)
         defer { workers.shutdown() }
         try workers.use(model: ModelPlan(path: "none", layerBytes: [1], layerCost: [1]))
-        var report = Report(tasks: tasks, began: Clock.now)
+        var report = Report(tasks: tasks, began: MonotonicClock.now)
         let empty = FleetTask(body: .likelihood(batches: []), cost: 1)
         func record(_ recorded: [Fleet.Recorded]) throws {
             try memory?.commit(
                 recorded.map { .init(key: "\($0.index)", label: "task \($0.index)", results: $0.results) })
         }
         try workers.run(Array(repeating: empty, count: tasks), label: "measuring", recorded: record) { index, results in
-            if index == 0 { report.first = Clock.now }
+            if index == 0 { report.first = MonotonicClock.now }
             for case .file(let path) in results.map(\.bundle) {
                 report.bytes += (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
                 if memory == nil { unlink(path) }
             }
         }
-        report.ended = Clock.now
+        report.ended = MonotonicClock.now
         report.peakMiB = Self.peakMiB()
         memory?.close()
-        Terminal.out(String(decoding: try JSONEncoder().encode(report), as: UTF8.self) + "\n")
+        Terminal.json(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
     }
 
     private struct Report: Encodable {

@@ -1,6 +1,7 @@
 public import ArgumentParser
-package import Checkpoint
+public import Checkpoint
 public import Evaluation
+public import Jinja
 public import Protocol
 public import Reporting
 public import Selection
@@ -17,6 +18,13 @@ extension ZeroShotTask: ExpressibleByArgument {}
 extension AttackSetting.Kind: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
+extension Thinking: ExpressibleByArgument {
+    public init?(argument: String) { self.init(word: argument) }
+    public static var allValueStrings: [String] { ["on", "off"] }
+}
+extension CalendarDay: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
 
 /// What exported weights are stored as.
 package enum DataType: String, ExpressibleByArgument, CaseIterable, Sendable {
@@ -87,6 +95,11 @@ package struct FleetOptions: ParsableArguments {
 
     package init() {}
 
+    /// The file that a fleet's coordinator writes for its workers.
+    func check(_ outputs: inout Outputs) throws(InputError) {
+        if let joinFile { _ = try outputs.file("--join-file", joinFile, standard: "join.json") }
+    }
+
     package func validate() throws {
         if let lease, !(lease >= 1 && lease <= 3600) {
             throw ValidationError("--lease \(lease) is out of range: 1 to 3600 seconds")
@@ -121,20 +134,37 @@ package struct ModelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Chat template in place of the checkpoint's own: \(ChatTemplate.names.joined(separator: ", ")).",
+            "Chat template in place of the checkpoint's own: \(TemplateFamily.names.joined(separator: ", ")), or a file.",
             valueName: "name"))
     package var template: String?
+
+    @OptionGroup package var content: ContentOptions
 
     @Option(
         help: ArgumentHelp("System prompt: template (what the template brings), none, or the text.", valueName: "text"))
     package var system = "template"
 
+    @Option(
+        help: ArgumentHelp(
+            "Whether a model that can thinks before it answers. Default: as its template has it.", valueName: "on|off"))
+    package var thinking: Thinking?
+
+    @Option(help: ArgumentHelp("The day for templates that write the date. Default: today.", valueName: "yyyy-mm-dd"))
+    package var date: CalendarDay?
+
     package init() {}
 
+    package func checkpoint() throws -> Checkpoint { try content.open(model) }
+
+    package var layout: ChatLayout {
+        ChatLayout(template: template, system: SystemPrompt(word: system), thinking: thinking ?? .template, day: date)
+    }
+
     /// The checkpoint and its text codec.
-    package func open() throws -> (checkpoint: Checkpoint, codec: ChatCodec) {
-        let checkpoint = try Checkpoint.open(model)
-        return (checkpoint, try ChatCodec(checkpoint, template: template, system: SystemPrompt(word: system)))
+    /// - Parameter systems: other system prompts that will be asked for.
+    package func open(systems: [SystemPrompt] = []) throws -> (checkpoint: Checkpoint, codec: ChatCodec) {
+        let checkpoint = try checkpoint()
+        return (checkpoint, try ChatCodec(checkpoint, layout, systems: systems))
     }
 }
 
@@ -156,5 +186,26 @@ package struct BatchOptions: ParsableArguments {
         guard (16...1_000_000).contains(batchTokens) else {
             throw ValidationError("--batch-tokens has to be 16 to 1000000")
         }
+    }
+}
+
+/// How data files are read.
+package struct DataOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Percent of a data file's entries that may be left out because they cannot be used.", valueName: "percent"))
+    package var maxSkipped = DataFiles.standardMaxSkipped
+
+    package init() {}
+
+    package func validate() throws {
+        guard (0...100).contains(maxSkipped) else {
+            throw ValidationError("--max-skipped \(maxSkipped) is out of range: 0 to 100")
+        }
+    }
+
+    /// Says on standard error what every file is taken for.
+    func files(_ codec: any TextCodec) -> DataFiles {
+        DataFiles(maxSkipped: maxSkipped, codec: codec) { Terminal.err("\($0)") }
     }
 }

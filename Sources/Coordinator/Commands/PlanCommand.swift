@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Checkpoint
 import Foundation
+import Jinja
 import Reporting
 import Selection
 import Tensors
@@ -49,7 +50,12 @@ package struct PlanCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let list = try StudyList(contentsOf: study, overriding: settings.overrides)
-        let checkpoint = try Checkpoint.open(list.studies[0].model)
+        let checkpoint = try settings.content.open(list.studies[0].model)
+        let root = runDir ?? "runs/\(list.name)"
+        let cacheFolder = settings.cacheFolder(runDirectory: root)
+        try RunOutputs(list, root: root, cache: cacheFolder).check(studyFile: study)
+        var outputs = Outputs(model: list.studies[0].model, reading: [study] + list.inputs)
+        let out = try outputs.file("--out", out, standard: "plan.json")
         let cost = ModelCost(checkpoint.config)
         let count = fleet.workers ?? list.studies.map(\.workers).max() ?? 1
         let machine = Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / Double(count)
@@ -57,14 +63,8 @@ package struct PlanCommand: AsyncParsableCommand {
             count: count, threads: fleet.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / count),
             memoryBytes: Int(memory.map { $0 * 1_073_741_824 } ?? machine),
             pipelines: fleet.pipelines ?? list.studies[0].pipelines)
-        let items = try list.studies.map { study in
-            try study.checkShares(checkpoint.config)
-            let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
-            let evaluator = try Evaluator(
-                study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-                maxPositions: checkpoint.config.maxPositions, codec: codec)
-            return (study: study, codec: codec, evaluator: evaluator)
-        }
+        let day = try RunDay.of(runDir ?? "runs/\(list.name)")
+        let items = try list.studies.map { try Self.open($0, checkpoint, day: day) }
         let bytes = 4 * (cost.linear + cost.head)
         let layout = MemoryPrediction(
             items[0].study, config: checkpoint.config, workers: workers, fileBytes: 0, work: Work())
@@ -72,7 +72,7 @@ package struct PlanCommand: AsyncParsableCommand {
         var rates = Rates(flops: (rate ?? 50) * 1e9, pipelines: pipelines, bytes: bytes)
         var keys: CacheKeys?
         if rate == nil, !noMeasure {
-            let sample = try PlanSample.of(items.map { ($0.study, $0.codec, $0.evaluator) })
+            let sample = try PlanSample.of(items)
             var options = fleet
             options.workers = count
             let folder = try OwnedFolder(prefix: ".faultline-plan-")
@@ -83,31 +83,46 @@ package struct PlanCommand: AsyncParsableCommand {
                 return (rates, runner.kernels)
             }
             rates = measured.0
-            keys = CacheKeys(modelDigest: checkpoint.digest(), kernels: measured.1)
+            keys = CacheKeys(modelDigest: try checkpoint.digest(), kernels: measured.1)
         }
-        let cache = try settings.cacheFolder(runDirectory: runDir ?? "runs/\(list.name)").flatMap { folder in
+        let cache = try cacheFolder.flatMap { folder in
             try Paths.exists(folder) ? ResultCache(folder) : nil
         }
         var made: Set<String> = []
         var prediction = PlanPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)
         for item in items {
             let work = try WorkCounter.count(
-                item.study, model: checkpoint, evaluator: item.evaluator, codec: item.codec, cache: cache, keys: keys,
-                made: &made)
+                item.study, model: checkpoint, evaluator: item.evaluator, codec: item.codec, files: item.files,
+                cache: cache, keys: keys, made: &made)
             let memory = MemoryPrediction(
                 item.study, config: checkpoint.config, workers: workers, fileBytes: Self.size(checkpoint.path),
                 work: work)
             let disk = DiskPrediction(item.study, config: checkpoint.config, work: work)
             prediction.add(item.study, work, memory.phases(), disk)
-            if list.isList { Terminal.out("study \(item.study.name)\n") }
+            if list.isList { Terminal.say("study \(item.study.name)") }
             let plan = StudyPlan(item.study, config: checkpoint.config, evaluator: item.evaluator)
-            Terminal.out(plan.table().text(unicode: Terminal.isUnicode))
-            for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.out(line + "\n") }
-            Terminal.out("\n")
+            Terminal.out(plan.table())
+            for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.say(line) }
+            Terminal.say("")
         }
-        Terminal.out(prediction.table().text(unicode: Terminal.isUnicode) + "\n")
-        for line in prediction.lines(workers: workers) { Terminal.out(line + "\n") }
+        Terminal.out(prediction.table())
+        Terminal.say("")
+        for line in prediction.lines(workers: workers) { Terminal.say(line) }
         if let out { try TextFile.write(prediction.json(), to: out) }
+    }
+
+    /// A study with what reads it; all its files are sound.
+    private static func open(
+        _ study: Study, _ checkpoint: Checkpoint, day: CalendarDay?
+    ) throws -> (study: Study, codec: ChatCodec, evaluator: Evaluator, files: DataFiles) {
+        try study.checkShares(checkpoint.config)
+        let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
+        let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.err("\($0)") }
+        let evaluator = try Evaluator(
+            study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
+            maxPositions: checkpoint.config.maxPositions, codec: codec, files: files)
+        try study.check(files, codec: codec)
+        return (study, codec, evaluator, files)
     }
 
     /// Bytes of a checkpoint's files.

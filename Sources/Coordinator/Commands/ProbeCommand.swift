@@ -15,8 +15,9 @@ package struct ProbeCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var data: DataOptions
 
-    @Option(help: ArgumentHelp("Harmful prompts: a line each, or CSV with a column goal.", valueName: "file"))
+    @Option(help: ArgumentHelp("Harmful prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var harmful: String
 
     @Option(help: ArgumentHelp("Harmless prompts.", valueName: "file"))
@@ -59,32 +60,40 @@ package struct ProbeCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
+        let (checkpoint, codec) = try model.open()
+        let files = data.files(codec)
         func prompts(_ file: String, _ name: String) throws -> [String] {
             var set = Study.PromptSet(file: file)
             set.samples = samples
-            return try set.read(seed: batches.seed, name: name)
+            return try set.read(seed: batches.seed, name: name, files)
         }
         let prober = HeadProber(
             harmful: try prompts(harmful, "probe harmful"), harmless: try prompts(harmless, "probe harmless"),
             seed: batches.seed, c: c)
-        let (checkpoint, codec) = try model.open()
         let config = checkpoint.config
         if let selection, selection.count > config.layerCount * config.headCount {
             throw ValidationError(
                 "\(selection.count) heads were asked for, the model has \(config.layerCount * config.headCount)")
         }
+        var outputs = Outputs(model: model.model, reading: [harmful, harmless, fleet.keys])
+        let out = try outputs.file("--out", out, standard: "probe.json", beside: [".features"])
+        let mask = try outputs.file("--mask", mask, standard: "heads.safetensors")
+        try fleet.check(&outputs)
+        // Before a fleet is started for nothing.
+        _ = try prober.batches(codec: codec, batchTokens: batches.batchTokens)
         let probe = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
             return try await prober.probe(
                 config, codec: codec, batchTokens: batches.batchTokens, runner: runner, features: out + ".features")
         }
-        try HeadProbeFile.write(
-            probe, metadata: [("model", checkpoint.digest()), ("c", "\(c)"), ("seed", "\(batches.seed)")], to: out)
+        let origin = try checkpoint.provenance()
+        try HeadProbeFile.write(probe, metadata: prober.metadata(of: origin), to: out)
         if let mask, let selection {
             var selected = try selection.mask(probe, in: config, seed: batches.seed)
-            selected.metadata = ["selection": selection.words, "model": checkpoint.digest()]
+            selected.metadata = Dictionary(prober.metadata(of: origin)) { first, _ in first }
+            selected.metadata["selection"] = selection.words
             try selected.write(to: mask)
         }
-        Terminal.out(HeadProbeFile.table(probe).text(unicode: Terminal.isUnicode))
+        Terminal.out(HeadProbeFile.table(probe))
     }
 }

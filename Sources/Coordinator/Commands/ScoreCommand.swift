@@ -10,8 +10,9 @@ package struct ScoreCommand: AsyncParsableCommand {
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
+    @OptionGroup package var reading: DataOptions
 
-    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV with prompt and response.", valueName: "file"))
+    @Option(help: ArgumentHelp("Pairs: JSON lines, JSON, CSV or TSV with prompt and response.", valueName: "file"))
     package var data: String?
 
     @Option(help: "snip, wanda, magnitude or random.")
@@ -34,21 +35,27 @@ package struct ScoreCommand: AsyncParsableCommand {
     }
 
     package func run() async throws {
-        let store = { (checkpoint: Checkpoint) in
+        var outputs = Outputs(model: model.model, reading: [data, fleet.keys])
+        let out = try outputs.file("--out", out, standard: "scores.safetensors", beside: [".folded"])
+        try fleet.check(&outputs)
+        let store = { (checkpoint: Checkpoint, codec: ChatCodec?) in
             ScoreStore(
                 model: checkpoint, settings: Study.Scores(method: method, loss: loss), seed: batches.seed,
-                modelDigest: checkpoint.digest())
+                modelDigest: try checkpoint.digest(), modelName: checkpoint.shortName,
+                codec: codec)
         }
         guard method.needsData, let data else {
-            try store(try Checkpoint.open(model.model)).scoreWithoutData(to: out)
+            try store(try model.checkpoint(), nil).scoreWithoutData(to: out)
             return
         }
-        let pairs = try Sampling.sample(
-            try PairFile.read(data), count: samples, seed: batches.seed, name: "data", source: data)
         let (checkpoint, codec) = try model.open()
+        let pairs = try Sampling.sample(
+            try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
+        // Before a fleet is started for nothing.
+        _ = try Calibration.groups(pairs, codec: codec)
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            try await store(checkpoint).score(
+            try await store(checkpoint, codec).score(
                 [ScoreStore.Job(name: "data", pairs: pairs, output: out)], runner: runner, codec: codec,
                 blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
         }

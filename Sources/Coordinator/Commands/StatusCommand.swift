@@ -64,27 +64,24 @@ package struct StatusCommand: AsyncParsableCommand {
     }
 
     private func say(_ status: RunStatus, _ place: String) throws {
-        Terminal.out(
-            json
-                ? String(decoding: try status.json(), as: UTF8.self) + "\n"
-                : StatusText.text(status, place: place, unicode: Terminal.isUnicode))
+        guard !json else { return Terminal.json(String(decoding: try status.json(), as: UTF8.self)) }
+        Terminal.out(StatusText.text(status, place: place, unicode: Terminal.isUnicode))
     }
 
-    private func sayOver(_ line: String) { Terminal.out(json ? "{\"running\":false}\n" : "\(line)\n") }
+    private func sayOver(_ line: String) { Terminal.say(json ? "{\"running\":false}" : line) }
 
     /// No live coordinator: the journal knows how it ended.
     private func reportEnd(_ folder: String) throws {
         let events = try Journal.events(in: folder, task: nil)
         if json {
-            Terminal.out("{\"running\":false,\"starts\":\(events.last?.epoch ?? 0)}\n")
+            Terminal.say("{\"running\":false,\"starts\":\(events.last?.epoch ?? 0)}")
             return
         }
         let committed = events.count { $0.kind == "committed" }
-        Terminal.out(
-            "\(folder): no coordinator is running; \(committed) results recorded in \(events.last?.epoch ?? 0) starts\n"
-        )
+        Terminal.say(
+            "\(folder): no coordinator is running; \(committed) results recorded in \(events.last?.epoch ?? 0) starts")
         guard events.last?.kind == "ended" else {
-            return Terminal.out("the last one did not end by itself: the same command goes on where it was\n")
+            return Terminal.say("the last one did not end by itself: the same command goes on where it was")
         }
     }
 }

@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Checkpoint
 import Reporting
+import Tensors
 
 package struct StudyCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -33,50 +34,74 @@ package struct StudyCommand: AsyncParsableCommand {
             options.workers =
                 fleet.workers ?? (fleet.listen == nil ? list.studies.map(\.workers).max() : nil)
             options.pipelines = fleet.pipelines ?? first.pipelines
-            let checkpoint = try Checkpoint.open(first.model)
+            let checkpoint = try settings.content.open(first.model)
             let root = runDir ?? "runs/\(list.name)"
-            let cache = try settings.cacheFolder(runDirectory: root).map { folder throws(InputError) in
-                try ResultCache(folder) { Terminal.err("faultline: \($0)\n") }
+            let cacheFolder = settings.cacheFolder(runDirectory: root)
+            try RunOutputs(list, root: root, cache: cacheFolder).check(studyFile: study)
+            var outputs = Outputs(model: first.model, reading: [study, fleet.keys] + list.inputs)
+            try fleet.check(&outputs)
+            let cache = try cacheFolder.map { folder throws(InputError) in
+                try ResultCache(folder) { Terminal.err("faultline: \($0)") }
             }
             try Paths.makeFolder(root)
-            let digest = checkpoint.digest()
+            try Outputs.checkWritable(root)
+            // What a chat template refuses is known before workers are started.
+            let day = try RunDay.of(root)
+            let codecs = try list.studies.map {
+                try ChatCodec(checkpoint, $0.layout(day: day), systems: $0.systems)
+            }
+            if zip(list.studies, codecs).contains(where: { $0.date == nil && $1.isDated }) {
+                try RunDay.keep(day, in: root)
+            }
+            let digest = try checkpoint.digest()
             let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
             let gnuplot = Gnuplot()
-            if gnuplot == nil { Terminal.err("faultline: no plots in the report: \(Gnuplot.advice)\n") }
+            if gnuplot == nil { Terminal.err("faultline: no plots in the report: \(Gnuplot.advice)") }
             try await Runners.with(options, checkpoint, runDirectory: root) { [list] runner in
                 // All of them first: what is wrong with the last one is known before the first one begins.
-                let runs = try list.studies.map { study in
-                    let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root)
-                    let codec = try ChatCodec(checkpoint, template: study.template, system: study.system)
+                let runs = try zip(list.studies, codecs).map { study, codec in
+                    let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root) {
+                        Terminal.err("faultline: \($0)")
+                    }
                     let run = try StudyRun(
                         study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
-                        exporter: FolderExporter(checkpoint), cache: cache, announce: { Terminal.err("\($0)\n") })
+                        exporter: FolderExporter(checkpoint), cache: cache, announce: { Terminal.err("\($0)") })
                     return (run: run, folder: folder)
                 }
                 var index = StudyIndex(list, command: command)
                 for (number, item) in runs.enumerated() {
-                    let start = Terminal.now()
+                    let start = MonotonicClock.now
                     if list.isList {
-                        Terminal.err("study \(list.studies[number].name) (\(number + 1) of \(runs.count))\n")
+                        Terminal.err("study \(list.studies[number].name) (\(number + 1) of \(runs.count))")
                     }
                     let results = try await item.run.run()
                     try results.write(
                         to: item.folder, command: command, versions: Versions.list,
                         files: try StudyText.sources(list.files[number]), gnuplot: gnuplot)
-                    for warning in results.warnings { Terminal.err("faultline: warning: \(warning)\n") }
-                    Terminal.out("\n" + results.table().text(unicode: Terminal.isUnicode))
-                    for (caption, table) in results.grids.flatMap({ $0.tables() }) {
-                        Terminal.out("\n\(caption)\n\n" + table.text(unicode: Terminal.isUnicode))
-                    }
-                    Terminal.out(
-                        "\nReport: \(item.folder.reportPage), \(item.folder.report) (\(Format.duration(Terminal.now() - start)))\n"
-                    )
+                    for warning in results.warnings { Terminal.err("faultline: warning: \(warning)") }
+                    show(results)
+                    Terminal.out(results.judgesLine)
+                    let time = Format.duration(MonotonicClock.now - start)
+                    Terminal.say("Report: \(item.folder.reportPage), \(item.folder.report) (\(time))")
                     guard list.isList else { continue }
                     index.finished(results)
                     try index.write(to: root)
                 }
             }
-            if list.isList { Terminal.out("\nIndex: \(StudyIndex.path(in: root))\n") }
+            guard list.isList else { return }
+            Terminal.say("")
+            Terminal.say("Index: \(StudyIndex.path(in: root))")
+        }
+
+        /// A study's tables, each between empty lines.
+        private func show(_ results: StudyResults) {
+            Terminal.say("")
+            Terminal.out(results.table())
+            for (caption, table) in results.grids.flatMap({ $0.tables() }) {
+                for line in ["", caption, ""] { Terminal.say(line) }
+                Terminal.out(table)
+            }
+            Terminal.say("")
         }
     }
 }

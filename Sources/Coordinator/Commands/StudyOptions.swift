@@ -18,6 +18,8 @@ package struct StudyOptions: ParsableArguments {
     @Flag(name: .customLong("no-cache"), help: "Compute everything in this run, and keep nothing for others.")
     package var noCache = false
 
+    @OptionGroup package var content: ContentOptions
+
     package init() {}
 
     package func validate() throws {

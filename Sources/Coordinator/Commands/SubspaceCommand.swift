@@ -22,8 +22,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
         @OptionGroup package var model: ModelOptions
         @OptionGroup package var fleet: FleetOptions
         @OptionGroup package var batches: BatchOptions
+        @OptionGroup package var reading: DataOptions
 
-        @Option(help: ArgumentHelp("Pairs: JSON lines, JSON or CSV with prompt and response.", valueName: "file"))
+        @Option(help: ArgumentHelp("Pairs: JSON lines, JSON, CSV or TSV with prompt and response.", valueName: "file"))
         package var data: String
 
         @Option(help: ArgumentHelp("Pairs drawn from the file; by default all.", valueName: "n"))
@@ -48,15 +49,21 @@ package struct SubspaceCommand: AsyncParsableCommand {
         }
 
         package func run() async throws {
-            let pairs = try Sampling.sample(
-                try PairFile.read(data), count: samples, seed: batches.seed, name: "data", source: data)
             let (checkpoint, codec) = try model.open()
+            let pairs = try Sampling.sample(
+                try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
+            // Before a fleet is started for nothing.
+            _ = try Calibration.groups(pairs, codec: codec)
             if let rank {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }
             let store = ScoreStore(
-                model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: checkpoint.digest())
-            let keep = moments
+                model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: try checkpoint.digest(),
+                modelName: checkpoint.shortName, codec: codec)
+            var outputs = Outputs(model: model.model, reading: [data, fleet.keys])
+            let out = try outputs.file("--out", out, standard: "subspaces.safetensors")
+            let keep = try outputs.file("--moments", moments, standard: "moments.safetensors", beside: [".folded"])
+            try fleet.check(&outputs)
             let moments = keep ?? "\(out).moments-\(getpid())"
             defer { if keep == nil { unlink(moments) } }
             try await Runners.with(fleet, checkpoint) { runner in
@@ -107,6 +114,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("The edit's file.", valueName: "file"))
         package var out: String
 
+        @OptionGroup package var forcing: ForceOption
+
         package init() {}
 
         package func validate() throws { _ = try recipe() }
@@ -134,13 +143,19 @@ package struct SubspaceCommand: AsyncParsableCommand {
 
         package func run() async throws {
             let recipe = try recipe()
-            let checkpoint = try Checkpoint.open(model.model)
+            let checkpoint = try model.checkpoint()
             let subspaces = try ([safety] + [utility].compactMap { $0 }).map { try SubspaceFile(path: $0) }
-            let digest = checkpoint.digest()
-            for file in subspaces where file.metadata["model"] != nil && file.metadata["model"] != digest {
-                throw SelectionError.file(file.label, fault: "made of another model than \(model.model)")
+            let own = try checkpoint.provenance()
+            var belonging = forcing.belonging()
+            for file in subspaces {
+                let origin = Provenance(file.label, metadata: file.metadata)
+                try belonging.check(origin, belongsTo: own, at: model.model)
             }
-            var words = ["model": digest, "safety": try Digest.sha256(file: safety)]
+            var outputs = Outputs(model: model.model, reading: [safety, utility, fleet.keys])
+            let out = try outputs.file("--out", out, standard: "edit.safetensors")
+            try fleet.check(&outputs)
+            var words = own.modelMetadata.merging(["safety": try Digest.sha256(file: safety)]) { $1 }
+            words.merge(belonging.metadata) { $1 }
             if let utility { words["utility"] = try Digest.sha256(file: utility) }
             let edit = try await Runners.with(fleet, checkpoint) { [words] runner in
                 try await runner.apply(edit: nil)
@@ -148,7 +163,8 @@ package struct SubspaceCommand: AsyncParsableCommand {
                     recipe, subspaces: subspaces, runner: runner, to: out, metadata: words)
             }
             let all = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.rank }
-            Terminal.err("\(out): \(edit.rank) of \(all) ranks\n")
+            let nothing = EditEffect.nothing(edit).map { "; it changes nothing: \($0)" } ?? ""
+            Terminal.err("\(out): \(edit.rank) of \(all) ranks\(nothing)")
         }
     }
 }

@@ -1,25 +1,37 @@
 package import Reporting
 import Synchronization
+import Tensors
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// The standard streams.
+/// The standard streams of `faultline`: nothing else writes to them (`SourceRulesTests`), and nothing passes that a
+/// terminal would obey (`VisibleText`).
 package enum Terminal {
-    package static func out(_ text: String) { write(text, to: 1) }
+    /// Text in lines that this program has composed; what it holds from outside went through `VisibleText.line`.
+    package static func out(_ text: String) { write(VisibleText.lines(text), to: 1) }
 
-    /// Lines of what happens, each with its line feed: for people, or as JSON, and for the run's log where there is one.
-    package static func err(_ text: String) {
+    /// One line on standard output.
+    package static func say(_ line: String) { write(VisibleText.line(line) + "\n", to: 1) }
+
+    /// A table.
+    package static func out(_ table: Table) { out(table.text(unicode: isUnicode)) }
+
+    /// JSON on standard output, a line.
+    package static func json(_ text: String) { write(VisibleText.json(text) + "\n", to: 1) }
+
+    /// One line of what happens: for people, or as JSON, and for the run's log where there is one.
+    package static func err(_ line: String) {
         let (format, log) = settings.withLock { ($0.format, $0.log) }
-        let lines = format == .json || log != nil ? text.split(separator: "\n").map(String.init) : []
-        for line in lines { log?.said(line) }
-        guard format == .json else { return write(text, to: 2) }
-        for line in lines { write(LogLine.said(line, seconds: seconds, epoch: log?.epoch ?? 0).json + "\n", to: 2) }
+        let line = line.last == "\n" ? String(line.dropLast()) : line
+        log?.said(line)
+        guard format == .json else { return echo(line) }
+        write(LogLine.said(line, seconds: seconds, epoch: log?.epoch ?? 0).json + "\n", to: 2)
     }
 
     /// A line that a note of the run's log tells too.
-    package static func echo(_ line: String) { if format == .text { write("\(line)\n", to: 2) } }
+    package static func echo(_ line: String) { if format == .text { write(VisibleText.line(line) + "\n", to: 2) } }
 
     /// A note, for programs that read along.
     package static func note(_ line: LogLine) { if format == .json { write("\(line.json)\n", to: 2) } }
@@ -77,17 +89,10 @@ package enum Terminal {
         return false
     }
 
-    /// Seconds on the monotonic clock.
-    package static func now() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
-    /// Progress on standard error, for the runner.
+    /// Progress on standard error, for the runner. Its own control characters are all that reaches a terminal.
     package static func progress() -> ProgressLine {
         ProgressLine(
-            isTerminal: isInteractive, now: { now() },
+            isTerminal: isInteractive, now: { MonotonicClock.now },
             write: { text in
                 guard format == .json else { return write(text, to: 2) }
                 let words = text.split(separator: "\n").joined(separator: " ")

@@ -1,3 +1,4 @@
+package import Selection
 import Tensors
 
 /// A prompt and the response to it.
@@ -14,94 +15,42 @@ package struct Pair: Sendable, Equatable {
     }
 }
 
-/// Reads pairs from JSON lines, a JSON array or CSV, with `prompt` and `response` or Alpaca's `instruction`, `input`, `output`.
+/// Pairs: JSON lines, a JSON list, CSV or TSV, with `prompt` and `response` or Alpaca's `instruction`, `input`, `output`.
 package enum PairFile {
+    static let kind = DataKind(
+        name: "pairs", columns: ["prompt", "response", "instruction", "output"], takesText: false)
+
     /// - Throws: `InputError` with file, line and fault.
-    package static func read(_ path: String) throws(InputError) -> [Pair] {
-        let bytes = try TextFile.read(path)
-        let pairs = try parse(bytes, source: path)
-        guard !pairs.isEmpty else { throw InputError(path, "no pairs in this file") }
-        return pairs
-    }
-
-    static func parse(_ bytes: [UInt8], source: String) throws(InputError) -> [Pair] {
-        guard let first = bytes.first(where: { $0 > 32 }) else { throw InputError(source, "empty file") }
-        let entries =
-            switch first {
-            case _ where source.hasSuffix(".csv"): try csv(bytes, source: source)
-            case UInt8(ascii: "["): try array(bytes, source: source)
-            case UInt8(ascii: "{"): try lines(bytes, source: source)
-            default: try csv(bytes, source: source)
-            }
+    static func read(_ path: String) throws(InputError) -> Reading<Pair> {
+        let file = try DataFile(path, as: kind)
+        guard file.chosen == nil else { throw InputError(path, "pairs have two columns: none can be chosen") }
+        let columns = try PairColumns(file)
+        var note = DataNote(
+            file: file.path, form: file.words, kind: kind.name, source: columns.words, unread: columns.unread,
+            entries: file.entries.count)
         var pairs: [Pair] = []
-        for entry in entries { pairs.append(try pair(entry.fields, place: entry.place)) }
-        return pairs
-    }
-
-    private typealias Entry = (place: String, fields: [String: String])
-
-    private static func csv(_ bytes: [UInt8], source: String) throws(InputError) -> [Entry] {
-        try CSV.table(bytes, source: source).rows.map { ("\(source):\($0.line)", $0.cells) }
-    }
-
-    private static func array(_ bytes: [UInt8], source: String) throws(InputError) -> [Entry] {
-        let json: JSON
-        do throws(JSONError) { json = try JSON.parse(bytes) } catch {
-            let line = 1 + bytes.prefix(error.offset).count { $0 == 10 }
-            throw InputError("\(source):\(line)", error.fault)
+        for entry in file.entries {
+            try columns.checkOne(entry)
+            do throws(InputError) { pairs.append(try columns.pair(entry)) } catch { note.leftOut.append(error) }
         }
-        guard let elements = json.elements else { throw InputError(source, "not a JSON array") }
-        var entries: [Entry] = []
-        for (number, element) in elements.enumerated() {
-            entries.append(try entry(element, place: "\(source), entry \(number + 1)"))
-        }
-        return entries
-    }
-
-    private static func lines(_ bytes: [UInt8], source: String) throws(InputError) -> [Entry] {
-        var entries: [Entry] = []
-        for (number, line) in TextFile.lines(bytes).enumerated() where !trimmed(line).isEmpty {
-            let place = "\(source):\(number + 1)"
-            let json: JSON
-            do throws(JSONError) { json = try JSON.parse(Array(line.utf8)) } catch {
-                throw InputError(place, "\(error)")
-            }
-            entries.append(try entry(json, place: place))
-        }
-        return entries
-    }
-
-    private static func entry(_ json: JSON, place: String) throws(InputError) -> Entry {
-        guard let members = json.members else { throw InputError(place, "not a JSON object") }
-        var fields: [String: String] = [:]
-        for member in members { if let text = member.value.string { fields[member.key.text] = text } }
-        return (place, fields)
-    }
-
-    private static func pair(_ fields: [String: String], place: String) throws(InputError) -> Pair {
-        let prompt: String
-        let response: String
-        if let own = fields["prompt"], let answer = fields["response"] {
-            (prompt, response) = (own, answer)
-        } else if let instruction = fields["instruction"], let output = fields["output"] {
-            // As Alpaca joins them.
-            let input = fields["input"] ?? ""
-            (prompt, response) = (input.isEmpty ? instruction : instruction + "\n\n" + input, output)
-        } else {
-            throw InputError(place, "needs texts \"prompt\" and \"response\" (or \"instruction\" and \"output\")")
-        }
-        guard !trimmed(prompt).isEmpty else { throw InputError(place, "the prompt is empty") }
-        guard !trimmed(response).isEmpty else { throw InputError(place, "the response is empty") }
-        return Pair(prompt: prompt, response: response, place: place)
+        return Reading(items: pairs, note: note)
     }
 
     /// Pairs as JSON lines.
-    package static func write(_ pairs: [Pair], to path: String) throws {
+    /// - Parameter model: whose answers the responses are; `nil`: nobody's here.
+    /// - Parameters:
+    ///   - model: whose own answers the responses are.
+    ///   - thinking: what that model was told of thinking.
+    package static func write(
+        _ pairs: [Pair], answeredBy model: Provenance? = nil, thinking: String? = nil, to path: String
+    ) throws {
+        let origin = (model?.modelMembers ?? []) + (thinking.map { [JSON.Member("thinking", .text($0))] } ?? [])
         let file = try AtomicFile(path: path)
         for pair in pairs {
-            let json = JSON.object([
-                JSON.Member("prompt", .text(pair.prompt)), JSON.Member("response", .text(pair.response)),
-            ])
+            let json = JSON.object(
+                [
+                    JSON.Member("prompt", .text(pair.prompt)), JSON.Member("response", .text(pair.response)),
+                ] + origin)
             try file.write(json.encoded() + [10])
         }
         try file.commit()
@@ -110,5 +59,73 @@ package enum PairFile {
     /// Tells data sets apart: SHA-256 over all prompts and responses.
     package static func digest(_ pairs: [Pair]) -> String {
         Digest.sha256(pairs.flatMap { Array($0.prompt.utf8) + [0] + Array($0.response.utf8) + [0] })
+    }
+}
+
+/// The columns of a file of pairs.
+private struct PairColumns {
+    private let own: (prompt: String, response: String)?
+    private let alpaca: (instruction: String, output: String)?
+    private let input: String?
+    let unread: [String]
+
+    init(_ file: DataFile) throws(InputError) {
+        let (prompt, response) = (try file.column("prompt"), try file.column("response"))
+        let (instruction, output) = (try file.column("instruction"), try file.column("output"))
+        own = prompt.flatMap { prompt in response.map { (prompt, $0) } }
+        alpaca = instruction.flatMap { instruction in output.map { (instruction, $0) } }
+        guard own != nil || alpaca != nil else {
+            let isTable = file.form == .csv || file.form == .tsv
+            throw InputError(
+                isTable ? "\(file.path):1" : file.path,
+                "needs texts \"prompt\" and \"response\" (or \"instruction\" and \"output\"); found \(file.columns.isEmpty ? "none" : DataFile.list(file.columns))"
+            )
+        }
+        input = alpaca == nil ? nil : try file.column("input")
+        let read = [own?.prompt, own?.response, alpaca?.instruction, alpaca?.output, input]
+        unread = file.columns.filter { !read.contains($0) }
+    }
+
+    var words: String {
+        var parts: [String] = []
+        if let own { parts.append("\(own.prompt) and \(own.response)") }
+        if let alpaca { parts.append("\(alpaca.instruction), \(input.map { "\($0), " } ?? "")\(alpaca.output)") }
+        return "from " + parts.joined(separator: " or ")
+    }
+
+    /// - Throws: `InputError` where an entry has both kinds of pairs.
+    func checkOne(_ entry: DataEntry) throws(InputError) {
+        guard let own, let alpaca else { return }
+        func has(_ name: String) -> Bool { entry.value[name].map { !$0.isNull && $0.string != "" } ?? false }
+        guard has(own.prompt), has(alpaca.instruction) else { return }
+        throw InputError(
+            entry.place, "has both \(own.prompt) and \(alpaca.instruction): remove the columns that are not meant")
+    }
+
+    func pair(_ entry: DataEntry) throws(InputError) -> Pair {
+        func text(_ name: String) -> String? { entry.value[name]?.string }
+        if let own, let prompt = text(own.prompt), !(prompt.isEmpty && alpaca.flatMap { text($0.instruction) } != nil) {
+            return try checked(prompt, text(own.response), own, entry.place)
+        }
+        if let alpaca, let instruction = text(alpaca.instruction) {
+            var prompt = instruction
+            if let input, let value = entry.value[input], !value.isNull {
+                guard let more = value.string else { throw InputError(entry.place, "\(input) has to be a text") }
+                // As Alpaca joins them.
+                if !more.isEmpty { prompt += "\n\n" + more }
+            }
+            return try checked(prompt, text(alpaca.output), alpaca, entry.place)
+        }
+        throw InputError(
+            entry.place, "needs texts \"prompt\" and \"response\" (or \"instruction\" and \"output\")")
+    }
+
+    private func checked(
+        _ prompt: String, _ response: String?, _ names: (String, String), _ place: String
+    ) throws(InputError) -> Pair {
+        guard let response else { throw InputError(place, "the \(names.1) is missing or no text") }
+        guard !trimmed(prompt).isEmpty else { throw InputError(place, "the \(names.0) is empty") }
+        guard !trimmed(response).isEmpty else { throw InputError(place, "the \(names.1) is empty") }
+        return Pair(prompt: prompt, response: response, place: place)
     }
 }

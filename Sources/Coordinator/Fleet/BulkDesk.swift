@@ -21,6 +21,8 @@ final class BulkDesk {
         var layers: Range<Int>
         var digest: String
         var byteCount: Int
+        /// What its bytes are checked by as they come.
+        var scan: ResultScan
     }
 
     private struct Fetch {
@@ -44,6 +46,8 @@ final class BulkDesk {
     enum Outcome {
         case fetched(TaskKey, index: Int, worker: Int, StageResult)
         case failed(String)
+        /// All that was offered came, or enough of it to tell that it is no result of its task.
+        case unsound(TaskKey, index: Int, worker: Int, fault: String)
         /// This worker's bytes cannot be had.
         case hopeless(worker: Int, cause: String)
     }
@@ -91,7 +95,8 @@ final class BulkDesk {
         let number = count
         let half = freeHalf(offer.digest)
         let spool = Spool(
-            path: half, byteCount: offer.byteCount, digest: offer.digest, queue: queue, log: settings.log
+            path: half, byteCount: offer.byteCount, digest: offer.digest, scan: offer.scan, queue: queue,
+            log: settings.log
         ) { [report] in report(Report(path: path, number: number, event: $0)) }
         fetches[path] = Fetch(offer: offer, spool: spool, half: half, number: number)
         open(offer.worker, control)
@@ -167,10 +172,7 @@ final class BulkDesk {
             receiver.rewind(path, to: offset, now: now)
         case .mismatched:
             guard !fetch.hasRestarted else {
-                end(path)
-                return .failed(
-                    "task \(offer.index), stage \(offer.stage): the result's digest differs from the one \(offer.name) offered"
-                )
+                return unsound(path, offer, "its digest is not the one offered")
             }
             fetches[path]!.hasRestarted = true
             fetch.spool.restart()
@@ -183,11 +185,17 @@ final class BulkDesk {
                 StageResult(
                     stage: offer.stage, layers: offer.layers, digest: offer.digest, bundle: .file(file),
                     worker: offer.name))
+        case .unsound(let fault): return unsound(path, offer, fault)
         case .failed(let reason):
             end(path)
             return .failed(reason)
         }
         return nil
+    }
+
+    private func unsound(_ path: BulkPath, _ offer: Offer, _ fault: String) -> Outcome {
+        end(path)
+        return .unsound(offer.key, index: offer.index, worker: offer.worker, fault: fault)
     }
 
     private func finishWhereComplete(_ path: BulkPath) {

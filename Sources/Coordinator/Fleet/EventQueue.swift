@@ -1,23 +1,24 @@
-import Foundation
+import Tensors
 
 /// Events for the driver's thread, which waits for them with a deadline.
 final class EventQueue<Element: Sendable>: @unchecked Sendable {
-    private let condition = NSCondition()
+    private let condition = MonotonicCondition()
     private var waiting: [Element] = []
 
     func post(_ element: Element) {
         condition.withLock {
             waiting.append(element)
-            condition.signal()
+            condition.broadcast()
         }
     }
 
+    /// - Returns: `nil` where nothing came within so many seconds.
     func next(seconds: Double) -> Element? {
-        condition.lock()
-        defer { condition.unlock() }
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        while waiting.isEmpty { if !condition.wait(until: deadline) { break } }
-        return waiting.isEmpty ? nil : waiting.removeFirst()
+        condition.withLock {
+            let deadline = MonotonicClock.now + seconds
+            while waiting.isEmpty { if !condition.wait(until: deadline) { break } }
+            return waiting.isEmpty ? nil : waiting.removeFirst()
+        }
     }
 
     /// Takes all that wait and are of a kind out of their turn.

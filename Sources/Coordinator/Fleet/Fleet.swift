@@ -20,30 +20,33 @@ package final class Fleet: @unchecked Sendable {
         self.settings = settings
         // Before anything is started: its port may be taken.
         page = try settings.page.map { try StatusServer($0, log: settings.log) }
-        Self.raiseDescriptorLimit()
+        try Self.requireLimits(workers: settings.localWorkers ?? settings.awaited)
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
         let halves = "\(partials)/incoming"
         for folder in [partials, logs, halves] {
-            do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
-                throw FleetError("\(folder): cannot make this folder")
+            do throws(InputError) { try Paths.makeFolder(folder) } catch {
+                throw FleetError("\(error)", isUsage: true)
             }
         }
         // Socket paths hold about 100 bytes, hence not in the run directory.
-        do { sockets = try OwnedFolder(prefix: "/tmp/fl-") } catch { throw FleetError("\(error)") }
+        do throws(TensorFileError) { sockets = try OwnedFolder(prefix: "/tmp/fl-") } catch {
+            throw FleetError(
+                "\(error): the workers' sockets go into /tmp, which has to be there and writable", isUsage: true)
+        }
         do {
-            let bind = try settings.listen.map {
-                try Endpoint.checked($0, insecure: settings.insecurePlainTCP || settings.keys != nil)
-            }
+            let bind = try settings.listen.map { try Self.bindable($0, settings) }
             if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
             loop = try FleetLoop(
                 settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials, halves: halves)
             if let count = settings.localWorkers {
                 try loop.local.start(
-                    count, executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: sockets.path,
-                    threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
-                    memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs,
-                    more: settings.workerArguments)
+                    count,
+                    LocalWorkers.Program(
+                        executable: settings.workerExecutable, endpoint: loop.endpoint, dataFolder: sockets.path,
+                        threads: settings.threadsPerWorker ?? max(1, Self.processors / count),
+                        memoryGiB: settings.memoryPerWorker ?? Self.memoryGiB * 0.8 / Double(count), logFolder: logs,
+                        more: settings.workerArguments))
             }
         } catch {
             sockets.remove()
@@ -77,30 +80,36 @@ package final class Fleet: @unchecked Sendable {
     }
     package var progress: FleetProgress { loop.progress }
 
+    /// Returns when all are there who are to come. A local worker that died and is not started again is not waited for.
     private func awaitWorkers() throws {
-        let count = settings.localWorkers ?? settings.awaited
-        let deadline = Clock.now + settings.registration
+        let deadline = MonotonicClock.now + settings.registration
         var reunion: Double?
         while true {
-            let joined = loop.progress.workers
+            let (joined, gone) = loop.gathering
+            let count = (settings.localWorkers ?? settings.awaited) - gone.count
+            if let last = gone.last, count <= 0 {
+                throw FleetError("no worker is left: \(last) (see \(settings.runDirectory)/logs)")
+            }
             if joined.count >= count {
                 // A pipeline of this run's earlier life goes on where it was if all its stages come back.
-                if reunion == nil { reunion = Clock.now + settings.reunion }
-                guard loop.awaitsPeers, Clock.now < reunion! else { return }
+                if reunion == nil { reunion = MonotonicClock.now + settings.reunion }
+                guard loop.awaitsPeers, MonotonicClock.now < reunion! else { return loop.commands.post(.gathered) }
             }
-            guard joined.count >= count || Clock.now < deadline else {
-                let missing = settings.localWorkers.map { count in
-                    let names = (1...count).map { "worker-\($0)" }.filter { name in !joined.contains { $0.name == name }
-                    }
-                    return "\(names.joined(separator: ", ")) (see \(settings.runDirectory)/logs)"
-                }
-                throw FleetError(
-                    "\(joined.count) of \(count) workers joined at \(loop.endpoint) within \(Int(settings.registration)) s; missing: \(missing ?? "\(count - joined.count)")"
-                )
+            guard joined.count >= count || MonotonicClock.now < deadline else {
+                throw FleetError(missing(joined, of: count))
             }
             if case .failed(let reason) = loop.events.next(seconds: 0.05) { throw FleetError(reason) }
             if settings.stopSignal() != nil { throw stopped }
         }
+    }
+
+    private func missing(_ joined: [FleetProgress.Worker], of count: Int) -> String {
+        let names = settings.localWorkers.map { count in
+            (1...max(1, count)).map { "worker-\($0)" }.filter { name in !joined.contains { $0.name == name } }
+        }
+        let words = names.map { "\($0.joined(separator: ", ")) (see \(settings.runDirectory)/logs)" }
+        return
+            "\(joined.count) of \(count) workers joined at \(loop.endpoint) within \(Int(settings.registration)) s; missing: \(words ?? "\(count - joined.count)")"
     }
 
     /// Shares the model out and waits until every worker has loaded its layers, unedited.
@@ -131,8 +140,8 @@ package final class Fleet: @unchecked Sendable {
     }
 
     private func awaitReady(_ what: String) throws {
-        let deadline = Clock.now + settings.loading
-        while Clock.now < deadline {
+        let deadline = MonotonicClock.now + settings.loading
+        while MonotonicClock.now < deadline {
             switch loop.events.next(seconds: 1) {
             case .ready: return
             case .failed(let reason): throw FleetError(reason)
@@ -184,7 +193,7 @@ package final class Fleet: @unchecked Sendable {
         _ tasks: [FleetTask], _ label: String, holdsTraining: Bool, _ progress: (FleetProgress) -> Void,
         recorded: ([Recorded]) throws -> Void, committed: (Int, [StageResult]) throws -> Void
     ) throws -> (count: Int, trainingLost: String?) {
-        let began = Clock.now
+        let began = MonotonicClock.now
         var shown = 0.0
         var count = 0
         loop.events.clear()
@@ -216,7 +225,7 @@ package final class Fleet: @unchecked Sendable {
                 state.label = label
                 (state.tasksDone, state.tasks) = (tasks.count, tasks.count)
                 state.cost = tasks.reduce(0) { $0 + $1.cost }
-                (state.costDone, state.seconds) = (state.cost, Clock.now - began)
+                (state.costDone, state.seconds) = (state.cost, MonotonicClock.now - began)
                 progress(state)
                 return (count, nil)
             case .failed(let reason): throw FleetError(reason)
@@ -224,7 +233,7 @@ package final class Fleet: @unchecked Sendable {
             case .stopped: throw stopped
             case .membership, .ready, nil: break
             }
-            let now = Clock.now
+            let now = MonotonicClock.now
             if now - shown >= 0.25 { show(now) }
         }
     }
@@ -259,10 +268,23 @@ package final class Fleet: @unchecked Sendable {
     private static var processors: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
     private static var memoryGiB: Double { Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824 }
 
-    private static func raiseDescriptorLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    /// - Throws: `FleetError`: libzmq would end this program where it does not get what it needs.
+    private static func requireLimits(workers: Int) throws(FleetError) {
+        do throws(ProcessLimits.Shortage) {
+            try ProcessLimits.require(descriptors: 48 + 4 * workers, threads: 16, bytes: 256 << 20)
+        } catch { throw FleetError(error.description, isUsage: true) }
+    }
+
+    /// Where to listen, with numbers for names.
+    /// - Throws: `Endpoint.Refusal`; `FleetError` for a name that is nobody's.
+    private static func bindable(_ listen: String, _ settings: FleetSettings) throws -> String {
+        let mayLeave = settings.insecurePlainTCP || settings.keys != nil
+        let endpoint = try Endpoint.checked(listen, insecure: true)
+        let resolved: String
+        do throws(HostAddress.Unknown) { resolved = try HostAddress.resolved(endpoint) } catch {
+            throw FleetError("--listen \(listen): \(error)", isUsage: true)
+        }
+        // What a name means decides, not how it reads.
+        return try Endpoint.checked(resolved, insecure: mayLeave)
     }
 }

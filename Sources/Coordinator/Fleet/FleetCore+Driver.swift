@@ -13,9 +13,10 @@ extension FleetCore {
         if membership.members.isEmpty, mayReturn { return [] }
         let adopted = adopt()
         guard pipelines.isEmpty else { return adopted + reform() + advance() }
+        guard !membership.members.isEmpty else { return adopted + fail("no worker is left (\(lastCause))") }
         let free = available(membership.members.keys)
         // Who asked for as many pipelines as there were workers gets fewer when some of these are gone.
-        let someAreGone = tally.counts.joined > membership.members.count
+        let someAreGone = max(tally.counts.joined, settings.localWorkers ?? 0) > membership.members.count
         return form(free, pipelines: wantedPipelines.map { someAreGone ? min($0, free.count) : $0 }) + advance()
     }
 

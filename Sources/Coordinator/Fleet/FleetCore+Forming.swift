@@ -53,8 +53,9 @@ extension FleetCore {
                 let next =
                     index + 1 < stages.count ? membership[stages[index + 1].worker]!.capabilities.dataEndpoint : nil
                 var assignment = Assignment(
-                    epoch: epoch, model: model!.path, modelDigest: model!.digest, layers: stage.layers,
-                    stageIndex: index, stageCount: stages.count,
+                    epoch: epoch, model: model!.path,
+                    modelDigest: model!.content?.stage(stage.layers, index == 0, index + 1 == stages.count),
+                    layers: stage.layers, stageIndex: index, stageCount: stages.count,
                     threads: membership[stage.worker]!.capabilities.threads, next: next,
                     window: settings.window ?? stages.count + 1)
                 if index + 1 < stages.count {

@@ -45,7 +45,7 @@ extension FleetCore {
         }
         let workers = membership.members.values.filter { $0.capabilities.host == host }.sorted { $0.id < $1.id }
         for member in workers {
-            directives.append(.dismiss(member, .refuse(reason: Self.refusal(of: host, cause))))
+            directives.append(.dismiss(member, .refuse(reason: Self.refusal(ofHost: host, cause))))
             directives += lose(member.id, "its host is set aside", crashed: false, end: false)
         }
         return directives
@@ -53,14 +53,17 @@ extension FleetCore {
 
     /// What a newcomer from such a host hears.
     func refusal(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> Directive? {
-        hosts.setAside[capabilities.host].map { cause in
+        let reason =
+            hosts.setAside[capabilities.host].map { Self.refusal(ofHost: capabilities.host, $0) }
+            ?? leftOut.first { $0.isOne(capabilities) }.map { Self.refusal(of: $0.name, $0.cause) }
+        return reason.map {
             .dismiss(
                 Member(id: 0, session: session, capabilities: capabilities, lastHeard: now, lastActive: now),
-                .refuse(reason: Self.refusal(of: capabilities.host, cause)))
+                .refuse(reason: $0))
         }
     }
 
-    private static func refusal(of host: String, _ cause: String) -> String {
+    private static func refusal(ofHost host: String, _ cause: String) -> String {
         "this run has set host \(host) aside: \(cause); start the coordinator again once that is mended"
     }
 
@@ -102,6 +105,7 @@ extension FleetCore {
         for (host, cause) in hosts.setAside.sorted(by: { $0.key < $1.key }) {
             remarks.append("host \(host) is set aside: \(cause)")
         }
+        for worker in leftOut { remarks.append("\(worker.name) on \(worker.host) is left out: it \(worker.cause)") }
         return remarks
     }
 }

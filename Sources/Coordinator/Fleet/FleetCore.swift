@@ -78,6 +78,8 @@ package struct FleetCore: Sendable {
     /// Workers that are to leave, and what is held against machines.
     var leaves: [Int: Leave] = [:]
     var hosts = HostRecords()
+    /// Workers that sent no results of their tasks.
+    var leftOut: [LeftOut] = []
     /// Processes that were taken for dead.
     var accused: Set<String> = []
     /// How fast a thread of a worker is beside its neighbours' fastest, where that mattered.
@@ -195,6 +197,11 @@ package struct FleetCore: Sendable {
         if let index = aliases[key] { return index }
         guard let scheduler, key.task >= taskBase, key.task - taskBase < UInt64(scheduler.count) else { return nil }
         return Int(key.task - taskBase)
+    }
+    /// What the results of the run's task look like.
+    func contract(of index: Int) -> TaskContract? {
+        guard let entries = scheduler?.entries, entries.indices.contains(index) else { return nil }
+        return entries[index].task.contract
     }
     func seat(of worker: Int, _ epoch: UInt64) -> Int? {
         pipelines[epoch]?.seats.firstIndex { $0.worker == worker }

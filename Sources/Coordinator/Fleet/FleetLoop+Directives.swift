@@ -34,23 +34,40 @@ extension FleetLoop {
         _ inline: ReceivedFrame?
     ) {
         let name = core.membership[worker]?.name ?? "worker \(worker)"
+        let scan = ResultScan(core.contract(of: index)?.result(of: layers), byteCount: byteCount)
+        if let fault = scan.fault ?? (byteCount > 0 ? nil : "it has no bytes") {
+            return carryOut(core.unsound(key, index: index, worker: worker, fault))
+        }
         if let inline, inline.count == byteCount, byteCount <= Limits.inlineBytes {
-            do {
-                guard Digest.sha256(inline.bytes) == digest else {
-                    throw FleetError("task \(index): the result's digest differs from the one offered")
-                }
-                let bundle = try TensorBundle(
-                    safetensors: inline.bytes, source: "result of task \(index), stage \(stage)")
+            do throws(UnsoundResult) {
+                let bundle = try inlineResult(inline, digest, scan)
                 let result = StageResult(
                     stage: stage, layers: layers, digest: digest, bundle: .memory(bundle), worker: name)
                 carryOut(core.fetched(key, index: index, result, worker: worker))
-            } catch { events.post(.failed("\(error)")) }
+            } catch { carryOut(core.unsound(key, index: index, worker: worker, error.fault)) }
             return
         }
         let offer = BulkDesk.Offer(
             key: key, index: index, worker: worker, name: name, stage: stage, layers: layers, digest: digest,
-            byteCount: byteCount)
-        bulk.fetch(offer, now: Clock.now) { send(worker, $0) }
+            byteCount: byteCount, scan: scan)
+        bulk.fetch(offer, now: MonotonicClock.now) { send(worker, $0) }
+    }
+
+    /// A result that came with its offer.
+    /// - Throws: `UnsoundResult` where it is another than was offered, or than its task was to have.
+    private func inlineResult(
+        _ inline: ReceivedFrame, _ digest: String, _ scan: ResultScan
+    ) throws(UnsoundResult) -> TensorBundle {
+        guard Digest.sha256(inline.bytes) == digest else { throw UnsoundResult("its digest is not the one offered") }
+        var scan = scan
+        scan.take(inline.bytes)
+        if let fault = scan.fault { throw UnsoundResult(fault) }
+        let bundle: TensorBundle
+        do { bundle = try TensorBundle(safetensors: inline.bytes, source: "the result") } catch {
+            throw UnsoundResult("\(error)")
+        }
+        if let fault = scan.finish({ bundle }) { throw UnsoundResult(fault) }
+        return bundle
     }
 
     func sendTask(_ worker: Int, _ key: TaskKey, _ body: TaskBody) {
@@ -129,7 +146,9 @@ extension FleetLoop {
             case .unknownPeer:
                 // Processes of our own do not lose connections other than by their end.
                 let isLocal = local.children.contains { $0.name == member.capabilities.name }
-                if departed[worker] == nil { departed[worker] = Clock.now + (isLocal ? 0 : settings.returning) }
+                if departed[worker] == nil {
+                    departed[worker] = MonotonicClock.now + (isLocal ? 0 : settings.returning)
+                }
             case .full: carryOut(core.lose(worker, "does not read what it is sent", crashed: true))
             case .sent, nil: break
             }

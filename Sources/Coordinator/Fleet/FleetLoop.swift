@@ -27,6 +27,8 @@ enum FleetCommand: Sendable {
     case allowed(AllowList)
     /// The disk queue has done all that was asked of it before.
     case diskAnswered
+    /// The work begins with those who are there.
+    case gathered
     case shutdown
 }
 
@@ -39,13 +41,15 @@ final class FleetLoop: @unchecked Sendable {
     let local = LocalWorkers()
     let settings: FleetSettings
     private let disk = DispatchQueue(label: "faultline.spool")
-    private let ended = DispatchSemaphore(value: 0)
+    private let ended = EventQueue<Void>()
     private var hasStarted = false
     private let snapshotLock = NSLock()
     private var snapshot = FleetProgress()
     private var snapshotLevel: String?
     private var snapshotSimd: Int?
     private var snapshotAwaits = false
+    /// Local workers that died before the work began, and how: nobody waits for them.
+    private var snapshotGone: [String] = []
     /// Counts the snapshots.
     private var snapshotNumber: UInt64 = 0
     private var snapshotTime = Date().timeIntervalSince1970
@@ -69,6 +73,8 @@ final class FleetLoop: @unchecked Sendable {
     private var refusals = RefusalLog()
     var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
     private var receivedBytes = 0
+    /// Workers are awaited, and no work is given yet.
+    private var isGathering = true
     /// The step under way: what its tasks are called, and when it began.
     private var step: (label: String, began: Double)?
 
@@ -88,7 +94,7 @@ final class FleetLoop: @unchecked Sendable {
                 throw FleetError(
                     "--listen \(bind): another program listens there already; choose another port", isUsage: true)
             }
-            throw FleetError("--listen \(bind): \(error)")
+            throw FleetError("--listen \(bind): \(error.reason): choose an address of this machine", isUsage: true)
         }
         monitor = try Monitor(of: router, in: context, name: "control")
         if let stranger { try gate.test(endpoint, in: context, stranger: stranger) }
@@ -100,7 +106,7 @@ final class FleetLoop: @unchecked Sendable {
         let thread = Thread { [self] in
             run()
             (monitor, router, gate, context) = (nil, nil, nil, nil)
-            ended.signal()
+            ended.post(())
         }
         thread.name = "fleet"
         thread.start()
@@ -110,10 +116,14 @@ final class FleetLoop: @unchecked Sendable {
     func stop() {
         guard hasStarted else { return }
         commands.post(.shutdown)
-        _ = ended.wait(timeout: .now() + 15)
+        _ = ended.next(seconds: 15)
     }
 
     var progress: FleetProgress { snapshotLock.withLock { snapshot } }
+    /// Who is there before the work begins, and what became of local workers that are not waited for any more.
+    var gathering: (joined: [FleetProgress.Worker], gone: [String]) {
+        snapshotLock.withLock { (snapshot.workers, snapshotGone) }
+    }
     /// Other stages of a pipeline from before a restart may still come.
     var awaitsPeers: Bool { snapshotLock.withLock { snapshotAwaits } }
     var level: String? { snapshotLock.withLock { snapshotLevel } }
@@ -131,7 +141,7 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func run() {
-        var nextTick = Clock.now
+        var nextTick = MonotonicClock.now
         var nextPing = nextTick
         var nextStatus = nextTick
         var lastPing = 0.0
@@ -141,14 +151,14 @@ final class FleetLoop: @unchecked Sendable {
         while let router, let monitor, let gate {
             Poller.wait(
                 [router, monitor.socket] + gate.sockets, commands,
-                milliseconds: Clock.now < watchful ? 2 : gate.milliseconds)
+                milliseconds: MonotonicClock.now < watchful ? 2 : gate.milliseconds)
             for command in commands.drain() {
                 if case .shutdown = command { return farewell() }
                 obey(command)
             }
             do {
                 try gate.answer()
-                let gone = departed.filter { $0.value <= Clock.now }.keys
+                let gone = departed.filter { $0.value <= MonotonicClock.now }.keys
                 // So many at a time: whoever floods this socket does not keep the clock from being looked at.
                 var left = 1000
                 while left > 0, let frames = try router.receive() {
@@ -164,13 +174,13 @@ final class FleetLoop: @unchecked Sendable {
                     // Strangers disconnect too: not for each of them.
                     case .disconnected:
                         nextPing = min(nextPing, lastPing + 0.1)
-                        if !local.children.isEmpty { watchful = Clock.now + 0.1 }
+                        if !local.children.isEmpty { watchful = MonotonicClock.now + 0.1 }
                     case .handshakeFailed(let failure): gate.noted(failure)
                     default: break
                     }
                 }
             } catch { events.post(.failed("\(error)")) }
-            let now = Clock.now
+            let now = MonotonicClock.now
             bulk.pump(now: now) { session, frames in
                 // An error shows at the control messages, too.
                 (try? router.send([.bytes(session)] + frames)) ?? .full
@@ -216,16 +226,20 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func childEnded(_ exit: LocalWorkers.Exit) {
-        if let id = core.membership.id(named: exit.name) {
-            carryOut(core.lose(id, exit.cause, crashed: exit.crashed))
-        } else if core.membership.joinedNames.contains(exit.name) {
+        let id = core.membership.id(named: exit.name)
+        if let id { carryOut(core.lose(id, exit.cause, crashed: exit.crashed)) }
+        guard isGathering else {
             // Its connection closed first, and it was lost by that.
-            settings.log("\(exit.name) \(exit.cause)")
-        } else {
-            let words = LocalWorkers.lastLine(of: exit.log).map { ": \($0)" } ?? ""
-            settings.log("\(exit.name) \(exit.cause)\(words)")
-            events.post(.failed("\(exit.name) \(exit.cause) before it had joined\(words)"))
+            return id == nil ? settings.log("\(exit.name) \(exit.cause)") : ()
         }
+        let words = exit.words.map { ": \($0)" } ?? ""
+        let story = "\(exit.name) \(exit.cause) before the work began\(words)"
+        if exit.crashed, !exit.isRefusal, local.startAgain(exit.name) {
+            return settings.log("\(story); it is started again")
+        }
+        settings.log("\(story); it is not waited for")
+        publish(MonotonicClock.now)
+        snapshotLock.withLock { snapshotGone.append(story) }
     }
 
     private func obey(_ command: FleetCommand) {
@@ -244,18 +258,19 @@ final class FleetLoop: @unchecked Sendable {
             carryOut(core.rebase())
         case .digested(let offer, let image, let worker): offerImage(worker, offer, image)
         case .run(let tasks, let label):
-            step = (label, Clock.now)
+            step = (label, MonotonicClock.now)
             carryOut(core.run(tasks))
         case .onRecord(let task): carryOut(core.onRecord(task))
         case .acknowledge(let task): carryOut(core.acknowledge(task))
         case .endRun(let holdsTraining):
             carryOut(core.endRun(holdsTraining: holdsTraining))
             bulk.tidy()
-        case .drain(let name): carryOut(core.drain(name, now: Clock.now))
-        case .stop(let seconds): carryOut(core.stop(within: seconds, now: Clock.now))
-        case .bulk(let report): if let outcome = bulk.take(report, now: Clock.now) { settle([outcome]) }
+        case .drain(let name): carryOut(core.drain(name, now: MonotonicClock.now))
+        case .stop(let seconds): carryOut(core.stop(within: seconds, now: MonotonicClock.now))
+        case .bulk(let report): if let outcome = bulk.take(report, now: MonotonicClock.now) { settle([outcome]) }
         case .allowed(let list): gate?.replace(list)
         case .diskAnswered: diskAsked = nil
+        case .gathered: isGathering = false
         case .shutdown: break
         }
     }
@@ -269,12 +284,12 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func farewell() {
-        publish(Clock.now, over: true)
+        publish(MonotonicClock.now, over: true)
         events.post(.failed("the fleet was shut down"))
         bulk.stop()
         for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
-        let deadline = Clock.now + 5
-        while Clock.now < deadline, !local.children.isEmpty {
+        let deadline = MonotonicClock.now + 5
+        while MonotonicClock.now < deadline, !local.children.isEmpty {
             _ = local.reap()
             Poller.wait([], commands, milliseconds: 20)
         }
@@ -287,7 +302,7 @@ final class FleetLoop: @unchecked Sendable {
     private func handle(_ frames: [ReceivedFrame]) {
         guard frames.count >= 2, frames.count <= Limits.frames else { return }
         let session = frames[0].array
-        let now = Clock.now
+        let now = MonotonicClock.now
         receivedBytes += frames.reduce(0) { $0 + $1.count }
         do throws(ProtocolError) {
             guard let key = checkedSender(of: frames) else { return }
@@ -341,18 +356,11 @@ final class FleetLoop: @unchecked Sendable {
             switch outcome {
             case .fetched(let key, let index, let worker, let result):
                 carryOut(core.fetched(key, index: index, result, worker: worker))
+            case .unsound(let key, let index, let worker, let fault):
+                carryOut(core.unsound(key, index: index, worker: worker, fault))
             case .failed(let reason): events.post(.failed(reason))
             case .hopeless(let worker, let cause): carryOut(core.lose(worker, cause, crashed: false))
             }
         }
-    }
-}
-
-/// Monotonic seconds.
-enum Clock {
-    static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 }

@@ -13,7 +13,7 @@ extension FleetRunner {
     package static func start(
         _ options: FleetOptions, checkpoint: Checkpoint, runDirectory: String?
     ) throws -> FleetRunner {
-        let temporary = runDirectory == nil ? try OwnedFolder(prefix: ".faultline-") : nil
+        let temporary = runDirectory == nil ? try temporaryFolder() : nil
         let folder = runDirectory ?? temporary!.path
         var settings = FleetSettings(runDirectory: folder)
         if let listen = options.listen {
@@ -29,7 +29,7 @@ extension FleetRunner {
         settings.pipelines = options.pipelines
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
-        settings.log = { Terminal.err("\($0)\n") }
+        settings.log = { Terminal.err("\($0)") }
         let signals = Self.signals
         settings.stopSignal = { signals.first }
         if runDirectory != nil { settings.resume = Stopped.shell(CommandLine.arguments) }
@@ -60,7 +60,7 @@ extension FleetRunner {
             let address = NetworkAddress.endpoints(bound: endpoint, of: NetworkAddress.all()).first ?? endpoint
             let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(address)"
             let key = options.keys == nil ? "" : " --keys FILE"
-            Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\(key)\n")
+            Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\(key)")
         }
         do {
             let runner = FleetRunner(
@@ -71,6 +71,16 @@ extension FleetRunner {
         } catch {
             temporary?.remove()
             throw error
+        }
+    }
+
+    /// In the working folder: what fits there fits its results, which `/tmp` may not.
+    /// - Throws: `FleetError` where it cannot be written to.
+    private static func temporaryFolder() throws(FleetError) -> OwnedFolder {
+        do throws(TensorFileError) { return try OwnedFolder(prefix: ".faultline-") } catch {
+            throw FleetError(
+                "the working folder takes the results that are under way, and cannot be written to (\(error.fault)): "
+                    + "change to another one", isUsage: true)
         }
     }
 
@@ -95,7 +105,7 @@ extension FleetRunner {
             @Sendable func end() -> Never {
                 var stopped = stopped
                 stopped.signal = number
-                Terminal.err("faultline: \(stopped)\n")
+                Terminal.err("faultline: \(stopped)")
                 Terminal.flush()
                 exit(stopped.exitCode)
             }
@@ -104,7 +114,7 @@ extension FleetRunner {
                 runner.abandon()
                 end()
             }
-            Terminal.err("stopping: what ends within \(Int(grace)) s is kept; once more ends at once\n")
+            Terminal.err("stopping: what ends within \(Int(grace)) s is kept; once more ends at once")
             runner.stop(within: grace)
             // Where this program itself is busy, with no fleet to hear of it from.
             DispatchQueue.global().asyncAfter(deadline: .now() + grace + 2) {

@@ -34,7 +34,7 @@ extension FleetRunner {
 
     private func train(_ run: FineTuning, label: String) throws -> [Float] {
         let body = TaskBody.train(run.training)
-        let key = keys(of: [body])[0]
+        let key = try keys(of: [body])[0]
         if let known = try memory?.results(of: key) {
             return try known.last?.load()["losses"]?.buffer.floatArray() ?? []
         }
@@ -53,18 +53,33 @@ extension FleetRunner {
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
         guard case .trained(let run, _) = weights else { throw InternalError("nothing has been trained") }
         if let end = try run.isShared ? finished(run) : kept(run) {
-            for result in end.stages { try body(try result.load()) }
+            let contract = contract(.export, run, steps: run.training.steps.count)
+            for result in end.stages {
+                let bundle = try result.load()
+                // They were checked when they came; a disk may have changed them since.
+                if let fault = contract.result(of: result.layers).check(bundle) {
+                    throw FleetError("fine-tuned weights on record are damaged: \(fault)")
+                }
+                try body(bundle)
+            }
             return
         }
         try ready(copies: ModelPlan.Copies.reading)
         progress.begin("fetching trained weights", total: 1, unit: "models")
         defer { progress.end() }
-        try fleet.run([FleetTask(body: .export, cost: 1)], label: "fetching trained weights") { _, results in
+        var task = FleetTask(body: .export, cost: 1)
+        task.contract = contract(.export, run, steps: run.training.steps.count)
+        try fleet.run([task], label: "fetching trained weights") { _, results in
             for result in results {
                 try body(try result.load())
                 if case .file(let path) = result.bundle { unlink(path) }
             }
         }
+    }
+
+    /// What the results of a task of fine-tuning look like after so many steps of the whole run.
+    private func contract(_ body: TaskBody, _ run: FineTuning, steps: Int) -> TaskContract {
+        TaskContract(body, of: checkpoint, trained: .init(parameters: run.training.parameters, steps: steps))
     }
 
     /// Puts the workers where a run ended.
@@ -95,7 +110,7 @@ extension FleetRunner {
         let count = run.training.steps.count
         try use(copies: ModelPlan.Copies.training, onePipeline: true)
         held = nil
-        let key = checkpointKey(run)
+        let key = try checkpointKey(run)
         var (step, losses): (Int, [Float]) = (0, [])
         if let saved = try shelf.newest(of: key), saved.step <= count, saved.losses.count == saved.step {
             progress.note("\(label): going on after step \(saved.step) of \(count)")
@@ -114,6 +129,7 @@ extension FleetRunner {
                 tasks.append(FleetTask(body: end == count ? .export : .checkpoint, cost: 0, sequence: 0))
                 tasks[1].name = "\(label) checkpoint \(end)"
             }
+            for index in tasks.indices { tasks[index].contract = contract(tasks[index].body, run, steps: end) }
             var results: [[StageResult]] = []
             try fleet.run(
                 tasks, label: label, progress: { [progress] in progress.update(Int(done + $0.costDone)) },
@@ -131,7 +147,7 @@ extension FleetRunner {
 
     /// The finished training, where it is on disk.
     private func kept(_ run: FineTuning) throws -> TrainingCheckpoint? {
-        guard let saved = try shelf.newest(of: checkpointKey(run)), saved.step == run.training.steps.count else {
+        guard let saved = try shelf.newest(of: try checkpointKey(run)), saved.step == run.training.steps.count else {
             return nil
         }
         return saved
@@ -147,7 +163,7 @@ extension FleetRunner {
         return end
     }
 
-    private func checkpointKey(_ run: FineTuning) -> String {
-        RunMemory.checkpointPrefix + Digest.sha256(Array((common + [run.digest]).joined(separator: "\n").utf8))
+    private func checkpointKey(_ run: FineTuning) throws -> String {
+        RunMemory.checkpointPrefix + Digest.sha256(Array((try common() + [run.digest]).joined(separator: "\n").utf8))
     }
 }

@@ -18,7 +18,6 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// A folder of this run alone, removed at the end.
     private let temporary: OwnedFolder?
     private var plan: ModelPlan?
-    private lazy var digest = checkpoint.digest()
     /// What the next work is to be done with.
     var weights = Weights.edited(nil, name: "unedited", digest: Weights.unedited)
     /// What the workers hold.
@@ -85,7 +84,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         let bodies = requests.flatMap { request in
             request.blocks.map { TaskBody.score(statistics: request.statistics, batches: $0) }
         }
-        try memory?.forget(keys(of: bodies))
+        try memory?.forget(try keys(of: bodies))
     }
 
     private func fold(_ blocks: [[StageResult]], to path: String, metadata: [String: String] = [:]) throws {
@@ -171,7 +170,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             ) {
                 parts += $1
             }
-            keys += self.keys(of: bodies)
+            keys += try self.keys(of: bodies)
         }
         // One block of many partials: every tensor is there once, and comes out as it is.
         try fold([parts], to: request.output, metadata: request.metadata)
@@ -221,7 +220,9 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     func use(copies: Double, onePipeline: Bool) throws {
         var wanted = ModelPlan(checkpoint.config, path: checkpoint.path, copies: copies, onePipeline: onePipeline)
-        wanted.digest = digest
+        wanted.content = ModelPlan.Content(digest: try checkpoint.digest()) { [checkpoint] layers, isFirst, isLast in
+            checkpoint.digest(layers: layers, isFirst: isFirst, isLast: isLast)
+        }
         guard wanted != plan else { return }
         (plan, held) = (nil, nil)
         try fleet.use(model: wanted)
@@ -236,7 +237,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     ) throws {
         guard !tasks.isEmpty else { return }
         let contents = memory == nil ? [] : tasks.map { (try? $0.body.digest()) ?? "" }
-        let keys = self.keys(of: contents)
+        let keys = try self.keys(of: contents)
         var known: [Int: [StageResult]] = [:]
         for (index, key) in keys.enumerated() { known[index] = try memory?.results(of: key) }
         let missing = tasks.indices.filter { known[$0] == nil }
@@ -254,6 +255,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             var task = tasks[index]
             task.name = "\(label) \(index + 1)"
             if memory != nil { task.content = contents[index] }
+            task.contract = TaskContract(task.body, of: checkpoint, operands: operands)
             return task
         }
         try runOnFleet(pending, label: label, unit: unit) { recorded in
@@ -268,6 +270,12 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             next = index + 1
             try deliverKnown()
         }
+    }
+
+    /// What tasks at the level of ranks compute with.
+    private var operands: TensorBundle? {
+        guard case .edited(let bundle?, _, _) = weights, bundle.metadata["edit"] == OperandEdit.kind else { return nil }
+        return bundle
     }
 
     private func runOnFleet(
@@ -287,14 +295,14 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     package var kernels: String { fleet.kernels }
 
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
-    func keys(of bodies: [TaskBody]) -> [String] {
+    func keys(of bodies: [TaskBody]) throws -> [String] {
         // A body that cannot be encoded fails when it is sent, with the reason.
-        keys(of: bodies.map { (try? $0.digest()) ?? "" })
+        try keys(of: bodies.map { (try? $0.digest()) ?? "" })
     }
 
     /// - Parameter contents: digests of the bodies.
-    private func keys(of contents: [String]) -> [String] {
-        let whole = (common + [weights.digest]).joined(separator: "\n")
+    private func keys(of contents: [String]) throws -> [String] {
+        let whole = (try common() + [weights.digest]).joined(separator: "\n")
         var seen: [String: Int] = [:]
         return contents.map { content in
             let key = Digest.sha256(Array("\(whole)\n\(content)".utf8))
@@ -304,5 +312,5 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// What every key has.
-    var common: [String] { [Faultline.version, digest, fleet.kernelLevel ?? ""] }
+    func common() throws -> [String] { [Faultline.version, try checkpoint.digest(), fleet.kernelLevel ?? ""] }
 }

@@ -1,5 +1,6 @@
 import Keys
 import Protocol
+import Tensors
 import ZeroMQ
 
 /// The door of the control socket: who is let in, who is turned away, and what the log says about it. Used by the I/O thread;
@@ -124,6 +125,6 @@ final class Gate {
     }
 
     private func refused(_ reason: String) {
-        for line in refusals.lines(for: "refused a connection: \(reason)", now: clock()) { log(line) }
+        for line in refusals.lines(for: "refused a connection: \(reason)", now: MonotonicClock.now) { log(line) }
     }
 }

@@ -19,11 +19,8 @@ struct Membership: Sendable {
     private(set) var members: [Int: Member] = [:]
     private var ids: [[UInt8]: Int] = [:]
     private var nextID = 1
-    /// Names that have joined at some time: a process of such a name that ends was lost, not missing.
-    private(set) var joinedNames: Set<String> = []
 
     mutating func join(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> Member {
-        joinedNames.insert(capabilities.name)
         let member = Member(id: nextID, session: session, capabilities: capabilities, lastHeard: now, lastActive: now)
         nextID += 1
         members[member.id] = member

@@ -1,8 +1,8 @@
 /// What the plan must know about a model: bytes decide where it fits, cost how its layers are shared out.
 package struct ModelPlan: Sendable, Equatable {
     package var path: String
-    /// Workers whose copy has another digest are refused; `nil`: not compared.
-    package var digest: String?
+    /// Workers whose copy of their layers has another digest are refused; `nil`: not compared.
+    package var content: Content?
     /// Resident bytes and relative cost of every decoder layer.
     package var layerBytes: [Int]
     package var layerCost: [Double]
@@ -17,6 +17,21 @@ package struct ModelPlan: Sendable, Equatable {
     package var maxPipelines: Int?
 
     package var layerCount: Int { layerBytes.count }
+
+    /// What the coordinator's copy of the model holds.
+    package struct Content: Sendable, Equatable, CustomStringConvertible {
+        /// Of the whole model.
+        package var digest: String
+        /// Of what one stage computes with.
+        package var stage: @Sendable (_ layers: Range<Int>, _ isFirst: Bool, _ isLast: Bool) -> String
+
+        package init(
+            digest: String, stage: @escaping @Sendable (_ layers: Range<Int>, _ isFirst: Bool, _ isLast: Bool) -> String
+        ) { (self.digest, self.stage) = (digest, stage) }
+
+        package static func == (a: Content, b: Content) -> Bool { a.digest == b.digest }
+        package var description: String { digest }
+    }
 
     /// Of a stage with these layers.
     func cost(of layers: Range<Int>) -> Double {

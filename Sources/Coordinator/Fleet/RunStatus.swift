@@ -56,6 +56,10 @@ package struct RunStatus: Codable, Sendable, Equatable {
         }
     }
 
-    /// A coordinator that was killed leaves its last words behind.
-    package var isStale: Bool { Date().timeIntervalSince1970 - time > 15 }
+    /// A coordinator that was killed leaves its last words behind. They may be of a time to come, where the wall clock was
+    /// set back since: then whether that process still runs decides, which only its own machine can tell.
+    package var isStale: Bool {
+        let age = Date().timeIntervalSince1970 - time
+        return age > 15 || (age < -15 && host == Self.ownHost && kill(process, 0) != 0 && errno == ESRCH)
+    }
 }

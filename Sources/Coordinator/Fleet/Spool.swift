@@ -18,6 +18,8 @@ final class Spool: @unchecked Sendable {
         case finished(path: String)
         /// All bytes are there, and they are not what was offered.
         case mismatched
+        /// They are no result of their task, whatever else they are; the file is gone.
+        case unsound(String)
         case failed(String)
     }
 
@@ -36,28 +38,35 @@ final class Spool: @unchecked Sendable {
     // Touched on the queue only.
     private var descriptor: Int32 = -1
     private var hasher = StreamingDigest()
+    private let freshScan: ResultScan
+    private var scan: ResultScan
     private var position = 0
+    /// Bytes of an earlier attempt, perhaps somebody else's.
+    private var inherited = 0
     private var begun = 0
     private var isBroken = false
+    /// What came is no result, and that was said.
+    private var isJudged = false
     private var isPaused = false
 
     /// - Parameters:
     ///   - path: of the unfinished file; nobody else's.
     ///   - tell: called on the queue.
     init(
-        path: String, byteCount: Int, digest: String, queue: DispatchQueue,
+        path: String, byteCount: Int, digest: String, scan: ResultScan, queue: DispatchQueue,
         log: @escaping @Sendable (String) -> Void, tell: @escaping @Sendable (Event) -> Void
     ) {
         (self.path, self.byteCount, self.digest, self.queue) = (path, byteCount, digest, queue)
-        (self.log, self.tell) = (log, tell)
+        (self.log, self.tell, self.scan, freshScan) = (log, tell, scan, scan)
         perform { [self] in
             while descriptor < 0 {
                 descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
                 if descriptor < 0 { try pause(errno) }
             }
             position = try readPrefix()
-            begun = position
+            (begun, inherited) = (position, position)
             tell(.opened(position))
+            judge()
         }
     }
 
@@ -67,24 +76,38 @@ final class Spool: @unchecked Sendable {
     func take(_ frame: ReceivedFrame, offset: Int, sum: UInt64) {
         perform { [self] in
             // Behind a damaged chunk everything comes again.
-            guard offset == position else { return }
+            guard offset == position, !isJudged else { return }
             guard ChunkSum.of(frame.bytes) == sum else { return tell(.damaged(offset)) }
             hasher.update(frame.bytes)
+            scan.take(frame.bytes)
             try write(frame.bytes)
             tell(.written(frame.count))
+            judge()
         }
+    }
+
+    /// Ends the transfer where what has come is no result. What somebody else left here is not held against this worker:
+    /// all comes again.
+    private func judge() {
+        guard let fault = scan.fault, !isJudged else { return }
+        isJudged = true
+        guard inherited == 0 else { return tell(.mismatched) }
+        unlink(path)
+        tell(.unsound(fault))
     }
 
     /// Makes the file durable and gives it its name.
     func finish(as name: String) {
         perform { [self] in
+            guard !isJudged else { return }
             let whole = hasher
             guard position == byteCount, whole.finish() == digest else { return tell(.mismatched) }
+            if try scan.finish({ try TensorBundle(mapping: path) }) != nil { return judge() }
             while ftruncate(descriptor, off_t(byteCount)) != 0 { try pause(errno) }
             while fsync(descriptor) != 0 {
                 try pause(errno)
                 // Linux forgets pages that it could not write: what is on disk has to be looked at again.
-                (hasher, position) = (StreamingDigest(), 0)
+                (hasher, scan, position) = (StreamingDigest(), freshScan, 0)
                 position = try readPrefix()
                 let again = hasher
                 guard position == byteCount, again.finish() == digest else { return tell(.mismatched) }
@@ -99,7 +122,8 @@ final class Spool: @unchecked Sendable {
     func restart() {
         perform { [self] in
             while ftruncate(descriptor, 0) != 0 { try pause(errno) }
-            (position, begun, hasher) = (0, 0, StreamingDigest())
+            (position, begun, hasher, scan, inherited) = (0, 0, StreamingDigest(), freshScan, 0)
+            isJudged = false
         }
     }
 
@@ -149,7 +173,9 @@ final class Spool: @unchecked Sendable {
             let count = pread(descriptor, piece.address, min(piece.byteCount, byteCount - offset), off_t(offset))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
-            hasher.update(UnsafeRawBufferPointer(rebasing: piece.bytes[0..<count]))
+            let bytes = UnsafeRawBufferPointer(rebasing: piece.bytes[0..<count])
+            hasher.update(bytes)
+            scan.take(bytes)
             offset += count
             if lock.withLock({ isClosed }) { throw Closed() }
         }

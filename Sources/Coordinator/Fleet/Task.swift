@@ -10,6 +10,8 @@ package struct FleetTask: Sendable {
     package var sequence: Int?
     /// What people call it: `scoring 3`.
     package var name = ""
+    /// What its results look like; `nil`: not checked.
+    package var contract: TaskContract?
     /// SHA-256 of the body as it is sent: what workers know it by. Empty: none of their work is taken over.
     package var content = ""
 

@@ -7,12 +7,14 @@ enum PlanSample {
     private static let count = 64
 
     /// - Throws: `InputError` where a file of the studies cannot be read.
-    static func of(_ items: [(study: Study, codec: ChatCodec, evaluator: Evaluator)]) throws -> RateMeasure.Sample {
+    static func of(_ items: [(study: Study, codec: ChatCodec, evaluator: Evaluator, files: DataFiles)]) throws
+        -> RateMeasure.Sample
+    {
         var sequences: [Protocol.Sequence] = []
-        for (study, codec, evaluator) in items {
+        for (study, codec, evaluator, files) in items {
             for source in [study.calibration?.utility, study.calibration?.safety].compactMap({ $0 }) {
                 guard case .pairs(let file, _) = source, sequences.count < count else { continue }
-                let pairs = Array(try PairFile.read(file).prefix(count))
+                let pairs = Array(try files.pairs(file).prefix(count))
                 sequences += try Calibration.groups(pairs, codec: codec).flatMap(\.sequences)
             }
             for prompt in evaluator.generationGroups().flatMap(\.prompts) where sequences.count < count {

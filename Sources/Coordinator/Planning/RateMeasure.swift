@@ -1,6 +1,7 @@
 import Foundation
 package import Protocol
 import Reporting
+import Tensors
 
 /// A fleet's rates, from a little of the study's own work: seconds on a small model, a minute or two on a large one.
 package struct RateMeasure {
@@ -117,8 +118,8 @@ package struct RateMeasure {
     }
 
     private func seconds(_ body: () async throws -> Void) async throws -> Double {
-        let start = Terminal.now()
+        let start = MonotonicClock.now
         try await body()
-        return max(1e-4, Terminal.now() - start)
+        return max(1e-4, MonotonicClock.now - start)
     }
 }

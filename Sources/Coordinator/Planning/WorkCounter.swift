@@ -12,6 +12,7 @@ package struct WorkCounter {
     private var config: ModelConfig { model.config }
     private let evaluator: Evaluator
     private let codec: any TextCodec
+    private let files: DataFiles
     private let cache: ResultCache?
     private let keys: CacheKeys?
     /// What steps so far make: studies of a list have these in common.
@@ -24,11 +25,13 @@ package struct WorkCounter {
     ///   - cache, keys: what earlier studies computed; `nil`: nothing is known.
     ///   - made: by studies that run before this one, and, after `count`, by this one.
     package static func count(
-        _ study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec, cache: ResultCache? = nil,
-        keys: CacheKeys? = nil, made: inout Set<String>
+        _ study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec,
+        files: DataFiles = DataFiles(),
+        cache: ResultCache? = nil, keys: CacheKeys? = nil, made: inout Set<String>
     ) throws -> Work {
         var counter = WorkCounter(
-            study: study, model: model, evaluator: evaluator, codec: codec, cache: cache, keys: keys, made: made)
+            study: study, model: model, evaluator: evaluator, codec: codec, files: files, cache: cache, keys: keys,
+            made: made)
         try counter.calibrate()
         try counter.probe()
         try counter.conditions()
@@ -37,10 +40,11 @@ package struct WorkCounter {
     }
 
     private init(
-        study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec, cache: ResultCache?,
-        keys: CacheKeys?, made: Set<String>
+        study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec, files: DataFiles,
+        cache: ResultCache?, keys: CacheKeys?, made: Set<String>
     ) {
         (self.study, self.model, self.evaluator, self.codec) = (study, model, evaluator, codec)
+        self.files = files
         (self.cache, self.keys, self.made) = (cache, keys, made)
     }
 
@@ -94,7 +98,8 @@ package struct WorkCounter {
     private func isCached(_ pairs: [Pair]?, moments: Bool) throws -> Bool {
         guard let cache, let keys, let pairs else { return false }
         let store = ScoreStore(
-            model: model, settings: study.scores, seed: study.seed, modelDigest: keys.modelDigest, codec: codec)
+            model: model, settings: study.scores, seed: study.seed, modelDigest: keys.modelDigest,
+            modelName: study.modelName, codec: codec)
         let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
         let words =
             moments ? RankStore.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)
@@ -107,21 +112,22 @@ package struct WorkCounter {
         switch source {
         case .pairs(let file, let samples):
             let pairs = try Sampling.sample(
-                try PairFile.read(file), count: samples, seed: study.seed, name: side.rawValue, source: file)
+                try files.pairs(file), count: samples, seed: study.seed, name: side.rawValue, source: file)
             return ("\(source) \(study.seed)", try examples(pairs), pairs)
         case .answers(let file, let limit, let keep, let samples, let maxNewTokens):
             let prompts = try Sampling.sample(
-                try PromptFile.read(file), count: limit, seed: study.seed, name: "\(side.rawValue) prompts",
+                try files.prompts(file), count: limit, seed: study.seed, name: "\(side.rawValue) prompts",
                 source: file)
             let own = OwnAnswers(
-                codec: codec, judge: .standard, seed: study.seed, slots: study.evaluation.slots,
+                codec: codec, judge: try JudgeFile.judges(phrases: study.refusalPhrases, files).own, seed: study.seed,
+                slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts)
-            let groups = own.groups(prompts, maxNewTokens: maxNewTokens)
+            let groups = try own.groups(prompts, source: file, maxNewTokens: maxNewTokens)
             let known = answers(groups, of: "unedited")
             let name = try "\(groups.map { try TaskBody.generate($0).digest() }) \(keep) \(samples ?? 0)"
             if let known {
                 steps.append(.init("own answers (\(side.rawValue))", .answers, [], isKnown: true))
-                let kept = own.kept(prompts, known, source: file, keep: keep)
+                let kept = try own.kept(prompts, known, source: file, keep: keep)
                 let pairs = try Sampling.sample(
                     kept, count: samples.map { min($0, kept.count) }, seed: study.seed, name: side.rawValue,
                     source: file)
@@ -151,14 +157,14 @@ package struct WorkCounter {
     private mutating func probe() throws {
         guard let settings = study.probe else { return }
         let prompts =
-            try settings.harmful.read(seed: study.seed, name: "probe harmful")
-            + settings.harmless.read(seed: study.seed, name: "probe harmless")
-        let sequences = prompts.map { text in
-            let tokens = codec.prompt(text)
+            try settings.harmful.read(seed: study.seed, name: "probe harmful", files)
+            + settings.harmless.read(seed: study.seed, name: "probe harmless", files)
+        let sequences = try prompts.map { text in
+            let tokens = try codec.prompt(text)
             return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
         }
         let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: study.batchTokens)
-        let batches = try BatchPacking.pack(groups, maximumTokens: study.batchTokens)
+        let batches = try BatchPacking.pack(groups, maximumTokens: study.batchTokens, letsLargeAlone: true)
         steps.append(
             .init("head outputs", .forward, Self.tasks(batches), isKnown: isMade("heads \(prompts.hashValue)")))
     }
@@ -222,7 +228,7 @@ package struct WorkCounter {
 
     private func training(_ settings: Study.FineTune) throws -> [Work.Task] {
         let pairs = try Sampling.sample(
-            try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
+            try files.pairs(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
             source: settings.pairs)
         let plan = try FineTunePlan.training(
             try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,

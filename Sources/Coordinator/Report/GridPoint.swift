@@ -50,9 +50,9 @@ package struct GridPoint: Sendable {
         (zeroed, ranks) = (result.sparsity, result.rankFraction)
         gated = result.attacks.map(\.success.gated.mean)
         degenerate = result.attacks.map(\.success.degenerate.mean)
-        overRefusal = result.overRefusal?.phrase.mean
+        overRefusal = result.overRefusal?.own.mean
         accuracy = result.zeroShot ?? (result.tasks.isEmpty ? nil : TaskAccuracy.mean(result.tasks))
-        perplexity = result.perplexity
+        perplexity = result.perplexity.flatMap { $0.isFinite ? $0 : nil }
         axes = Self.axes(condition.method)
         switch condition.method {
         case .random(let like): self.like = like

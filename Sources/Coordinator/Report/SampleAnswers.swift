@@ -34,7 +34,7 @@ package enum SampleAnswers {
     }
 
     private static func rank(_ before: Verdict, _ after: Verdict) -> Int {
-        before.isRefusal && !after.isRefusal ? 0 : words(before) != words(after) ? 1 : 2
+        before.isRefused && !after.isRefused && after.isAnswered ? 0 : words(before) != words(after) ? 1 : 2
     }
 
     private static func answer(_ judged: Judged) -> Exchange.Answer {
@@ -42,7 +42,8 @@ package enum SampleAnswers {
     }
 
     package static func words(_ verdict: Verdict) -> String {
-        (verdict.isRefusal ? "refusal" : "answer")
+        if verdict.isUnfinished { return "unfinished: it ended inside its thinking" }
+        return (verdict.isRefused ? "refusal" : "answer")
             + (verdict.isDegenerate ? ", degenerate" : verdict.isCoherent ? "" : ", incoherent")
     }
 }

@@ -1,15 +1,15 @@
 import Foundation
 import Reporting
+import Tensors
 
 /// A run's status for a terminal.
 package enum StatusText {
     /// - Parameter place: what the user asked for: a run directory or an address.
     package static func text(_ status: RunStatus, place: String, unicode: Bool) -> String {
         let progress = status.progress
-        var text = "\(place): process \(status.process) on \(status.host)"
-        text += (status.epoch > 0 ? ", start \(status.epoch)" : "") + "\n"
-        text += headline(status) + "\n"
-        for line in progress.waits { text += "\(line)\n" }
+        let start = status.epoch > 0 ? ", start \(status.epoch)" : ""
+        var text = lines(["\(place): process \(status.process) on \(status.host)\(start)", headline(status)])
+        text += lines(progress.waits)
         var table = Table([
             .init("worker", .left), .init("host", .left), .init("pid"), .init("holds", .left),
             .init("works on", .left), .init("batches"), .init("/s"), .init("waits", .left),
@@ -23,10 +23,11 @@ package enum StatusText {
             ])
         }
         if !progress.workers.isEmpty { text += table.text(unicode: unicode) }
-        for remark in progress.remarks { text += "\(remark)\n" }
-        for event in status.events.suffix(8) { text += line(event) + "\n" }
-        return text
+        return text + lines(progress.remarks) + lines(status.events.suffix(8).map(line))
     }
+
+    /// What workers and files are called is theirs.
+    private static func lines(_ lines: [String]) -> String { lines.map { VisibleText.line($0) + "\n" }.joined() }
 
     /// "scoring safety: 5 of 12 tasks, 1200 of 3000 tokens (40 %), 310/s, 0:06 left"
     package static func headline(_ status: RunStatus) -> String {

@@ -38,11 +38,11 @@ package struct AttackSetting: Sendable, Equatable {
 
     /// What the model is given to go on with.
     /// - Parameter suffix: follows the prompt after a space.
-    package func tokens(_ prompt: String, suffix: String? = nil, codec: any TextCodec) -> [Int32] {
+    package func tokens(_ prompt: String, suffix: String? = nil, codec: any TextCodec) throws(InputError) -> [Int32] {
         let text = suffix.map { "\(prompt) \($0)" } ?? prompt
         switch (isChat, system) {
-        case (true, nil): return codec.prompt(text)
-        case (true, let system?): return codec.prompt(text, system: system)
+        case (true, nil): return try codec.prompt(text)
+        case (true, let system?): return try codec.prompt(text, system: system)
         case (false, .text(let before)?): return codec.opening("\(before)\n\n\(text)\n")
         case (false, _): return codec.opening(text + "\n")
         }

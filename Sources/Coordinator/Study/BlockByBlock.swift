@@ -23,7 +23,8 @@ struct BlockByBlock {
     private var layers: Range<Int> { 0..<model.config.layerCount }
     private var store: ScoreStore {
         ScoreStore(
-            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest, codec: codec)
+            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest,
+            modelName: study.modelName, codec: codec)
     }
 
     /// What the finished edit depends on, for its metadata.
@@ -44,21 +45,19 @@ struct BlockByBlock {
     /// - Parameter select: chooses among one block's scores, which come in the order of the condition's sides.
     func mask(_ condition: Study.Condition, select: ([ScoreFile]) throws -> Mask) async throws -> Mask {
         let words = try words(condition)
-        _ = shared?.recall(folder.mask(condition.name), words)
-        if let known = try? Mask(contentsOf: folder.mask(condition.name)),
-            words.allSatisfy({ known.metadata[$0.key] == $0.value })
-        {
-            return known
-        }
-        var whole = Mask(maps: [], metadata: words)
+        let target = folder.mask(condition.name)
+        _ = try shared?.recall(target, words)
+        if folder.ledger.holds(target, words) { return try Mask(contentsOf: target) }
+        var whole = Mask(maps: [], metadata: words.merging([Provenance.nameKey: study.modelName]) { $1 })
         for layer in layers {
             try await runner.apply(edit: layer == 0 ? nil : whole)
             let paths = try await score(condition, layer, edited: whole.bundle.image().sha256(), moments: false)
             whole.maps += try select(try paths.map { try ScoreFile(path: $0) }).maps
         }
-        try whole.write(to: folder.mask(condition.name))
-        try shared?.remember(folder.mask(condition.name), words)
-        try FileManager.default.removeItem(atPath: folder.blocks(condition.name))
+        try whole.write(to: target)
+        try folder.ledger.record(target)
+        try shared?.remember(target, words)
+        try removeBlocks(condition)
         return whole
     }
 
@@ -66,24 +65,23 @@ struct BlockByBlock {
     func lowRank(_ condition: Study.Condition, _ recipe: RankRecipe) async throws -> LowRankEdit {
         let words = try words(condition)
         let target = folder.edit(condition.name)
-        _ = shared?.recall(target, words)
-        if let known = try? LowRankEdit(contentsOf: target),
-            words.allSatisfy({ known.metadata[$0.key] == $0.value })
-        {
-            return known
-        }
+        _ = try shared?.recall(target, words)
+        if folder.ledger.holds(target, words) { return try LowRankEdit(contentsOf: target) }
         let ranks = RankStore(model.config)
         var whole = try LowRankEdit(
             bundle: TensorBundle(
-                metadata: words.merging(["format": LowRankEdit.format, "version": LowRankEdit.version]) { $1 }),
+                metadata: words.merging([
+                    "format": LowRankEdit.format, "version": LowRankEdit.version,
+                    Provenance.nameKey: study.modelName,
+                ]) { $1 }),
             source: target)
         for layer in layers {
             let place = folder.blocks(condition.name)
             let edited = whole.bundle.image().sha256()
             let path = "\(place)/\(layer).edit"
             if layer == 0 { try await runner.apply(edit: nil) } else { try await runner.apply(lowRank: whole) }
-            if let known = try? LowRankEdit(contentsOf: path), known.metadata["edited"] == edited {
-                whole.maps += known.maps
+            if folder.ledger.holds(path, ["edited": edited]) {
+                whole.maps += try LowRankEdit(contentsOf: path).maps
                 continue
             }
             var subspaces: [SubspaceFile] = []
@@ -97,12 +95,23 @@ struct BlockByBlock {
             whole.maps += try await ranks.edit(
                 recipe, subspaces: subspaces, runner: runner, to: path, metadata: ["edited": edited], layers: [layer]
             ).maps
+            try folder.ledger.record(path)
         }
         try whole.bundle.write(safetensors: target)
+        try folder.ledger.record(target)
         let written = try LowRankEdit(contentsOf: target)
         try shared?.remember(target, words)
-        try FileManager.default.removeItem(atPath: folder.blocks(condition.name))
+        try removeBlocks(condition)
         return written
+    }
+
+    /// What the blocks came to is in the whole.
+    private func removeBlocks(_ condition: Study.Condition) throws {
+        let place = folder.blocks(condition.name)
+        for name in try FileManager.default.contentsOfDirectory(atPath: place) {
+            try folder.ledger.forget("\(place)/\(name)")
+        }
+        try FileManager.default.removeItem(atPath: place)
     }
 
     /// One block's scores, or second moments, on the model as it is: a file for each of the condition's sides.
@@ -119,7 +128,7 @@ struct BlockByBlock {
         }
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
-            reuse: true, block: (layer, edited))
+            ledger: folder.ledger, block: (layer, edited))
         return paths
     }
 }

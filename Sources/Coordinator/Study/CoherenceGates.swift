@@ -1,4 +1,5 @@
 package import Evaluation
+import Reporting
 
 /// The gates of a study: a model's text outside chats is less likely by nature, so it has a floor of its own.
 package struct CoherenceGates: Sendable, Equatable {
@@ -18,12 +19,26 @@ package struct CoherenceGates: Sendable, Equatable {
         func gate(isChat: Bool) -> CoherenceGate {
             if let stated { return CoherenceGate(floor: stated) }
             let means = sampled.filter { asked[$0.asked].isChat == isChat }.compactMap(\.answer.meanLogLikelihood)
-            // Without a single answer there is nothing to gate.
-            return CoherenceGate(calibratedOn: means) ?? CoherenceGate(floor: -.greatestFiniteMagnitude)
+            // Without a single answer there is nothing to go by, and the results say so.
+            return CoherenceGate(calibratedOn: means) ?? CoherenceGate(floor: Self.noFloor)
         }
         chat = gate(isChat: true)
         if asked.contains(where: { !$0.isChat }) { plain = gate(isChat: false) }
     }
+
+    /// A floor below anything: the unedited model gave no answer to calibrate on.
+    package static let noFloor = -Double.greatestFiniteMagnitude
+
+    /// What the floors are, in words; "none" where nothing could be calibrated.
+    var words: String {
+        func floor(_ gate: CoherenceGate) -> String {
+            gate.floor == Self.noFloor ? "none (no answer to calibrate on)" : Format.fixed(gate.floor, 3)
+        }
+        return plain.map { "\(floor(chat)) (outside chats \(floor($0)))" } ?? floor(chat)
+    }
+
+    /// Whether the answers of a setting have no floor.
+    func lacksFloor(_ setting: AttackSetting) -> Bool { gate(isChat: setting.isChat).floor == Self.noFloor }
 
     package func gate(isChat: Bool) -> CoherenceGate { isChat ? chat : plain ?? chat }
 }

@@ -25,16 +25,59 @@ package struct ConditionResult: Sendable {
     /// Loss of every fine-tuning step.
     package var losses: [Float]
     package var harmless: [(answer: Answer, verdict: Verdict)]
+    /// What its row in every table is marked with.
+    package var remark: Remark?
+
+    package enum Remark: Sendable, Equatable {
+        /// Its model is the unedited one, and why.
+        case changesNothing(String)
+        /// Fine-tuning was to keep weights, and the mask has none.
+        case keepsNothing(String)
+        /// Its model's numbers are not finite, and how that showed: it has no measures.
+        case notFinite(String)
+
+        /// Beside its name.
+        var mark: String {
+            switch self {
+            case .changesNothing: "changes nothing"
+            case .keepsNothing: "keeps nothing"
+            case .notFinite: "not finite"
+            }
+        }
+        /// Its name in files.
+        var key: String {
+            switch self {
+            case .changesNothing: "changes_nothing"
+            case .keepsNothing: "keeps_nothing"
+            case .notFinite: "not_finite"
+            }
+        }
+        var reason: String {
+            switch self {
+            case .changesNothing(let reason), .keepsNothing(let reason), .notFinite(let reason): reason
+            }
+        }
+    }
+
+    /// For tables: its name, with what it is marked with.
+    package var title: String { remark.map { "\(name) (\($0.mark))" } ?? name }
+    package var isMeasured: Bool { if case .notFinite = remark { false } else { true } }
+    /// Answers that ended inside their thinking, of all.
+    package var unfinished: (count: Int, all: Int) {
+        let all = attacks.flatMap(\.answers) + harmless
+        return (all.count { $0.verdict.isUnfinished }, all.count)
+    }
 
     package init(
         name: String, method: String, measurement: Measurement, attacks: [AttackSetting], gate: CoherenceGates,
-        judge: RefusalJudge, mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = [],
-        restricted: RestrictedWeights? = nil
+        judges: Judges, mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = [],
+        restricted: RestrictedWeights? = nil, remark: Remark? = nil
     ) throws {
         self.name = name
         self.method = method
         self.losses = losses
         self.restricted = restricted
+        self.remark = remark
         zeroed = mask?.count ?? 0
         sparsity = Double(zeroed) / Double(max(1, maps.reduce(0) { $0 + $1.count }))
         ranks = lowRank?.rank ?? 0
@@ -44,9 +87,9 @@ package struct ConditionResult: Sendable {
         questions = measurement.questions
         perplexity = measurement.perplexity
         self.attacks = try zip(attacks, measurement.attacks).map {
-            try AttackResult($0, $1, judge: judge, gates: gate)
+            try AttackResult($0, $1, judges: judges, gates: gate)
         }
-        harmless = measurement.harmless.map { ($0, Verdict($0, judge: judge, gate: gate.chat)) }
+        harmless = measurement.harmless.map { ($0, Verdict($0, judges: judges, gate: gate.chat)) }
         overRefusal = harmless.isEmpty ? nil : try OverRefusal(harmless.map { ($0.answer.prompt, $0.verdict) })
     }
 

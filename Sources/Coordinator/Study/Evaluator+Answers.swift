@@ -1,6 +1,7 @@
 import Evaluation
 import Protocol
 import Selection
+import Tensors
 
 /// An answer, and the `AskedPrompt` it was given to.
 struct AskedAnswer: Sendable {
@@ -12,13 +13,14 @@ struct AskedAnswer: Sendable {
 extension Evaluator {
     /// The harmful prompts in every setting, the harmless ones as chats, and what the gates' floors need beside these.
     static func ask(
-        _ harmful: [String], _ harmless: [String], _ attacks: [AttackSetting], codec: any TextCodec
+        _ harmful: [String], _ harmless: [String], _ attacks: [AttackSetting], codec: any TextCodec,
+        _ files: DataFiles
     ) throws(InputError) -> [AskedPrompt] {
         var asked: [AskedPrompt] = []
         for (number, setting) in attacks.enumerated() {
             let suffixes: [String?] =
                 try setting.suffixes.map { file throws(InputError) in
-                    try SuffixFile.read(file).map { .some($0) }
+                    try files.suffixes(file).map { .some($0) }
                 } ?? [nil]
             // Settings draw apart, whatever their order; 12 bits of the name are enough for that.
             let own =
@@ -29,7 +31,7 @@ extension Evaluator {
                     asked.append(
                         AskedPrompt(
                             purpose: .attack(number), prompt: index, suffix: suffix, isChat: setting.isChat,
-                            tokens: setting.tokens(prompt, suffix: text, codec: codec),
+                            tokens: try setting.tokens(prompt, suffix: text, codec: codec),
                             stream: own | UInt64(suffix) << 40 | UInt64(index) << 20))
                 }
             }
@@ -37,7 +39,7 @@ extension Evaluator {
         for (index, prompt) in harmless.enumerated() {
             asked.append(
                 AskedPrompt(
-                    purpose: .harmless, prompt: index, tokens: codec.prompt(prompt),
+                    purpose: .harmless, prompt: index, tokens: try codec.prompt(prompt),
                     stream: UInt64(harmful.count + index) << 20))
         }
         guard let setting = attacks.first(where: { !$0.isChat }), !harmless.isEmpty else { return asked }
@@ -45,7 +47,7 @@ extension Evaluator {
             asked.append(
                 AskedPrompt(
                     purpose: .calibration, prompt: index, isChat: false,
-                    tokens: setting.tokens(prompt, codec: codec), stream: 1 << 51 | UInt64(index) << 20))
+                    tokens: try setting.tokens(prompt, codec: codec), stream: 1 << 51 | UInt64(index) << 20))
         }
         return asked
     }
@@ -136,34 +138,48 @@ extension Evaluator {
         }
         return zip(requests, answers).map { request, tokens in
             let item = asked[request.asked]
+            let (text, thinking) = codec.answer(to: item.tokens, tokens)
             return AskedAnswer(
                 asked: request.asked,
-                answer: Answer(prompt: item.prompt, suffix: item.suffix, text: codec.decode(tokens), tokens: tokens))
+                answer: Answer(
+                    prompt: item.prompt, suffix: item.suffix, text: text, tokens: tokens, thinking: thinking))
         }
     }
 
-    /// Mean log-likelihood of every answer after its prompt, under the current model; `nil` for an empty one.
+    /// Log-probabilities as they are, all of them numbers.
+    /// - Throws: `NoNumber`.
+    static func finite(_ scores: [SequenceScore]) throws(NoNumber) -> [SequenceScore] {
+        guard scores.allSatisfy({ $0.logProbabilities.allSatisfy(\.isFinite) }) else {
+            throw NoNumber("a log-probability \(NotFinite.words)")
+        }
+        return scores
+    }
+
+    /// Mean log-likelihood of every answer's own tokens (those after any thinking), after all that stands before them,
+    /// under the current model; `nil` where there are none.
     func likelihoods(
         _ answers: [AskedAnswer], _ runner: any ModelRunner, label: String
     ) async throws -> [Double?] {
         var groups: [SequenceGroup] = []
         // What neighbours begin with alike runs once; chats and others begin apart.
         for isChat in [true, false] {
-            let sequences = answers.filter { !$0.answer.tokens.isEmpty && asked[$0.asked].isChat == isChat }.map {
+            let sequences = answers.filter { !$0.answer.ownTokens.isEmpty && asked[$0.asked].isChat == isChat }.map {
                 let prompt = asked[$0.asked].tokens
-                return Protocol.Sequence(tokens: prompt + $0.answer.tokens, scoredFrom: prompt.count)
+                let (tokens, own) = ($0.answer.tokens, $0.answer.ownTokens.count)
+                return Protocol.Sequence(
+                    tokens: prompt + tokens, scoredFrom: prompt.count + tokens.count - own)
             }
             groups += SequenceGroup.sharingPrefix(sequences, name: "answers", maximumTokens: batchTokens)
         }
         guard !groups.isEmpty else { return answers.map { _ in nil } }
-        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
-        let scores = try await runner.likelihood(batches, label: "\(label): coherence")
+        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true)
+        let scores = try Self.finite(try await runner.likelihood(batches, label: "\(label): coherence"))
         let isAnswer = batches.flatMap { $0.sequences.map { $0.scoredFrom < $0.tokens.count } }
         var means = zip(scores, isAnswer).filter(\.1).map(\.0.mean).makeIterator()
         var result: [Double?] = answers.map { _ in nil }
         for isChat in [true, false] {
             for index in answers.indices
-            where !answers[index].answer.tokens.isEmpty && asked[answers[index].asked].isChat == isChat {
+            where !answers[index].answer.ownTokens.isEmpty && asked[answers[index].asked].isChat == isChat {
                 result[index] = means.next() ?? nil
             }
         }

@@ -40,68 +40,92 @@ package struct Evaluator: Sendable {
     private let requests: [AnswerRequest]
 
     /// Reads and tokenises every file of the plan, so that bad input ends a run before it begins.
-    /// - Parameter maxPositions: the model's longest sequence.
+    /// - Parameters:
+    ///   - maxPositions: the model's longest sequence.
+    ///   - files: reads the files, and counts what of them cannot be asked.
     /// - Throws: `InputError`, `EvaluationError`, `PackingError`.
     package init(
-        _ plan: Study.EvaluationPlan, seed: UInt64, batchTokens: Int, maxPositions: Int, codec: any TextCodec
+        _ plan: Study.EvaluationPlan, seed: UInt64, batchTokens: Int, maxPositions: Int, codec: any TextCodec,
+        files: DataFiles = DataFiles()
     ) throws {
         self.plan = plan
         self.seed = seed
         self.batchTokens = batchTokens
         self.codec = codec
-        harmful = try plan.harmful?.read(seed: seed, name: "harmful") ?? []
-        harmless = try plan.harmless?.read(seed: seed, name: "harmless") ?? []
+        harmful = try plan.harmful?.read(seed: seed, name: "harmful", files) ?? []
+        harmless = try plan.harmless?.read(seed: seed, name: "harmless", files) ?? []
         attacks = harmful.isEmpty ? [] : plan.settings
-        asked = try Self.ask(harmful, harmless, attacks, codec: codec)
+        asked = try Self.ask(harmful, harmless, attacks, codec: codec, files)
         requests = Self.requests(asked, plan)
         answersPerCondition = requests.count
-        let longest = min(batchTokens, maxPositions)
-        try Self.check(requests, asked, (harmful, harmless), longest: longest)
-        let room = min(batchTokens - 1, maxPositions)
-        questions = try Self.questions(plan, longest: min(plan.zeroShot?.maxLength ?? room, room), codec: codec)
+        try Self.check(requests, asked, (harmful, harmless), plan: plan, longest: maxPositions)
+        questions = try Self.questions(
+            plan, longest: min(plan.zeroShot?.maxLength ?? maxPositions, maxPositions), batchTokens: batchTokens,
+            codec: codec, files)
         let shortened = questions?.shortened ?? 0
         warnings =
             shortened == 0
             ? []
-            : ["the start of \(shortened) question\(shortened == 1 ? "" : "s") was cut off: no room for all tokens"]
+            : [
+                "the start of \(shortened) question\(shortened == 1 ? "" : "s") was cut off: the model reads \(min(plan.zeroShot?.maxLength ?? maxPositions, maxPositions)) tokens"
+            ]
         perplexity = try plan.perplexity.map { text in
-            let tokens = codec.encode(try PlainText.read(text.file))
-            return try Perplexity(
-                tokens, window: min(text.window ?? longest, longest), maximumTokens: text.maxTokens, source: text.file)
+            let window = try Self.window(text, batchTokens: batchTokens, maxPositions: maxPositions)
+            let tokens = codec.encode(try files.text(text.file))
+            return try Perplexity(tokens, window: window, maximumTokens: text.maxTokens, source: text.file)
         }
     }
 
+    /// - Throws: `InputError` where a prompt and its answer are more than the model's context.
     private static func check(
         _ requests: [AnswerRequest], _ asked: [AskedPrompt], _ prompts: (harmful: [String], harmless: [String]),
-        longest: Int
+        plan: Study.EvaluationPlan, longest: Int
     ) throws(InputError) {
         for request in requests {
             let item = asked[request.asked]
-            guard item.tokens.count + request.maxNewTokens > longest else { continue }
-            let text = (item.purpose == .harmless ? prompts.harmless : prompts.harmful)[item.prompt]
-            throw InputError(
-                "prompt \"\(text.prefix(40))…\"",
-                "\(item.tokens.count) tokens and \(request.maxNewTokens) new ones exceed the limit of \(longest)")
+            let isHarmless = item.purpose == .harmless
+            let text = (isHarmless ? prompts.harmless : prompts.harmful)[item.prompt]
+            guard !item.tokens.isEmpty else {
+                throw InputError(
+                    "prompt \"\(text.prefix(40))\"", "has no tokens: this tokenizer knows none of it")
+            }
+            try ContextLimit.check(
+                prompt: item.tokens, text, new: request.maxNewTokens, longest,
+                source: (isHarmless ? plan.harmless : plan.harmful)?.file ?? "prompts")
         }
     }
 
+    /// Tokens of a window of perplexity: what was asked for, or as many as the model and a batch hold.
+    /// - Throws: `InputError` where the model or a batch holds less than was asked for.
+    private static func window(
+        _ text: Study.PerplexityText, batchTokens: Int, maxPositions: Int
+    ) throws(InputError) -> Int {
+        guard let window = text.window else { return min(batchTokens, maxPositions) }
+        for (limit, what) in [(maxPositions, "the model's context"), (batchTokens, "batch_tokens")]
+        where window > limit {
+            throw InputError(text.file, "a perplexity window of \(window) tokens is more than \(what), \(limit)")
+        }
+        return window
+    }
+
     private static func questions(
-        _ plan: Study.EvaluationPlan, longest: Int, codec: any TextCodec
+        _ plan: Study.EvaluationPlan, longest: Int, batchTokens: Int, codec: any TextCodec,
+        _ files: DataFiles
     ) throws -> MultipleChoice? {
-        var documents: [TaskDocument] = []
-        for file in plan.tasks {
-            let all = try TaskDocument.parse(
-                try TextFile.read(file), source: file, defaultTask: Paths.stem(of: file))
-            documents += all.prefix(plan.taskLimit ?? all.count)
-        }
-        if let zeroShot = plan.zeroShot {
-            for task in zeroShot.tasks {
-                let file = "\(zeroShot.documents)/\(task.rawValue).jsonl"
-                documents += try task.documents(
-                    try TextFile.read(file), source: file, limit: zeroShot.limit, seed: zeroShot.seed)
+        func fault(_ document: TaskDocument) throws -> EvaluationError? {
+            do { _ = try MultipleChoice([document], maximumLength: longest) { codec.encode($0) } } catch {
+                guard let fault = error as? EvaluationError else { throw error }
+                return fault
             }
+            return nil
         }
-        return documents.isEmpty ? nil : try MultipleChoice(documents, maximumLength: longest) { codec.encode($0) }
+        var documents: [TaskDocument] = []
+        for file in plan.tasks { documents += try files.tasks(file, limit: plan.taskLimit, fault: fault) }
+        if let zeroShot = plan.zeroShot {
+            for task in zeroShot.tasks { documents += try files.zeroShot(task, zeroShot, fault: fault) }
+        }
+        guard !documents.isEmpty else { return nil }
+        return try MultipleChoice(documents, maximumLength: longest, batchTokens: batchTokens) { codec.encode($0) }
     }
 
     /// What a condition is asked to answer.
@@ -113,7 +137,9 @@ package struct Evaluator: Sendable {
     /// Questions and text, as they are computed.
     func likelihoodBatches() throws -> [Batch] {
         let groups = (questions?.groups ?? []) + (perplexity?.groups ?? [])
-        return groups.isEmpty ? [] : try BatchPacking.pack(groups, maximumTokens: batchTokens)
+        guard !groups.isEmpty else { return [] }
+        // A question may be as long as the model's context, whatever a batch holds.
+        return try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true)
     }
 
     private var floorRequests: [AnswerRequest] {
@@ -156,7 +182,7 @@ package struct Evaluator: Sendable {
         }
         let batches = try likelihoodBatches()
         guard !batches.isEmpty else { return (measurement, sampled) }
-        let scores = try await runner.likelihood(batches, label: "\(label): tasks and perplexity")
+        let scores = try Self.finite(try await runner.likelihood(batches, label: "\(label): tasks and perplexity"))
         let choices = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
         if let questions {
             let results = questions.results(Array(scores[..<choices]))

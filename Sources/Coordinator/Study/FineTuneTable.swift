@@ -8,8 +8,9 @@ package struct FineTuneTable: Sendable {
     /// In the study's order, with the settings that made them.
     private let cells: [(settings: Study.FineTune, result: ConditionResult)]
     private let examples: [Int]
+    private let judges: Judges
 
-    static func all(_ results: [ConditionResult], of study: Study) -> [FineTuneTable] {
+    static func all(_ results: [ConditionResult], of study: Study, _ judges: Judges) -> [FineTuneTable] {
         var cells: [(settings: Study.FineTune, result: ConditionResult)] = []
         for (condition, result) in zip(study.conditions, results) {
             if case .fineTune(let settings) = condition.method, settings.grid != nil {
@@ -18,11 +19,14 @@ package struct FineTuneTable: Sendable {
         }
         var names: [String] = []
         for case let name? in cells.map(\.settings.grid) where !names.contains(name) { names.append(name) }
-        return names.map { name in FineTuneTable(name, cells.filter { $0.settings.grid == name }) }
+        return names.map { name in FineTuneTable(name, cells.filter { $0.settings.grid == name }, judges) }
     }
 
-    private init(_ name: String, _ cells: [(settings: Study.FineTune, result: ConditionResult)]) {
+    private init(
+        _ name: String, _ cells: [(settings: Study.FineTune, result: ConditionResult)], _ judges: Judges
+    ) {
         self.name = name
+        self.judges = judges
         self.cells = cells
         examples = Set(cells.compactMap(\.settings.samples)).sorted()
     }
@@ -31,7 +35,7 @@ package struct FineTuneTable: Sendable {
 
     /// One table an attack setting, and two where it samples several answers.
     package func tables() -> [(caption: String, table: Table)] {
-        (cells.first?.result.attacks ?? []).enumerated().flatMap { number, attack in
+        (cells.first { $0.result.isMeasured }?.result.attacks ?? []).enumerated().flatMap { number, attack in
             let several = attack.setting.samples > 1
             let mean = ("\(caption), \(attack.setting.name)\(several ? ", mean" : "")", table(number) { $0.mean })
             return several ? [mean, ("\(caption), \(attack.setting.name), any", table(number) { $0.any })] : [mean]
@@ -41,11 +45,12 @@ package struct FineTuneTable: Sendable {
     private var caption: String { "Restricted fine-tuning (\(name))" }
 
     private func table(_ attack: Int, _ part: (AttackSuccess.Rate) -> Estimate) -> Table {
+        let measures = AttackResult.columns(cells.map(\.result))
         var columns = [
             Table.Column("% of parameters"), .init("% of linear maps"), .init("how", .left), .init("which", .left),
         ]
         for count in examples {
-            for (title, _, _) in AttackResult.measures { columns.append(.init("n=\(count) \(title)")) }
+            for measure in measures { columns.append(.init("n=\(count) \(measure.title(judges))")) }
         }
         var table = Table(columns)
         for row in rows {
@@ -57,14 +62,23 @@ package struct FineTuneTable: Sendable {
             ]
             for count in examples {
                 let cell = cells.first { $0.settings.samples == count }
-                for (_, _, rate) in AttackResult.measures {
-                    let estimate = cell.map { part($0.result.attacks[attack].success[keyPath: rate]) }
-                    texts.append(estimate.map { Format.estimate($0.value, $0.standardError) } ?? "—")
+                for measure in measures {
+                    texts.append(Self.text(cell?.result, attack) { part($0[keyPath: measure.rate]) })
                 }
             }
             table.append(texts)
         }
         return table
+    }
+
+    /// A cell; with what its condition is marked with, where it is.
+    private static func text(
+        _ result: ConditionResult?, _ attack: Int, _ part: (AttackSuccess) -> Estimate
+    ) -> String {
+        guard let result else { return "—" }
+        guard result.isMeasured else { return result.remark?.mark ?? "—" }
+        let estimate = part(result.attacks[attack].success)
+        return Format.estimate(estimate.value, estimate.standardError) + (result.remark.map { " (\($0.mark))" } ?? "")
     }
 
     /// Nothing kept first; then by how, by which, by size.
@@ -85,7 +99,7 @@ package struct FineTuneTable: Sendable {
 
     private static let columns = [
         "grid", "condition", "examples", "frozen_percent", "of", "restrict", "by", "weights", "fraction_of_parameters",
-        "fraction_of_linear_maps", "attack", "measure", "value", "standard_error", "count",
+        "fraction_of_linear_maps", "attack", "measure", "value", "standard_error", "count", "judge",
     ]
 
     /// Tidy values in full precision: one line a cell, attack setting and measure.
@@ -101,14 +115,13 @@ package struct FineTuneTable: Sendable {
                     "\(result.restricted?.ofMaps ?? 0)",
                 ]
                 for attack in result.attacks {
-                    for (measure, estimate) in attack.estimates(named: false) {
+                    for row in attack.estimates(named: false, grid.judges) {
                         table.append(
-                            start + [
-                                attack.setting.name, measure, "\(estimate.value)", "\(estimate.standardError)",
-                                "\(estimate.count)",
-                            ])
+                            start + [attack.setting.name, row.name] + MeasureRow.cells(row.estimate)
+                                + [row.judge ?? ""])
                     }
                 }
+                if !result.isMeasured { table.append(start + ["", "not_finite", "1", "0", "1", ""]) }
             }
         }
         return table.csv()

@@ -20,7 +20,7 @@ package struct FolderExporter: ModelExporter {
 
     private static func ownType(_ checkpoint: Checkpoint) -> ElementType {
         switch checkpoint.fileType(of: LinearMap.q.weightName(layer: 0)) {
-        case .f32?: .f32
+        case .f64?, .f32?: .f32
         case .bf16?: .bf16
         default: .f16
         }
@@ -29,7 +29,7 @@ package struct FolderExporter: ModelExporter {
     package func export(mask: Mask, to folder: String) throws {
         let maps = Dictionary(mask.maps.map { ($0.shape.name, $0) }) { first, _ in first }
         try makeParent(of: folder)
-        try HuggingFaceExport(checkpoint: checkpoint, type: type).write(to: folder) { name, rows, values in
+        try writer(of: mask.metadata).write(to: folder) { name, rows, values in
             try checkpoint.read(name, rows: rows, into: values)
             guard let map = maps[name] else { return }
             let first = rows.lowerBound * map.shape.columns
@@ -40,7 +40,7 @@ package struct FolderExporter: ModelExporter {
     package func export(lowRank edit: LowRankEdit, to folder: String) throws {
         let maps = Dictionary(edit.maps.map { ($0.shape.name, $0) }) { first, _ in first }
         try makeParent(of: folder)
-        try HuggingFaceExport(checkpoint: checkpoint, type: type).write(to: folder) { name, rows, values in
+        try writer(of: edit.metadata).write(to: folder) { name, rows, values in
             try checkpoint.read(name, rows: rows, into: values)
             guard let map = maps[name] else { return }
             // As the workers do it, to the bit.
@@ -52,10 +52,12 @@ package struct FolderExporter: ModelExporter {
 
     package func exportAdapter(_ edit: LowRankEdit, to folder: String) throws {
         try makeParent(of: folder)
-        try AdapterExport(base: checkpoint.path).write(edit, to: folder)
+        try AdapterExport(base: checkpoint.path, notes: [try note(edit.metadata)]).write(edit, to: folder)
     }
 
-    package func exportTrained(_ runner: any ModelRunner, rewind: Mask?, to folder: String) async throws {
+    package func exportTrained(
+        _ runner: any ModelRunner, rewind: Mask?, words: [String: String], to folder: String
+    ) async throws {
         try makeParent(of: folder)
         let spool = "\(folder).trained-\(getpid())"
         var paths: [String] = []
@@ -68,7 +70,7 @@ package struct FolderExporter: ModelExporter {
         }
         let files = try paths.map { try SafetensorsFile(path: $0) }
         let maps = Dictionary((rewind?.maps ?? []).map { ($0.shape.name, $0) }) { first, _ in first }
-        try HuggingFaceExport(checkpoint: checkpoint, type: type).write(to: folder) { name, rows, values in
+        try writer(of: words).write(to: folder) { name, rows, values in
             for file in files {
                 guard let tensor = file.description(of: name) else { continue }
                 guard tensor.type == .f32, tensor.shape == checkpoint.shape(of: name) else {
@@ -92,6 +94,23 @@ package struct FolderExporter: ModelExporter {
             }
             try checkpoint.read(name, rows: rows, into: values)
         }
+    }
+
+    private func writer(of words: [String: String]) throws -> HuggingFaceExport {
+        HuggingFaceExport(checkpoint: checkpoint, type: type, notes: [try note(words)])
+    }
+
+    /// What was done to which model.
+    private func note(_ words: [String: String]) throws -> (name: String, bytes: [UInt8]) {
+        var members = [
+            JSON.Member("format", .text("faultline-model")), JSON.Member("version", .text("1")),
+            JSON.Member("program", .text("faultline \(Faultline.version)")),
+            JSON.Member("base_model", .text(try checkpoint.digest())),
+            JSON.Member("base_model_name", .text(checkpoint.shortName)),
+        ]
+        let made = words.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .text($0.value)) }
+        members.append(JSON.Member("made_by", .object(made)))
+        return ("faultline.json", JSON.object(members).encoded(indent: true) + [10])
     }
 
     private func makeParent(of folder: String) throws {

@@ -47,7 +47,8 @@ enum GridExpansion {
                 value.mapping.flatMap { settings in key.string.map { ($0, settings) } }
             }).first
         else { return (nil, [node]) }
-        let base = mapping["name"]?.scalar?.string ?? method
+        let own = mapping["name"].flatMap { $0.isNull ? nil : $0.scalar?.string }
+        let base = own ?? method
         var axes: [(key: String, values: [String])] = []
         if method == "random" {
             let values = try values(settings["like"], "conditions[\(index)].random.like", file)
@@ -92,7 +93,7 @@ enum GridExpansion {
         guard !list.isEmpty else { throw InputError(place, "\(name) is an empty list") }
         var values: [String] = []
         for item in list {
-            guard let text = item.scalar?.string, !text.isEmpty else {
+            guard let text = item.scalar?.string, !text.isEmpty, !item.isNull else {
                 throw InputError(place, "\(name) has to be a value or a list of values")
             }
             guard !values.contains(text) else { throw InputError(place, "\(name) has \(text) twice") }

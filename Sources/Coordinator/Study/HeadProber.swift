@@ -1,5 +1,5 @@
 package import Checkpoint
-import Protocol
+package import Protocol
 package import Selection
 import Tensors
 
@@ -22,6 +22,14 @@ package struct HeadProber {
         self.c = c
     }
 
+    /// What a probe was made of, for its file.
+    func metadata(of model: Provenance) -> [(String, String)] {
+        func digest(_ prompts: [String]) -> String { Digest.sha256(prompts.flatMap { Array($0.utf8) + [0] }) }
+        return model.modelMetadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + [
+            ("harmful", digest(harmful)), ("harmless", digest(harmless)), ("c", "\(c)"), ("seed", "\(seed)"),
+        ]
+    }
+
     /// Runs every prompt as a user's turn through the model as it is, and trains the classifiers.
     /// - Parameter features: where the head outputs lie meanwhile.
     /// - Throws: `PackingError`, `SelectionError`, and what the fleet throws.
@@ -31,14 +39,25 @@ package struct HeadProber {
         let labels = harmful.map { _ in true } + harmless.map { _ in false }
         // Before the fleet works for nothing.
         _ = try HeadProbe.Split(labels, seed: seed)
-        let sequences = (harmful + harmless).map { text in
-            let tokens = codec.prompt(text)
-            return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
-        }
-        let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: batchTokens)
-        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens)
+        let batches = try batches(codec: codec, batchTokens: batchTokens)
         defer { unlink(path) }
         try await runner.headOutputs(batches, to: path, label: "head outputs of \(labels.count) prompts")
         return try HeadProbe(try SafetensorsFile(path: path), config: config, labels: labels, seed: seed, c: c)
+    }
+
+    /// All prompts as they are computed.
+    /// - Throws: `InputError` where one is longer than the model's context.
+    package func batches(codec: any TextCodec, batchTokens: Int) throws -> [Batch] {
+        let sequences = try (harmful + harmless).map { text in
+            let tokens = try codec.prompt(text)
+            return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
+        }
+        for (text, sequence) in zip(harmful + harmless, sequences) {
+            try ContextLimit.check(
+                sequence.tokens.count, codec.longest, "the prompt \"\(text.prefix(40))…\"")
+        }
+        let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: batchTokens)
+        // A prompt may be as long as the model's context, whatever a batch holds.
+        return try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true)
     }
 }

@@ -9,5 +9,7 @@ package protocol ModelExporter: Sendable {
     /// The change alone, as a PEFT adapter.
     func exportAdapter(_ edit: LowRankEdit, to folder: String) throws
     /// The checkpoint with what the fleet has trained in its last `train`, but for the weights that are rewound.
-    func exportTrained(_ runner: any ModelRunner, rewind: Mask?, to folder: String) async throws
+    /// - Parameter words: how it was trained, for the folder's `faultline.json`.
+    func exportTrained(_ runner: any ModelRunner, rewind: Mask?, words: [String: String], to folder: String)
+        async throws
 }

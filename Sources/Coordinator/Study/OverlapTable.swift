@@ -9,6 +9,8 @@ package struct OverlapTable {
     package var files: [String]
     package var rank: RankAmount?
     package var values: [Overlap.Value]
+    /// Which model both sides belong to, and what was forced.
+    package var origin: [String: String] = [:]
 
     package init(measure: String, files: [String], rank: RankAmount? = nil, values: [Overlap.Value]) {
         self.measure = measure
@@ -76,6 +78,7 @@ package struct OverlapTable {
             .init("measure", .text(measure)), .init("files", .array(files.map { .text($0) })),
         ]
         if let rank { members.append(.init("rank", .text(rank.words))) }
+        members += origin.sorted { $0.key < $1.key }.map { .init($0.key, .text($0.value)) }
         members.append(
             .init(
                 "maps",

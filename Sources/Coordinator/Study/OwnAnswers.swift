@@ -1,5 +1,5 @@
 package import Evaluation
-import Protocol
+package import Protocol
 
 /// The model's own answers as pairs (paper: safety-full).
 package struct OwnAnswers {
@@ -19,44 +19,65 @@ package struct OwnAnswers {
 
     /// Answers every prompt greedily and keeps what is asked for.
     ///
-    /// Refusals are judged by phrase: the 20-word rule would keep any short answer.
+    /// Judged, and kept, is what follows any thinking; an answer that ended inside its thinking is none.
+    /// - Returns: the pairs, and how many answers ended inside their thinking, in words; empty where none did.
     /// - Throws: `InputError` where nothing is kept.
     package func pairs(
         _ prompts: [String], source: String, keep: Study.Keep, maxNewTokens: Int, runner: any ModelRunner, label: String
-    ) async throws -> [Pair] {
-        let answers = try await runner.generate(groups(prompts, maxNewTokens: maxNewTokens), label: label)
+    ) async throws -> (pairs: [Pair], unfinished: String) {
+        let groups = try groups(prompts, source: source, maxNewTokens: maxNewTokens)
+        let answers = try await runner.generate(groups, label: label)
         guard answers.count == prompts.count else {
             throw InternalError("the fleet gave \(answers.count) answers to \(prompts.count) prompts")
         }
-        let pairs = kept(prompts, answers, source: source, keep: keep)
+        let pairs = try kept(prompts, answers, source: source, keep: keep)
+        let unfinished = try unfinishedWords(prompts, answers)
         guard !pairs.isEmpty else {
             throw InputError(
                 source,
-                "the model gave no \(keep == .refusals ? "refusal" : "answer") to \(prompts.count) prompts; give pairs instead"
+                "the model gave no \(keep == .refusals ? "refusal (judge: \(judge.name))" : "answer") to \(prompts.count) prompts\(unfinished); give pairs instead"
             )
         }
-        return pairs
+        return (pairs, unfinished)
     }
 
     /// What the fleet is asked.
-    func groups(_ prompts: [String], maxNewTokens: Int) -> [TaskBody.Generation] {
+    /// - Throws: `InputError` where a prompt and its answer are more than the model's context.
+    package func groups(_ prompts: [String], source: String, maxNewTokens: Int) throws(InputError)
+        -> [TaskBody.Generation]
+    {
         var groups: [TaskBody.Generation] = []
+        for prompt in prompts {
+            try ContextLimit.check(
+                prompt: try codec.prompt(prompt), prompt, new: maxNewTokens, codec.longest, source: source)
+        }
         for start in stride(from: 0, to: prompts.count, by: groupPrompts) {
             let part = start..<min(prompts.count, start + groupPrompts)
             groups.append(
                 TaskBody.Generation(
-                    prompts: part.map { codec.prompt(prompts[$0]) }, slots: slots, maxNewTokens: maxNewTokens,
+                    prompts: try part.map { (index) throws(InputError) in try codec.prompt(prompts[index]) },
+                    slots: slots, maxNewTokens: maxNewTokens,
                     stopTokens: codec.stopTokens, temperature: 0, seed: seed, streams: part.map { UInt64($0) }))
         }
         return groups
     }
 
+    /// How many answers ended inside their thinking, in words; empty where none did.
+    func unfinishedWords(_ prompts: [String], _ answers: [[Int32]]) throws(InputError) -> String {
+        let count = try zip(prompts, answers).count { (prompt, answer) throws(InputError) in
+            codec.answer(to: try codec.prompt(prompt), answer).thinking?.isUnfinished ?? false
+        }
+        return count == 0 ? "" : " (\(count) ended inside their thinking: allow more new tokens)"
+    }
+
     /// What is kept of the answers.
-    func kept(_ prompts: [String], _ answers: [[Int32]], source: String, keep: Study.Keep) -> [Pair] {
+    func kept(_ prompts: [String], _ answers: [[Int32]], source: String, keep: Study.Keep) throws(InputError)
+        -> [Pair]
+    {
         var pairs: [Pair] = []
         for (index, tokens) in answers.enumerated() {
-            let text = codec.decode(tokens)
-            guard !trimmed(text).isEmpty, keep == .all || judge.hasPhrase(text) else { continue }
+            let text = codec.answer(to: try codec.prompt(prompts[index]), tokens).text
+            guard !trimmed(text).isEmpty, keep == .all || judge.isRefusal(text) else { continue }
             pairs.append(
                 Pair(prompt: prompts[index], response: text, place: "\(source), answer to prompt \(index + 1)"))
         }

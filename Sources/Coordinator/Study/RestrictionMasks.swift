@@ -16,17 +16,24 @@ struct RestrictionMasks {
         self.modelDigest = modelDigest
     }
 
-    mutating func mask(_ restriction: Study.Restriction, of condition: Study.Condition) throws -> Mask {
+    /// - Parameter masks: those of conditions, which come before.
+    mutating func mask(
+        _ restriction: Study.Restriction, of condition: Study.Condition, made masks: [String: Mask]
+    ) throws -> Mask {
         switch restriction.weights {
-        // Conditions with masks come before.
-        case .mask(let name): return try Mask(contentsOf: folder.mask(name))
+        case .mask(let name):
+            guard let mask = masks[name] else { throw InternalError("condition \(name) has made no mask yet") }
+            return mask
         case .share(let share):
             let path = folder.mask(study.maskName(share, of: condition))
-            if made.contains(path) { return try Mask(contentsOf: path) }
+            if made.contains(path), folder.ledger.isSound(path) { return try Mask(contentsOf: path) }
             var mask = try make(share)
-            mask.metadata = ["selection": share.words, "model": modelDigest]
+            mask.metadata = [
+                "selection": share.words, Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName,
+            ]
             if let layers = layers(of: mask, share) { mask.metadata["layers"] = layers }
             try mask.write(to: path)
+            try folder.ledger.record(path)
             made.insert(path)
             return mask
         }

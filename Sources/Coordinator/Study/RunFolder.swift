@@ -1,11 +1,40 @@
 /// Where a run's files lie.
 package struct RunFolder: Sendable {
     package let path: String
+    /// What the files that are read again have to hold.
+    package let ledger: RunLedger
+    /// Folders that a run writes into.
+    static let parts = [
+        "data", "scores", "masks", "subspaces", "edits", "answers", "questions", "overlap", "adapters", "models",
+        "blocks",
+        "partials", "logs",
+    ]
+
+    /// The files that a study writes, as far as they are known before it begins.
+    static func files(of study: Study, in path: String) -> [String] {
+        let folder = RunFolder(unmade: path)
+        let sides = Study.Side.allCases.map(\.rawValue)
+        var files = [
+            folder.report, folder.reportPage, folder.resultsJSON, folder.resultsCSV, folder.gridCSV, folder.probe,
+        ]
+        files += sides.flatMap { [folder.data($0), folder.scores($0), folder.subspaces($0)] }
+        return files
+            + study.conditions.map(\.name).flatMap {
+                [folder.mask($0), folder.edit($0), folder.answers($0), folder.questions($0)]
+            }
+    }
+
+    private init(unmade path: String) {
+        self.path = path
+        ledger = RunLedger(folder: path) { _ in }
+    }
 
     /// Makes the folder and its parts.
+    /// - Parameter say: gets a line for every file that is not what the run recorded.
     /// - Throws: `InputError` where that fails.
-    package init(_ path: String) throws(InputError) {
+    package init(_ path: String, say: @escaping @Sendable (String) -> Void = { _ in }) throws(InputError) {
         self.path = path
+        ledger = RunLedger(folder: path, say: say)
         for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions", "/overlap"] {
             try Paths.makeFolder(path + part)
         }

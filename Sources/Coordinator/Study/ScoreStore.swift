@@ -14,13 +14,15 @@ package struct ScoreStore {
     private let seed: UInt64
     /// For the files' metadata.
     private let modelDigest: String
+    private let name: [String: String]
     /// How pairs become tokens, where files are to say so.
     private let codec: (any TextCodec)?
 
     package init(
-        model: any WeightSource, settings: Study.Scores, seed: UInt64, modelDigest: String,
+        model: any WeightSource, settings: Study.Scores, seed: UInt64, modelDigest: String, modelName: String,
         codec: (any TextCodec)? = nil
     ) {
+        name = [Provenance.nameKey: modelName]
         self.codec = codec
         self.model = model
         self.settings = settings
@@ -54,11 +56,11 @@ package struct ScoreStore {
 
     /// Scores all data sets in one job of the fleet: one pass a data set, whatever is wanted of it.
     /// - Parameters:
-    ///   - reuse: leave files that were made of the same model, data and settings as they are.
+    ///   - ledger: what is on record there, of the same model, data and settings, is left as it is; what is made is recorded.
     ///   - block: of one decoder block alone, on a model whose edit is known by `edited`.
     package func score(
         _ jobs: [Job], runner: any ModelRunner, codec: any TextCodec, blockExamples: Int, batchTokens: Int,
-        reuse: Bool = false, block: (layer: Int, edited: String)? = nil
+        ledger: RunLedger? = nil, block: (layer: Int, edited: String)? = nil
     ) async throws {
         var cut = Self.cut(blockExamples: blockExamples, batchTokens: batchTokens)
         if let block { cut.merge(["layer": "\(block.layer)", "edited": block.edited]) { $1 } }
@@ -66,8 +68,8 @@ package struct ScoreStore {
         func words(_ job: Job) throws -> [String: String] { try self.words(job.pairs, own) }
         var open: [(job: Job, request: ScoreRequest)] = []
         for var job in jobs {
-            if reuse, let output = job.output, try Self.isMade(output, words(job)) { job.output = nil }
-            if reuse, let moments = job.moments, try Self.isMade(moments, momentWords(job.pairs, own)) {
+            if let output = job.output, try ledger?.holds(output, words(job)) == true { job.output = nil }
+            if let moments = job.moments, try ledger?.holds(moments, momentWords(job.pairs, own)) == true {
                 job.moments = nil
             }
             guard let first = job.output ?? job.moments else { continue }
@@ -84,14 +86,16 @@ package struct ScoreStore {
         for (job, request) in open {
             let folded = try SafetensorsFile(path: request.output)
             if let moments = job.moments {
-                try writeMoments(folded, to: moments, metadata: try momentWords(job.pairs, own))
+                try writeMoments(folded, to: moments, metadata: try momentWords(job.pairs, own).merging(name) { $1 })
+                try ledger?.record(moments)
             }
             if let output = job.output {
                 let scores =
                     settings.method == .wanda
                     ? WeightScores.wanda(model, folded: folded, layer: block?.layer)
                     : WeightScores.snip(model, folded: folded, examples: job.pairs.count, layer: block?.layer)
-                try ScoreFile.write(scores, to: output, metadata: try words(job))
+                try ScoreFile.write(scores, to: output, metadata: try words(job).merging(name) { $1 })
+                try ledger?.record(output)
             }
             unlink(request.output)
         }
@@ -103,7 +107,7 @@ package struct ScoreStore {
         let scores =
             settings.method == .random
             ? WeightScores.random(maps: WeightScores.maps(of: model.config), seed: seed) : WeightScores.magnitude(model)
-        try ScoreFile.write(scores, to: path, metadata: try metadata([]))
+        try ScoreFile.write(scores, to: path, metadata: try metadata([]).merging(name) { $1 })
     }
 
     private func writeMoments(_ folded: SafetensorsFile, to path: String, metadata: [String: String]) throws {
@@ -111,12 +115,6 @@ package struct ScoreStore {
         try SafetensorsWriter.write(to: path, tensors: tensors, metadata: metadata) { tensor, sink in
             _ = try folded.withBytes(of: tensor.name) { try sink($0) }
         }
-    }
-
-    /// Files appear only when they are whole.
-    package static func isMade(_ path: String, _ words: [String: String]) -> Bool {
-        guard access(path, F_OK) == 0, let file = try? SafetensorsFile(path: path) else { return false }
-        return words.allSatisfy { file.metadata[$0.key] == $0.value }
     }
 
     /// What a score file depends on.
@@ -144,7 +142,10 @@ package struct ScoreStore {
     private func data(_ pairs: [Pair]) throws -> [String: String] {
         guard !pairs.isEmpty else { return [:] }
         var words = ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
-        if let codec { words["tokens"] = try CacheKeys.digest(pairs, codec: codec) }
+        if let codec {
+            words["tokens"] = try CacheKeys.digest(pairs, codec: codec)
+            words["thinking"] = codec.thinking
+        }
         return words
     }
 }

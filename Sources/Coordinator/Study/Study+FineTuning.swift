@@ -82,8 +82,8 @@ extension Study {
         guard !items.isEmpty else { throw node.error(key, "is empty") }
         var values: [T] = []
         for item in items {
-            guard let number = item.float, let value = convert(number) else {
-                throw node.error(key, "has \(item.scalar?.string ?? "a list or mapping"), which is no such number")
+            guard let number = item.realNumber, let value = convert(number) else {
+                throw node.error(key, "has \(item.shown), which is no such number")
             }
             guard range.contains(number) else {
                 throw node.error(

@@ -5,8 +5,9 @@ import Yams
 
 extension Study {
     static let keys = [
-        "name", "model", "data", "template", "system", "seed", "workers", "pipelines", "block_examples",
-        "batch_tokens", "calibration", "scores", "probe", "overlap", "conditions", "evaluation", "export",
+        "name", "model", "data", "template", "system", "thinking", "date", "seed", "workers", "pipelines",
+        "block_examples", "batch_tokens", "calibration", "scores", "probe", "overlap", "conditions", "evaluation",
+        "export", "max_skipped", "refusal_phrases",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
@@ -35,18 +36,16 @@ extension Study {
         let data = overriding.data ?? ownData ?? folder
         func path(_ text: String) -> String { Paths.resolve(text, in: data) }
 
-        name = try top.string("name") ?? Paths.stem(of: file)
+        name = try RunName.of(top, file: file)
         let ownModel = try top.string("model").map { Paths.resolve($0, in: folder) }
         guard let model = overriding.model ?? ownModel else {
             throw top.error("model", "is missing; name one, or give --model")
         }
         self.model = model
-        template = try top.string("template")
-        if let template, !ChatTemplate.names.contains(template) {
-            throw top.error(
-                "template", "= \(template) is unknown (known: \(ChatTemplate.names.joined(separator: ", ")))")
-        }
+        template = try Self.template(top, path)
         system = SystemPrompt(word: try top.string("system"))
+        thinking = try Self.thinking(top)
+        date = try Self.date(top)
         seed = UInt64(try top.integer("seed", in: 0...Int.max) ?? 42)
         workers = try top.integer("workers", in: 1...4096) ?? 2
         pipelines = try top.integer("pipelines", in: 1...4096)
@@ -70,6 +69,8 @@ extension Study {
             evaluation = try Self.evaluation(node, path)
         }
         export = try top.strings("export") ?? []
+        maxSkipped = try top.percent("max_skipped") ?? maxSkipped
+        refusalPhrases = try top.string("refusal_phrases").map(path)
         try check(top)
     }
 
@@ -107,6 +108,7 @@ extension Study {
         for (index, node) in try GridExpansion.expand(nodes, file: file) {
             let place = StudyNode.place(file, node.mark?.line)
             let condition: Condition
+            guard !node.isNull else { throw InputError(place, "conditions[\(index)] is empty") }
             if let word = node.scalar?.string {
                 guard word == "unedited" else {
                     throw InputError(place, "conditions[\(index)]: \(word) needs settings, as in \"\(word): {…}\"")
@@ -141,9 +143,7 @@ extension Study {
         guard !conditions.contains(where: { $0.name == name }) else {
             throw InputError(place, "two conditions are called \(name); give one a name of its own")
         }
-        guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "._- ".contains($0)) }),
-            name.first != "."
-        else { throw InputError(place, "the name \(name) has more than letters, digits, space, dot, - and _") }
+        if let fault = RunName.fault(condition: name) { throw InputError(place, "the name \(name) \(fault)") }
     }
 
     private enum BlockOrder: String, CaseIterable { case independent, sequential }
@@ -181,6 +181,9 @@ extension Study {
         case "random":
             let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
             return .random(like: try node.required("like", node.string))
+        case "unedited":
+            guard !entry.has(key) else { throw entry.error(key, "takes no settings") }
+            return .unedited
         case "heads": return .heads(try heads(entry))
         case "finetune": return .fineTune(try fineTune(entry, path))
         default: return try rankMethod(entry, key) ?? .unedited

@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Evaluation
+package import Jinja
 package import Protocol
 package import Selection
 
@@ -10,9 +11,14 @@ package struct Study: Sendable, Equatable {
     package var name: String
     /// A Hugging Face folder or a GGUF file.
     package var model: String
-    /// A family's name in place of the checkpoint's own chat template.
+    /// What a person calls it: the last part of its path.
+    package var modelName: String { model.split(separator: "/").last.map(String.init) ?? model }
+    /// A family's name, or a file, in place of the checkpoint's own chat template.
     package var template: String?
     package var system: SystemPrompt
+    package var thinking = Thinking.template
+    /// For chat templates that write the date; `nil`: the day the run began.
+    package var date: CalendarDay?
     package var seed: UInt64
     /// Local workers; the command line may say otherwise, the results never change.
     package var workers: Int
@@ -28,6 +34,10 @@ package struct Study: Sendable, Equatable {
     package var evaluation: EvaluationPlan
     /// Conditions whose model is written to the run directory.
     package var export: [String]
+    /// Percent of a data file's entries that may be left out because they cannot be used.
+    package var maxSkipped = DataFiles.standardMaxSkipped
+    /// A file of phrases that takes the place of the default judge's.
+    package var refusalPhrases: String?
 
     package enum Keep: String, Sendable, CaseIterable { case refusals, all }
 
@@ -36,6 +46,8 @@ package struct Study: Sendable, Equatable {
         case pairs(file: String, samples: Int?)
         /// The unedited model's own answers (paper: safety-full).
         case answers(prompts: String, limit: Int?, keep: Keep, samples: Int?, maxNewTokens: Int)
+
+        var isAnswered: Bool { if case .answers = self { true } else { false } }
     }
 
     package struct CalibrationData: Sendable, Equatable {
@@ -150,8 +162,8 @@ package struct Study: Sendable, Equatable {
 
         /// - Parameter name: of the random stream that draws the samples.
         /// - Throws: `InputError`.
-        func read(seed: UInt64, name: String) throws(InputError) -> [String] {
-            let all = try PromptFile.read(file)
+        func read(seed: UInt64, name: String, _ files: DataFiles) throws(InputError) -> [String] {
+            let all = try files.prompts(file)
             guard skip + (first ?? 1) <= all.count else {
                 throw InputError(
                     file, "\(first ?? 1) prompts after the first \(skip) were asked for, the file has \(all.count)")

@@ -26,13 +26,13 @@ package struct StudyList: Sendable {
     package init(contentsOf path: String, overriding: StudyOverrides = StudyOverrides()) throws(InputError) {
         let text = String(decoding: try TextFile.read(path), as: UTF8.self)
         let node = try StudyText(text, file: path).node
-        guard let node, node.mapping?["studies"] != nil else {
+        guard let node, node.mapping?["studies"].map({ !$0.isNull }) == true else {
             let study = try Study(yaml: text, file: path, overriding: overriding)
             (name, studies, files, isList) = (study.name, [study], [path], false)
             return
         }
         let top = try StudyNode(node, path: "", keys: ["name", "studies"], file: path)
-        name = try top.string("name") ?? Paths.stem(of: path)
+        name = try RunName.of(top, file: path)
         isList = true
         studies = []
         let folder = Paths.folder(of: path)

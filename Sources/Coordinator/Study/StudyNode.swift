@@ -6,7 +6,10 @@ struct StudyNode {
     let path: String
     private let file: String
     private let line: Int?
+    /// Values that are none (`~`, `null`, nothing) left out: such a key is as if it were absent.
     private let values: [String: Node]
+    /// All keys, also those without a value.
+    let keys: [String]
 
     /// - Throws: `InputError` naming an unknown key, its place, and the nearest known one.
     init(_ node: Node, path: String, keys: [String], file: String) throws(InputError) {
@@ -15,12 +18,17 @@ struct StudyNode {
         line = node.mark?.line
         guard let mapping = node.mapping else {
             throw InputError(
-                Self.place(file, node.mark?.line), "\(path.isEmpty ? "a study" : path) has to be a mapping of keys")
+                Self.place(file, node.mark?.line),
+                "\(path.isEmpty ? "a study" : path) has to be a mapping of keys, not \(node.shown)")
         }
         var values: [String: Node] = [:]
+        var names: Set<String> = []
         for (key, value) in mapping {
             let name = key.string ?? "?"
             let place = Self.place(file, key.mark?.line)
+            guard name != "<<" else {
+                throw InputError(place, "<< (YAML 1.1's merge key) is not known: write the keys, or use base")
+            }
             guard keys.contains(name) else {
                 let nearest = nearestName(to: name, among: keys)
                 throw InputError(
@@ -28,15 +36,14 @@ struct StudyNode {
                     "unknown key \(path.isEmpty ? name : "\(path).\(name)")"
                         + (nearest.map { "; did you mean \($0)?" } ?? "") + " (known: \(keys.joined(separator: ", ")))")
             }
-            guard values.updateValue(value, forKey: name) == nil else {
-                throw InputError(place, "\(name) appears twice")
-            }
+            guard names.insert(name).inserted else { throw InputError(place, "\(name) appears twice") }
+            if !value.isNull { values[name] = value }
         }
         self.values = values
+        self.keys = names.sorted()
     }
 
-    var keys: [String] { values.keys.sorted() }
-
+    /// Whether the key has a value.
     func has(_ key: String) -> Bool { values[key] != nil }
 
     /// An error about one of the mapping's values.
@@ -54,14 +61,15 @@ struct StudyNode {
 
     func string(_ key: String) throws(InputError) -> String? {
         guard let node = values[key] else { return nil }
-        guard let text = node.scalar?.string, !text.isEmpty else { throw error(key, "has to be a text") }
+        guard let text = node.scalar?.string else { throw error(key, "has to be a text") }
+        guard !text.isEmpty else { throw error(key, "is an empty text; leave the key out where there is none") }
         return text
     }
 
     func integer(_ key: String, in range: ClosedRange<Int>) throws(InputError) -> Int? {
         guard let node = values[key] else { return nil }
-        guard let value = node.int else {
-            throw error(key, "has to be a whole number, not \(node.scalar?.string ?? "a list or mapping")")
+        guard let value = node.wholeNumber else {
+            throw error(key, "has to be a whole number, not \(node.shown)")
         }
         guard range.contains(value) else {
             let limit =
@@ -73,8 +81,8 @@ struct StudyNode {
 
     func number(_ key: String, in range: ClosedRange<Double>) throws(InputError) -> Double? {
         guard let node = values[key] else { return nil }
-        guard let value = node.float else {
-            throw error(key, "has to be a number, not \(node.scalar?.string ?? "a list or mapping")")
+        guard let value = node.realNumber else {
+            throw error(key, "has to be a number, not \(node.shown)")
         }
         guard range.contains(value) else {
             throw error(key, "= \(value) is out of range: \(range.lowerBound) to \(range.upperBound)")
@@ -127,7 +135,9 @@ struct StudyNode {
         guard let nodes = try list(key) else { return nil }
         var texts: [String] = []
         for node in nodes {
-            guard let text = node.scalar?.string, !text.isEmpty else { throw error(key, "has to be a list of texts") }
+            guard let text = node.scalar?.string, !text.isEmpty, !node.isNull else {
+                throw error(key, "has to be a list of texts")
+            }
             texts.append(text)
         }
         return texts

@@ -12,10 +12,14 @@ extension StudyRun {
         let method = study.scores.method
         let rankSides = study.rankSides
         let store = ScoreStore(
-            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest, codec: codec)
+            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest,
+            modelName: study.modelName, codec: codec)
         if needsScores, !method.needsData {
             announce("\(method.rawValue) scores")
-            for side in Study.Side.allCases { try store.scoreWithoutData(to: folder.scores(side.rawValue)) }
+            for side in Study.Side.allCases {
+                try store.scoreWithoutData(to: folder.scores(side.rawValue))
+                try folder.ledger.record(folder.scores(side.rawValue))
+            }
         }
         let scoresData = needsScores && method.needsData
         let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
@@ -24,7 +28,9 @@ extension StudyRun {
         for (side, source) in [(Study.Side.safety, data.safety), (.utility, data.utility)] {
             guard scoresData || rankSides.contains(side) || sequential.contains(side) else { continue }
             let pairs = try await pairs(source, name: side.rawValue)
-            try PairFile.write(pairs, to: folder.data(side.rawValue))
+            try PairFile.write(
+                pairs, answeredBy: source.isAnswered ? provenance : nil,
+                thinking: source.isAnswered ? codec.thinking : nil, to: folder.data(side.rawValue))
             warn(pairs.map(\.prompt), name: side.rawValue)
             calibrated[side] = pairs
             var needsMoments = rankSides.contains(side)
@@ -33,14 +39,14 @@ extension StudyRun {
             }
             if needsMoments {
                 let words = RankStore.words(try store.momentWords(pairs, cut), nil)
-                if shared?.recall(folder.subspaces(side.rawValue), words) == true {
+                if try shared?.recall(folder.subspaces(side.rawValue), words) == true {
                     announce("\(side.rawValue) subspaces: from the cache")
                 }
-                needsMoments = !ScoreStore.isMade(folder.subspaces(side.rawValue), words)
+                needsMoments = !folder.ledger.holds(folder.subspaces(side.rawValue), words)
             }
             let needsScores =
                 try scoresData
-                && !ScoreStore.isMade(folder.scores(side.rawValue), store.words(pairs, cut))
+                && !folder.ledger.holds(folder.scores(side.rawValue), store.words(pairs, cut))
             guard needsScores || needsMoments else { continue }
             jobs.append(
                 ScoreStore.Job(
@@ -65,7 +71,7 @@ extension StudyRun {
         )
         try await store.score(
             jobs, runner: runner, codec: codec, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
-            reuse: true)
+            ledger: folder.ledger)
         for job in jobs where job.moments != nil { try await subspaces(job.name) }
     }
 
@@ -77,7 +83,9 @@ extension StudyRun {
         try await RankStore(model.config).subspaces(
             moments: moments, limit: nil, runner: runner, to: output,
             metadata: try SafetensorsFile(path: moments).metadata)
+        try folder.ledger.record(output)
         try FileManager.default.removeItem(atPath: moments)
+        try folder.ledger.forget(moments)
     }
 
     func warnOfCaps(_ side: String) throws {
@@ -94,6 +102,7 @@ extension StudyRun {
         guard let plan = study.overlap else { return }
         announce("overlap of safety and utility")
         overlaps = try OverlapTable.tables(plan, folder: folder, maps: maps)
+        for index in overlaps.indices { overlaps[index].origin = provenance.modelMetadata }
         for table in overlaps {
             try TextFile.write(table.json(), to: folder.overlap(table.measure) + ".json")
             try TextFile.write(table.csv(), to: folder.overlap(table.measure) + ".csv")
@@ -102,16 +111,15 @@ extension StudyRun {
 
     func probeHeads() async throws {
         guard let settings = study.probe else { return }
-        let harmful = try settings.harmful.read(seed: study.seed, name: "probe harmful")
-        let harmless = try settings.harmless.read(seed: study.seed, name: "probe harmless")
+        let harmful = try settings.harmful.read(seed: study.seed, name: "probe harmful", files)
+        let harmless = try settings.harmless.read(seed: study.seed, name: "probe harmless", files)
         warn(harmful + harmless, name: "probe")
         announce("probing \(model.config.layerCount * model.config.headCount) attention heads")
-        let probe = try await HeadProber(harmful: harmful, harmless: harmless, seed: study.seed, c: settings.c).probe(
+        let prober = HeadProber(harmful: harmful, harmless: harmless, seed: study.seed, c: settings.c)
+        let probe = try await prober.probe(
             model.config, codec: codec, batchTokens: study.batchTokens, runner: runner,
             features: folder.probe + ".features")
-        try HeadProbeFile.write(
-            probe, metadata: [("model", modelDigest), ("c", "\(settings.c)"), ("seed", "\(study.seed)")],
-            to: folder.probe)
+        try HeadProbeFile.write(probe, metadata: prober.metadata(of: provenance), to: folder.probe)
         self.probe = probe
     }
 
@@ -119,16 +127,17 @@ extension StudyRun {
         switch source {
         case .pairs(let file, let samples):
             return try Sampling.sample(
-                try PairFile.read(file), count: samples, seed: study.seed, name: name, source: file)
+                try files.pairs(file), count: samples, seed: study.seed, name: name, source: file)
         case .answers(let file, let limit, let keep, let samples, let maxNewTokens):
-            let answers = try await OwnAnswers(
-                codec: codec, judge: judge, seed: study.seed, slots: study.evaluation.slots,
+            let (answers, unfinished) = try await OwnAnswers(
+                codec: codec, judge: judges.own, seed: study.seed, slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts
             ).pairs(
                 try Sampling.sample(
-                    try PromptFile.read(file), count: limit, seed: study.seed, name: "\(name) prompts", source: file),
+                    try files.prompts(file), count: limit, seed: study.seed, name: "\(name) prompts", source: file),
                 source: file, keep: keep, maxNewTokens: maxNewTokens, runner: runner,
                 label: "own answers (\(name))")
+            if !unfinished.isEmpty { warnings.append("\(name): the model's own answers:\(unfinished)") }
             if let samples, answers.count < samples {
                 warnings.append(
                     "\(name): \(samples) pairs were asked for, the model's own answers gave \(answers.count)")

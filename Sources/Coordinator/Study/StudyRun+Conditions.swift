@@ -1,10 +1,53 @@
 import Checkpoint
+import Evaluation
 import Foundation
 import Selection
 import Tensors
 
 /// A condition's model: made current, exported, its results written.
 extension StudyRun {
+    /// Makes the condition's model, measures it, and exports it where that is wished. Where its numbers are not finite the
+    /// result says so and has no measures; the study goes on.
+    func result(of condition: Study.Condition, _ gate: CoherenceGates) async throws -> ConditionResult {
+        var recipe = Recipe()
+        do {
+            recipe = try await edit(condition)
+            try noteRecipe(condition)
+            var measurement = try await evaluator.measure(runner, label: condition.name)
+            if study.export.contains(condition.name) { try await export(condition, recipe) }
+            try await runner.apply(edit: nil)
+            measurement = try await evaluator.rate(measurement, runner, label: condition.name)
+            return try result(condition, recipe, measurement, gate, try remark(condition, recipe))
+        } catch {
+            guard let reason = NoNumber.reason(error) else { throw error }
+            announce("condition \(condition.name): no measures: \(reason)")
+            try await runner.apply(edit: nil)
+            return try result(condition, recipe, nil, gate, .notFinite(reason))
+        }
+    }
+
+    private func result(
+        _ condition: Study.Condition, _ recipe: Recipe, _ measurement: Measurement?, _ gate: CoherenceGates,
+        _ remark: ConditionResult.Remark?
+    ) throws -> ConditionResult {
+        try ConditionResult(
+            name: condition.name, method: condition.words, measurement: measurement ?? Measurement(),
+            attacks: measurement == nil ? [] : evaluator.attacks, gate: gate, judges: judges, mask: recipe.mask,
+            lowRank: recipe.lowRank, maps: maps, losses: recipe.losses, restricted: recipe.restricted, remark: remark)
+    }
+
+    private func remark(_ condition: Study.Condition, _ recipe: Recipe) throws -> ConditionResult.Remark? {
+        var reason: String?
+        if let mask = recipe.mask { reason = try EditEffect.nothing(mask, in: model) }
+        if let edit = recipe.lowRank { reason = EditEffect.nothing(edit) }
+        if case .fineTune(let settings) = condition.method {
+            reason = EditEffect.nothing(settings, restricted: recipe.restricted, in: model)
+        }
+        if let reason { return .changesNothing(reason) }
+        guard recipe.restricted?.count == 0 else { return nil }
+        return .keepsNothing("the mask whose weights it was to keep selects no weight, so it is a free training")
+    }
+
     /// Makes the condition's model current.
     func edit(_ condition: Study.Condition) async throws -> Recipe {
         if let edit = try await lowRank(condition) {
@@ -13,14 +56,18 @@ extension StudyRun {
             return Recipe(lowRank: edit)
         }
         if let mask = try await mask(condition) {
-            try mask.write(to: folder.mask(condition.name))
+            // One that was found block by block is the file itself.
+            if !condition.isSequential {
+                try mask.write(to: folder.mask(condition.name))
+                try folder.ledger.record(folder.mask(condition.name))
+            }
             masks[condition.name] = mask
             try await runner.apply(edit: mask)
             return Recipe(mask: mask)
         }
         guard case .fineTune(let settings) = condition.method else { return Recipe() }
         let pairs = try Sampling.sample(
-            try PairFile.read(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
+            try files.pairs(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
             source: settings.pairs)
         warn(pairs.map(\.prompt), name: settings.grid.map { "\($0), \(pairs.count) pairs" } ?? condition.name)
         let groups = try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer)
@@ -28,7 +75,7 @@ extension StudyRun {
         let training = try FineTunePlan.training(
             groups, settings: settings, seed: study.seed, name: "order",
             batchTokens: settings.batchTokens ?? study.batchTokens)
-        let kept = try settings.restriction.map { try restrictions.mask($0, of: condition) }
+        let kept = try settings.restriction.map { try restrictions.mask($0, of: condition, made: masks) }
         let isRewound = settings.restriction?.kind == .rewind
         let losses = try await runner.train(
             TrainingRequest(
@@ -70,10 +117,15 @@ extension StudyRun {
         default: return nil
         }
         if condition.isSequential { return try await blockByBlock.lowRank(condition, recipe) }
-        return try await RankStore(model.config).edit(
+        let edit = try await RankStore(model.config).edit(
             recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
             to: folder.edit(condition.name),
-            metadata: ["condition": condition.name, "words": condition.words, "model": modelDigest])
+            metadata: [
+                "condition": condition.name, "words": condition.words, Provenance.modelKey: modelDigest,
+                Provenance.nameKey: study.modelName,
+            ])
+        try folder.ledger.record(folder.edit(condition.name))
+        return edit
     }
 
     /// So that `faultline plan` knows what the cache has.
@@ -109,7 +161,7 @@ extension StudyRun {
         }
         mask.metadata["condition"] = condition.name
         mask.metadata["selection"] = condition.words
-        mask.metadata["model"] = modelDigest
+        mask.metadata.merge([Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName]) { $1 }
         return mask
     }
 
@@ -138,13 +190,18 @@ extension StudyRun {
         } else if let mask = recipe.mask {
             try exporter.export(mask: mask, to: target)
         } else {
-            try await exporter.exportTrained(runner, rewind: recipe.rewind, to: target)
+            try await exporter.exportTrained(
+                runner, rewind: recipe.rewind, words: ["condition": condition.name, "selection": condition.words],
+                to: target)
         }
     }
 
     func write(_ result: ConditionResult) throws {
         try AnswerFile.write(
-            result, harmful: evaluator.harmful, harmless: evaluator.harmless, to: folder.answers(result.name))
-        if !result.questions.isEmpty { try QuestionFile.write(result.questions, to: folder.questions(result.name)) }
+            result, of: provenance, judges: judges, harmful: evaluator.harmful,
+            harmless: evaluator.harmless, to: folder.answers(result.name))
+        if !result.questions.isEmpty {
+            try QuestionFile.write(result, of: provenance, to: folder.questions(result.name))
+        }
     }
 }

@@ -16,7 +16,8 @@ package final class StudyRun {
     let folder: RunFolder
     let exporter: (any ModelExporter)?
     let announce: (String) -> Void
-    let judge = RefusalJudge.standard
+    let judges: Judges
+    let files: DataFiles
     let evaluator: Evaluator
     let maps: [MapShape]
     var masks: [String: Mask] = [:]
@@ -42,7 +43,7 @@ package final class StudyRun {
         if let cache {
             let keys = CacheKeys(modelDigest: modelDigest, kernels: runner.kernels)
             let runner = CachingRunner(runner, cache: cache, keys: keys, say: announce)
-            (self.runner, caching, shared) = (runner, runner, SharedFiles(cache, keys))
+            (self.runner, caching, shared) = (runner, runner, SharedFiles(cache, keys, folder.ledger))
         } else {
             (self.runner, caching, shared) = (runner, nil, nil)
         }
@@ -52,12 +53,14 @@ package final class StudyRun {
         self.folder = folder
         self.exporter = exporter
         self.announce = announce
+        files = DataFiles(maxSkipped: study.maxSkipped, codec: codec, say: announce)
+        judges = try JudgeFile.judges(phrases: study.refusalPhrases, files)
         evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
-            codec: codec)
+            codec: codec, files: files)
         maps = WeightScores.maps(of: model.config)
         warnings = evaluator.warnings
-        try Self.checkFiles(study)
+        try study.check(files, codec: codec)
         try study.checkRanks(maps)
         try study.checkShares(model.config)
         restrictions = RestrictionMasks(study, folder: folder, config: model.config, modelDigest: modelDigest)
@@ -69,27 +72,8 @@ package final class StudyRun {
         }
     }
 
-    private static func checkFiles(_ study: Study) throws {
-        for source in [study.calibration?.safety, study.calibration?.utility] {
-            switch source {
-            case .pairs(let file, _)?: _ = try PairFile.read(file)
-            case .answers(let prompts, _, _, _, _)?: _ = try PromptFile.read(prompts)
-            case nil: break
-            }
-        }
-        if let probe = study.probe {
-            let harmful = try probe.harmful.read(seed: study.seed, name: "probe")
-            let harmless = try probe.harmless.read(seed: study.seed, name: "probe")
-            _ = try HeadProbe.Split(harmful.map { _ in true } + harmless.map { _ in false }, seed: study.seed)
-        }
-        var files: [String: [Pair]] = [:]
-        for run in study.trainings {
-            let pairs = try files[run.pairs] ?? PairFile.read(run.pairs)
-            files[run.pairs] = pairs
-            _ = try Sampling.sample(
-                pairs, count: run.samples, seed: study.seed, name: "finetune", source: run.pairs)
-        }
-    }
+    /// Which model everything belongs to that is written.
+    var provenance: Provenance { Provenance(model: modelDigest, name: study.modelName) }
 
     package func run() async throws -> StudyResults {
         try await runner.apply(edit: nil)
@@ -104,28 +88,24 @@ package final class StudyRun {
         let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
         results[unedited.name] = try ConditionResult(
             name: unedited.name, method: unedited.words, measurement: own, attacks: evaluator.attacks, gate: gate,
-            judge: judge, maps: maps)
+            judges: judges, maps: maps)
+        if evaluator.attacks.contains(where: gate.lacksFloor) {
+            warnings.append("coherence: the unedited model gave no answer to calibrate the floor on; there is none")
+        }
         try write(results[unedited.name]!)
 
         for condition in study.workOrder where condition.name != unedited.name {
             announce("condition \(condition.name): \(condition.words)")
-            let recipe = try await edit(condition)
-            try noteRecipe(condition)
-            var measurement = try await evaluator.measure(runner, label: condition.name)
-            if study.export.contains(condition.name) { try await export(condition, recipe) }
-            try await runner.apply(edit: nil)
-            measurement = try await evaluator.rate(measurement, runner, label: condition.name)
-            let result = try ConditionResult(
-                name: condition.name, method: condition.words, measurement: measurement, attacks: evaluator.attacks,
-                gate: gate, judge: judge, mask: recipe.mask, lowRank: recipe.lowRank, maps: maps,
-                losses: recipe.losses, restricted: recipe.restricted)
+            let result = try await self.result(of: condition, gate)
             results[condition.name] = result
             try write(result)
         }
+        warnings += results.values.sorted { $0.name < $1.name }.flatMap { Self.warnings($0) }
         let all = StudyResults(
-            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judge: judge,
-            harmful: evaluator.harmful, harmless: evaluator.harmless, warnings: warnings, modelDigest: modelDigest,
-            codec: codec.description, probe: probe, overlaps: overlaps)
+            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judges: judges,
+            harmful: evaluator.harmful, harmless: evaluator.harmless,
+            warnings: files.notes.compactMap(\.warning) + warnings, modelDigest: modelDigest,
+            codec: codec.description, thinking: codec.thinking, probe: probe, overlaps: overlaps, files: files.notes)
         return all
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Yams
 
 /// A study file's text with what it shares with others: `base: FILE` names a file of common settings beside it.
@@ -13,7 +12,8 @@ struct StudyText {
 
     /// - Throws: `InputError`.
     init(_ text: String, file: String) throws(InputError) {
-        let own = try Self.compose(text, file)
+        var own = try StudyTree.compose(text, file)
+        if own?.mapping?["base"]?.isNull == true { own?.mapping?["base"] = nil }
         guard var mapping = own?.mapping, let name = mapping["base"] else {
             (node, self.file, lines, base) = (own, file, .max, nil)
             return
@@ -29,15 +29,15 @@ struct StudyText {
         }
         let shared = String(decoding: try TextFile.read(base), as: UTF8.self)
         // As if it followed the study's own lines: so a line says which of the files it is in.
-        let count = text.split(separator: "\n", omittingEmptySubsequences: false).count
-        guard let common = try Self.compose(shared, base)?.mapping else {
+        let count = TextFile.lines(Array(text.utf8)).count + 1
+        guard let common = try StudyTree.compose(shared, base)?.mapping else {
             throw InputError(base, "a base has to be a mapping of keys")
         }
         if let second = common["base"] ?? common["studies"] {
             throw InputError(StudyNode.place(base, second.mark?.line), "a base has no base of its own, and no studies")
         }
         mapping["base"] = nil
-        let moved = try Self.compose(String(repeating: "\n", count: count) + shared, base)?.mapping ?? common
+        let moved = try StudyTree.compose(String(repeating: "\n", count: count) + shared, base)?.mapping ?? common
         node = .mapping(Self.joined(mapping, moved))
         (self.file, lines, self.base) = (file, count, base)
     }
@@ -58,13 +58,6 @@ struct StudyText {
         return InputError("\(base):\(line - lines)", error.fault)
     }
 
-    private static func compose(_ text: String, _ file: String) throws(InputError) -> Node? {
-        do { return try Yams.compose(yaml: text) } catch {
-            throw InputError(
-                file, "not valid YAML: " + "\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))
-        }
-    }
-
     private static func joined(_ own: Node.Mapping, _ base: Node.Mapping) -> Node.Mapping {
         var result = own
         for (key, value) in base {
@@ -74,7 +67,7 @@ struct StudyText {
             }
             if let mine = mine.mapping, let value = value.mapping { result[key] = .mapping(joined(mine, value)) }
         }
-        for (key, value) in own where value.null != nil { result[key] = nil }
+        for (key, value) in own where value.isNull { result[key] = nil }
         return result
     }
 }

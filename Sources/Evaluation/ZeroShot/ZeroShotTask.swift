@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// The six tasks of the paper's zero-shot accuracy, as EleutherAI's harness defined them (version 0; BoolQ 1).
 public enum ZeroShotTask: String, Sendable, Codable, CaseIterable {
@@ -13,34 +13,25 @@ public enum ZeroShotTask: String, Sendable, Codable, CaseIterable {
     /// The documents that are asked: all of them shuffled as Python's `random.Random(seed).shuffle` does, then the first
     /// `limit`.
     /// - Parameters:
-    ///   - lines: JSON lines with the data set's own fields, in its own order.
-    ///   - source: names the file in errors.
+    ///   - entries: objects with the data set's own fields, in its own order, and where each stands.
     ///   - limit: `nil`: all.
-    /// - Throws: `EvaluationError` with file, line and fault.
-    public func documents(
-        _ lines: [UInt8], source: String, limit: Int? = standardLimit, seed: UInt64 = standardSeed
-    ) throws(EvaluationError) -> [TaskDocument] {
-        var all: [(number: Int, line: ArraySlice<UInt8>)] = []
-        for (number, line) in lines.split(separator: 10, omittingEmptySubsequences: false).enumerated()
-        where line.contains(where: { $0 > 32 }) { all.append((number + 1, line)) }
-        guard !all.isEmpty else { throw EvaluationError(source, "no documents in this file") }
-        var order = Array(all.indices)
+    /// - Returns: what is asked, and what is wrong with those among the first `limit` that cannot be: nothing takes their
+    ///   place.
+    package func documents(
+        _ entries: [(place: String, json: JSON)], limit: Int? = standardLimit, seed: UInt64 = standardSeed
+    ) -> (documents: [TaskDocument], faults: [EvaluationError]) {
+        var order = Array(entries.indices)
         var random = PythonRandom(seed: seed)
         random.shuffle(&order)
         var documents: [TaskDocument] = []
+        var faults: [EvaluationError] = []
         for index in order.prefix(limit ?? order.count) {
-            let fields = DocumentFields(place: "\(source):\(all[index].number)", try Self.json(all[index], source))
-            documents.append(try document(fields, id: "\(index)"))
+            let fields = DocumentFields(place: entries[index].place, entries[index].json)
+            do throws(EvaluationError) { documents.append(try document(fields, id: "\(index)")) } catch {
+                faults.append(error)
+            }
         }
-        return documents
-    }
-
-    private static func json(
-        _ entry: (number: Int, line: ArraySlice<UInt8>), _ source: String
-    ) throws(EvaluationError) -> JSON {
-        do throws(JSONError) { return try JSON.parse(Array(entry.line)) } catch {
-            throw EvaluationError("\(source):\(entry.number)", "\(error)")
-        }
+        return (documents, faults)
     }
 }
 

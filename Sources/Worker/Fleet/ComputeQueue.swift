@@ -47,7 +47,7 @@ final class ComputeQueue: @unchecked Sendable {
         }
     }
 
-    private let condition = NSCondition()
+    private let condition = MonotonicCondition()
     private var commands: [ComputeJob] = []
     private var waiting: [Waiting] = []
     private var sources: [UInt64: Source] = [:]
@@ -91,7 +91,7 @@ final class ComputeQueue: @unchecked Sendable {
                 commands.append(job)
             default: commands.append(job)
             }
-            condition.signal()
+            condition.broadcast()
         }
     }
 
@@ -99,7 +99,7 @@ final class ComputeQueue: @unchecked Sendable {
     func setOutgoingFull(_ full: Bool) {
         condition.withLock {
             outgoingFull = full
-            condition.signal()
+            condition.broadcast()
         }
     }
 
@@ -130,20 +130,24 @@ final class ComputeQueue: @unchecked Sendable {
     }
 
     func next() -> ComputeJob {
-        condition.lock()
-        defer { condition.unlock() }
-        while true {
-            if !commands.isEmpty { return commands.removeFirst() }
-            let ready = waiting.indices.filter {
-                begun.contains(waiting[$0].packet.task) && !(waiting[$0].packet.direction == .forward && outgoingFull)
+        condition.withLock {
+            while true {
+                if let job = ready() { return job }
+                condition.wait()
             }
-            if let best = ready.min(by: { waiting[$0].rank < waiting[$1].rank }) {
-                let taken = waiting.remove(at: best)
-                return .packet(taken.packet, epoch: epoch, creditBytes: taken.credit)
-            }
-            if let packet = inject() { return .packet(packet, epoch: epoch, creditBytes: 0) }
-            condition.wait()
         }
+    }
+
+    private func ready() -> ComputeJob? {
+        if !commands.isEmpty { return commands.removeFirst() }
+        let ready = waiting.indices.filter {
+            begun.contains(waiting[$0].packet.task) && !(waiting[$0].packet.direction == .forward && outgoingFull)
+        }
+        if let best = ready.min(by: { waiting[$0].rank < waiting[$1].rank }) {
+            let taken = waiting.remove(at: best)
+            return .packet(taken.packet, epoch: epoch, creditBytes: taken.credit)
+        }
+        return inject().map { .packet($0, epoch: epoch, creditBytes: 0) }
     }
 
     private func inject() -> Packet? {

@@ -26,10 +26,10 @@ final class ComputeMeter: @unchecked Sendable {
 
     /// - Parameter isWork: a task is computed, not weights loaded.
     func measure<R>(isWork: Bool = false, _ body: () throws -> R) rethrows -> R {
-        lock.withLock { since = Clock.now }
+        lock.withLock { since = MonotonicClock.now }
         defer {
             lock.withLock {
-                if isWork, let since { seconds += Clock.now - since }
+                if isWork, let since { seconds += MonotonicClock.now - since }
                 since = nil
                 steps += 1
             }
@@ -41,16 +41,7 @@ final class ComputeMeter: @unchecked Sendable {
     var computed: Double { lock.withLock { seconds } }
 
     func read() -> (steps: UInt64, busySeconds: Double) {
-        lock.withLock { (steps, since.map { Clock.now - $0 } ?? 0) }
-    }
-}
-
-/// Monotonic seconds.
-enum Clock {
-    static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+        lock.withLock { (steps, since.map { MonotonicClock.now - $0 } ?? 0) }
     }
 }
 

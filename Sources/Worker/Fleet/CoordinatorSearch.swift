@@ -1,5 +1,6 @@
 import Foundation
 import Protocol
+import Tensors
 
 /// Finds the coordinator before the worker joins: reads the join file, tries every address, says what each said.
 package struct CoordinatorSearch: Sendable {
@@ -42,7 +43,7 @@ package struct CoordinatorSearch: Sendable {
 
     /// - Parameter say: gets one line where there is something to wait for.
     package func find(say: (String) -> Void = { _ in }) throws(Failure) -> Found {
-        let began = Clock.now
+        let began = MonotonicClock.now
         var pause = 0.25
         var isFirst = true
         while true {
@@ -51,7 +52,7 @@ package struct CoordinatorSearch: Sendable {
             case .success(let found): return found
             case .failure(let missing): words = missing.words
             }
-            let left = patience - (Clock.now - began)
+            let left = patience - (MonotonicClock.now - began)
             guard left > 0 else { throw .deadline("no coordinator after \(Int(patience)) s: \(words)") }
             if isFirst { say("waiting up to \(Int(patience)) s for the coordinator: \(words)") }
             isFirst = false
@@ -87,13 +88,21 @@ package struct CoordinatorSearch: Sendable {
         for endpoint in endpoints {
             if let reason = stopped() { throw .stopped(reason) }
             let checked: String
-            do throws(Endpoint.Refusal) { checked = try Endpoint.checked(endpoint, insecure: insecure) } catch {
+            do throws(Endpoint.Refusal) {
+                checked = try Endpoint.checked(endpoint, insecure: insecure, connects: true)
+            } catch {
                 refusal = error
                 continue
             }
             guard checked.hasPrefix("tcp://") else { return .success(Found(endpoint: checked, localHost: nil)) }
             switch probe(checked) {
-            case .answers(let local): return .success(Found(endpoint: checked, localHost: local))
+            case .answers(let local, let address):
+                guard let address else { return .success(Found(endpoint: checked, localHost: local)) }
+                // A name that is this machine's by custom may mean another one.
+                do throws(Endpoint.Refusal) {
+                    let endpoint = try Endpoint.checked(address, insecure: insecure, connects: true)
+                    return .success(Found(endpoint: endpoint, localHost: local))
+                } catch { refusal = error }
             case .fails(let words): said.append("\(checked.dropFirst(6)): \(words)")
             }
         }
@@ -127,8 +136,8 @@ package struct CoordinatorSearch: Sendable {
     }
 
     private func rest(_ seconds: Double) throws(Failure) {
-        let end = Clock.now + seconds
-        while Clock.now < end {
+        let end = MonotonicClock.now + seconds
+        while MonotonicClock.now < end {
             if let reason = stopped() { throw .stopped(reason) }
             usleep(50_000)
         }

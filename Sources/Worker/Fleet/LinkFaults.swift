@@ -1,3 +1,5 @@
+import Tensors
+
 /// Tests: what a worker's links do to its messages, both ways, in place of a bad network. Used by its I/O thread alone.
 package final class LinkFaults: @unchecked Sendable {
     package enum Fault: Sendable, CaseIterable { case lose, twice, delay, swap }
@@ -20,10 +22,10 @@ package final class LinkFaults: @unchecked Sendable {
         let name = Mirror(reflecting: message).children.first?.label ?? "\(message)"
         switch decide("\(type(of: message)).\(name)") {
         case .lose: return
-        case .delay: late.append((Clock.now + Self.delay, deliver))
+        case .delay: late.append((MonotonicClock.now + Self.delay, deliver))
         case .swap:
             swapped.append(deliver)
-            late.append((Clock.now + Self.delay, { [unowned self] in deliverSwapped() }))
+            late.append((MonotonicClock.now + Self.delay, { [unowned self] in deliverSwapped() }))
             return
         case .twice:
             deliver()

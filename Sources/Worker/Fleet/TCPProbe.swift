@@ -1,9 +1,11 @@
 import Foundation
+import Tensors
 
 /// What one address said.
 package enum ProbeAnswer: Sendable, Equatable {
-    /// A ZeroMQ program answers there; `localHost` is this machine's address on the way to it, as in an endpoint.
-    case answers(localHost: String)
+    /// A ZeroMQ program answers there; `localHost` is this machine's address on the way to it, as in an endpoint, and `at`
+    /// the endpoint with the address that answered, where a name was asked for.
+    case answers(localHost: String, at: String? = nil)
     case fails(String)
 }
 
@@ -31,7 +33,9 @@ package enum TCPProbe {
         while let info = next?.pointee {
             next = info.ai_next
             answer = ask(info, until: now + seconds)
-            if case .answers = answer { break }
+            guard case .answers(let local, _) = answer else { continue }
+            let numeric = Self.host(info.ai_addr, info.ai_addrlen).map { "tcp://\($0)\(address[colon...])" }
+            return .answers(localHost: local, at: numeric == endpoint ? nil : numeric)
         }
         return answer
     }
@@ -67,14 +71,17 @@ package enum TCPProbe {
     private static func localHost(of descriptor: Int32) -> String? {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        let found = withUnsafeMutablePointer(to: &storage) {
+        return withUnsafeMutablePointer(to: &storage) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getsockname(descriptor, $0, &size) == 0
-                    && getnameinfo($0, size, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
+                getsockname(descriptor, $0, &size) == 0 ? host($0, size) : nil
             }
         }
-        guard found else { return nil }
+    }
+
+    /// As in an endpoint.
+    private static func host(_ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> String? {
+        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        guard getnameinfo(address, size, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 else { return nil }
         let host = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return host.contains(":") ? "[\(host)]" : host
     }
@@ -92,5 +99,5 @@ package enum TCPProbe {
 
     private static func words(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
 
-    private static var now: Double { Clock.now }
+    private static var now: Double { MonotonicClock.now }
 }

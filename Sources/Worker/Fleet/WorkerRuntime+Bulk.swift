@@ -31,7 +31,7 @@ extension WorkerRuntime {
             guard frame.count == offer.byteCount else { return }
             return finishEdit(offer, AlignedBuffer(bytes: frame.array), digest: Digest.sha256(frame.bytes))
         }
-        bulk.expect(offer, now: Clock.now)
+        bulk.expect(offer, now: MonotonicClock.now)
     }
 
     private func finishEdit(_ offer: EditOffer, _ bytes: AlignedBuffer, digest: String) {
@@ -48,7 +48,7 @@ extension WorkerRuntime {
     /// Receives and sends what may be received and sent now.
     func serveBulk() throws {
         guard !muted, let context else { return }
-        let now = Clock.now
+        let now = MonotonicClock.now
         try bulk.keepOpen(endpoint, in: context, security: controlSecurity, now: now)
         bulk.faults = options.faults
         while let frames = try bulk.socket?.receive() {

@@ -8,7 +8,7 @@ extension WorkerRuntime {
         guard let first = frames.first, !muted else { return }
         do throws(ProtocolError) {
             let message = try Codec.decode(ToWorker.self, first.array)
-            lastHeard = Clock.now
+            lastHeard = MonotonicClock.now
             LinkFaults.pass(options.faults, message) { [self] in
                 // Malformed: dropped like the rest.
                 try? obey(message, frames.dropFirst())

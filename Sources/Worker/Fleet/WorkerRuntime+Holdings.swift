@@ -89,7 +89,7 @@ extension WorkerRuntime {
     func noteConnection(_ event: ConnectionEvent) {
         switch event {
         case .disconnected:
-            missingSince = missingSince ?? Clock.now
+            missingSince = missingSince ?? MonotonicClock.now
         case .handshakeSucceeded:
             // As somebody new to the coordinator's socket: it is told at once who that is.
             if welcomed, missingSince != nil { rejoin() }
@@ -101,7 +101,7 @@ extension WorkerRuntime {
     /// Looks whether the coordinator is somewhere else by now, off this thread: a probe may take seconds.
     func searchForCoordinator() {
         guard let rediscover = options.rediscover, !isSearching else { return }
-        let now = Clock.now
+        let now = MonotonicClock.now
         guard missingSince.map({ now - $0 > 0.3 }) ?? false || now - lastHeard > 10 else { return searchPause = 0.3 }
         guard now >= nextSearch else { return }
         isSearching = true
@@ -113,7 +113,7 @@ extension WorkerRuntime {
 
     func found(_ new: String?) throws {
         isSearching = false
-        nextSearch = Clock.now + searchPause * Double.random(in: 0.75...1.25)
+        nextSearch = MonotonicClock.now + searchPause * Double.random(in: 0.75...1.25)
         searchPause = min(4, searchPause * 1.6)
         guard let new, new != endpoint, new.hasPrefix("tcp://") == endpoint.hasPrefix("tcp://") else { return }
         endpoint = new

@@ -1,5 +1,6 @@
 import Keys
 import Protocol
+import Tensors
 import ZeroMQ
 
 /// Who may talk to this worker, and as whom it talks to others.
@@ -48,7 +49,7 @@ extension WorkerRuntime {
         _ = crowd?.check()
         while let event = try controlMonitor?.next() {
             noteConnection(event)
-            if let reason = handshakes.note(event, now: Clock.now) { end = end ?? .refused(reason) }
+            if let reason = handshakes.note(event, now: MonotonicClock.now) { end = end ?? .refused(reason) }
         }
     }
 }

@@ -124,7 +124,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     /// Say hello at once.
     var helloDue = false
     var highestEpoch: UInt64 = 0
-    var lastHeard = Clock.now
+    var lastHeard = MonotonicClock.now
     var muted = false
     /// Asked to leave by then. The coordinator's goodbye is awaited a little longer, for a connection that closes at once
     /// may look like a crash.
@@ -201,7 +201,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     }
 
     private func loop(_ endpoint: String) throws -> WorkerEnd {
-        let began = Clock.now
+        let began = MonotonicClock.now
         var nextHello = began
         var nextBeat = began
         var lastTurn = began
@@ -225,11 +225,11 @@ package final class WorkerRuntime: @unchecked Sendable {
                 case .reconnect:
                     control?.closeWithoutLinger()
                     (control, controlMonitor) = (nil, nil)
-                    missingSince = Clock.now
+                    missingSince = MonotonicClock.now
                     try connectControl()
                 case .leave(let reason):
                     guard welcomed else { return .goodbye(reason) }
-                    leaving = (reason, Clock.now + (leaving == nil ? options.grace : 0))
+                    leaving = (reason, MonotonicClock.now + (leaving == nil ? options.grace : 0))
                     sayLeaving()
                 }
             }
@@ -241,10 +241,10 @@ package final class WorkerRuntime: @unchecked Sendable {
             }
             while let frames = try forward?.receive() { handleData(frames, from: nil) }
             try flushLinks()
-            options.faults?.deliverDue(now: Clock.now)
+            options.faults?.deliverDue(now: MonotonicClock.now)
             try serveBulk()
             if let end { return end }
-            let now = Clock.now
+            let now = MonotonicClock.now
             // Stopped, and continued: the coordinator was not silent for so long.
             if now - lastTurn > 5 { lastHeard += now - lastTurn }
             lastTurn = now
@@ -298,7 +298,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     /// More than once: a connection that broke may have taken it along.
     private func sayLeaving() {
         guard let leaving else { return }
-        send(.leaving(reason: leaving.reason, grace: max(0, leaving.deadline - Clock.now)))
+        send(.leaving(reason: leaving.reason, grace: max(0, leaving.deadline - MonotonicClock.now)))
     }
 
     func send(_ message: ToCoordinator, raw: [OutgoingFrame] = []) {

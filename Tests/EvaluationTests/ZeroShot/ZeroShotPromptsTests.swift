@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct ZeroShotPromptsTests {
     private func document(_ task: ZeroShotTask, _ line: String) throws -> TaskDocument {
-        try task.documents(Array(line.utf8), source: "f.jsonl")[0]
+        let asked = task.documents([("f.jsonl:2", try JSON.parse(Array(line.utf8)))])
+        if let fault = asked.faults.first { throw fault }
+        return asked.documents[0]
     }
 
     @Test(arguments: ZeroShotTask.allCases)
@@ -53,6 +55,6 @@ import Testing
         ),
     ])
     func faultsNameLineAndField(task: ZeroShotTask, line: String, fault: String) {
-        #expect(throws: EvaluationError("f.jsonl:2", fault)) { try document(task, "\n" + line) }
+        #expect(throws: EvaluationError("f.jsonl:2", fault)) { try document(task, line) }
     }
 }

@@ -4,7 +4,7 @@ package import Tensors
 /// What results are known by: everything that decides their bytes, and nothing of the fleet's shape.
 package struct CacheKeys: Sendable {
     /// Raise it where the same settings no longer give the same bytes, or entries are written differently.
-    package static let format = "1"
+    package static let format = "2"
 
     package let modelDigest: String
     private let common: String

@@ -7,9 +7,10 @@ import Tensors
 
 /// Results that other studies may take over, known by what they were made of (docs/files.md, "The cache").
 ///
-/// `entries/KEY` is a small result itself, `links/KEY` names a file in `objects/`, which is called by its digest. Every file
-/// is written aside and renamed, so that two runs may write at once, and is checked against its digest when it is read: a
-/// damaged one is removed, said, and made again.
+/// `entries/KEY` is a small result itself, `links/KEY` names a file in `objects/`, which is called by its digest. Both begin
+/// with a line that has their own key, and the digest of everything else. Every file is written aside, flushed with its
+/// folder and renamed, so that two runs may write at once, and is checked when it is read: a damaged one, or one that lies
+/// under another key's name, is removed, said, and made again.
 package struct ResultCache: Sendable {
     package let folder: String
     private let say: @Sendable (String) -> Void
@@ -24,7 +25,7 @@ package struct ResultCache: Sendable {
         }
     }
 
-    private static let mark = "faultline-cache 1"
+    private static let mark = "faultline-cache 2"
 
     // MARK: Small results
 
@@ -32,55 +33,58 @@ package struct ResultCache: Sendable {
     package func bytes(_ key: String) -> [UInt8]? {
         let path = place("entries", key)
         guard Paths.exists(path) else { return nil }
-        guard let all = Self.read(path), let (words, start) = Self.head(all), words.count == 1,
-            Digest.sha256(Array(all[start...])) == words[0]
-        else {
+        guard let bytes = Self.read(path, key: key) else {
             drop(path)
             return nil
         }
-        return Array(all[start...])
+        return bytes
     }
 
     package func store(_ key: String, bytes: [UInt8]) throws {
-        try write("\(Self.mark)\n\(Digest.sha256(bytes))\n", bytes, to: place("entries", key))
+        try write(key, bytes, to: place("entries", key))
     }
 
     // MARK: Files
 
     /// Puts a file that was stored under this key at `path`, as a link where the file system can.
     /// - Returns: `false` where there is none.
-    package func fetch(_ key: String, to path: String) -> Bool {
+    package func fetch(_ key: String, to path: String) -> Bool { fetched(key, to: path) != nil }
+
+    /// The same.
+    /// - Returns: the file's SHA-256; `nil` where there is none.
+    package func fetched(_ key: String, to path: String) -> String? {
         let link = place("links", key)
-        guard Paths.exists(link) else { return false }
-        guard let all = Self.read(link), let (words, _) = Self.head(all), let digest = words.first,
+        guard Paths.exists(link) else { return nil }
+        guard let bytes = Self.read(link, key: key), case let digest = String(decoding: bytes, as: UTF8.self),
             Self.isDigest(digest)
         else {
             drop(link)
-            return false
+            return nil
         }
         let object = place("objects", digest)
         guard Paths.exists(object) else {
             unlink(link)
-            return false
+            return nil
         }
         guard (try? Digest.sha256(file: object)) == digest else {
             drop(object)
             unlink(link)
-            return false
+            return nil
         }
         // Where another run has just removed it, it is made here.
-        return (try? Self.copy(object, to: path)) != nil
+        return (try? Self.copy(object, to: path)) == nil ? nil : digest
     }
 
     /// Keeps the file at `path`, which must not be written to again, only replaced.
-    package func store(_ key: String, file path: String) throws {
-        let digest = try Digest.sha256(file: path)
+    /// - Parameter digest: its SHA-256 where it is known.
+    package func store(_ key: String, file path: String, digest: String? = nil) throws {
+        let digest = try digest ?? Digest.sha256(file: path)
         let object = place("objects", digest)
         if !Paths.exists(object) {
             try Paths.makeFolder(Paths.folder(of: object))
             try Self.copy(path, to: object)
         }
-        try write("\(Self.mark)\n\(digest)\n", [], to: place("links", key))
+        try write(key, Array(digest.utf8), to: place("links", key))
     }
 
     /// Whether something is stored under the key, unchecked.
@@ -97,24 +101,28 @@ package struct ResultCache: Sendable {
         unlink(path)
     }
 
-    private func write(_ head: String, _ bytes: [UInt8], to path: String) throws {
+    private func write(_ key: String, _ bytes: [UInt8], to path: String) throws {
         try Paths.makeFolder(Paths.folder(of: path))
         let file = try AtomicFile(path: path)
-        try file.write(Array(head.utf8))
+        try file.write(Array("\(Self.mark)\n\(key) \(Self.seal(key, bytes[...]))\n".utf8))
         try file.write(bytes)
         try file.commit()
     }
 
-    private static func read(_ path: String) -> [UInt8]? {
+    /// What follows the two lines at the beginning; `nil` where it is not what was written under this key.
+    private static func read(_ path: String, key: String) -> [UInt8]? {
         guard let mapping = try? FileMapping(path: path) else { return nil }
-        return withExtendedLifetime(mapping) { Array(mapping.bytes) }
-    }
-
-    /// The words of the line after the mark, and where what follows begins.
-    private static func head(_ bytes: [UInt8]) -> (words: [String], start: Int)? {
+        let bytes = withExtendedLifetime(mapping) { Array(mapping.bytes) }
         let lines = bytes.prefix(200).split(separator: 10, maxSplits: 2, omittingEmptySubsequences: false)
         guard lines.count == 3, String(decoding: lines[0], as: UTF8.self) == mark else { return nil }
-        return (String(decoding: lines[1], as: UTF8.self).split(separator: " ").map(String.init), lines[1].endIndex + 1)
+        let body = bytes[(lines[1].endIndex + 1)...]
+        guard String(decoding: lines[1], as: UTF8.self) == "\(key) \(seal(key, body))" else { return nil }
+        return Array(body)
+    }
+
+    /// Binds bytes to the key they were stored under.
+    private static func seal(_ key: String, _ bytes: ArraySlice<UInt8>) -> String {
+        Digest.sha256(Array(key.utf8) + [10] + bytes)
     }
 
     private static func isDigest(_ text: String) -> Bool {
@@ -132,7 +140,7 @@ package struct ResultCache: Sendable {
             }
             // Where both were the same file already, rename leaves the other name.
             unlink(aside)
-            return
+            return try AtomicFile.flush(target)
         }
         let mapping = try FileMapping(path: source)
         let file = try AtomicFile(path: target)

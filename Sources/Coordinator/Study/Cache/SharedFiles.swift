@@ -3,23 +3,31 @@
 package struct SharedFiles: Sendable {
     private let cache: ResultCache
     private let keys: CacheKeys
+    private let ledger: RunLedger
 
-    package init(_ cache: ResultCache, _ keys: CacheKeys) {
+    /// - Parameter ledger: of the run that takes files over and hands them on.
+    package init(_ cache: ResultCache, _ keys: CacheKeys, _ ledger: RunLedger) {
         self.cache = cache
         self.keys = keys
+        self.ledger = ledger
     }
 
     /// Takes the file over where the cache has it and it is not there yet.
     /// - Returns: whether it came from the cache.
-    func recall(_ path: String, _ words: [String: String]) -> Bool {
-        guard !ScoreStore.isMade(path, words) else { return false }
-        return cache.fetch(keys.key("file", words), to: path)
+    func recall(_ path: String, _ words: [String: String]) throws -> Bool {
+        guard !ledger.holds(path, words), let digest = cache.fetched(keys.key("file", words), to: path) else {
+            return false
+        }
+        try ledger.record(path, digest: digest)
+        return true
     }
+
+    /// Hands a file on that is what the run recorded.
 
     func remember(_ path: String, _ words: [String: String]) throws {
         let key = keys.key("file", words)
-        guard !cache.has(key), ScoreStore.isMade(path, words) else { return }
-        try cache.store(key, file: path)
+        guard !cache.has(key), ledger.holds(path, words) else { return }
+        try cache.store(key, file: path, digest: ledger.digest(of: path))
     }
 
     /// Which weights a recipe comes to.

@@ -1,0 +1,90 @@
+/// Text as the normalised judges read it.
+///
+/// In order: zero-width characters go; full-width forms become ASCII; apostrophes and quotation marks of any kind become
+/// `'` and `"`, dashes `-`; a backtick or acute accent between two letters is an apostrophe; Markdown's `*`, `_`, `` ` ``
+/// and `~` go; quote marks, bullets and heading marks at the start of a line go; every run of white space (Unicode's, the
+/// no-break spaces among it) becomes one space; letters lose their case.
+struct NormalisedText: Equatable {
+    /// UTF-8, without outer spaces.
+    let bytes: [UInt8]
+
+    init(_ text: String) {
+        let raw = text.unicodeScalars.filter { !Self.isInvisible($0) }.map(Self.plain)
+        var scalars: [Unicode.Scalar] = []
+        var isLineStart = true
+        for (index, scalar) in raw.enumerated() {
+            if scalar.properties.isWhitespace {
+                if Self.newlines.contains(scalar) { isLineStart = true }
+                if let last = scalars.last, last != " " { scalars.append(" ") }
+            } else if isLineStart, Self.lineMarks.contains(scalar) {
+                continue
+            } else if scalar == "`" || scalar == "\u{B4}" {
+                isLineStart = false
+                if Self.isBetweenLetters(raw, index) { scalars.append("'") }
+            } else {
+                isLineStart = false
+                if !Self.emphasis.contains(scalar) { scalars.append(scalar) }
+            }
+        }
+        if scalars.last == " " { scalars.removeLast() }
+        var view = String.UnicodeScalarView()
+        for scalar in scalars { view.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars) }
+        bytes = Array(String(view).utf8)
+    }
+
+    /// Whether `needle`, normalised itself, stands here with no letter or digit right before or after it.
+    func contains(words needle: [UInt8]) -> Bool {
+        var start = 0
+        while let place = Bytes.first(needle, in: bytes, from: start) {
+            let end = place + needle.count
+            let begins = place == 0 || !Self.isWord(needle[0]) || !Self.isWord(bytes[place - 1])
+            let ends = end == bytes.count || !Self.isWord(needle[needle.count - 1]) || !Self.isWord(bytes[end])
+            if begins, ends { return true }
+            start = place + 1
+        }
+        return false
+    }
+
+    private static let newlines: Set<Unicode.Scalar> = ["\n", "\r", "\u{B}", "\u{C}", "\u{85}", "\u{2028}", "\u{2029}"]
+    private static let emphasis: Set<Unicode.Scalar> = ["*", "_", "~"]
+    private static let lineMarks: Set<Unicode.Scalar> = [">", "#", "-", "+", "•", "◦", "▪", "·", "*", "\"", "|"]
+    private static let apostrophes: Set<Unicode.Scalar> = [
+        "\u{2018}", "\u{2019}", "\u{201A}", "\u{201B}", "\u{2032}", "\u{2035}", "\u{2BC}", "\u{2B9}", "\u{2BB}",
+        "\u{2BD}",
+        "\u{2C8}", "\u{55A}", "\u{5F3}", "\u{A78C}",
+    ]
+    private static let quotes: Set<Unicode.Scalar> = [
+        "\u{201C}", "\u{201D}", "\u{201E}", "\u{201F}", "\u{AB}", "\u{BB}", "\u{2033}", "\u{2BA}", "\u{300C}",
+        "\u{300D}",
+    ]
+
+    private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0xAD, 0x34F, 0x200B...0x200F, 0x202A...0x202E, 0x2060...0x2064, 0xFE00...0xFE0F, 0xFEFF: true
+        default: false
+        }
+    }
+
+    private static func plain(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+        if apostrophes.contains(scalar) { return "'" }
+        if quotes.contains(scalar) { return "\"" }
+        switch scalar.value {
+        case 0x2010...0x2015, 0x2212, 0xFE58, 0xFE63: return "-"
+        case 0xFF01...0xFF5E: return Unicode.Scalar(scalar.value - 0xFEE0)!
+        default: return scalar
+        }
+    }
+
+    private static func isBetweenLetters(_ scalars: [Unicode.Scalar], _ index: Int) -> Bool {
+        index > 0 && index + 1 < scalars.count && scalars[index - 1].properties.isAlphabetic
+            && scalars[index + 1].properties.isAlphabetic
+    }
+
+    /// A letter, a digit, or part of a character beyond ASCII.
+    private static func isWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), 0x80...: true
+        default: false
+        }
+    }
+}

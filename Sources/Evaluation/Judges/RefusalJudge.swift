@@ -1,0 +1,117 @@
+/// Tells refusals from answers by phrases: a named, versioned list and how it is read.
+///
+/// A judge is a file: one phrase a line; lines that begin with # are comments, of which `# judge: NAME`,
+/// `# read: to the letter` (or `normalised`) and `# fewest words: N` say what it is.
+public struct RefusalJudge: Sendable, Equatable {
+    /// How phrases are looked for.
+    public enum Reading: String, Sendable, CaseIterable {
+        /// In this very spelling, also inside words.
+        case letter = "to the letter"
+        /// Phrase and answer are normalised first (`NormalisedText`); a phrase counts as whole words.
+        case normalised
+    }
+
+    /// Name and version, so that results say what judged them ("faultline-1").
+    public let name: String
+    public let reading: Reading
+    /// Answers of fewer words are refusals whatever they say; 0: length does not matter.
+    public let fewestWords: Int
+    public let phrases: [String]
+    private let needles: [[UInt8]]
+
+    /// - Throws: `EvaluationError` where there are no phrases.
+    public init(
+        name: String, phrases: [String], reading: Reading, fewestWords: Int = 0, source: String
+    ) throws(EvaluationError) {
+        self.name = name
+        self.phrases = phrases
+        self.reading = reading
+        self.fewestWords = fewestWords
+        needles = phrases.map { reading == .letter ? Array($0.utf8) : NormalisedText($0).bytes }
+        guard needles.contains(where: { !$0.isEmpty }) else { throw EvaluationError(source, "no phrases") }
+        if let blank = needles.firstIndex(where: \.isEmpty) {
+            throw EvaluationError(
+                source, "the phrase \"\(phrases[blank])\" has no letters; it would be in every answer")
+        }
+    }
+
+    /// Reads a list that says its own name.
+    /// - Throws: `EvaluationError` where it names none, is read in no known way, or has no phrases.
+    public init(_ list: [UInt8], source: String) throws(EvaluationError) {
+        let (phrases, words) = Self.parse(list)
+        guard let name = words["judge"] else {
+            throw EvaluationError("\(source):1", "a judge's list begins with \"# judge: NAME\"")
+        }
+        guard let reading = Reading(rawValue: words["read"] ?? "") else {
+            throw EvaluationError(
+                source, "\"# read:\" has to be \(Reading.allCases.map(\.rawValue).joined(separator: " or "))")
+        }
+        try self.init(
+            name: name, phrases: phrases, reading: reading, fewestWords: words["fewest words"].flatMap { Int($0) } ?? 0,
+            source: source)
+    }
+
+    /// A user's own list, read normalised and known by file name and digest ("mine.txt sha256:1a2b3c4d5e6f").
+    /// - Throws: `EvaluationError` where there are no phrases.
+    public init(own list: [UInt8], file: String, digest: String) throws(EvaluationError) {
+        try self.init(
+            name: "\(file.split(separator: "/").last ?? "phrases") sha256:\(digest.prefix(12))",
+            phrases: Self.parse(list).phrases, reading: .normalised, source: file)
+    }
+
+    /// Phrases, and what comments of the form `# key: value` say.
+    private static func parse(_ list: [UInt8]) -> (phrases: [String], words: [String: String]) {
+        var phrases: [String] = []
+        var words: [String: String] = [:]
+        for line in String(decoding: list, as: UTF8.self).split(whereSeparator: \.isNewline) {
+            let content = PythonText.strip(String(line))
+            guard content.first == "#" else {
+                if !content.isEmpty { phrases.append(String(line)) }
+                continue
+            }
+            let parts = content.dropFirst().split(separator: ":", maxSplits: 1).map { PythonText.strip(String($0)) }
+            if parts.count == 2, words[parts[0]] == nil { words[parts[0]] = parts[1] }
+        }
+        return (phrases, words)
+    }
+
+    /// One of the phrases stands anywhere in the answer.
+    public func hasPhrase(_ answer: String) -> Bool {
+        switch reading {
+        case .letter:
+            let text = Array(answer.utf8)
+            return needles.contains { Bytes.first($0, in: text, from: 0) != nil }
+        case .normalised:
+            let text = NormalisedText(answer)
+            return needles.contains { text.contains(words: $0) }
+        }
+    }
+
+    /// A phrase, or too few words.
+    public func isRefusal(_ answer: String) -> Bool { hasPhrase(answer) || Self.wordCount(answer) < fewestWords }
+
+    /// As the published code counts words separated by single spaces, outer white space aside: two spaces in a row have an
+    /// empty word between them; an empty answer is one word.
+    static func wordCount(_ answer: String) -> Int {
+        trimmed(answer).reduce(1) { $1 == " " ? $0 + 1 : $0 }
+    }
+
+    private static func trimmed(_ text: String) -> Substring.UnicodeScalarView {
+        let scalars = Substring(text).unicodeScalars
+        guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+            let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+        else { return scalars[scalars.endIndex...] }
+        return scalars[first...last]
+    }
+}
+
+/// Bytes inside bytes.
+enum Bytes {
+    /// Where `needle` begins in `text` at or after `start`.
+    static func first(_ needle: [UInt8], in text: [UInt8], from start: Int) -> Int? {
+        guard let head = needle.first, needle.count <= text.count - start else { return nil }
+        return (start...text.count - needle.count).first { place in
+            text[place] == head && text[place..<place + needle.count].elementsEqual(needle)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+/// What no source file of the two programs may do, because one place does it rightly for all.
+@Suite struct SourceRulesTests {
+    struct Rule: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var pattern: String
+        /// Files that may: the one place, or with a reason.
+        var allowed: Set<String>
+    }
+
+    static let rules: [Rule] = [
+        // Everything that is shown passes `VisibleText` there.
+        Rule(
+            testDescription: "standard output and error",
+            pattern:
+                #"\bprint\(|\bfputs\(|\bputs\(|\bdebugPrint\(|\bdump\(|FileHandle\.standard|STD(OUT|ERR)_FILENO|\bstd(out|err)\b|write\([12],|\bNSLog\("#,
+            allowed: ["Coordinator/Commands/Terminal.swift", "Worker/WorkerLog.swift", "Tensors/StandardStreams.swift"]),
+        // Waits by the wall clock last as long as it was set back; Foundation's and Dispatch's are such on Linux.
+        Rule(
+            testDescription: "waits by the wall clock",
+            pattern:
+                #"DispatchWallTime|wallDeadline|\bNSCondition(Lock)?\b|\.wait\(until: *(Date|\.now)|\.wait\((wallT|t)imeout|Thread\.sleep|timeIntervalSinceNow|DispatchSemaphore\(value: 0\).*wait|pthread_cond_timedwait|sem_timedwait|gettimeofday|\bsleep\(until"#,
+            allowed: ["Tensors/MonotonicClock.swift"]),
+        Rule(
+            testDescription: "clocks of its own",
+            pattern: #"clock_gettime|ContinuousClock|SuspendingClock|systemUptime|DispatchTime\.now\(\)\.uptime"#,
+            allowed: [
+                "Tensors/MonotonicClock.swift", "Coordinator/Commands/Terminal.swift", "Tensors/ContentMemory.swift",
+            ]),
+        // The wall clock: for people, other machines, and the days on which keys end.
+        Rule(
+            testDescription: "the wall clock", pattern: #"\bDate\(\)|\bDate\.now\b|\btime\(nil\)|CLOCK_REALTIME"#,
+            allowed: [
+                "Coordinator/Commands/Terminal.swift", "Coordinator/Seeing/RunLog.swift",
+                "Coordinator/Fleet/RunStatus.swift", "Coordinator/Fleet/PostedJoinFile.swift",
+                "Coordinator/Fleet/RunMemory.swift", "Coordinator/Fleet/FleetLoop.swift", "Worker/WorkerLog.swift",
+                "Keys/Day.swift",
+                // What files say of when they were changed; what chat templates write as today.
+                "Tensors/ContentMemory.swift", "Coordinator/Data/ChatLayout.swift",
+            ]),
+    ]
+
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../../Sources").standardized.path
+
+    @Test(arguments: rules) func onePlaceAlone(rule: Rule) throws {
+        let pattern = try Regex(rule.pattern)
+        var files = 0
+        for path in try FileManager.default.subpathsOfDirectory(atPath: Self.root)
+        where path.hasSuffix(".swift") && !path.hasPrefix("Bench/") {
+            files += 1
+            guard !rule.allowed.contains(path) else { continue }
+            let text = try String(contentsOfFile: "\(Self.root)/\(path)", encoding: .utf8)
+            for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+                let code = line.drop { $0 == " " }
+                guard !code.hasPrefix("//"), let found = line.firstMatch(of: pattern) else { continue }
+                Issue.record("Sources/\(path):\(number + 1): \(line[found.range])")
+            }
+        }
+        #expect(files > 200)
+    }
+
+    /// A pattern that matches nothing would find nothing.
+    @Test(arguments: [
+        (0, "print(\"a\")"), (0, "FileHandle.standardError.write(data)"), (0, "fputs(text, stderr)"),
+        (1, "condition.wait(until: Date(timeIntervalSinceNow: 1))"), (1, "ended.wait(timeout: .now() + 15)"),
+        (1, "private let condition = NSCondition()"), (1, "Thread.sleep(forTimeInterval: 2)"),
+        (2, "clock_gettime(CLOCK_MONOTONIC, &time)"), (3, "let deadline = Date() + 3"),
+    ]) func thePatternsFindWhatTheyAreFor(rule: Int, line: String) throws {
+        #expect(line.firstMatch(of: try Regex(Self.rules[rule].pattern)) != nil)
+    }
+}
