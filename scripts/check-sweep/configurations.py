@@ -17,8 +17,7 @@ import sys
 import tempfile
 import warnings
 
-# The folder holds a file with the name of a library that transformers imports: it is searched last.
-sys.path.append(sys.path.pop(0))
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -26,7 +25,7 @@ import transformers  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from tokenizers.pre_tokenizers import ByteLevel  # noqa: E402
 
-import tiny  # noqa: E402
+import sweep_models  # noqa: E402
 
 warnings.simplefilter("ignore")
 transformers.logging.set_verbosity_error()
@@ -330,7 +329,7 @@ def main():
     parser.add_argument("--count", type=int, default=60)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    tally = tiny.Tally("configurations", arguments.seed)
+    tally = sweep_models.Tally("configurations", arguments.seed)
     for number in range(arguments.count):
         with tempfile.TemporaryDirectory() as folder:
             draw = random.Random(f"{arguments.seed}-{number}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random tokenizers against the `tokenizers` library: the same tokens and text, or a refusal by name.
 
-    tokenizers.py --faultline bin/faultline [--seed 1] [--count 200]
+    tokenizer_files.py --faultline bin/faultline [--seed 1] [--count 200]
 
 Every case is a `tokenizer.json` put together at random (normalizers, pre-tokenizers, merges, decoders, added tokens,
 post-processors, options, damaged or unusual ones among them) and texts with odd Unicode. Where `tokenizers` refuses the
@@ -18,11 +18,10 @@ import tempfile
 
 # The library's panics would fill the terminal.
 os.environ.setdefault("RUST_BACKTRACE", "0")
-# This file has the library's name: its folder is searched last.
-sys.path.append(sys.path.pop(0))
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 import tokenizers as tk  # noqa: E402
 
-import tiny  # noqa: E402
+import sweep_models  # noqa: E402
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -254,10 +253,10 @@ def main():
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--keep", help="a folder for the cases that fail")
     arguments = parser.parse_args()
-    tally = tiny.Tally("tokenizers", arguments.seed, arguments.keep)
+    tally = sweep_models.Tally("tokenizers", arguments.seed, arguments.keep)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        tiny.write_model(folder)
+        sweep_models.write_model(folder)
         for number in range(arguments.count):
             draw = random.Random(f"{arguments.seed}-{number}")
             config = case(draw)
