@@ -22,6 +22,8 @@ import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+
+transformers.utils.logging.disable_progress_bar()
 from safetensors.torch import save_file  # noqa: E402
 from tokenizers.pre_tokenizers import ByteLevel  # noqa: E402
 

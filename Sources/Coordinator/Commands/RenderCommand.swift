@@ -21,7 +21,7 @@ package struct RenderCommand: ParsableCommand {
             do throws(JSONError) { json = try JSON.parse(Array(line.utf8)) } catch {
                 throw InputError("standard input:\(number)", error.description)
             }
-            Terminal.out(String(decoding: JSON.object(rendered(json)).encoded(), as: UTF8.self) + "\n")
+            Terminal.json(String(decoding: JSON.object(rendered(json)).encoded(), as: UTF8.self))
         }
     }
 

@@ -27,7 +27,7 @@ package struct TokenizeCommand: ParsableCommand {
                     JSON.Member("decoded", .text(tokenizer.decode(tokens, skipSpecial: false))),
                     JSON.Member("skipped", .text(tokenizer.decode(tokens, skipSpecial: true))),
                 ])
-                Terminal.out(String(decoding: result.encoded(), as: UTF8.self) + "\n")
+                Terminal.json(String(decoding: result.encoded(), as: UTF8.self))
             }
         }
     }
