@@ -22,8 +22,6 @@ import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
-
-transformers.utils.logging.disable_progress_bar()
 from safetensors.torch import save_file  # noqa: E402
 from tokenizers.pre_tokenizers import ByteLevel  # noqa: E402
 
@@ -31,6 +29,7 @@ import sweep_models  # noqa: E402
 
 warnings.simplefilter("ignore")
 transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 ALPHABET = sorted(ByteLevel.alphabet())
 VOCABULARY = {token: number for number, token in enumerate(ALPHABET)}
 CLASSES = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
