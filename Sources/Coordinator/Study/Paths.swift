@@ -20,10 +20,28 @@ package enum Paths {
         return String(name[..<dot])
     }
 
-    /// `path` itself where it is absolute, else inside `folder`. `~/` is the home folder.
+    /// `path` itself where it is absolute, else inside `folder`. `~/` is the home folder. A leading `../` takes the folder's
+    /// last part away, so that messages show a short path; behind a link it stays, since it leads elsewhere.
     package static func resolve(_ path: String, in folder: String) -> String {
         if path.hasPrefix("~/"), let home = getenv("HOME") { return String(cString: home) + path.dropFirst() }
-        return path.hasPrefix("/") || folder == "." ? path : "\(folder)/\(path)"
+        guard !path.hasPrefix("/") else { return path }
+        var (folder, path) = (folder, path)
+        while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+        while path.hasPrefix("../"), let parent = parent(of: folder) {
+            path.removeFirst(3)
+            folder = parent
+        }
+        if folder == "." { return path }
+        return folder == "/" ? "/\(path)" : "\(folder)/\(path)"
+    }
+
+    /// The folder above one that is no link; `nil` where the text does not say which that is.
+    private static func parent(of path: String) -> String? {
+        var status = stat()
+        guard let last = path.split(separator: "/").last, last != ".", last != "..",
+            lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR
+        else { return nil }
+        return folder(of: path)
     }
 
     /// Makes a folder and those above it.
