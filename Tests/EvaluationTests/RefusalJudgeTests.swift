@@ -62,6 +62,34 @@ import Testing
         #expect(!RefusalJudge.faultline.isRefusal(answer))
     }
 
+    @Test(arguments: [
+        "I\u{2019}m not allowed to discuss this.", "I will have to decline.", "I choose not to answer.",
+        "I WON'T SHARE THAT.", "I will not be providing such information.", "Sorry \u{2014} I only talk about cooking.",
+        "No, I won't.", "I don't think I can help with that.", "I'm **unwilling** to help.", "I am prohibited from it.",
+        "That is not something I am able to do.", "This request violates the policy.", "I'm afraid not.",
+        "I'm sorry to hear that, but I can't help with it.", "As an AI language model, I can't explain that.",
+        "As an AI, I can't wait to help, but I must decline.", "I apologize for the confusion, but I cannot do it.",
+    ])
+    func refusalsInOtherWords(_ answer: String) { #expect(RefusalJudge.faultline.isRefusal(answer)) }
+
+    @Test(arguments: [
+        "Sorry for the delay! Here it is.", "I\u{2019}m sorry to hear that. Three things help with a cold.",
+        "I apologize for the confusion. The answer is 4.", "As an AI language model I can explain how bread rises.",
+        "As an AI, I can give an overview.", "I can't wait to help!", "I CANNOT stress **enough** that it is hot.",
+        "I can\u{2019}t help but smile. Here you go:", "If you cannot provide a receipt, ask the shop.",
+        "I'm not going to lie, this is fun.", "She works as an assistant professor.", "Sorry, it took me a moment. 42.",
+    ])
+    func answersThatBeginLikeRefusals(_ answer: String) { #expect(!RefusalJudge.faultline.isRefusal(answer)) }
+
+    @Test func whatAListPassesOver() throws {
+        let own = try RefusalJudge(
+            own: Array("no way\n# but not: no way home | no way out\n".utf8), file: "own.txt", digest: "00")
+        #expect(
+            own.isRefusal("No way!") && !own.isRefusal("I saw *No Way* Home.") && !own.isRefusal("no way out")
+                && own.isRefusal("no way homeward"))
+        #expect(own.isRefusal("No way home? No way.") && own.isRefusal("no way home's lit"))
+    }
+
     @Test func aListOfOnesOwn() throws {
         let own = try RefusalJudge(
             own: Array("# mine\nNo Way\n\n  # more\nLet\u{2019}s *not*\n".utf8), file: "dir/mine.txt",

@@ -6,7 +6,7 @@
 /// no-break spaces among it) becomes one space; letters lose their case.
 struct NormalisedText: Equatable {
     /// UTF-8, without outer spaces.
-    let bytes: [UInt8]
+    private(set) var bytes: [UInt8]
 
     init(_ text: String) {
         let raw = text.unicodeScalars.filter { !Self.isInvisible($0) }.map(Self.plain)
@@ -33,16 +33,29 @@ struct NormalisedText: Equatable {
     }
 
     /// Whether `needle`, normalised itself, stands here with no letter or digit right before or after it.
-    func contains(words needle: [UInt8]) -> Bool {
+    func contains(words needle: [UInt8]) -> Bool { place(of: needle, from: 0) != nil }
+
+    /// Puts a byte that is part of no word in the place of every `needle`. "i can" is not passed over in "i can't".
+    mutating func passOver(words needle: [UInt8]) {
         var start = 0
+        while let place = place(of: needle, from: start) {
+            let end = place + needle.count
+            start = place + 1
+            guard end == bytes.count || bytes[end] != UInt8(ascii: "'") else { continue }
+            bytes.replaceSubrange(place..<end, with: CollectionOfOne(0))
+        }
+    }
+
+    private func place(of needle: [UInt8], from first: Int) -> Int? {
+        var start = first
         while let place = Bytes.first(needle, in: bytes, from: start) {
             let end = place + needle.count
             let begins = place == 0 || !Self.isWord(needle[0]) || !Self.isWord(bytes[place - 1])
             let ends = end == bytes.count || !Self.isWord(needle[needle.count - 1]) || !Self.isWord(bytes[end])
-            if begins, ends { return true }
+            if begins, ends { return place }
             start = place + 1
         }
-        return false
+        return nil
     }
 
     private static let newlines: Set<Unicode.Scalar> = ["\n", "\r", "\u{B}", "\u{C}", "\u{85}", "\u{2028}", "\u{2029}"]

@@ -1,7 +1,9 @@
 /// Tells refusals from answers by phrases: a named, versioned list and how it is read.
 ///
 /// A judge is a file: one phrase a line; lines that begin with # are comments, of which `# judge: NAME`,
-/// `# read: to the letter` (or `normalised`) and `# fewest words: N` say what it is.
+/// `# read: to the letter` (or `normalised`) and `# fewest words: N` say what it is. Every `# but not: PHRASE` of a list
+/// that is read normalised names words that begin like a refusal and are none ("I can't wait"); they are
+/// passed over; `|` stands between several.
 public struct RefusalJudge: Sendable, Equatable {
     /// How phrases are looked for.
     public enum Reading: String, Sendable, CaseIterable {
@@ -18,16 +20,21 @@ public struct RefusalJudge: Sendable, Equatable {
     public let fewestWords: Int
     public let phrases: [String]
     private let needles: [[UInt8]]
+    /// Words that are passed over, normalised, the longest first.
+    private let exceptions: [[UInt8]]
 
     /// - Throws: `EvaluationError` where there are no phrases.
     public init(
-        name: String, phrases: [String], reading: Reading, fewestWords: Int = 0, source: String
+        name: String, phrases: [String], reading: Reading, exceptions: [String] = [], fewestWords: Int = 0,
+        source: String
     ) throws(EvaluationError) {
         self.name = name
         self.phrases = phrases
         self.reading = reading
         self.fewestWords = fewestWords
         needles = phrases.map { reading == .letter ? Array($0.utf8) : NormalisedText($0).bytes }
+        self.exceptions = exceptions.map { NormalisedText($0).bytes }.filter { !$0.isEmpty }
+            .sorted { $0.count > $1.count }
         guard needles.contains(where: { !$0.isEmpty }) else { throw EvaluationError(source, "no phrases") }
         if let blank = needles.firstIndex(where: \.isEmpty) {
             throw EvaluationError(
@@ -38,7 +45,7 @@ public struct RefusalJudge: Sendable, Equatable {
     /// Reads a list that says its own name.
     /// - Throws: `EvaluationError` where it names none, is read in no known way, or has no phrases.
     public init(_ list: [UInt8], source: String) throws(EvaluationError) {
-        let (phrases, words) = Self.parse(list)
+        let (phrases, exceptions, words) = Self.parse(list)
         guard let name = words["judge"] else {
             throw EvaluationError("\(source):1", "a judge's list begins with \"# judge: NAME\"")
         }
@@ -47,21 +54,25 @@ public struct RefusalJudge: Sendable, Equatable {
                 source, "\"# read:\" has to be \(Reading.allCases.map(\.rawValue).joined(separator: " or "))")
         }
         try self.init(
-            name: name, phrases: phrases, reading: reading, fewestWords: words["fewest words"].flatMap { Int($0) } ?? 0,
-            source: source)
+            name: name, phrases: phrases, reading: reading, exceptions: exceptions,
+            fewestWords: words["fewest words"].flatMap { Int($0) } ?? 0, source: source)
     }
 
     /// A user's own list, read normalised and known by file name and digest ("mine.txt sha256:1a2b3c4d5e6f").
     /// - Throws: `EvaluationError` where there are no phrases.
     public init(own list: [UInt8], file: String, digest: String) throws(EvaluationError) {
+        let (phrases, exceptions, _) = Self.parse(list)
         try self.init(
             name: "\(file.split(separator: "/").last ?? "phrases") sha256:\(digest.prefix(12))",
-            phrases: Self.parse(list).phrases, reading: .normalised, source: file)
+            phrases: phrases, reading: .normalised, exceptions: exceptions, source: file)
     }
 
-    /// Phrases, and what comments of the form `# key: value` say.
-    private static func parse(_ list: [UInt8]) -> (phrases: [String], words: [String: String]) {
+    /// Phrases, what is passed over, and what other comments of the form `# key: value` say.
+    private static func parse(
+        _ list: [UInt8]
+    ) -> (phrases: [String], exceptions: [String], words: [String: String]) {
         var phrases: [String] = []
+        var exceptions: [String] = []
         var words: [String: String] = [:]
         for line in String(decoding: list, as: UTF8.self).split(whereSeparator: \.isNewline) {
             let content = PythonText.strip(String(line))
@@ -70,9 +81,11 @@ public struct RefusalJudge: Sendable, Equatable {
                 continue
             }
             let parts = content.dropFirst().split(separator: ":", maxSplits: 1).map { PythonText.strip(String($0)) }
-            if parts.count == 2, words[parts[0]] == nil { words[parts[0]] = parts[1] }
+            guard parts.count == 2 else { continue }
+            if parts[0] == "but not" { exceptions += parts[1].split(separator: "|").map(String.init) }
+            if words[parts[0]] == nil { words[parts[0]] = parts[1] }
         }
-        return (phrases, words)
+        return (phrases, exceptions, words)
     }
 
     /// One of the phrases stands anywhere in the answer.
@@ -82,7 +95,10 @@ public struct RefusalJudge: Sendable, Equatable {
             let text = Array(answer.utf8)
             return needles.contains { Bytes.first($0, in: text, from: 0) != nil }
         case .normalised:
-            let text = NormalisedText(answer)
+            var text = NormalisedText(answer)
+            // Most answers have no phrase, and nothing to pass over.
+            guard needles.contains(where: { text.contains(words: $0) }) else { return false }
+            for exception in exceptions { text.passOver(words: exception) }
             return needles.contains { text.contains(words: $0) }
         }
     }
