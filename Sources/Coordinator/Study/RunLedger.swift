@@ -43,21 +43,20 @@ package final class RunLedger: Sendable {
         try AtomicFile.flush(path)
         let identity = FileIdentity(path: path)
         let digest = try digest ?? Digest.sha256(file: path)
-        let lines = state.withLock { state in
+        // Written under the lock: of two that record at once, the later text holds both.
+        try state.withLock { state in
             state.digests[name(path)] = digest
             (state.sound[path], state.told[path]) = (identity, nil)
-            return Self.text(state.digests)
+            try write(state.digests)
         }
-        try TextFile.write(lines, to: "\(folder)/\(Self.fileName)")
     }
 
     /// Takes a file that is gone off the record.
     package func forget(_ path: String) throws {
-        let lines: String? = state.withLock { state in
-            guard state.digests.removeValue(forKey: name(path)) != nil else { return nil }
-            return Self.text(state.digests)
+        try state.withLock { state in
+            guard state.digests.removeValue(forKey: name(path)) != nil else { return }
+            try write(state.digests)
         }
-        if let lines { try TextFile.write(lines, to: "\(folder)/\(Self.fileName)") }
     }
 
     /// The recorded SHA-256.
@@ -94,7 +93,8 @@ package final class RunLedger: Sendable {
         path.hasPrefix(folder + "/") ? String(path.dropFirst(folder.count + 1)) : path
     }
 
-    private static func text(_ digests: [String: String]) -> String {
-        digests.sorted { $0.key < $1.key }.map { "\($0.value)  \($0.key)\n" }.joined()
+    private func write(_ digests: [String: String]) throws {
+        let lines = digests.sorted { $0.key < $1.key }.map { "\($0.value)  \($0.key)\n" }
+        try TextFile.write(lines.joined(), to: "\(folder)/\(Self.fileName)")
     }
 }
