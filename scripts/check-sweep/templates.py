@@ -30,7 +30,7 @@ def main():
     parser.add_argument("--program", default=str(pathlib.Path(__file__).parent.parent.parent / "bin/faultline"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--show", type=int, default=5, help="differences and refusals to print")
+    parser.add_argument("--show", type=int, default=5, help="differences and reasons of refusals to print")
     options = parser.parse_args()
     grammar = Grammar(random.Random(options.seed))
     cases, expected = [], []
@@ -51,7 +51,10 @@ def main():
         counts[kind] += 1
         if kind in ("DIFFERENT", "refused by name") and shown[kind] < options.show:
             shown[kind] += 1
-            print(f"{kind}: {json.dumps(case, ensure_ascii=False)}\n  jinja2: {text!r}\n  here:   {result}")
+            if kind == "DIFFERENT":
+                print(f"{kind}: {json.dumps(case, ensure_ascii=False)}\n  jinja2: {text!r}\n  here:   {result}")
+            else:
+                print(f"        {kind}: {result['error']}")
     print("templates: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
     few = counts["refused by name"] <= options.count * 0.02
     if counts["DIFFERENT"] or not few or counts["equal"] < options.count * 0.4:
