@@ -43,7 +43,7 @@ public enum Overlap {
     ) throws(SelectionError) -> [Value] {
         var values: [Value] = []
         for map in maps {
-            let wanted = try rank.count(in: map, name: "rank")
+            let wanted = try rank.directions(in: map, name: "rank")
             let (first, second) = (try a.shape(of: map.name), try b.shape(of: map.name))
             guard first.rows == map.rows, second.rows == map.rows else {
                 throw .shape(map: map.name, expected: [map.rows], found: [first.rows, second.rows])

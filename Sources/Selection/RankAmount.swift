@@ -38,6 +38,14 @@ public enum RankAmount: Sendable, Equatable, Codable {
             return count
         }
     }
+
+    /// The same where none would leave nothing to compare.
+    /// - Throws: `SelectionError.rank`, or `.noRank` where it is less than one.
+    public func directions(in map: MapShape, name: String) throws(SelectionError) -> Int {
+        let count = try count(in: map, name: name)
+        guard count > 0 else { throw .noRank(map: map.name, name: name, amount: words, limit: map.rank) }
+        return count
+    }
 }
 
 extension MapShape {

@@ -9,6 +9,8 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
     case tooMany(map: String, wanted: Int, available: Int)
     /// A number of ranks that is not below the map's own.
     case rank(map: String, name: String, value: Int, limit: Int)
+    /// A share of a map's ranks that is less than one of them.
+    case noRank(map: String, name: String, amount: String, limit: Int)
     case tooFew(what: String, wanted: Int, available: Int)
     case shape(map: String, expected: [Int], found: [Int])
     case missing(map: String, source: String)
@@ -25,6 +27,8 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
         case .tooMany(let map, let wanted, let available): "\(map): cannot select \(wanted) of \(available) entries"
         case .rank(let map, let name, let value, let limit):
             "\(name) = \(value) is not below the rank of \(map), \(limit): a smaller number, or a share as in 2.5%"
+        case .noRank(let map, let name, let amount, let limit):
+            "\(name) = \(amount) is less than one of the \(limit) ranks of \(map): ask for more"
         case .tooFew(let what, let wanted, let available): "\(available) \(what); at least \(wanted) are needed"
         case .shape(let map, let expected, let found): "\(map): shape \(found) where \(expected) was expected"
         case .missing(let map, let source): "\(source): no entry for \(map)"

@@ -146,8 +146,9 @@ private struct JSONParser {
                     position = mark
                 }
             }
-            // A lone surrogate has no UTF-8 form.
-            result.append(contentsOf: String(Unicode.Scalar(code) ?? "\u{FFFD}").utf8)
+            // It has no UTF-8 form: tokenizers refuse such text, too.
+            guard let scalar = Unicode.Scalar(code) else { throw error("half a surrogate pair, which is no character") }
+            result.append(contentsOf: String(scalar).utf8)
         default: throw error("unknown escape")
         }
     }

@@ -56,6 +56,12 @@ import Testing
         #expect(throws: SelectionError.rank(map: "w", name: "rank", value: 4, limit: 4)) {
             try value(.count(4), a, b)
         }
+        // None is nothing to compare, not a similarity of 0.
+        for amount in [RankAmount.percent(20), .count(0)] {
+            #expect(
+                throws: SelectionError.noRank(map: "w", name: "rank", amount: amount.words, limit: 4)
+            ) { try value(amount, a, a) }
+        }
         #expect(try a.directions(of: "w", columns: [2, 0]).floatArray() == [0, 0, 1, 0, 1, 0, 0, 0])
     }
 

@@ -17,7 +17,7 @@ import Testing
         #expect(throws: InputError("f.csv:2", "text after a closing quote; quotes inside a field are doubled")) {
             try parse("a\n\"x\"y\n")
         }
-        #expect(throws: InputError("f.csv:3", "1 fields where the header has 2")) {
+        #expect(throws: InputError("f.csv:3", "1 field where the header has 2")) {
             try CSV.table(Array("a,b\n1,2\n3\n".utf8), source: "f.csv")
         }
     }

@@ -67,6 +67,10 @@ import Testing
             to: "boolq.jsonl")
         #expect(try files.zeroShot(.boolq, Study.ZeroShotPlan(documents: folder.path)) { _ in nil }.count == 1)
         #expect(files.notes.map { [$0.entries, $0.leftOut.count] } == [[3, 1], [4, 2], [2, 1]])
+        // What else is in that folder is not read, and may be written.
+        var plan = Study.ZeroShotPlan(documents: "d")
+        plan.tasks = [.boolq, .rte]
+        #expect(plan.files == ["d/boolq.jsonl", "d/rte.jsonl"])
     }
 
     /// A prompt of which the tokenizer knows nothing cannot be asked.
@@ -75,6 +79,34 @@ import Testing
         let files = DataFiles(maxSkipped: 50, codec: DeafCodec())
         #expect(try files.prompts(path) == ["ab", "cd"])
         #expect(files.notes[0].leftOut.map(\.fault).first?.contains("has no tokens") == true)
+        #expect(files.notes[0].leftOut.map(\.place) == ["\(path):2"])
+    }
+
+    /// Nor can such a pair be scored or trained on; a beginning without tokens is no fault.
+    @Test func pairsWithoutTokens() throws {
+        let silent = String(repeating: "\u{E000}", count: 20)
+        let path = folder.write(
+            "prompt,response\na,b\na,\(silent)\n\(silent),b\na,\(silent)c\n", to: "p.csv")
+        let files = DataFiles(maxSkipped: 50, codec: DeafCodec())
+        #expect(try files.pairs(path).map(\.place) == ["\(path):2", "\(path):5"])
+        #expect(files.notes[0].leftOut.map(\.place) == ["\(path):3", "\(path):4"])
+        #expect(files.notes[0].leftOut.allSatisfy { $0.fault.contains("has no tokens") })
+        #expect(throws: InputError.self) { try DataFiles(maxSkipped: 20, codec: DeafCodec()).pairs(path) }
+    }
+
+    /// A question without an id is called by its line, once.
+    @Test func questionsAreNamedByTheirLine() throws {
+        let path = folder.write(
+            "{\"context\": \"Q\", \"choices\": [\" a\", \"\"], \"label\": 0}\n{\"id\": \"7\", \"context\": \"Q\", \"choices\": [\" a\", \"\"], \"label\": 0}\n{\"context\": \"Q\", \"choices\": [\" a\", \" b\"], \"label\": 0}\n",
+            to: "t.jsonl")
+        let files = DataFiles(maxSkipped: 70)
+        _ = try files.tasks(path, limit: nil) { document in
+            document.choices.contains("") ? EvaluationError("t \(document.id)", "choice 1 adds no token") : nil
+        }
+        #expect(
+            files.notes[0].leftOut.map(\.description) == [
+                "\(path):1: choice 1 adds no token", "\(path): t 7: choice 1 adds no token",
+            ])
     }
 
     @Test func questionsAreObjects() {

@@ -35,8 +35,9 @@ import Testing
         ([0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0], "f: UTF-32 text"),
         ([0xFF, 0xFE, 0x61], "f: UTF-16 text with half a character"),
         ([0xFF, 0xFE, 0x61, 0, 0, 0xD8, 0x62, 0], "f: UTF-16 text with half a surrogate pair at byte 4"),
-        ([0x1F, 0x8B, 8], "f: gzip: unpack it first, not text"),
+        ([0x1F, 0x8B, 8], "f: gzip, not text: unpack it first"),
         (Array("PK\u{3}\u{4}".utf8), "f: a zip archive or an Office document, not text"),
+        ([0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1, 0], "f: an old Office document, not text: save"),
         (Array("PAR1".utf8), "f: Parquet, not text"),
         (Array("version https://git-lfs.github.com/spec/v1\noid".utf8), "f: a Git LFS pointer"),
     ]

@@ -45,6 +45,7 @@ import Testing
         ("{\"prompt\": \"x\", \"response\": null}", "a.jsonl", "a.jsonl:1: the response is missing or no text"),
         ("{\"prompt\": \"x\", \"response\": 3}", "a.jsonl", "a.jsonl:1: the response is missing or no text"),
         ("prompt,answer\nx,y\n", "a.csv", "a.csv:1: needs texts"),
+        ("q,r\nx,y\n", "table.txt", "table.txt: text without columns: pairs are JSON lines"),
         ("one\ntwo\n", "a.txt", "a.txt: text without columns: pairs are JSON lines"),
         (
             "goal,target\nx,y\n", "a.csv",

@@ -28,6 +28,7 @@ import Testing
             "p.csv", "goal,target\n\"one, 1\",x\ntwo,y\n",
             "CSV with columns goal, target; 2 prompts from goal; not read: target"
         ),
+        ("one.tsv", "goal\none, 1\ntwo\n", "TSV with columns goal; 2 prompts from goal"),
         ("P.CSV", "Goal\r\"one, 1\"\rtwo\r", "CSV with columns Goal; 2 prompts from Goal"),
         ("csv", "prompt,id\n\"one, 1\",1\ntwo,2\n", "CSV with columns prompt, id; 2 prompts from prompt; not read: id"),
         (
@@ -154,6 +155,20 @@ import Testing
             "x.json", "{\"goals\": [\"a\"], \"targets\": [\"b\"]}",
             "x.json: no column called goal, prompt, forbidden_prompt, question, instruction, turns, behavior, text; found goals, targets"
         ),
+        ("sep.csv", "sep=;\ngoal;id\nx;1\n", "sep.csv:1: a line of Excel's that says the separator: remove it"),
+        (
+            "one.csv", "prompt\nonce, again\n",
+            "one.csv:2: 2 fields where the header has 1; a field with the separator in it stands in quotes"
+        ),
+        (
+            "brace.txt", "{\"a\": 1} is what?\nb\n",
+            "brace.txt:1: not valid JSON: text after the value; where prompts are meant that begin so, write them as JSON lines"
+        ),
+        (
+            "list.txt", "[\"a\", \"b\"] sort this\nb\n",
+            "list.txt:1: not valid JSON: text after the value; where prompts are meant that begin so"
+        ),
+        ("half.jsonl", "{\"prompt\": \"a \\ud83d b\"}\n", "half.jsonl:1: not valid JSON: half a surrogate pair"),
         ("n.jsonl", "{\"prompt\": \"x\"}\n[1]\n", "n.jsonl:2: neither a JSON object nor a text"),
         ("w.txt", "<!DOCTYPE html>\n<p>x\n", "w.txt: a web page in place of the file"),
         ("y.yaml", "prompts: [x]\n", "y.yaml: a file called .yaml holds no prompts"),

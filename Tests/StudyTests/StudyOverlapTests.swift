@@ -83,11 +83,12 @@ import Testing
         #expect(report.tables.map(\.caption).contains("Overlap of safety and utility: φ"))
     }
 
-    @Test func aRankThatNoMapHasIsNamed() async throws {
+    /// More than a map has, or so few that nothing is left to compare.
+    @Test(arguments: ["5000", "0", "0.1%"]) func aRankThatNoMapHasIsNamed(rank: String) async throws {
         let folder = try RunFolder(files.file("run"))
         await #expect(throws: SelectionError.self) {
             try await StudyRun(
-                try study("overlap: {rank: 5000}"), runner: FakeRunner(model), codec: ByteCodec(), model: model,
+                try study("overlap: {rank: \(rank)}"), runner: FakeRunner(model), codec: ByteCodec(), model: model,
                 modelDigest: "digest", folder: folder, exporter: nil, announce: { _ in }
             ).run()
         }

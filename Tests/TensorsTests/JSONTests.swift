@@ -21,7 +21,9 @@ import Testing
 
     @Test func surrogates() throws {
         #expect(try JSON.parse(Array(#""\ud83d\ude00""#.utf8)).string == "\u{1F600}")
-        #expect(try JSON.parse(Array(#""\ud83dx""#.utf8)).string == "\u{FFFD}x")
+        for half in [#""\ud83dx""#, #""\ude00""#, #""\ud83d\u0041""#, #""\ud83d\ud83d""#] {
+            #expect(throws: JSONError.self) { try JSON.parse(Array(half.utf8)) }
+        }
     }
 
     @Test(arguments: [

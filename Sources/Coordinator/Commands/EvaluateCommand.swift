@@ -135,9 +135,12 @@ package struct EvaluateCommand: AsyncParsableCommand {
         for (name, value) in [
             ("samples", samples), ("max-new-tokens", maxNewTokens), ("task-limit", taskLimit),
             ("perplexity-tokens", perplexityTokens), ("zero-shot-limit", zeroShotLimit),
-            ("zero-shot-length", zeroShotLength), ("perplexity-window", perplexityWindow.map { $0 - 1 }),
+            ("zero-shot-length", zeroShotLength),
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
+        }
+        if let perplexityWindow, perplexityWindow < 2 {
+            throw ValidationError("--perplexity-window has to be at least 2: a token is predicted from one before it")
         }
     }
 
@@ -173,10 +176,11 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     /// Where results, answers and questions go.
     private func outputs() throws(InputError) -> (out: String, answers: String?, questions: String?) {
+        let zeroShot = study(name: "evaluate").evaluation.zeroShot?.files ?? []
         var outputs = Outputs(
             model: model.model,
-            reading: [mask, edit, prompts, harmless, suffixes, zeroShot, perplexity, refusalPhrases, fleet.keys] + tasks
-        )
+            reading: [mask, edit, prompts, harmless, suffixes, perplexity, refusalPhrases, fleet.keys] + tasks
+                + zeroShot)
         let out = try outputs.file("--out", out, standard: "results.json")
         var others: [String?] = []
         for (option, path, standard) in [

@@ -115,7 +115,7 @@ package struct PlanCommand: AsyncParsableCommand {
     private static func open(
         _ study: Study, _ checkpoint: Checkpoint, day: CalendarDay?
     ) throws -> (study: Study, codec: ChatCodec, evaluator: Evaluator, files: DataFiles) {
-        try study.checkShares(checkpoint.config)
+        try study.check(checkpoint.config)
         let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
         let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.err("\($0)") }
         let evaluator = try Evaluator(

@@ -99,8 +99,11 @@ package struct CSV {
             throw InputError("\(source):\(header.line)", "two columns are called \(column)")
         }
         for record in records.dropFirst() where record.fields.count != columns.count {
+            let count = record.fields.count
+            let hint = count > columns.count ? "; a field with the separator in it stands in quotes" : ""
             throw InputError(
-                "\(source):\(record.line)", "\(record.fields.count) fields where the header has \(columns.count)")
+                "\(source):\(record.line)",
+                "\(count) \(count == 1 ? "field" : "fields") where the header has \(columns.count)\(hint)")
         }
         return (columns, Array(records.dropFirst()))
     }

@@ -14,7 +14,7 @@ package final class DataFiles {
 
     /// - Parameters:
     ///   - maxSkipped: percent of a file's entries that may be left out; more are an error.
-    ///   - codec: of the model that is asked; prompts that have no tokens in it are left out.
+    ///   - codec: of the model that is asked; prompts and responses that have no tokens in it are left out.
     ///   - say: gets a line a file, when it is first read.
     package init(
         maxSkipped: Double = standardMaxSkipped, codec: (any TextCodec)? = nil,
@@ -27,26 +27,11 @@ package final class DataFiles {
 
     /// - Throws: `InputError` with file, line and fault; so do the others.
     package func prompts(_ path: String) throws(InputError) -> [String] {
-        try items("prompts", path) { [codec] () throws(InputError) in
-            var reading = try PromptFile.read(path)
-            guard let codec else { return reading }
-            let all = reading.items
-            reading.items = []
-            for prompt in all {
-                guard try codec.prompt(prompt).isEmpty else {
-                    reading.items.append(prompt)
-                    continue
-                }
-                reading.note.leftOut.append(
-                    InputError(
-                        reading.note.file, "\"\(prompt.prefix(40))\" has no tokens: this tokenizer knows none of it"))
-            }
-            return reading
-        }
+        try items("prompts", path) { [codec] () throws(InputError) in try PromptFile.read(path, codec) }
     }
 
     package func pairs(_ path: String) throws(InputError) -> [Pair] {
-        try items("pairs", path) { () throws(InputError) in try PairFile.read(path) }
+        try items("pairs", path) { [codec] () throws(InputError) in try PairFile.read(path, codec) }
     }
 
     package func suffixes(_ path: String) throws(InputError) -> [String] {
@@ -95,7 +80,11 @@ package final class DataFiles {
         var items: [TaskDocument] = []
         for document in reading.items {
             if let fault = try fault(document) {
-                reading.note.leftOut.append(InputError(reading.note.file, fault.description))
+                // A question without an id is called by its place.
+                let isPlace = document.id.hasPrefix(reading.note.file)
+                reading.note.leftOut.append(
+                    isPlace
+                        ? InputError(document.id, fault.fault) : InputError(reading.note.file, fault.description))
             } else {
                 items.append(document)
             }

@@ -113,8 +113,16 @@ struct FormRecognition {
         if first.text.lowercased().hasPrefix("<!doctype html") || first.text.lowercased().hasPrefix("<html") {
             throw InputError(path, "a web page in place of the file: download the file itself")
         }
-        for (separator, form) in [(",", DataForm.csv), ("\t", .tsv)] as [(Unicode.Scalar, DataForm)]
+        // A header of one column is separated by what the ending says.
+        let forms = [(",", DataForm.csv), ("\t", .tsv)] as [(Unicode.Scalar, DataForm)]
+        for (separator, form) in Self.ending(path) == .tsv ? forms.reversed() : forms
         where isKnownHeader(first.text, separator) { return form }
+        if first.text.lowercased().hasPrefix("sep="), first.text.unicodeScalars.count == 5 {
+            throw InputError(
+                "\(path):\(first.number)",
+                "a line of Excel's that says the separator: remove it, and separate by commas or tabs"
+            )
+        }
         for (separator, name) in [(";", "semicolons"), ("|", "bars")] as [(Unicode.Scalar, String)]
         where isKnownHeader(first.text, separator) {
             throw InputError(
@@ -164,7 +172,10 @@ struct FormRecognition {
 
     private func notJSON(_ first: (number: Int, text: String)) throws(InputError) -> InputError {
         let isBroken = "{[\"".contains(first.text.first!)
-        let hint = kind.takesText && !isBroken ? "; a file with one of the \(kind.name) a line ends in .txt" : ""
+        var hint = kind.takesText && !isBroken ? "; a file with one of the \(kind.name) a line ends in .txt" : ""
+        if kind.takesText, [.text, nil].contains(Self.ending(path)) {
+            hint = "; where \(kind.name) are meant that begin so, write them as JSON lines"
+        }
         let isComment = ["#", "//"].contains { first.text.hasPrefix($0) }
         guard !isComment else {
             return InputError("\(path):\(first.number)", "a comment, and JSON has none: remove this line")
@@ -173,7 +184,7 @@ struct FormRecognition {
         let whole = isList && "[{".contains(first.text.first!)
         do throws(JSONError) { _ = try JSON.parse(whole ? bytes : Array(first.text.utf8)) } catch {
             let line = whole ? TextFile.line(of: error.offset, in: bytes) : first.number
-            return InputError("\(path):\(line)", "not valid JSON: \(error.fault)\(whole ? "" : hint)")
+            return InputError("\(path):\(line)", "not valid JSON: \(error.fault)\(hint)")
         }
         return InputError("\(path):\(first.number)", "neither a JSON object nor a list of entries\(hint)")
     }
@@ -192,7 +203,7 @@ struct FormRecognition {
                 "\(path):\(line.number)",
                 "a JSON object among lines of text: \(kind.name) are either JSON lines or text, one a line")
         }
-        if let names = unknownHeader(first.text) {
+        if kind.takesText, let names = unknownHeader(first.text) {
             throw InputError(
                 "\(path):\(first.number)",
                 "looks like a table with columns \(names.joined(separator: ", ")), and which of them has the \(kind.name) is not known; say it as FILE:COLUMN"

@@ -45,7 +45,7 @@ package struct DataNote: Sendable, Equatable {
         for note in notes {
             table.append([
                 VisibleText.line(note.file), VisibleText.line(note.form),
-                VisibleText.line("\(note.kind) \(note.source)"), "\(note.entries)",
+                VisibleText.line(note.source.isEmpty ? note.kind : "\(note.kind) \(note.source)"), "\(note.entries)",
                 "\(note.leftOut.count)",
             ])
         }

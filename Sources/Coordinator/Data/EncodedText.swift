@@ -8,7 +8,7 @@ package struct EncodedText: Sendable, Equatable {
     /// - Throws: `InputError` naming the encoding or the kind of file, or the first byte that is not UTF-8.
     package init(_ raw: [UInt8], source: String) throws(InputError) {
         if let kind = Self.kinds.first(where: { raw.starts(with: $0.magic) }) {
-            throw InputError(source, "\(kind.name), not text")
+            throw InputError(source, "\(kind.name), not text\(kind.hint)")
         }
         if raw.starts(with: Self.largeFilePointer) {
             throw InputError(source, "a Git LFS pointer in place of the file: fetch the file (git lfs pull)")
@@ -32,12 +32,20 @@ package struct EncodedText: Sendable, Equatable {
     }
 
     /// Files that are often taken for text, by their first bytes.
-    private static let kinds: [(magic: [UInt8], name: String)] = [
-        ([0x1F, 0x8B], "gzip: unpack it first"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd: unpack it first"),
-        ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0], "xz: unpack it first"), (Array("BZh".utf8), "bzip2: unpack it first"),
-        (Array("PK\u{3}\u{4}".utf8), "a zip archive or an Office document"), (Array("PAR1".utf8), "Parquet"),
-        (Array("ARROW1".utf8), "Arrow"), (Array("SQLite format 3".utf8), "an SQLite database"),
-        (Array("%PDF-".utf8), "PDF"), (Array("GGUF".utf8), "a GGUF model"),
+    private static let kinds: [(magic: [UInt8], name: String, hint: String)] = [
+        ([0x1F, 0x8B], "gzip", ": unpack it first"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd", ": unpack it first"),
+        ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0], "xz", ": unpack it first"),
+        (Array("BZh".utf8), "bzip2", ": unpack it first"),
+        (
+            Array("PK\u{3}\u{4}".utf8), "a zip archive or an Office document", ": unpack it, or save its sheet as CSV"
+        ),
+        (
+            [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], "an old Office document", ": save its sheet as CSV"
+        ),
+        (Array("PAR1".utf8), "Parquet", ": save it as JSON lines"),
+        (Array("ARROW1".utf8), "Arrow", ": save it as JSON lines"),
+        (Array("SQLite format 3".utf8), "an SQLite database", ""), (Array("%PDF-".utf8), "PDF", ""),
+        (Array("GGUF".utf8), "a GGUF model", ""),
     ]
 
     private static let largeFilePointer = Array("version https://git-lfs.github.com/spec/".utf8)

@@ -20,8 +20,9 @@ package enum PairFile {
     static let kind = DataKind(
         name: "pairs", columns: ["prompt", "response", "instruction", "output"], takesText: false)
 
+    /// - Parameter codec: of the model that learns or is scored; `nil`: of none.
     /// - Throws: `InputError` with file, line and fault.
-    static func read(_ path: String) throws(InputError) -> Reading<Pair> {
+    static func read(_ path: String, _ codec: (any TextCodec)?) throws(InputError) -> Reading<Pair> {
         let file = try DataFile(path, as: kind)
         guard file.chosen == nil else { throw InputError(path, "pairs have two columns: none can be chosen") }
         let columns = try PairColumns(file)
@@ -31,9 +32,23 @@ package enum PairFile {
         var pairs: [Pair] = []
         for entry in file.entries {
             try columns.checkOne(entry)
-            do throws(InputError) { pairs.append(try columns.pair(entry)) } catch { note.leftOut.append(error) }
+            do throws(InputError) {
+                let pair = try columns.pair(entry)
+                if let codec { try checkTokens(pair, codec) }
+                pairs.append(pair)
+            } catch { note.leftOut.append(error) }
         }
         return Reading(items: pairs, note: note)
+    }
+
+    /// Both texts have tokens. Their beginnings tell, almost always; a whole file is not encoded for it.
+    private static func checkTokens(_ pair: Pair, _ codec: any TextCodec) throws(InputError) {
+        func isSilent(_ text: String) -> Bool {
+            codec.encode(String(text.prefix(16))).isEmpty && codec.encode(text).isEmpty
+        }
+        for (name, text) in [("prompt", pair.prompt), ("response", pair.response)] where isSilent(text) {
+            throw InputError(pair.place, "the \(name) has no tokens: this tokenizer knows none of it")
+        }
     }
 
     /// Pairs as JSON lines.

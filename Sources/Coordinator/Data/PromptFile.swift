@@ -7,8 +7,9 @@ enum PromptFile {
     static let names = ["goal", "prompt", "forbidden_prompt", "question", "instruction", "turns", "behavior"]
     static let kind = DataKind(name: "prompts", columns: names + ["text"])
 
+    /// - Parameter codec: of the model that is asked; `nil`: of none.
     /// - Throws: `InputError` with file, line and fault.
-    static func read(_ path: String) throws(InputError) -> Reading<String> {
+    static func read(_ path: String, _ codec: (any TextCodec)?) throws(InputError) -> Reading<String> {
         let file = try DataFile(path, as: kind)
         let columns = try PromptColumns(file)
         var note = DataNote(
@@ -16,7 +17,17 @@ enum PromptFile {
             entries: file.entries.count)
         var prompts: [String] = []
         for entry in file.entries {
-            do throws(InputError) { prompts.append(try columns.prompt(entry)) } catch { note.leftOut.append(error) }
+            let prompt: String
+            do throws(InputError) { prompt = try columns.prompt(entry) } catch {
+                note.leftOut.append(error)
+                continue
+            }
+            guard try codec?.prompt(prompt).isEmpty != true else {
+                note.leftOut.append(
+                    InputError(entry.place, "\"\(prompt.prefix(40))\" has no tokens: this tokenizer knows none of it"))
+                continue
+            }
+            prompts.append(prompt)
         }
         return Reading(items: prompts, note: note)
     }
@@ -84,7 +95,7 @@ struct PromptColumns {
         guard let column = found.first else {
             throw InputError(
                 place,
-                "no column called \((PromptFile.names + ["text"]).joined(separator: ", ")); found \(DataFile.list(file.columns)); choose one as \(file.path):COLUMN"
+                "no column called \((PromptFile.names + ["text"]).joined(separator: ", ")); found \(DataFile.list(file.columns)); choose one as \(file.path):COLUMN\(Self.hint(file))"
             )
         }
         guard found.count == 1 else {
@@ -94,6 +105,12 @@ struct PromptColumns {
             )
         }
         return column
+    }
+
+    /// A table of one column may be lines of text.
+    private static func hint(_ file: DataFile) -> String {
+        guard [.csv, .tsv].contains(file.form), file.columns.count == 1 else { return "" }
+        return ", or, where that is a prompt, let the file end in .txt"
     }
 
     /// For people: "from goal".

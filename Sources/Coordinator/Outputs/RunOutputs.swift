@@ -101,7 +101,7 @@ extension Study {
         let prompts = [evaluation.harmful, evaluation.harmless, probe?.harmful, probe?.harmless]
         files += prompts.compactMap { $0?.file }
         files += evaluation.attacks.compactMap(\.suffixes)
-        files += [evaluation.zeroShot?.documents, evaluation.perplexity?.file].compactMap { $0 }
+        files += (evaluation.zeroShot?.files ?? []) + [evaluation.perplexity?.file].compactMap { $0 }
         return (files + trainings.map(\.pairs)).map { DataFile.split($0).path }
     }
 }

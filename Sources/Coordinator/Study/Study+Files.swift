@@ -1,3 +1,4 @@
+package import Checkpoint
 import Evaluation
 import Protocol
 import Selection
@@ -7,6 +8,7 @@ extension Study {
     /// Reads the data files that the evaluation does not read, and sees that every text fits the model's context.
     /// - Throws: `InputError`, or `SelectionError` where there are too few prompts to probe with.
     package func check(_ files: DataFiles, codec: any TextCodec) throws {
+        _ = try JudgeFile.judges(phrases: refusalPhrases, files)
         for (side, source) in [(Side.safety, calibration?.safety), (.utility, calibration?.utility)] {
             switch source {
             case .pairs(let file, let samples)?:
@@ -31,6 +33,19 @@ extension Study {
                 codec: codec, batchTokens: batchTokens)
         }
         try checkTrainings(files, codec)
+    }
+
+    /// Every number of ranks, heads and shares against the model.
+    /// - Throws: `InputError` or `SelectionError`, naming the condition or the map.
+    package func check(_ config: ModelConfig) throws {
+        try checkRanks(WeightScores.maps(of: config))
+        try checkShares(config)
+        let heads = config.layerCount * config.headCount
+        for condition in conditions {
+            guard case .heads(let selection) = condition.method, selection.count > heads else { continue }
+            throw InputError(
+                "condition \(condition.name)", "\(selection.count) heads were asked for, the model has \(heads)")
+        }
     }
 
     private func checkTrainings(_ files: DataFiles, _ codec: any TextCodec) throws {

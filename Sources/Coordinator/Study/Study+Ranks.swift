@@ -66,7 +66,7 @@ extension Study {
             for map in maps { _ = try recipe.projectors(map, shown: [map.rank, map.rank]) }
         }
         if let rank = overlap?.rank {
-            for map in maps { _ = try rank.count(in: map, name: "overlap.rank") }
+            for map in maps { _ = try rank.directions(in: map, name: "overlap.rank") }
         }
     }
 }

@@ -102,7 +102,7 @@ extension Study {
         _ top: StudyNode, file: String, _ path: (String) -> String
     ) throws(InputError) -> [Condition] {
         guard let nodes = try top.list("conditions"), !nodes.isEmpty else {
-            throw top.error("conditions", "has to be a list")
+            throw top.error("conditions", "has to be a list that has unedited in it")
         }
         var conditions: [Condition] = []
         for (index, node) in try GridExpansion.expand(nodes, file: file) {

@@ -218,6 +218,12 @@ package struct Study: Sendable, Equatable {
         package var maxLength: Int?
 
         package init(documents: String) { self.documents = documents }
+
+        /// The documents of one task.
+        package func file(_ task: ZeroShotTask) -> String { "\(documents)/\(task.rawValue).jsonl" }
+
+        /// All that is read.
+        package var files: [String] { tasks.map { file($0) } }
     }
 
     package struct PerplexityText: Sendable, Equatable {

@@ -61,15 +61,8 @@ package final class StudyRun {
         maps = WeightScores.maps(of: model.config)
         warnings = evaluator.warnings
         try study.check(files, codec: codec)
-        try study.checkRanks(maps)
-        try study.checkShares(model.config)
+        try study.check(model.config)
         restrictions = RestrictionMasks(study, folder: folder, config: model.config, modelDigest: modelDigest)
-        let heads = model.config.layerCount * model.config.headCount
-        for condition in study.conditions {
-            guard case .heads(let selection) = condition.method, selection.count > heads else { continue }
-            throw InputError(
-                "condition \(condition.name)", "\(selection.count) heads were asked for, the model has \(heads)")
-        }
     }
 
     /// Which model everything belongs to that is written.
