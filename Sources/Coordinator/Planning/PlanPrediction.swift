@@ -52,9 +52,7 @@ package struct PlanPrediction {
         var order: [String] = []
         var sums: [String: (tokens: Int, known: Int, steps: Int, seconds: Double)] = [:]
         for row in rows {
-            let name =
-                row.step.label.contains(": ")
-                ? String(row.step.label.split(separator: ":").last!.dropFirst()) : row.step.label
+            let name = row.step.work
             if sums[name] == nil { order.append(name) }
             var sum = sums[name] ?? (0, 0, 0, 0)
             if !row.step.isKnown { sum.tokens += row.step.tokens }

@@ -29,7 +29,10 @@ package struct Work: Sendable {
     }
 
     package struct Step: Sendable {
-        package var label: String
+        /// What is done, as in `answers`.
+        package var work: String
+        /// The condition it is done for; `nil`: for several, or all.
+        package var condition: String?
         package var kind: Kind
         package var tasks: [Task]
         /// Results of every task, in bytes that travel and are written.
@@ -37,9 +40,16 @@ package struct Work: Sendable {
         /// Nothing is left to compute: the cache has it, or a step before it makes it.
         package var isKnown = false
 
-        package init(_ label: String, _ kind: Kind, _ tasks: [Task], bytes: Int = 0, isKnown: Bool = false) {
-            (self.label, self.kind, self.tasks, self.bytes, self.isKnown) = (label, kind, tasks, bytes, isKnown)
+        package init(
+            _ work: String, of condition: String? = nil, _ kind: Kind, _ tasks: [Task], bytes: Int = 0,
+            isKnown: Bool = false
+        ) {
+            (self.work, self.condition, self.kind) = (work, condition, kind)
+            (self.tasks, self.bytes, self.isKnown) = (tasks, bytes, isKnown)
         }
+
+        /// Condition and work.
+        package var label: String { condition.map { "\($0): \(work)" } ?? work }
 
         package var tokens: Int { tasks.reduce(0) { $0 + $1.tokens + $1.steps * $1.rows } }
     }

@@ -191,15 +191,16 @@ package struct WorkCounter {
             if !isUnedited, !again { edit(condition) }
             let name = condition.name
             if !groups.isEmpty {
-                steps.append(.init("\(name): answers", .answers, groups.map { Self.task($0) }, isKnown: again))
+                steps.append(.init("answers", of: name, .answers, groups.map { Self.task($0) }, isKnown: again))
             }
             if !batches.isEmpty {
                 steps.append(
-                    .init("\(name): tasks and perplexity", .forward, Self.tasks(batches), isKnown: again))
+                    .init("tasks and perplexity", of: name, .forward, Self.tasks(batches), isKnown: again))
             }
-            if !groups.isEmpty { steps.append(.init("\(name): coherence", .forward, rating, isKnown: again)) }
+            if !groups.isEmpty { steps.append(.init("coherence", of: name, .forward, rating, isKnown: again)) }
             if study.export.contains(name) {
-                steps.append(.init("\(name): writing the model", .export, [], bytes: Int(2 * ModelCost(config).linear)))
+                steps.append(
+                    .init("writing the model", of: name, .export, [], bytes: Int(2 * ModelCost(config).linear)))
             }
         }
     }
@@ -214,15 +215,15 @@ package struct WorkCounter {
             if settings.restriction?.kind == .rewind { shared.restriction = nil }
             shared.grid = nil
             guard !isMade("training \(shared)"), let tasks = try? training(settings) else { return }
-            steps.append(.init("\(name): fine-tuning", .training, tasks))
-        case .lowRank: steps.append(.init("\(name): factors", .factors, [.init()]))
-        case .random, .setDifference, .ranked, .heads: steps.append(.init("\(name): selection", .selection, [.init()]))
+            steps.append(.init("fine-tuning", of: name, .training, tasks))
+        case .lowRank: steps.append(.init("factors", of: name, .factors, [.init()]))
+        case .random, .setDifference, .ranked, .heads: steps.append(.init("selection", of: name, .selection, [.init()]))
         }
         guard condition.isSequential else { return }
         for side in study.sides(of: condition) {
             let blocks = blocks(data[side]?.examples ?? [])
             // Only the block in question is differentiated, but the data run through all before it.
-            for _ in 0..<config.layerCount { steps.append(.init("\(name): a block", .forward, blocks)) }
+            for _ in 0..<config.layerCount { steps.append(.init("a block", of: name, .forward, blocks)) }
         }
     }
 

@@ -139,7 +139,7 @@ extension Study {
         return conditions
     }
 
-    private static func check(name: String, among conditions: [Condition], _ place: String) throws(InputError) {
+    private static func check(name: String, among conditions: [Condition], _ place: FileLocation) throws(InputError) {
         guard !conditions.contains(where: { $0.name == name }) else {
             throw InputError(place, "two conditions are called \(name); give one a name of its own")
         }

@@ -143,7 +143,7 @@ struct StudyNode {
         return texts
     }
 
-    static func place(_ file: String, _ line: Int?) -> String { line.map { "\(file):\($0)" } ?? file }
+    static func place(_ file: String, _ line: Int?) -> FileLocation { FileLocation(file: file, line: line) }
 }
 
 /// The known name with the smallest edit distance (Levenshtein 1966), where that is small enough to be a slip.

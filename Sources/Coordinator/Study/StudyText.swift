@@ -52,10 +52,8 @@ struct StudyText {
 
     /// The error at the file and line where its value stands.
     func placed(_ error: InputError) -> InputError {
-        guard let base, error.place.hasPrefix("\(file):"), let line = Int(error.place.dropFirst(file.count + 1)),
-            line > lines
-        else { return error }
-        return InputError("\(base):\(line - lines)", error.fault)
+        guard let base, error.location.file == file, let line = error.location.line, line > lines else { return error }
+        return InputError(FileLocation(file: base, line: line - lines), error.fault)
     }
 
     private static func joined(_ own: Node.Mapping, _ base: Node.Mapping) -> Node.Mapping {

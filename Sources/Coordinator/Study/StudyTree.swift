@@ -34,7 +34,7 @@ enum StudyTree {
         }
     }
 
-    private static func check(tag: Tag, _ known: [String], _ place: String) throws(InputError) {
+    private static func check(tag: Tag, _ known: [String], _ place: FileLocation) throws(InputError) {
         let name = tag.description
         guard !name.isEmpty, name != "!", !known.contains(where: { name == "tag:yaml.org,2002:\($0)" }) else { return }
         throw InputError(place, "the tag \(name) means nothing in a study")
@@ -48,10 +48,10 @@ enum StudyTree {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             if problem == "but found another document" {
-                return InputError("\(file):\(mark.line)", "a second document (---): a study is one")
+                return InputError(StudyNode.place(file, mark.line), "a second document (---): a study is one")
             }
             let words = context.map { " (\($0.text))" } ?? ""
-            return InputError("\(file):\(mark.line)", "not valid YAML: \(problem)\(words)")
+            return InputError(StudyNode.place(file, mark.line), "not valid YAML: \(problem)\(words)")
         case .duplicatedKeysInMapping(let keys, let context): return twice(keys, context.mark, text, file)
         case .reader(let problem, _, let value, _):
             let code = value < 0 ? "" : " (U+\(String(value, radix: 16, uppercase: true)))"
@@ -70,9 +70,9 @@ enum StudyTree {
             if number == mark.line - 1 { rest = rest.dropFirst(mark.column - 1 + key.count) }
             guard has(key, rest) else { continue }
             let again = number + 1 == mark.line ? "twice in this line" : "twice: first in line \(mark.line)"
-            return InputError("\(file):\(number + 1)", "\(key) appears \(again)")
+            return InputError(StudyNode.place(file, number + 1), "\(key) appears \(again)")
         }
-        return InputError("\(file):\(mark.line)", "\(key) appears twice")
+        return InputError(StudyNode.place(file, mark.line), "\(key) appears twice")
     }
 
     /// Whether a line has `key:` as a key.
