@@ -6,6 +6,7 @@ import PackageDescription
 
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -21,6 +22,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
@@ -64,7 +66,7 @@ let package = Package(
         .target(name: "Bulk", dependencies: ["Tensors", "Protocol", "ZeroMQ"]),
         // A fleet's keys: files, the list of who may come in.
         .target(name: "Keys", dependencies: ["Tensors", "ZeroMQ"]),
-        .target(name: "Reporting", dependencies: ["Tensors"], resources: [.embedInCode("report.css")]),
+        .target(name: "Reporting", dependencies: ["Tensors", logging], resources: [.embedInCode("report.css")]),
         // Pages for whoever looks on: a bounded server, and a client that asks it.
         .target(name: "HTTP", dependencies: ["Tensors"]),
         .target(name: "Journal", dependencies: ["Tensors", grdb]),
@@ -73,13 +75,13 @@ let package = Package(
             name: "Worker",
             dependencies: [
                 "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", "Bulk", "Keys", "Reporting", arguments,
+                "Protocol", "ZeroMQ", "Bulk", "Keys", "Reporting", arguments, logging,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
                 "CKernels", "Tensors", "Jinja", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
-                "Keys", "Reporting", "HTTP", "Journal", arguments, yams,
+                "Keys", "Reporting", "HTTP", "Journal", arguments, logging, yams,
             ],
             resources: [.embedInCode("Seeing/status.html")]),
         // Speeds side by side (`make bench`).
@@ -111,7 +113,7 @@ let package = Package(
             name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"],
             exclude: ["Fixtures"]),
         .testTarget(name: "JournalTests", dependencies: ["Journal", "Tensors", "TestSupport"]),
-        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport"]),
+        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport", logging]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
         .testTarget(
             name: "StudyTests",
@@ -126,13 +128,13 @@ let package = Package(
             name: "FleetTests",
             dependencies: [
                 "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "HTTP", "Selection", "Tensors", "Checkpoint",
-                "Evaluation", "Journal", "Reporting", "TestSupport", arguments,
+                "Evaluation", "Journal", "Reporting", "TestSupport", arguments, logging,
             ]),
         .testTarget(
             name: "SecurityTests",
             dependencies: [
                 "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "HTTP", "Tensors", "Checkpoint", "Selection",
-                "TestSupport", arguments,
+                "Reporting", "TestSupport", arguments, logging,
             ]),
     ],
     swiftLanguageModes: [.v6]

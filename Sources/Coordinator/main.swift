@@ -1,3 +1,4 @@
+import Logging
 import Tensors
 import ZeroMQ
 
@@ -10,7 +11,7 @@ do throws(ProcessLimits.Shortage) {
     // Without threads of their own, calls that wait would wait for ever.
     try ProcessLimits.require(descriptors: 4, threads: 4, bytes: 128 << 20)
 } catch {
-    Terminal.err("faultline: error: \(error)")
+    Terminal.own.error("\(error)")
     exit(2)
 }
 Runners.install { options, checkpoint, runDirectory in

@@ -63,12 +63,12 @@ public enum Endpoint {
         return host
     }
 
-    /// What to say once where plain TCP leaves this machine; `nil` where it does not.
+    /// A warning where plain TCP leaves this machine; `nil` where it does not.
     public static func plainWarning(_ endpoint: String) -> String? {
         guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":"),
             !isLoopback(String(endpoint[..<colon].dropFirst(6)))
         else { return nil }
-        return "warning: \(endpoint) is plain TCP: whoever can reach it can join, read along and change results; "
+        return "\(endpoint) is plain TCP: whoever can reach it can join, read along and change results; "
             + "use --keys in a network that is not yours alone"
     }
 

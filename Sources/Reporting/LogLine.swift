@@ -29,10 +29,13 @@ public struct LogLine: Sendable, Equatable {
         case debug, info, warning, error
     }
 
+    /// The event of a line for people alone.
+    public static let message = "message"
+
     /// Seconds since 1970.
     public var seconds: Double
     public var level: Level
-    /// A word programs can go by: `joined`, `lost`, `granted`, … `message` for lines that are words alone.
+    /// A word programs can go by: `joined`, `lost`, `granted`, … `message` for a line for people alone.
     public var event: String
     public var worker: String
     public var task: String
@@ -41,35 +44,11 @@ public struct LogLine: Sendable, Equatable {
     public var message: String
 
     public init(
-        seconds: Double, level: Level = .info, event: String = "message", worker: String = "", task: String = "",
+        seconds: Double, level: Level = .info, event: String = LogLine.message, worker: String = "", task: String = "",
         epoch: UInt64 = 0, message: String
     ) {
         (self.seconds, self.level, self.event) = (seconds, level, event)
         (self.worker, self.task, self.epoch, self.message) = (worker, task, epoch, message)
-    }
-
-    /// A line for people, its level read from how it begins.
-    public static func said(_ line: String, seconds: Double, epoch: UInt64 = 0) -> LogLine {
-        var text = line[...]
-        for program in ["faultline: ", "faultline-worker: "] where text.hasPrefix(program) {
-            text = text.dropFirst(program.count)
-        }
-        var level = Level.info
-        for (word, meaning) in [("error: ", Level.error), ("warning: ", .warning)] where text.hasPrefix(word) {
-            level = meaning
-            text = text.dropFirst(word.count)
-        }
-        return LogLine(seconds: seconds, level: level, epoch: epoch, message: String(text))
-    }
-
-    /// What the event's level is: what costs time is a warning, what comes by the thousand is for debugging.
-    public static func level(of event: String) -> Level {
-        switch event {
-        case "failed": .error
-        case "lost", "interrupted", "refused": .warning
-        case "granted", "committed", "progress": .debug
-        default: .info
-        }
     }
 
     /// Without a line feed. Fields that say nothing are left out.

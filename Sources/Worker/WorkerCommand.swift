@@ -3,6 +3,7 @@ import Checkpoint
 import Foundation
 import Keys
 import Linalg
+import Logging
 import Protocol
 import Reporting
 import Tensors
@@ -117,7 +118,7 @@ struct WorkerCommand: ParsableCommand {
         if key == nil, let connect, let endpoint = try? Endpoint.checked(connect, insecure: mayLeave),
             let warning = Endpoint.plainWarning(endpoint)
         {
-            _ = complain(warning, 0)
+            WorkerLog.log.warning("\(warning)")
         }
         do throws(CoordinatorSearch.Failure) {
             let found = try findCoordinator { request.reason }
@@ -190,9 +191,9 @@ struct WorkerCommand: ParsableCommand {
             search.insecure = mayLeave
             options.rediscover = { [search] in search.look() }
         }
-        options.note = { WorkerLog.note($0, worker: $1, epoch: $2, $3) }
+        options.logger = WorkerLog.log
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
-            _ = complain(warning, 0)
+            WorkerLog.log.warning("\(warning)")
         }
         var ownFolder: OwnedFolder?
         if options.connect.hasPrefix("tcp://") {
@@ -230,19 +231,19 @@ struct WorkerCommand: ParsableCommand {
         let memory = ContentMemory.ofUser(isDoubted: verifyModel)
         return TransformerEngine(memoryBytes: memoryBytes) { path in
             let checkpoint = try Checkpoint.open(try roots.confined(path))
-            let report = HashingReport { WorkerLog.say($0, to: .standardError) }
+            let report = HashingReport { WorkerLog.side.info("\($0)") }
             checkpoint.remember(memory, progress: { report.tell($0, of: $1, model: path) })
             return checkpoint
         }
     }
 
     private func say(_ line: String) -> Int32 {
-        WorkerLog.say(line, to: .standardOutput)
+        WorkerLog.log.info("\(line)")
         return 0
     }
 
     private func complain(_ reason: String, _ code: Int32) -> Int32 {
-        WorkerLog.say("faultline-worker: \(reason)", to: .standardError, level: code == 0 ? nil : .error)
+        WorkerLog.log.error("\(reason)")
         return code
     }
 }

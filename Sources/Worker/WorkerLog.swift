@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Reporting
 import Synchronization
 import Tensors
@@ -7,18 +8,40 @@ import Tensors
 enum WorkerLog {
     private static let state = Mutex((format: LogFormat.text, worker: ""))
 
+    /// What goes on, on standard output; errors and warnings on standard error.
+    static let log = logger(notices: .standardOutput)
+
+    /// All on standard error.
+    static let side = logger(notices: .standardError)
+
     /// Set once, before anything is said.
     static func use(_ format: LogFormat) { state.withLock { $0.format = format } }
 
-    /// One line, without control characters (`VisibleText`).
-    /// - Parameter level: `nil`: as the line says.
-    static func say(_ line: String, to handle: FileHandle, level: LogLine.Level? = nil) {
-        let (format, worker) = state.withLock { $0 }
-        guard format == .json else { return write(VisibleText.line(line) + "\n", to: handle) }
-        var entry = LogLine.said(line, seconds: Date().timeIntervalSince1970)
-        entry.worker = worker
-        entry.level = level ?? entry.level
-        write("\(entry.json)\n", to: handle)
+    private static func logger(notices: FileHandle) -> Logger {
+        Logger(label: "faultline-worker") { _ in
+            LineLogHandler(now: { Date().timeIntervalSince1970 }) { tell($0, notices: notices) }
+        }
+    }
+
+    private static func tell(_ entry: LineLogHandler.Entry, notices: FileHandle) {
+        var line = entry.line
+        let format = state.withLock { state in
+            // Named once, when it joins.
+            if !line.worker.isEmpty { state.worker = line.worker }
+            line.worker = state.worker
+            return state.format
+        }
+        let isComplaint = [.warning, .error].contains(line.level)
+        let handle = isComplaint || line.event != LogLine.message ? .standardError : notices
+        switch format {
+        case .json: write("\(line.json)\n", to: handle)
+        case .text where entry.text.isEmpty: break
+        case .text:
+            let word = line.level == .warning ? "warning: " : ""
+            write(
+                VisibleText.line(isComplaint ? "faultline-worker: \(word)\(entry.text)" : entry.text) + "\n", to: handle
+            )
+        }
     }
 
     /// Help and version, which were asked for.
@@ -27,19 +50,5 @@ enum WorkerLog {
     /// A log that takes nothing more (its disk is full) is no reason to end, hence `try?`.
     private static func write(_ text: String, to handle: FileHandle) {
         try? handle.write(contentsOf: Data(text.utf8))
-    }
-
-    /// An event that people need not be told of.
-    /// - Parameter worker: the name the coordinator gave; empty: as before.
-    static func note(_ event: String, worker: String, epoch: UInt64, _ words: String) {
-        let name = state.withLock { state in
-            if !worker.isEmpty { state.worker = worker }
-            return state.format == .json ? state.worker : nil
-        }
-        guard let name else { return }
-        let entry = LogLine(
-            seconds: Date().timeIntervalSince1970, level: LogLine.level(of: event), event: event, worker: name,
-            epoch: epoch, message: words)
-        write("\(entry.json)\n", to: .standardError)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Logging
 import Reporting
 import Tensors
 
@@ -20,7 +21,7 @@ do {
         exit(0)
     }
     let line = WorkerCommand.message(for: error).split(separator: "\n").first ?? "bad arguments"
-    WorkerLog.say("faultline-worker: \(line)", to: .standardError, level: .error)
+    WorkerLog.log.error("\(line)")
     // ArgumentParser's usage error is 64.
     exit(2)
 }

@@ -16,7 +16,8 @@ struct BulkTransferTests {
     /// A fleet over loopback TCP, its workers behind a proxy.
     private final class SlowFleet: @unchecked Sendable {
         let scratch: TemporaryFolder
-        let log = Log()
+        let story = Story()
+        private let finished = DispatchSemaphore(value: 0)
         private(set) var proxy: ThrottlingProxy!
         private(set) var fleet: Fleet!
         private var runtimes: [WorkerRuntime] = []
@@ -30,7 +31,7 @@ struct BulkTransferTests {
             var settings = FleetSettings(runDirectory: scratch.file("run"))
             settings.listen = "tcp://127.0.0.1:*"
             settings.pipelines = 1
-            settings.log = { [log] in log.add($0) }
+            settings.happened = { [story] in story.hear($0) }
             settings.bound = { [self] endpoint in
                 let port = UInt16(endpoint.split(separator: ":").last!)!
                 proxy = try? ThrottlingProxy(to: port, rate: rate, harms: harms)
@@ -47,19 +48,17 @@ struct BulkTransferTests {
             options.name = "w\(runtimes.count)"
             let runtime = WorkerRuntime(options: options, engine: engine)
             runtimes.append(runtime)
-            Thread.detachNewThread { [log] in
+            Thread.detachNewThread { [finished] in
                 _ = runtime.run()
-                log.finished.signal()
+                finished.signal()
             }
         }
 
         /// Another worker, on a wire of its own that is neither slow nor cut.
         func addSpare() throws {
             join(endpoint, IdleEngine(resultBytes: BulkTransferTests.size))
-            let deadline = Date(timeIntervalSinceNow: 30)
-            while fleet.progress.workers.count < 2 {
-                guard Date() < deadline else { throw FleetError("no second worker: \(log.lines)") }
-                usleep(20_000)
+            guard eventually({ fleet.progress.workers.count == 2 }) else {
+                throw FleetError("no second worker: \(story.all)")
             }
         }
 
@@ -67,7 +66,7 @@ struct BulkTransferTests {
             fleet?.shutdown()
             for runtime in runtimes {
                 runtime.post(.vanish)
-                _ = log.finished.wait(timeout: .now() + 20)
+                _ = finished.wait(timeout: .now() + 20)
             }
             proxy?.close()
         }
@@ -103,7 +102,7 @@ struct BulkTransferTests {
         // A cut costs the chunk that was on its way; once more from the start would be 36 MiB.
         print("\(slow.proxy.count) bytes went over the wire for \(Self.size)")
         #expect(slow.proxy.count < Self.size + 3 * 2 * Self.chunk)
-        #expect(!slow.log.lines.contains { $0.hasPrefix("lost") }, "\(slow.log.lines)")
+        #expect(!slow.story.has(.lost), "\(slow.story.all)")
         let left = try FileManager.default.contentsOfDirectory(atPath: slow.scratch.file("run/partials/incoming"))
         #expect(left.isEmpty, "\(left)")
     }
@@ -114,9 +113,11 @@ struct BulkTransferTests {
         defer { slow.close() }
         try slow.addSpare()
         #expect(try results(slow.fleet, 1) == expected(1))
-        let line = try #require(slow.log.lines.first { $0.contains("going on behind") }, "\(slow.log.lines)")
-        let there = try #require(line.split(separator: " ").compactMap { Int($0) }.last)
-        #expect(there > Self.size / 2 - 3 * Self.chunk && there < Self.size, "\(line)")
+        let continued = slow.story.run.compactMap {
+            if case .transferContinued(_, _, let bytes) = $0 { bytes } else { nil }
+        }
+        let there = try #require(continued.first, "\(slow.story.all)")
+        #expect(there > Self.size / 2 - 3 * Self.chunk && there < Self.size, "\(there)")
     }
 
     /// What came behind it, all of it here, comes again, too: the second is damaged when that is over.
@@ -125,7 +126,7 @@ struct BulkTransferTests {
         defer { slow.close() }
         #expect(try results(slow.fleet, 1) == expected(1))
         #expect(slow.proxy.isDone)
-        #expect(slow.log.lines.count { $0.contains("damaged chunk") } == 2, "\(slow.log.lines)")
+        #expect(slow.story.damagedChunks == 2, "\(slow.story.all)")
     }
 
     @Test func severalResultsShareTheWire() throws {
@@ -180,7 +181,7 @@ struct BulkTransferTests {
         #expect(try results(slow.fleet, 1) == expected(1))
         over.post(true)
         ended.wait()
-        #expect(!slow.log.lines.contains { $0.hasPrefix("lost") || $0.contains("damaged") }, "\(slow.log.lines)")
+        #expect(!slow.story.has(.lost) && slow.story.damagedChunks == 0, "\(slow.story.all)")
     }
 
     private final class EditEngine: StageEngine {

@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import Protocol
+import Synchronization
 import Tensors
 import ZeroMQ
 
@@ -34,9 +35,7 @@ final class Crowd: @unchecked Sendable {
     private let endpoint: String
     private let count: Int
     private let taskSeconds: Double
-    private let condition = NSCondition()
-    private var state = Account()
-    private var stopped = false
+    private let state = Mutex((account: Account(), isStopped: false))
     private let ended = DispatchSemaphore(value: 0)
 
     init(endpoint: String, count: Int, model: String, taskSeconds: Double) throws {
@@ -52,28 +51,14 @@ final class Crowd: @unchecked Sendable {
         }
     }
 
-    var account: Account { condition.withLock { state } }
-
-    /// - Returns: whether `met` held in time.
-    func wait(seconds: Double, _ met: (Account) -> Bool) -> Bool {
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        return condition.withLock {
-            while !met(state) { if !condition.wait(until: deadline) { return met(state) } }
-            return true
-        }
-    }
+    var account: Account { state.withLock { $0.account } }
 
     func stop() {
-        condition.withLock { stopped = true }
+        state.withLock { $0.isStopped = true }
         _ = ended.wait(timeout: .now() + 30)
     }
 
-    private func change(_ body: (inout Account) -> Void) {
-        condition.withLock {
-            body(&state)
-            condition.broadcast()
-        }
-    }
+    private func change(_ body: (inout Account) -> Void) { state.withLock { body(&$0.account) } }
 
     private static var now: Double { Double(DispatchTime.now().uptimeNanoseconds) * 1e-9 }
 
@@ -88,7 +73,7 @@ final class Crowd: @unchecked Sendable {
             try greet(member)
         }
         change { $0.helloSeconds = Self.now - began }
-        while !condition.withLock({ stopped }), members.contains(where: { !$0.isOver }) {
+        while !state.withLock({ $0.isStopped }), members.contains(where: { !$0.isOver }) {
             for member in members where !member.isOver {
                 while let frames = try member.socket.receive() {
                     guard let first = frames.first, let message = try? Codec.decode(ToWorker.self, first.array) else {

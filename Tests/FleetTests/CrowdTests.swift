@@ -37,20 +37,22 @@ struct CrowdTests {
         let (coordinator, model) = try coordinator(workers: 1000, pairs: 100)
         let crowd = try Crowd(endpoint: endpoint(of: coordinator), count: 1000, model: model, taskSeconds: 0.1)
         defer { crowd.stop() }
-        #expect(crowd.wait(seconds: 60) { $0.welcomeSeconds != nil }, "\(crowd.account)")
+        #expect(eventually(within: 60) { crowd.account.welcomeSeconds != nil }, "\(crowd.account)")
         let account = crowd.account
         print(
             "1,000 workers: hellos within \(account.helloSeconds) s, welcomed after \(account.welcomeSeconds ?? -1) s")
         if Self.isStrict { #expect(account.helloSeconds < 5) }
         #expect(coordinator.waitForEnd(seconds: 120) == 0, "\(coordinator.output.suffix(2000))")
-        #expect(crowd.wait(seconds: 30) { $0.over == 1000 }, "\(crowd.account)")
+        #expect(eventually(within: 30) { crowd.account.over == 1000 }, "\(crowd.account)")
     }
 
     @Test func twoHundredAndFiftySixWorkOnOneCoordinator() throws {
         let (coordinator, model) = try coordinator(workers: 256, pairs: 256 * Self.seconds)
         let crowd = try Crowd(endpoint: endpoint(of: coordinator), count: 256, model: model, taskSeconds: 1)
         defer { crowd.stop() }
-        #expect(crowd.wait(seconds: 60) { $0.offers > 256 }, "\(crowd.account) \(coordinator.output.suffix(1000))")
+        #expect(
+            eventually(within: 60) { crowd.account.offers > 256 }, "\(crowd.account) \(coordinator.output.suffix(1000))"
+        )
         let folder = try #require(try scratch.contents().first { $0.hasPrefix(".faultline-") })
         var slowest = 0.0
         for _ in 0..<5 {
@@ -62,9 +64,10 @@ struct CrowdTests {
         }
         if Self.isStrict { #expect(slowest < 1) }
         var peak = 0
-        while crowd.account.offers < 256 * (Self.seconds - 1), let now = Self.peak(coordinator.pid) {
+        _ = eventually(within: 120) {
+            guard let now = Self.peak(coordinator.pid) else { return true }
             peak = max(peak, now)
-            _ = crowd.wait(seconds: 0.2) { _ in false }
+            return crowd.account.offers >= 256 * (Self.seconds - 1)
         }
         print("256 workers: status within \(slowest) s, the coordinator's memory at most \(peak >> 20) MiB")
         #expect(peak > 0 && peak < 1 << 30)

@@ -90,12 +90,7 @@ import Testing
 
     /// The fleet's account of itself is a fifth of a second old at most: it may have to be asked again.
     private static func busyWorker(of fleet: Fleet) -> FleetProgress.Worker? {
-        let deadline = Date(timeIntervalSinceNow: 5)
-        while Date() < deadline {
-            if let worker = fleet.progress.workers.last(where: { !$0.running.isEmpty }) { return worker }
-            usleep(5000)
-        }
-        return nil
+        eventually(within: 5) { fleet.progress.workers.last { !$0.running.isEmpty } }
     }
 
     @Test func anyFleetGivesTheSameScores() throws {

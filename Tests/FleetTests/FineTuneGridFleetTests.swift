@@ -135,11 +135,12 @@ struct FineTuneGridFleetTests {
         for (life, workers) in [2, 1, 3, 2].enumerated() {
             let child = try start("run", workers: workers)
             let before = (try? events("run", "committed").count) ?? 0
-            let deadline = Date(timeIntervalSinceNow: 60)
-            while life < 3, child.isRunning, (try? events("run", "committed").count) ?? 0 < before + 9,
-                Date() < deadline
-            { usleep(2000) }
-            if life < 3 { child.send(SIGTERM) }
+            if life < 3 {
+                _ = eventually(within: 60) {
+                    !child.isRunning || (try? events("run", "committed").count) ?? 0 >= before + 9
+                }
+                child.send(SIGTERM)
+            }
             let code = child.waitForEnd(seconds: 120)
             if code == 0 { break }
             #expect(code == 128 + SIGTERM, "\(child.output)")

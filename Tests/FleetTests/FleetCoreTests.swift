@@ -10,10 +10,6 @@ struct FleetCoreTests {
         VirtualFleet.Worker(name, host: host ?? "host of \(name)", secondsPerBatch: secondsPerBatch)
     }
 
-    private func interruptions(_ fleet: VirtualFleet) -> [String] {
-        fleet.notes.filter { $0.hasPrefix("interrupted") || $0.hasPrefix("lost") }
-    }
-
     // MARK: Bad hosts, bad tasks
 
     /// Its workers die under every task and come back at once: it is set aside, and no task is held to account.
@@ -22,17 +18,15 @@ struct FleetCoreTests {
         bad.dies = { _ in true }
         bad.comesBack = 0.5
         var fleet = VirtualFleet([worker("good"), bad])
-        #expect(fleet.run(VirtualFleet.tasks(12, batches: 2)) != nil, "\(fleet.failure ?? "")")
+        #expect(fleet.run(VirtualFleet.tasks(12, batches: 2)) != nil, "\(String(describing: fleet.failure))")
         #expect(fleet.committed == Array(0..<12))
-        #expect(fleet.notes.filter { $0.hasPrefix("lost  bad") }.count == HostRecords.limit)
-        #expect(
-            fleet.log.contains { $0.hasPrefix("host broken is set aside: workers died there 3 times") }, "\(fleet.log)")
-        #expect(fleet.remarks.contains { $0.hasPrefix("host broken is set aside") })
-        guard case .refuse(let reason)? = fleet.lastWords["bad"] else {
-            Issue.record("it was not told: \(fleet.lastWords)")
+        #expect(fleet.story.count(.lost, worker: "bad") == HostRecords.limit)
+        guard case .deaths(3, _, last: .connectionClosed)? = fleet.setAside["broken"] else {
+            Issue.record("\(fleet.setAside)")
             return
         }
-        #expect(reason.contains("host broken") && reason.contains("closed its connection"))
+        #expect(fleet.remarks.contains { $0.hasPrefix("host broken is set aside") })
+        #expect(fleet.refusals["bad"] == .hostSetAside(host: "broken", fleet.setAside["broken"]!))
         #expect(!fleet.isThere("bad") && fleet.isThere("good"))
     }
 
@@ -45,10 +39,10 @@ struct FleetCoreTests {
             return worker
         }
         var fleet = VirtualFleet([worker("good")] + workers)
-        #expect(fleet.run(VirtualFleet.tasks(24, batches: 2)) != nil, "\(fleet.failure ?? "")")
+        #expect(fleet.run(VirtualFleet.tasks(24, batches: 2)) != nil, "\(String(describing: fleet.failure))")
         #expect(fleet.committed == Array(0..<24))
-        #expect(fleet.notes.contains { $0.hasPrefix("acquitted") }, "\(fleet.notes)")
-        #expect(workers.allSatisfy { fleet.isThere($0.name) }, "\(fleet.log)")
+        #expect(fleet.story.has(.acquitted))
+        #expect(workers.allSatisfy { fleet.isThere($0.name) }, "\(fleet.story.all)")
     }
 
     /// Counts.
@@ -67,8 +61,8 @@ struct FleetCoreTests {
         bad.diesLoading = true
         bad.comesBack = 0.5
         var fleet = VirtualFleet([worker("good"), bad])
-        #expect(fleet.run(VirtualFleet.tasks(12, batches: 2)) != nil, "\(fleet.failure ?? "")")
-        #expect(fleet.log.contains { $0.contains("host broken is set aside") && $0.contains("while loading") })
+        #expect(fleet.run(VirtualFleet.tasks(12, batches: 2)) != nil, "\(String(describing: fleet.failure))")
+        #expect(fleet.setAside["broken"] == .deaths(count: 3, tasks: [], last: .connectionClosed))
     }
 
     /// Several workers share the bad host: those that have not died yet go, too.
@@ -79,9 +73,8 @@ struct FleetCoreTests {
             return bad
         }
         var fleet = VirtualFleet([worker("good")] + bad)
-        #expect(fleet.run(VirtualFleet.tasks(20)) != nil, "\(fleet.failure ?? "")")
-        #expect(fleet.log.contains { $0.contains("host broken is set aside") })
-        #expect(fleet.lastWords.count == 1)
+        #expect(fleet.run(VirtualFleet.tasks(20)) != nil, "\(String(describing: fleet.failure))")
+        #expect(fleet.setAside["broken"] != nil && fleet.refusals.count == 1 && fleet.lastWords.isEmpty)
     }
 
     /// A task that kills whoever takes it is set aside after deaths on two hosts; the hosts stay, and so do other tasks.
@@ -94,11 +87,12 @@ struct FleetCoreTests {
         }
         var fleet = VirtualFleet(workers)
         #expect(fleet.run(VirtualFleet.tasks(40)) == nil)
-        #expect(
-            fleet.failure?.contains("task 3 is set aside: workers died under it 3 times") == true,
-            "\(fleet.failure ?? "")")
-        #expect(fleet.failure?.contains("a on host of a") == true && fleet.failure?.contains("b on host of b") == true)
-        #expect(!fleet.log.contains { $0.hasPrefix("host ") })
+        guard case .deadlyTask("task 3", deaths: 3, workers: ["a on host of a", "b on host of b"], _)? = fleet.failure
+        else {
+            Issue.record("\(String(describing: fleet.failure))")
+            return
+        }
+        #expect(fleet.setAside.isEmpty)
         // Healthy neighbours went on.
         #expect(fleet.recorded.contains(2) && fleet.recorded.contains(4))
     }
@@ -113,7 +107,7 @@ struct FleetCoreTests {
         var fleet = VirtualFleet(workers)
         #expect(fleet.run(VirtualFleet.tasks(9)) == nil)
         #expect(fleet.failure != nil)
-        #expect(!fleet.log.contains { $0.hasPrefix("host ") })
+        #expect(fleet.setAside.isEmpty)
     }
 
     /// A model that is missing on one machine stops that machine alone.
@@ -121,10 +115,10 @@ struct FleetCoreTests {
         var bad = worker("bad", host: "empty")
         bad.failsLoading = true
         var fleet = VirtualFleet([bad, worker("good")])
-        #expect(fleet.run(VirtualFleet.tasks(6)) != nil, "\(fleet.failure ?? "")")
-        #expect(fleet.log.contains("host empty is set aside: bad: no such file"))
+        #expect(fleet.run(VirtualFleet.tasks(6)) != nil, "\(String(describing: fleet.failure))")
+        #expect(fleet.setAside == ["empty": .cannotLoad(worker: "bad", error: "no such file")])
         let alone = VirtualFleet([bad])
-        #expect(alone.failure == "bad: no such file")
+        #expect(alone.failure == .cannotLoad(worker: "bad", error: "no such file"))
     }
 
     // MARK: Coming
@@ -135,7 +129,7 @@ struct FleetCoreTests {
         fleet.at(5) { $0.join(self.worker("b")) }
         #expect(fleet.run(VirtualFleet.tasks(30)) != nil)
         #expect(fleet.seats == [["a"], ["b"]] && fleet.begun["b"]!.count > 5)
-        #expect(interruptions(fleet).isEmpty)
+        #expect(fleet.story.interruptions.isEmpty)
     }
 
     @Test func newcomersThatAreTooSmallWaitForEachOther() {
@@ -152,7 +146,7 @@ struct FleetCoreTests {
         }
         #expect(fleet.run(VirtualFleet.tasks(30)) != nil)
         #expect(fleet.seats == [["a"], ["b", "c"]] && !fleet.begun["c"]!.isEmpty)
-        #expect(interruptions(fleet).isEmpty)
+        #expect(fleet.story.interruptions.isEmpty)
     }
 
     /// Two pipelines were asked for, and one worker is left for the next model.
@@ -163,7 +157,7 @@ struct FleetCoreTests {
         fleet.use()
         #expect(fleet.failure == nil && fleet.run(VirtualFleet.tasks(4)) != nil && fleet.seats == [["a"]])
         let impossible = VirtualFleet([worker("a")], pipelines: 2)
-        #expect(impossible.failure?.contains("--pipelines 2: with 1 worker choose 1 to 1") == true)
+        #expect(impossible.failure == .noPlan("--pipelines 2: with 1 worker choose 1 to 1"))
     }
 
     // MARK: Going
@@ -177,10 +171,10 @@ struct FleetCoreTests {
         }
         #expect(fleet.run(VirtualFleet.tasks(10)) != nil)
         #expect(fleet.lastWords["b"] == .goodbye(reason: "was drained"))
-        #expect(interruptions(fleet).isEmpty, "\(fleet.notes)")
-        #expect(fleet.log.contains("b on host of b left: was drained"))
+        #expect(fleet.story.interruptions.isEmpty, "\(fleet.story.all)")
+        #expect(fleet.story.fleet.contains(.left(worker: "b", host: "host of b", .drained)))
         // What it had it has brought, and nothing ran twice.
-        #expect(fleet.notes.filter { $0.hasPrefix("granted") }.count == 10)
+        #expect(fleet.story.count(.granted) == 10)
     }
 
     /// A spare takes the place of a stage that is drained.
@@ -190,7 +184,7 @@ struct FleetCoreTests {
         #expect(fleet.seats == [["a", "b"]])
         fleet.at(5) { $0.drain("a") }
         #expect(fleet.run(VirtualFleet.tasks(12, batches: 2)) != nil)
-        #expect(fleet.seats == [["b", "c"]] && interruptions(fleet).isEmpty, "\(fleet.seats) \(fleet.notes)")
+        #expect(fleet.seats == [["b", "c"]] && fleet.story.interruptions.isEmpty, "\(fleet.seats)")
     }
 
     @Test func aSpareLeavesAtOnce() {
@@ -198,7 +192,7 @@ struct FleetCoreTests {
         fleet.drain("c")
         #expect(fleet.lastWords["c"] == .goodbye(reason: "was drained"))
         fleet.drain("nobody")
-        #expect(fleet.log.last == "drain: no worker is called nobody")
+        #expect(fleet.story.fleet.last == .unknownWorker("nobody"))
     }
 
     /// The last one goes when another has come.
@@ -211,7 +205,7 @@ struct FleetCoreTests {
             $0.join(self.worker("b"))
         }
         #expect(fleet.run(VirtualFleet.tasks(20)) != nil)
-        #expect(!fleet.isThere("a") && fleet.seats == [["b"]] && interruptions(fleet).isEmpty)
+        #expect(!fleet.isThere("a") && fleet.seats == [["b"]] && fleet.story.interruptions.isEmpty)
     }
 
     /// Who was to leave stays if it is the only one left.
@@ -219,7 +213,7 @@ struct FleetCoreTests {
         var fleet = VirtualFleet([worker("a", 5), worker("b", 5)])
         fleet.at(6) { $0.drain("a") }
         fleet.at(7) { $0.kill("b") }
-        #expect(fleet.run(VirtualFleet.tasks(8)) != nil, "\(fleet.failure ?? "")")
+        #expect(fleet.run(VirtualFleet.tasks(8)) != nil, "\(String(describing: fleet.failure))")
         #expect(fleet.isThere("a"))
     }
 
@@ -228,7 +222,7 @@ struct FleetCoreTests {
         var fleet = VirtualFleet([worker("a", 5), worker("b", 5)])
         fleet.at(7) { $0.leave("b", grace: 20) }
         #expect(fleet.run(VirtualFleet.tasks(10)) != nil)
-        #expect(fleet.lastWords["b"] == .goodbye(reason: "was asked to stop") && interruptions(fleet).isEmpty)
+        #expect(fleet.lastWords["b"] == .goodbye(reason: "was asked to stop") && fleet.story.interruptions.isEmpty)
 
         // Ten batches of 5 s each: it is known by then that this does not end in 20 s.
         var slow = VirtualFleet([worker("a", 5), worker("b", 5)])
@@ -236,7 +230,7 @@ struct FleetCoreTests {
         slow.at(57) { $0.leave("b", grace: 20) }
         slow.at(59) { if !$0.isThere("b") { gone = $0.now } }
         #expect(slow.run(VirtualFleet.tasks(10, batches: 10)) != nil)
-        #expect(gone < 60 && interruptions(slow).count == 2, "\(slow.notes)")
+        #expect(gone < 60 && slow.story.interruptions.count == 2, "\(slow.story.all)")
 
         // Nothing is known yet: it may try for about as long as it has been at it.
         var unknown = VirtualFleet([worker("a", 50), worker("b", 50)])
@@ -244,7 +238,7 @@ struct FleetCoreTests {
         unknown.at(10) { #expect($0.isThere("b")) }
         unknown.at(24) { #expect(!$0.isThere("b")) }
         #expect(unknown.run(VirtualFleet.tasks(4)) != nil)
-        #expect(interruptions(unknown).count >= 2 && unknown.log.contains { $0.hasPrefix("lost b") })
+        #expect(unknown.story.interruptions.count >= 2 && unknown.story.has(.lost, worker: "b"))
     }
 
     /// More workers are sent away under one run than a task may have deaths.
@@ -256,8 +250,8 @@ struct FleetCoreTests {
                 $0.leave("w\(round)", grace: 0)
             }
         }
-        #expect(fleet.run(VirtualFleet.tasks(20)) != nil, "\(fleet.failure ?? "")")
-        #expect(!fleet.log.contains { $0.hasPrefix("host ") })
+        #expect(fleet.run(VirtualFleet.tasks(20)) != nil, "\(String(describing: fleet.failure))")
+        #expect(fleet.setAside.isEmpty)
     }
 
     // MARK: The end before its time

@@ -30,7 +30,7 @@ struct FleetFailureTests {
         defer { _ = test.close() }
         try test.fleet.use(model: Fake.model())
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
-        #expect(test.waitFor("lost w\(shape.victim)"))
+        #expect(test.story.wait(for: .lost, worker: "w\(shape.victim)"))
     }
 
     @Test func aSilentWorkerIsLostAfterItsLease() throws {
@@ -41,7 +41,7 @@ struct FleetFailureTests {
         defer { _ = test.close() }
         try test.fleet.use(model: Fake.model())
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
-        #expect(test.log.contains { $0.contains("silent") })
+        #expect(test.story.losses.contains { $0.label == .silent })
     }
 
     @Test func allDeadIsOneClearError() throws {
@@ -77,13 +77,13 @@ struct FleetFailureTests {
     }
 
     @Test func anotherVersionIsRefusedNamingBoth() throws {
-        let log = Log()
+        let (log, story) = (Log(), Story())
         let folder = NSTemporaryDirectory() + "faultline-version-\(UInt64.random(in: 0 ... .max))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var settings = FleetSettings(runDirectory: folder)
         settings.listen = "ipc://\(folder)/c"
         settings.registration = 2
-        settings.log = { log.add($0) }
+        settings.happened = { story.hear($0) }
         settings.bound = { endpoint in
             var options = WorkerOptions(connect: endpoint)
             options.version = 99
@@ -98,7 +98,11 @@ struct FleetFailureTests {
         let error = #expect(throws: FleetError.self) { try Fleet(settings) }
         #expect(error?.description.contains("0 of 1 workers joined") == true)
         #expect(log.finished.wait(timeout: .now() + 10) == .success)
-        #expect(log.lines.count { $0.contains("version 99") && $0.contains("version \(Limits.version)") } == 2)
+        let told = story.run.compactMap { if case .otherVersion(let fault) = $0 { fault } else { nil } }
+        #expect(told.count == 1 && log.lines.count == 1)
+        for line in told + log.lines {
+            #expect(line.contains("version 99") && line.contains("version \(Limits.version)"))
+        }
     }
 
     @Test func bigResultsComeInChunksAndSurviveADeathInBetween() throws {
@@ -231,7 +235,7 @@ struct FleetFailureTests {
         try test.fleet.use(model: Fake.model())
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
         #expect(test.close()[1] == .refused("another model (digest 12…)"))
-        #expect(test.log.contains { $0.contains("w1") && $0.contains("another model") })
+        #expect(test.story.losses == [.unfit("another model (digest 12…)")] && test.story.has(.lost, worker: "w1"))
     }
 
     @Test func aPortInUseIsSaid() throws {

@@ -36,10 +36,10 @@ import Testing
     @Test func lossesAreCountedByCause() {
         var tally = FleetTally()
         for worker in 1...4 { tally.joined(worker, now: 0) }
-        tally.lost(1, "was ended by signal 9", crashed: true, interrupted: 2)
-        tally.lost(2, "silent for 31 s", crashed: true, interrupted: 0)
-        tally.lost(3, "was asked to stop (SIGTERM)", crashed: false, interrupted: 1)
-        tally.lost(4, "something new", crashed: true, interrupted: 1)
+        tally.lost(1, LossCause.killed(signal: 9).label, interrupted: 2)
+        tally.lost(2, LossCause.silent(seconds: 31).label, interrupted: 0)
+        tally.lost(3, LossCause.askedToStop("was asked to stop (SIGTERM)").label, interrupted: 1)
+        tally.lost(4, LossCause.exited(code: 1).label, interrupted: 1)
         #expect(tally.counts.lost == ["killed": 1, "silent": 1, "asked_to_stop": 1, "crashed": 1])
         #expect(tally.counts.retries == ["killed": 2, "asked_to_stop": 1, "crashed": 1] && tally.counts.joined == 4)
         #expect(tally.batches(of: 1) == 0)

@@ -43,14 +43,14 @@ import Testing
         return Int(text.split(separator: "\n").first ?? "") ?? 0
     }
 
-    private static func score(_ folder: TemporaryFolder, _ program: String, log: Log) throws -> [String: [UInt8]] {
+    private static func score(_ folder: TemporaryFolder, _ program: String, story: Story) throws -> [String: [UInt8]] {
         var settings = FleetSettings(runDirectory: folder.file("run"))
         (settings.localWorkers, settings.pipelines, settings.threadsPerWorker) = (2, 2, 1)
         settings.memoryPerWorker = 1
         settings.workerExecutable = program
         // Whoever waits for a dead one waits longer than this suite may take.
         settings.registration = 600
-        settings.log = { log.add($0) }
+        settings.happened = { story.hear($0) }
         let fleet = try Fleet(settings)
         defer { fleet.shutdown() }
         let count = try ProcessTests.layers()
@@ -68,21 +68,21 @@ import Testing
     }
 
     @Test(arguments: Moment.allCases, [1, 9]) func oneWorkerDies(moment: Moment, deaths: Int) throws {
-        let (folder, log) = (TemporaryFolder(), Log())
+        let (folder, story) = (TemporaryFolder(), Story())
         let program = Self.program(folder, moment, victims: ["worker-1"], deaths: deaths)
-        #expect(try Self.score(folder, program, log: log) == ProcessTests.golden.get())
+        #expect(try Self.score(folder, program, story: story) == ProcessTests.golden.get())
         let starts = moment == .load ? 1 : min(deaths + 1, 3)
-        #expect(Self.starts(folder, "worker-1") == starts, "\(log.lines)")
+        #expect(Self.starts(folder, "worker-1") == starts, "\(story.all)")
         if moment != .load {
-            #expect(log.lines.contains { $0.hasSuffix("before the work began; it is started again") }, "\(log.lines)")
-            #expect(log.lines.contains { $0.hasSuffix("before the work began; it is not waited for") } == (deaths > 2))
+            let ends = story.earlyEnds
+            #expect(ends.contains { $0.isStartedAgain } && ends.contains { !$0.isStartedAgain } == (deaths > 2))
         }
     }
 
     @Test(arguments: Moment.allCases) func allDie(moment: Moment) {
-        let (folder, log) = (TemporaryFolder(), Log())
+        let (folder, story) = (TemporaryFolder(), Story())
         let program = Self.program(folder, moment, victims: ["worker-1", "worker-2"], deaths: 9)
-        let error = #expect(throws: FleetError.self) { try Self.score(folder, program, log: log) }
+        let error = #expect(throws: FleetError.self) { try Self.score(folder, program, story: story) }
         let line = error?.description ?? ""
         #expect(line.hasPrefix("no worker is left") && !line.contains("\n"), "\(line)")
         // Once they work, their connections' end may be seen before that of their processes.
@@ -91,21 +91,23 @@ import Testing
 
     /// What fails by itself says why, and is not tried without end.
     @Test func aProgramThatFailsSaysWhy() {
-        let (folder, log) = (TemporaryFolder(), Log())
+        let (folder, story) = (TemporaryFolder(), Story())
         let program = folder.write("#!/bin/sh\necho \"no such library: libx\" >&2\nexit 127\n", to: "worker.sh")
         chmod(program, 0o755)
-        let error = #expect(throws: FleetError.self) { try Self.score(folder, program, log: log) }
+        let error = #expect(throws: FleetError.self) { try Self.score(folder, program, story: story) }
         let line = error?.description ?? ""
         #expect(line.contains("ended with exit code 127 before the work began: no such library: libx"), "\(line)")
-        #expect(log.lines.count { $0.contains("it is started again") } == 4, "\(log.lines)")
+        let ends = story.earlyEnds
+        #expect(ends.allSatisfy { $0.end.cause == .exited(code: 127) && $0.end.lastWords == "no such library: libx" })
+        #expect(ends.count { $0.isStartedAgain } == 4, "\(ends)")
     }
 
     /// Who says that it cannot take part is not asked again.
     @Test func aRefusalIsTakenAtItsWord() {
-        let (folder, log) = (TemporaryFolder(), Log())
+        let (folder, story) = (TemporaryFolder(), Story())
         let program = folder.write("#!/bin/sh\necho \"faultline-worker: no\"\nexit 2\n", to: "worker.sh")
         chmod(program, 0o755)
-        #expect(throws: FleetError.self) { try Self.score(folder, program, log: log) }
-        #expect(!log.lines.contains { $0.contains("it is started again") }, "\(log.lines)")
+        #expect(throws: FleetError.self) { try Self.score(folder, program, story: story) }
+        #expect(!story.earlyEnds.isEmpty && !story.earlyEnds.contains { $0.isStartedAgain })
     }
 }

@@ -6,50 +6,50 @@ struct HostRecordsTests {
         var hosts = HostRecords()
         for (index, task) in ["a", "b", "a"].enumerated() {
             #expect(hosts.verdict(on: "h") == nil, "after \(index)")
-            hosts.died(on: "h", tasks: [task], cause: "signal 9")
+            hosts.died(on: "h", tasks: [task], cause: .killed(signal: 9))
         }
-        #expect(hosts.verdict(on: "h")?.contains("3 times with nothing finished, under a, b (last: signal 9)") == true)
+        #expect(hosts.verdict(on: "h") == .deaths(count: 3, tasks: ["a", "b"], last: .killed(signal: 9)))
         #expect(hosts.verdict(on: "other") == nil)
     }
 
     @Test func deathsWhileLoadingCondemnAHost() {
         var hosts = HostRecords()
-        for _ in 0..<3 { hosts.died(on: "h", tasks: [], cause: "signal 11") }
-        #expect(hosts.verdict(on: "h")?.contains("while loading") == true)
+        for _ in 0..<3 { hosts.died(on: "h", tasks: [], cause: .killed(signal: 11)) }
+        #expect(hosts.verdict(on: "h") == .deaths(count: 3, tasks: [], last: .killed(signal: 11)))
     }
 
     /// Its connection had broken: what it had does not count, for this host and for others.
     @Test func whoIsAliveAfterAllIsAcquitted() {
         var hosts = HostRecords()
         for (task, instance) in [("a", "1"), ("b", "2"), ("c", "3")] {
-            hosts.died(on: "h", tasks: [task], cause: "closed", instance: instance)
-            hosts.died(on: "i", tasks: [task], cause: "signal 9", instance: "other \(instance)")
+            hosts.died(on: "h", tasks: [task], cause: .connectionClosed, instance: instance)
+            hosts.died(on: "i", tasks: [task], cause: .killed(signal: 9), instance: "other \(instance)")
         }
         #expect(hosts.verdict(on: "h") == nil && hosts.verdict(on: "i") == nil, "each task died on two hosts")
         for instance in ["1", "2", "3"] { #expect(hosts.acquit(instance) == nil) }
         #expect(hosts.verdict(on: "h") == nil && hosts.verdict(on: "i") != nil)
-        hosts.setAside("i", because: "deaths")
+        hosts.setAside("i", because: .deaths(count: 3, tasks: ["a", "b", "c"], last: .killed(signal: 9)))
         #expect(hosts.acquit("other 2") == "i" && hosts.setAside.isEmpty)
-        hosts.setAside("i", because: "the model is not there")
+        hosts.setAside("i", because: .cannotLoad(worker: "w", error: "the model is not there"))
         #expect(hosts.acquit("other 1") == nil && hosts.setAside["i"] != nil)
     }
 
     @Test func anySuccessClears() {
         var hosts = HostRecords()
-        for task in ["a", "b"] { hosts.died(on: "h", tasks: [task], cause: "x") }
+        for task in ["a", "b"] { hosts.died(on: "h", tasks: [task], cause: .connectionClosed) }
         hosts.succeeded(on: "h")
-        for task in ["c", "d"] { hosts.died(on: "h", tasks: [task], cause: "x") }
+        for task in ["c", "d"] { hosts.died(on: "h", tasks: [task], cause: .connectionClosed) }
         #expect(hosts.verdict(on: "h") == nil)
     }
 
     @Test func aPoisonTaskCondemnsNobody() {
         var hosts = HostRecords()
         // One and the same task: nobody knows.
-        for _ in 0..<5 { hosts.died(on: "h", tasks: ["poison"], cause: "x") }
+        for _ in 0..<5 { hosts.died(on: "h", tasks: ["poison"], cause: .connectionClosed) }
         #expect(hosts.verdict(on: "h") == nil)
         // Two that kill elsewhere, too: it is not the host.
         for host in ["h", "i"] {
-            for task in ["poison", "venom", "poison"] { hosts.died(on: host, tasks: [task], cause: "x") }
+            for task in ["poison", "venom", "poison"] { hosts.died(on: host, tasks: [task], cause: .connectionClosed) }
         }
         #expect(hosts.verdict(on: "h") == nil && hosts.verdict(on: "i") == nil)
     }

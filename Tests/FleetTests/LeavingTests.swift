@@ -7,21 +7,21 @@ import Worker
 /// Workers that come and go while real ones work, over ipc with faked engines.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct LeavingTests {
-    /// A fleet whose first worker waits, at its second task, for `words` in the log: what they tell of happens in the
-    /// middle of the run.
+    /// A fleet whose first worker waits, at its second task, for something to happen to another worker in the middle of
+    /// the run.
     private final class Held: @unchecked Sendable {
         private(set) var test: TestFleet!
         private let once = FleetFailureTests.Once(after: 2)
 
         /// - Parameter act: called before every call of an engine that computes.
         init(
-            workers: Int, pipelines: Int?, until words: String,
+            workers: Int, pipelines: Int?, until kind: OccurrenceKind, of worker: String,
             act: @escaping @Sendable (_ held: Held, _ index: Int, _ call: String) -> Void
         ) throws {
             test = try TestFleet(workers: workers, inOrder: true, pipelines: pipelines) { index, _ in
                 FakeEngine { [self] call, _ in
                     act(self, index, call)
-                    if index == 0, call == "begin", once.strike() { _ = test.waitFor(words) }
+                    if index == 0, call == "begin", once.strike() { _ = test.story.wait(for: kind, worker: worker) }
                 }
             }
         }
@@ -32,42 +32,38 @@ struct LeavingTests {
         }
     }
 
-    private func interruptions(_ fleet: TestFleet) -> [String] {
-        fleet.notes.filter { $0.hasPrefix("interrupted") || $0.hasPrefix("lost") }
-    }
-
     @Test(arguments: [(2, 2), (3, 3), (4, 2)])
     func aDrainedWorkerLosesNothing(shape: (workers: Int, pipelines: Int)) throws {
         let last = shape.workers - 1
         let once = FleetFailureTests.Once(after: 3)
-        let held = try Held(workers: shape.workers, pipelines: shape.pipelines, until: "left: was drained") {
+        let held = try Held(workers: shape.workers, pipelines: shape.pipelines, until: .left, of: "w\(last)") {
             held, index, call in
             if index == last, call == "forward", once.strike() { held.test.fleet.drain(worker: "w\(last)") }
         }
         #expect(try held.run() == FleetTests.golden)
-        #expect(held.test.log.contains { $0.hasPrefix("w\(last) on ") && $0.hasSuffix("left: was drained") })
+        #expect(held.test.story.left == ["w\(last)": .drained])
         #expect(held.test.close()[last] == .goodbye("was drained"))
-        #expect(interruptions(held.test).isEmpty, "\(held.test.notes)")
+        #expect(held.test.story.interruptions.isEmpty, "\(held.test.story.all)")
     }
 
     /// SIGTERM in the middle of a task: it is finished, and nothing has to be done again.
     @Test func aPreemptedWorkerFinishesItsBlock() throws {
         let once = FleetFailureTests.Once(after: 7)
-        let held = try Held(workers: 2, pipelines: 2, until: "left: was asked to stop") { held, index, call in
+        let held = try Held(workers: 2, pipelines: 2, until: .left, of: "w1") { held, index, call in
             guard index == 1, call == "forward", once.strike() else { return }
             held.test.workers[1].post(.leave("was asked to stop (test)"))
         }
         #expect(try held.run() == FleetTests.golden)
-        #expect(held.test.log.contains { $0.hasSuffix("left: was asked to stop (test)") })
+        #expect(held.test.story.left == ["w1": .askedToStop("was asked to stop (test)")])
         #expect(held.test.close()[1] == .goodbye("was asked to stop (test)"))
-        #expect(interruptions(held.test).isEmpty, "\(held.test.notes)")
+        #expect(held.test.story.interruptions.isEmpty, "\(held.test.story.all)")
     }
 
     /// Asked twice it does not finish what takes long: its task runs elsewhere.
     @Test func askedTwiceAWorkerGoesAtOnce() throws {
         let goes = DispatchSemaphore(value: 0)
         let once = FleetFailureTests.Once(after: 3)
-        let held = try Held(workers: 2, pipelines: 2, until: "lost w1 on ") { held, index, call in
+        let held = try Held(workers: 2, pipelines: 2, until: .lost, of: "w1") { held, index, call in
             guard index == 1, call == "forward", once.strike() else { return }
             for _ in 0..<2 { held.test.workers[1].post(.leave("was asked to stop (test)")) }
             _ = goes.wait(timeout: .now() + 60)
@@ -75,7 +71,7 @@ struct LeavingTests {
         #expect(try held.run() == FleetTests.golden)
         goes.signal()
         #expect(held.test.close()[1] == .goodbye("was asked to stop (test)"))
-        #expect(held.test.log.contains { $0.hasPrefix("lost w1") && $0.hasSuffix("was asked to stop (test)") })
+        #expect(held.test.story.losses == [.askedToStop("was asked to stop (test)")])
     }
 
     /// Who joins in the middle gets work: the first worker computes nothing until the newcomer has begun a task.
@@ -83,7 +79,7 @@ struct LeavingTests {
         let hasBegun = DispatchSemaphore(value: 0)
         let joins = FleetFailureTests.Once(after: 1)
         let begins = FleetFailureTests.Once(after: 1)
-        let held = try Held(workers: 1, pipelines: nil, until: "w1 joined") { held, index, call in
+        let held = try Held(workers: 1, pipelines: nil, until: .joined, of: "w1") { held, index, call in
             if index == 0, call == "begin", joins.strike() { held.test.join(1) }
             if index == 1, call == "begin", begins.strike() { hasBegun.signal() }
             if index == 0, call == "forward", hasBegun.wait(timeout: .now() + 30) == .success { hasBegun.signal() }
@@ -91,7 +87,7 @@ struct LeavingTests {
         #expect(try held.run() == FleetTests.golden)
         #expect(hasBegun.wait(timeout: .now()) == .success)
         #expect(held.test.close().values.allSatisfy { $0 == .goodbye("the run is over") })
-        #expect(interruptions(held.test).isEmpty)
+        #expect(held.test.story.interruptions.isEmpty)
     }
 
     @Test func aStopEndsTheRunAndAllThatFollow() throws {

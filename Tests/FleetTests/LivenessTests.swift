@@ -37,12 +37,17 @@ struct LivenessTests {
         directives.compactMap { if case .send(_, .assign(let assignment)) = $0 { assignment.epoch } else { nil } }
     }
 
-    private func logs(_ directives: [FleetCore.Directive]) -> [String] {
-        directives.compactMap { if case .log(let line, _) = $0 { line } else { nil } }
+    private func occurrences(_ directives: [FleetCore.Directive]) -> [FleetOccurrence] {
+        directives.compactMap { if case .happened(let occurrence) = $0 { occurrence } else { nil } }
     }
 
-    private func failure(_ directives: [FleetCore.Directive]) -> String? {
-        directives.compactMap { if case .event(.failed(let reason)) = $0 { reason } else { nil } }.first
+    /// What people are told; tasks that are handed out are no news.
+    private func news(_ directives: [FleetCore.Directive]) -> [FleetOccurrence] {
+        occurrences(directives).filter { !$0.description.isEmpty }
+    }
+
+    private func failure(_ directives: [FleetCore.Directive]) -> FleetFailure? {
+        directives.compactMap { if case .event(.failed(let failure)) = $0 { failure } else { nil } }.first
     }
 
     private func beat(_ steps: UInt64, busy: Double = 0, moved: UInt64 = 0) -> ToCoordinator {
@@ -58,7 +63,8 @@ struct LivenessTests {
         for second in stride(from: 1.0, to: 2000, by: 1) {
             _ = core.heard(beat(7, busy: second), from: 1, now: second)
             _ = core.heard(beat(UInt64(second)), from: 2, now: second)
-            if logs(core.tick(now: second)).contains(where: { $0.contains("lost w1") && $0.contains("stalled") }) {
+            let stalled = FleetOccurrence.lost(worker: "w1", host: "h", .stalled(seconds: Int(second)))
+            if occurrences(core.tick(now: second)).contains(stalled) {
                 lost = second
                 break
             }
@@ -80,7 +86,7 @@ struct LivenessTests {
                     }
                 _ = core.heard(message, from: id, now: second)
             }
-            #expect(logs(core.tick(now: second, diskIsSlow: what == "disk is slow")).isEmpty, "after \(second) s")
+            #expect(news(core.tick(now: second, diskIsSlow: what == "disk is slow")).isEmpty, "after \(second) s")
         }
     }
 
@@ -108,7 +114,8 @@ struct LivenessTests {
         for second in stride(from: 1.0, to: 60, by: 1) {
             _ = core.heard(beat(UInt64(second)), from: 2, now: second)
             let directives = core.tick(now: second)
-            if logs(directives).contains(where: { $0.contains("lost w1 on h: silent for 31 s") }) { granted = second }
+            let silent = FleetOccurrence.lost(worker: "w1", host: "h", .silent(seconds: 31))
+            if occurrences(directives).contains(silent) { granted = second }
         }
         #expect(granted == 31)
     }
@@ -125,8 +132,8 @@ struct LivenessTests {
                 if let epoch, let id = core.member(of: [UInt8(100 + second / 80)]) { ready(&core, id, epoch, now: now) }
             }
             let directives = core.tick(now: now)
-            losses += logs(directives).count { $0.hasPrefix("lost w1") && $0.contains("silent for 31 s") }
-            #expect(failure(directives) == nil, "\(failure(directives) ?? "") after \(losses) losses")
+            losses += occurrences(directives).count { $0 == .lost(worker: "w1", host: "h", .silent(seconds: 31)) }
+            #expect(failure(directives) == nil, "after \(losses) losses")
         }
         #expect(losses == 10)
     }
@@ -134,27 +141,27 @@ struct LivenessTests {
     /// Workers that come by themselves may come back; local ones cannot.
     @Test func whereNobodyIsLeftSomebodyIsWaitedForAWhile() {
         var (core, _) = working(1)
-        _ = core.lose(1, "closed its connection", crashed: true)
-        var said: [String] = []
+        _ = core.lose(1, .connectionClosed)
+        let last = InterruptionCause.lost(worker: "w1", .connectionClosed)
+        var said: [FleetOccurrence] = []
         var failed: Double?
         for second in stride(from: 1.0, to: 200, by: 1) {
             let directives = core.tick(now: second)
-            said += logs(directives)
-            if failure(directives)?.contains("no worker is left (w1 closed its connection)") == true {
-                failed = failed ?? second
-            }
+            said += news(directives)
+            if failure(directives) == .noWorkerLeft(last: last) { failed = failed ?? second }
         }
         #expect(failed == 62)
-        #expect(said.count == 1 && said[0].contains("waiting up to 60 s"), "\(said)")
+        #expect(said == [.deserted(last: last, seconds: 60)])
         var settings = FleetSettings(runDirectory: "x")
         settings.localWorkers = 1
         (core, _) = working(1, settings: settings)
-        #expect(failure(core.lose(1, "was ended by signal 9", crashed: true))?.contains("no worker is left") == true)
+        let killed = InterruptionCause.lost(worker: "w1", .killed(signal: 9))
+        #expect(failure(core.lose(1, .killed(signal: 9))) == .noWorkerLeft(last: killed))
     }
 
     @Test func whoComesBackInTimeGoesOn() {
         var (core, _) = working(1)
-        _ = core.lose(1, "closed its connection", crashed: true)
+        _ = core.lose(1, .connectionClosed)
         _ = core.tick(now: 1)
         let directives = core.hello([9], Self.capabilities("w1"), now: 30)
         #expect(epochs(in: directives).count == 1)
@@ -170,10 +177,10 @@ struct LivenessTests {
     @Test func aCoordinatorThatStoodStillBlamesNobody() {
         var (core, _) = working(2)
         _ = core.tick(now: 1)
-        #expect(logs(core.tick(now: 500)).isEmpty)
+        #expect(news(core.tick(now: 500)).isEmpty)
         for second in stride(from: 501.0, to: 520, by: 1) {
             for id in 1...2 { _ = core.heard(beat(UInt64(second)), from: id, now: second) }
-            #expect(logs(core.tick(now: second)).isEmpty)
+            #expect(news(core.tick(now: second)).isEmpty)
         }
     }
 }

@@ -191,6 +191,8 @@ private struct SimulatedFleet {
             case .send(let worker, let message): send(worker, message)
             case .dismiss(let member, let message):
                 link(member.session, back: false, .toWorker(member.session, message, nil))
+            case .refuse(let member, let refusal):
+                link(member.session, back: false, .toWorker(member.session, .refuse(reason: "\(refusal)"), nil))
             case .sendTask(let worker, let key, let body): send(worker, .task(key, bodyBytes: 1), body)
             case .offerEdit(let worker, let epoch, _):
                 send(
@@ -206,7 +208,7 @@ private struct SimulatedFleet {
             case .event(.failed(let reason)): outcome = .some("the run failed: \(reason)")
             case .event(.recorded(let task, _)): carryOut(core.onRecord(task))
             case .event(.trainingLost), .event(.membership), .event(.stopped), .dropTransfers, .dropTransfer, .discard,
-                .returned, .ended, .log, .note:
+                .returned, .ended, .happened:
                 break
             }
         }
@@ -277,7 +279,7 @@ private struct SimulatedFleet {
         workers[session] = nil
         // Whether the connection's end is seen or not: by the lease at the latest.
         if chance.below(2) == 0, let id = core.member(of: session) {
-            carryOut(core.lose(id, "closed its connection", crashed: true))
+            carryOut(core.lose(id, .connectionClosed))
         }
         at(1 + 20 * chance.fraction(), .join("w\(number)"))
     }

@@ -148,9 +148,8 @@ import Worker
             }
             #expect(reason.hasPrefix("this run has left w1 out: it sent no result of "), "\(reason)")
             #expect([0, 2].allSatisfy { if case .goodbye? = ends[$0] { true } else { false } }, "\(ends)")
-            #expect(
-                test.log.contains { $0.contains("lost w1 on ") && $0.contains("was left out: it sent no result of") })
-            #expect(test.notes.contains { $0.hasPrefix("refused ") && $0.contains(" w1: ") }, "\(test.notes)")
+            #expect(test.story.losses.contains { if case .leftOut = $0 { true } else { false } })
+            #expect(test.story.has(.lost, worker: "w1") && test.story.has(.refused, worker: "w1"))
         }
         #expect(bytes == golden)
     }

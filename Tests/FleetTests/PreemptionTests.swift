@@ -13,14 +13,14 @@ struct PreemptionTests {
     @Test(arguments: [SIGTERM, SIGUSR1])
     func preemptedWorkersCostNothingButTime(signal: Int32) throws {
         let folder = TemporaryFolder()
-        let log = FleetLog()
+        let story = Story()
         let join = folder.file("join.json")
         var settings = FleetSettings(runDirectory: folder.file("run"))
         settings.listen = "tcp://127.0.0.1:0"
         settings.joinFile = join
         settings.awaited = 3
         settings.pipelines = 1
-        settings.log = { log.add($0) }
+        settings.happened = { story.hear($0) }
         func worker() throws -> ChildProcess {
             try ChildProcess(ProcessTests.worker, ["--join-file", join, "--threads", "1", "--memory", "1"])
         }
@@ -38,7 +38,7 @@ struct PreemptionTests {
         try fleet.run(ProcessTests.tasks(12), label: "score") { index, results in
             if index < 5 {
                 // A spare is there, so that never all are gone at once.
-                #expect(log.waitFor(3 + index, linesWith: " joined from "))
+                #expect(story.wait(for: .joined, count: 3 + index))
                 left.append(workers.removeFirst())
                 workers.append(try worker())
                 left.last?.send(signal)
@@ -50,37 +50,12 @@ struct PreemptionTests {
         }
         #expect(try all == ProcessTests.golden.get())
         // The last one may still be on its way.
-        #expect(log.waitFor(8, linesWith: " joined from "))
-        let said = log.lines
+        #expect(story.wait(for: .joined, count: 8))
         let name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1"
-        #expect(said.filter { $0.contains("was asked to stop (\(name))") }.count == 5, "\(said)")
+        let asked = LossCause.askedToStop("was asked to stop (\(name))")
+        #expect((story.losses + story.left.values).count { $0 == asked } == 5, "\(story.all)")
         fleet.shutdown()
         for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
         #expect(!FileManager.default.fileExists(atPath: join))
-    }
-}
-
-/// What a fleet logs, and a way to wait for it.
-private final class FleetLog: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var all: [String] = []
-
-    var lines: [String] { condition.withLock { all } }
-
-    func add(_ line: String) {
-        condition.withLock {
-            all.append(line)
-            condition.broadcast()
-        }
-    }
-
-    func waitFor(_ count: Int, linesWith words: String, seconds: Double = 30) -> Bool {
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        return condition.withLock {
-            while all.count(where: { $0.contains(words) }) < count {
-                if !condition.wait(until: deadline) { return false }
-            }
-            return true
-        }
     }
 }

@@ -107,7 +107,7 @@ import Testing
         var outcomes: [[String: [UInt8]]] = []
         for workers in [2, 1] {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            let memory = try RunMemory(folder: folder, log: { _ in })
+            let memory = try RunMemory(folder: folder, logger: .silent)
             outcomes.append(
                 try await withRunner(folder, workers: workers, pipelines: 1, memory: memory) {
                     try await work($0, $1, folder, groupBytes: 50_000)

@@ -14,13 +14,13 @@ struct RebalanceTests {
         let tasks = VirtualFleet.tasks(60, batches: 6)
         var fast = VirtualFleet([worker(0, 2), worker(1, 2)], pipelines: 1, layers: layers)
         let without = fast.run(tasks) ?? .infinity
-        #expect(!fast.notes.contains { $0.hasPrefix("slow") })
+        #expect(!fast.story.has(.slow))
         var workers = [worker(0, 2), worker(1, 2)]
         workers.insert(worker(9, 20), at: slow)
         var fleet = VirtualFleet(workers, pipelines: 1, layers: layers)
         let with = fleet.run(tasks) ?? .infinity
-        #expect(with <= 1.5 * without, "\(with) s instead of \(without) s: \(fleet.log)")
-        #expect(fleet.log.filter { $0.hasPrefix("w9 holds pipeline") }.count == 1, "\(fleet.log)")
+        #expect(with <= 1.5 * without, "\(with) s instead of \(without) s: \(fleet.story.all)")
+        #expect(fleet.story.count(.slow, worker: "w9") == 1)
         #expect(fleet.committed == Array(0..<60))
     }
 
@@ -28,7 +28,7 @@ struct RebalanceTests {
     @Test func smallDifferencesAreLeftAlone() {
         var fleet = VirtualFleet([worker(0, 2), worker(1, 3), worker(2, 2.5)], pipelines: 1, layers: 12)
         #expect(fleet.run(VirtualFleet.tasks(60, batches: 6)) != nil)
-        #expect(!fleet.notes.contains { $0.hasPrefix("slow") || $0.hasPrefix("interrupted") })
+        #expect(!fleet.story.has(.slow) && !fleet.story.has(.interrupted))
     }
 
     /// A worker that is known to be slow is left out where even one layer is too much for it, and is a spare then.

@@ -58,15 +58,6 @@ struct RejoinTests {
                 \.task)
         }
 
-        func wait(_ seconds: Double = 60, until isTrue: () -> Bool) -> Bool {
-            let deadline = Date(timeIntervalSinceNow: seconds)
-            while !isTrue() {
-                guard Date() < deadline else { return false }
-                usleep(20_000)
-            }
-            return true
-        }
-
         /// Masks and scores of a run, by file.
         static func files(_ folder: String) throws -> [String: Data] {
             var all: [String: Data] = [:]
@@ -109,12 +100,12 @@ struct RejoinTests {
         let golden = try work.golden()
         let workers = try (0..<shape.workers).map { _ in try work.worker() }
         let first = try work.coordinator(workers: shape.workers, pipelines: shape.pipelines)
-        #expect(work.wait { work.isSteady(committed: shape.workers) }, "\(first.output)")
+        #expect(eventually(within: 60) { work.isSteady(committed: shape.workers) }, "\(first.output)")
         first.send(SIGKILL)
         #expect(first.waitForEnd() == -SIGKILL)
         let second = try work.coordinator(workers: shape.workers, pipelines: shape.pipelines)
         #expect(
-            work.wait { work.events("joined", epoch: 2).count == shape.workers }, "all rejoin within 60 s")
+            eventually(within: 60) { work.events("joined", epoch: 2).count == shape.workers }, "all rejoin within 60 s")
         #expect(second.waitForEnd(seconds: 120) == 0, "\(second.output)")
         for worker in workers { #expect(worker.waitForEnd() == 0, "\(worker.output)") }
         #expect(try Work.files(work.run) == golden)
@@ -130,7 +121,7 @@ struct RejoinTests {
         let golden = try work.golden()
         var workers = try (0..<2).map { _ in try work.worker() }
         let first = try work.coordinator(workers: 2, pipelines: 1)
-        #expect(work.wait { work.events("committed", epoch: 1).count >= 2 }, "\(first.output)")
+        #expect(eventually(within: 60) { work.events("committed", epoch: 1).count >= 2 }, "\(first.output)")
         first.send(SIGKILL)
         workers[0].send(SIGKILL)
         _ = (first.waitForEnd(), workers[0].waitForEnd())
@@ -147,7 +138,7 @@ struct RejoinTests {
         let golden = try work.golden()
         let workers = try (0..<2).map { _ in try work.worker() }
         let first = try work.coordinator(workers: 2, pipelines: 2)
-        #expect(work.wait { work.events("committed", epoch: 1).count >= 1 }, "\(first.output)")
+        #expect(eventually(within: 60) { work.events("committed", epoch: 1).count >= 1 }, "\(first.output)")
         first.send(SIGKILL)
         _ = first.waitForEnd()
         try FileManager.default.removeItem(atPath: work.run)
@@ -187,11 +178,10 @@ struct RejoinTests {
         try test.fleet.use(model: Fake.model())
         let results = try Fake.run(test.fleet, Fake.tasks(9)).mapValues { Array($0.prefix(8)) }
         #expect(results == FleetTests.golden)
-        let deadline = Date(timeIntervalSinceNow: 30)
-        func back() -> Int { test.log.count { $0.contains("is back") } }
-        while back() < begun.count("break"), Date() < deadline { usleep(10_000) }
-        #expect(back() == begun.count("break") && back() > 0, "\(test.log)")
-        #expect(!test.log.contains { $0.hasPrefix("lost") }, "\(test.log)")
+        func back() -> Int { test.story.count(.returned) }
+        #expect(eventually { back() >= begun.count("break") })
+        #expect(back() == begun.count("break") && back() > 0, "\(test.story.all)")
+        #expect(!test.story.has(.lost), "\(test.story.all)")
         #expect(begun.twice.isEmpty)
     }
 
@@ -233,12 +223,13 @@ struct RejoinTests {
         Thread.detachNewThread {
             gate.reached.wait()
             for worker in test.workers { worker.post(.mute) }
-            _ = test.waitFor("no worker is left")
+            _ = eventually { test.story.fleet.contains { if case .deserted = $0 { true } else { false } } }
             gate.open()
             for worker in test.workers { worker.post(.unmute) }
         }
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
-        #expect(test.log.contains { $0.contains("goes on with layers") }, "\(test.log)")
-        #expect(!test.log.contains { $0.contains("start again") }, "\(test.log)")
+        let story = test.story.fleet
+        #expect(story.contains { if case .adopted = $0 { true } else { false } }, "\(story)")
+        #expect(!story.contains { if case .idle = $0 { true } else { false } }, "\(story)")
     }
 }

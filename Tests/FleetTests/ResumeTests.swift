@@ -33,18 +33,16 @@ import Testing
     private static let training = TaskBody.Training(
         steps: request.prefix(3).map { Array($0.prefix(2)) }, firstStep: 0, parameters: .linear, learningRate: 1e-3)
 
-    /// Counts what the journal is told, and ends the fleet at the `stop`-th task recorded.
-    private final class Story: @unchecked Sendable {
+    /// A fleet, and what it reports.
+    private final class Life: @unchecked Sendable {
+        let story = Story()
         private let lock = NSLock()
-        private var kinds: [String] = []
         private var over = false
         var fleet: Fleet?
         var isOver: Bool {
             get { lock.withLock { over } }
             set { lock.withLock { over = newValue } }
         }
-        func add(_ kind: String) { lock.withLock { kinds.append(kind) } }
-        func count(_ kind: String) -> Int { lock.withLock { kinds.count { $0 == kind } } }
     }
 
     private struct Outcome: Equatable {
@@ -56,7 +54,7 @@ import Testing
 
     /// The whole work in one run directory.
     private func work(
-        _ folder: String, workers: Int, story: Story = Story(), memory: Bool = true
+        _ folder: String, workers: Int, life: Life = Life(), memory: Bool = true
     ) async throws -> Outcome {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         var settings = FleetSettings(runDirectory: folder)
@@ -64,11 +62,11 @@ import Testing
         settings.threadsPerWorker = 1
         settings.memoryPerWorker = 0.5
         settings.workerExecutable = ChildProcess.product("faultline-worker")
-        let record = memory ? try RunMemory(folder: folder, log: { _ in }) : nil
+        let record = memory ? try RunMemory(folder: folder, logger: .silent) : nil
         settings.firstEpoch = record?.firstEpoch ?? 0
-        settings.note = { kind, _, _, _ in story.add(kind) }
+        settings.happened = { [story = life.story] in story.hear($0) }
         let fleet = try Fleet(settings)
-        story.fleet = fleet
+        life.fleet = fleet
         let runner = FleetRunner(
             fleet: fleet, checkpoint: try Checkpoint.open(Self.model),
             progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: record)
@@ -97,12 +95,12 @@ import Testing
     @Test func aFinishedRunComputesNothingAgain() async throws {
         let scratch = TemporaryFolder()
         let golden = try await work(scratch.file("plain"), workers: 1, memory: false)
-        let first = Story()
-        #expect(try await work(scratch.file("run"), workers: 2, story: first) == golden)
-        #expect(first.count("granted") == 6 + 4 + 1 + 4)
-        let second = Story()
-        #expect(try await work(scratch.file("run"), workers: 1, story: second) == golden)
-        #expect(second.count("granted") == 0)
+        let first = Life()
+        #expect(try await work(scratch.file("run"), workers: 2, life: first) == golden)
+        #expect(first.story.count(.granted) == 6 + 4 + 1 + 4)
+        let second = Life()
+        #expect(try await work(scratch.file("run"), workers: 1, life: second) == golden)
+        #expect(second.story.count(.granted) == 0)
     }
 
     /// The run is broken off after each number of records in turn; the last life finishes it.
@@ -113,22 +111,20 @@ import Testing
         var lives = 0
         while lives < 12 {
             lives += 1
-            let story = Story()
+            let life = Life()
             // A thread of its own: the work blocks the pool's. A few grants a life, then the fleet is gone at once.
             Thread.detachNewThread {
-                while !story.isOver {
-                    if story.count("granted") >= 3 { return story.fleet?.shutdown() ?? () }
-                    usleep(1000)
-                }
+                let isTime = eventually(within: 600) { life.isOver || life.story.count(.granted) >= 3 }
+                if isTime, !life.isOver { life.fleet?.shutdown() }
             }
-            defer { story.isOver = true }
-            if let outcome = try? await work(folder, workers: 1 + lives % 3, story: story) {
+            defer { life.isOver = true }
+            if let outcome = try? await work(folder, workers: 1 + lives % 3, life: life) {
                 #expect(outcome == golden)
                 break
             }
         }
-        let last = Story()
-        #expect(try await work(folder, workers: 2, story: last) == golden)
+        let last = Life()
+        #expect(try await work(folder, workers: 2, life: last) == golden)
         #expect(lives > 1, "nothing was broken off")
         let journal = try Journal(folder: folder)
         #expect(journal.epoch >= UInt64(lives))

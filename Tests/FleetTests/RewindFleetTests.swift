@@ -48,24 +48,24 @@ struct RewindFleetTests {
     /// - Parameter strike: gets the workers' pids when the second condition's answers are begun.
     private func live(
         _ folder: String, workers: Int, memory: Bool = true, strike: @escaping @Sendable ([Int32]) -> Void = { _ in }
-    ) async throws -> (outcome: Outcome, story: TrainingCheckpointTests.Story) {
+    ) async throws -> (outcome: Outcome, story: Story) {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let record = memory ? try RunMemory(folder: folder, log: { _ in }) : nil
-        let story = TrainingCheckpointTests.Story()
+        let record = memory ? try RunMemory(folder: folder, logger: .silent) : nil
+        let story = Story()
         var settings = FleetSettings(runDirectory: folder)
         settings.firstEpoch = record?.firstEpoch ?? 0
         settings.workerExecutable = ProcessTests.worker
         settings.threadsPerWorker = 1
         settings.memoryPerWorker = 0.5
         settings.localWorkers = workers
-        settings.note = { kind, task, _, _ in story.add(kind, task) }
+        settings.happened = { story.hear($0) }
         let checkpoint = try Checkpoint.open(ProcessTests.model)
         let fleet = try Fleet(settings)
         let runner = FleetRunner(
             fleet: fleet, checkpoint: checkpoint,
             progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: record)
         let pids = fleet.progress.workers.map(\.pid)
-        Thread.detachNewThread { if story.wait("granted", "second 1") { strike(pids) } }
+        Thread.detachNewThread { if story.wait(for: .granted, task: "second 1") { strike(pids) } }
         do {
             var outcome = Outcome()
             let last = checkpoint.config.layerCount - 1
@@ -90,8 +90,8 @@ struct RewindFleetTests {
         }
     }
 
-    private func trainings(_ story: TrainingCheckpointTests.Story) -> Set<String> {
-        Set(story.tasks("granted").filter { ($0.contains("tuning") || $0 == "again") && !$0.contains("checkpoint") })
+    private func trainings(_ story: Story) -> Set<String> {
+        Set(story.tasks(.granted).filter { ($0.contains("tuning") || $0 == "again") && !$0.contains("checkpoint") })
     }
 
     @Test func oneTrainingServesAllWhateverTheFleet() async throws {
@@ -113,6 +113,6 @@ struct RewindFleetTests {
         let (outcome, story) = try await live(scratch.file("run"), workers: 2) { kill($0[0], SIGKILL) }
         #expect(outcome == golden)
         #expect(trainings(story) == ["first tuning"])
-        #expect(story.tasks("lost").count >= 1)
+        #expect(story.tasks(.lost).count >= 1)
     }
 }

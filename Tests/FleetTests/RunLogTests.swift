@@ -1,5 +1,6 @@
 import Coordinator
 import Foundation
+import Logging
 import Reporting
 import TestSupport
 import Testing
@@ -7,15 +8,20 @@ import Testing
 @Suite struct RunLogTests {
     @Test func whatHappensGoesToTheFileAndTheLastOfItToStatus() throws {
         let scratch = TemporaryFolder()
-        let emitted = Lines()
-        let log = RunLog(file: LogFile(path: scratch.file("log.jsonl"))) { emitted.add($0.json) }
-        log.epoch = 4
-        log.said("faultline: warning: the disk is full")
-        log.noted("granted", task: "scoring 1", worker: "w0", "pipeline 1")
-        for index in 0..<RunLog.kept { log.noted("lost", task: "", worker: "w\(index)", "silent for 30 s") }
+        let log = RunLog(epoch: 4, file: LogFile(path: scratch.file("log.jsonl")))
+        let logger = Logger(label: "") { _ in
+            LineLogHandler(now: { 0 }) { entry in
+                var line = entry.line
+                line.epoch = log.epoch
+                log.keep(line)
+            }
+        }
+        logger.warning("the disk is full")
+        logger.report(FleetOccurrence.granted(task: "scoring 1", workers: ["w0"], pipeline: 1))
+        for index in 0..<RunLog.kept {
+            logger.report(FleetOccurrence.lost(worker: "w\(index)", host: "h", .silent(seconds: 30)))
+        }
         log.flush()
-        // Notes alone: lines that are said come from there.
-        #expect(emitted.all.count == RunLog.kept + 1 && !emitted.all.contains { $0.contains("disk") })
         let lines = try String(contentsOfFile: scratch.file("log.jsonl"), encoding: .utf8).split(separator: "\n")
         #expect(lines.count == RunLog.kept + 2)
         for line in lines {
@@ -26,13 +32,6 @@ import Testing
         // The oldest and what comes by the thousand are not kept for status.
         #expect(
             log.recent.count == RunLog.kept && log.recent.first?.worker == "w0"
-                && log.recent.allSatisfy { $0.event == "lost" })
-    }
-
-    private final class Lines: @unchecked Sendable {
-        private let lock = NSLock()
-        private var lines: [String] = []
-        func add(_ line: String) { lock.withLock { lines.append(line) } }
-        var all: [String] { lock.withLock { lines } }
+                && log.recent.allSatisfy { $0.event == "lost" && $0.text == "h: silent for 30 s" })
     }
 }

@@ -10,7 +10,7 @@ struct SpeculationTests {
     private func seconds(_ workers: [VirtualFleet.Worker], pipelines: Int? = nil, _ tasks: [FleetTask]) -> Double {
         var fleet = VirtualFleet(workers, pipelines: pipelines)
         let seconds = fleet.run(tasks)
-        #expect(fleet.committed == Array(0..<tasks.count), "\(fleet.failure ?? "")")
+        #expect(fleet.committed == Array(0..<tasks.count), "\(String(describing: fleet.failure))")
         return seconds ?? .infinity
     }
 
@@ -65,7 +65,7 @@ struct SpeculationTests {
             let workers = (0..<pipelines * 2).map { worker($0, 3) }
             var fleet = VirtualFleet(workers, pipelines: pipelines)
             #expect(fleet.run(VirtualFleet.tasks(count, batches: batches)) != nil)
-            #expect(!fleet.notes.contains { $0.hasPrefix("copied") }, "\(count) tasks: \(fleet.notes)")
+            #expect(!fleet.story.has(.copied), "\(count) tasks: \(fleet.story.all)")
         }
     }
 
@@ -75,8 +75,7 @@ struct SpeculationTests {
         fleet.at(7) { remarks = $0.remarks }
         #expect(fleet.run(VirtualFleet.tasks(4, batches: 2)) != nil)
         #expect(remarks.contains("task 2 runs a second time on w0: late on w1"), "\(remarks)")
-        #expect(fleet.log.contains("task 2 runs a second time on w0: w1 is late with it"), "\(fleet.log)")
-        #expect(fleet.notes.contains { $0.hasPrefix("copied task 2 w0") })
+        #expect(fleet.story.fleet.contains(.copied(task: "task 2", workers: ["w0"], late: ["w1"])))
         #expect(fleet.remarks.isEmpty)
     }
 
@@ -114,18 +113,18 @@ struct SpeculationTests {
         let late = scheduler.result(result(0, "a"), task: 1, pipeline: 3 - winner)
         #expect(late.count == 1)
         #expect(scheduler.late(1, stage: 0, layers: 0..<1, digest: "a").isEmpty)
-        guard case .fail(let words)? = scheduler.late(1, stage: 0, layers: 0..<1, digest: "x").first else {
+        guard case .fail(let failure)? = scheduler.late(1, stage: 0, layers: 0..<1, digest: "x").first else {
             Issue.record("no alarm")
             return
         }
-        #expect(words.hasPrefix("determinism is broken"))
+        #expect(failure == .notDeterministic(task: 1, stage: 0, digest: "x"))
         #expect(scheduler.result(result(0, "x"), task: 1, pipeline: 3 - winner).count == 2)
     }
 
     @Test(arguments: [UInt64(1), 2])
     func aPipelineThatIsLostLeavesTheOtherAttempt(lost: UInt64) {
         var scheduler = copying()
-        let directives = scheduler.pipelineLost(lost, crash: nil, cause: "x")
+        let directives = scheduler.pipelineLost(lost, crash: nil, cause: .idle(pipeline: lost))
         #expect(directives.isEmpty)
         #expect(scheduler.running(on: 3 - lost).contains(1))
         guard case .record(task: 1, _)? = scheduler.result(result(0, "a"), task: 1, pipeline: 3 - lost).first else {
@@ -146,11 +145,10 @@ struct SpeculationTests {
         _ = scheduler.result(result(0, "a"), task: 0, pipeline: 1)
         _ = scheduler.result(result(0, "A"), task: 0, pipeline: 2)
         let directives = scheduler.result(result(1, "b"), task: 0, pipeline: 2)
-        guard case .fail(let words)? = directives.last else {
+        guard case .fail(.notDeterministic(task: 0, _, _))? = directives.last else {
             Issue.record("no alarm")
             return
         }
-        #expect(words.hasPrefix("determinism is broken"))
     }
 
     @Test func trainingIsNeverCopied() {
@@ -185,7 +183,7 @@ struct SpeculationTests {
         }
         try test.fleet.use(model: Fake.model())
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
-        #expect(test.log.contains { $0.contains("runs a second time on w0: w1 is late with it") }, "\(test.log)")
+        #expect(test.story.has(.copied, worker: "w0"), "\(test.story.all)")
         isOver.signal()
         // What the slow one still brings is no harm, and it works again.
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)

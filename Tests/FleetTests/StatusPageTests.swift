@@ -2,7 +2,9 @@ import Coordinator
 import Foundation
 import HTTP
 import Keys
+import Logging
 import Protocol
+import Reporting
 import TestSupport
 import Testing
 import Worker
@@ -30,13 +32,13 @@ struct StatusPageTests {
 
     /// Asks until the status is as it has to become.
     private func status(_ fleet: Fleet, _ holds: (RunStatus) -> Bool) throws -> RunStatus {
-        let deadline = Date(timeIntervalSinceNow: 30)
-        while true {
-            let status = try status(fleet)
-            if holds(status) { return status }
-            try #require(Date() < deadline, "\(status)")
-            usleep(20_000)
+        var last: RunStatus?
+        let isSo = try eventually {
+            last = try self.status(fleet)
+            return holds(last!)
         }
+        try #require(isSo, "\(String(describing: last))")
+        return last!
     }
 
     /// The worker that stops in the middle of the second task.
@@ -59,7 +61,7 @@ struct StatusPageTests {
                 settings.page = StatusPageSettings(port: 0)
                 settings.firstEpoch = 3 << 32
                 settings.recent = { log.recent }
-                settings.note = { log.noted($0, task: $1, worker: $2, $3) }
+                settings.logger = Logger(label: "") { _ in LineLogHandler(now: { 0 }) { log.keep($0.line) } }
             },
             engine: { index, _ in
                 FakeEngine { call, task in
@@ -156,7 +158,7 @@ struct StatusPageTests {
         let test = try TestFleet(
             workers: 1, settings: .init { $0.page = StatusPageSettings(host: "0.0.0.0", port: 0, token: token) })
         defer { _ = test.close() }
-        #expect(test.log.contains { $0.contains("plain HTTP") })
+        #expect(test.story.run.contains { if case .pageUnencrypted = $0 { true } else { false } })
         func basic(_ words: String) -> String { "Basic \(Data(words.utf8).base64EncodedString())" }
         for path in ["/", "/status.json", "/metrics", "/nothing"] {
             let refused = [
@@ -174,8 +176,8 @@ struct StatusPageTests {
                 #expect(status == (path == "/nothing" ? 404 : 200), "\(path) \(shown)")
             }
         }
-        #expect(test.log.count { $0.contains("wrong view token") } == 1)
-        #expect(!test.log.contains { $0.contains(token.text) })
+        #expect(test.story.run.count { if case .wrongToken = $0 { true } else { false } } == 1)
+        #expect(!test.story.all.contains { "\($0)".contains(token.text) })
     }
 
     @Test func whatCannotBeServedEndsInOneLineOfUsage() throws {

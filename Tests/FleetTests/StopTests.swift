@@ -54,12 +54,7 @@ struct StopTests {
 
     /// Waits until so many results are on record.
     private func waitForRecords(_ count: Int, in run: String) -> Bool {
-        let deadline = Date(timeIntervalSinceNow: 60)
-        while events(run, "committed").count < count {
-            if Date() > deadline { return false }
-            usleep(5000)
-        }
-        return true
+        eventually(within: 60) { events(run, "committed").count >= count }
     }
 
     private func files(_ run: String) throws -> [String: Data] {

@@ -10,8 +10,8 @@ final class TestFleet: @unchecked Sendable {
     private(set) var ends: [Int: WorkerEnd] = [:]
     private let lock = NSLock()
     private let group = DispatchGroup()
-    private(set) var logs: [String] = []
-    private var told: [String] = []
+    /// What the fleet reports.
+    let story = Story()
     let folder: String
     var fleet: Fleet!
 
@@ -37,12 +37,9 @@ final class TestFleet: @unchecked Sendable {
         settings.returning = returning
         settings.registration = 30
         settings.minimumGain = minimumGain
-        settings.note = { [weak self] kind, task, worker, text in
-            self?.lock.withLock { self?.told.append("\(kind) \(task) \(worker): \(text)") }
-        }
         settings.idle = idle
         settings.comeback = comeback
-        settings.log = { [weak self] line in self?.lock.withLock { self?.logs.append(line) } }
+        settings.happened = { [story] in story.hear($0) }
         adjust?.body(&settings)
         let start: @Sendable (Int, String) -> Void = { [self] index, endpoint in
             var options = WorkerOptions(connect: endpoint)
@@ -70,7 +67,7 @@ final class TestFleet: @unchecked Sendable {
             Thread.detachNewThread { [self] in
                 for index in 0..<count {
                     start(index, endpoint)
-                    _ = waitFor("w\(index) joined")
+                    _ = story.wait(for: .joined, worker: "w\(index)")
                 }
             }
         }
@@ -83,16 +80,6 @@ final class TestFleet: @unchecked Sendable {
     func join(_ index: Int) { startWorker(index) }
     private var startWorker: (Int) -> Void = { _ in }
 
-    /// - Returns: whether such a line was logged in time.
-    func waitFor(_ words: String, seconds: Double = 30) -> Bool {
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        while !log.contains(where: { $0.contains(words) }) {
-            if Date() > deadline { return false }
-            usleep(2000)
-        }
-        return true
-    }
-
     /// Ends the fleet and waits for its workers.
     func close() -> [Int: WorkerEnd] {
         fleet?.shutdown()
@@ -103,10 +90,6 @@ final class TestFleet: @unchecked Sendable {
         try? FileManager.default.removeItem(atPath: folder)
         return lock.withLock { ends }
     }
-
-    var log: [String] { lock.withLock { logs } }
-    /// What the journal would be told.
-    var notes: [String] { lock.withLock { told } }
 }
 
 /// Lets a test give an engine a handle on its own worker.

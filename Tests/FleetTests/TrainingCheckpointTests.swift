@@ -34,28 +34,6 @@ struct TrainingCheckpointTests {
         var answers: [[Int32]]
     }
 
-    /// What the run's journal is told, and somebody who acts on it.
-    final class Story: @unchecked Sendable {
-        private let condition = NSCondition()
-        private var notes: [(kind: String, task: String)] = []
-        func add(_ kind: String, _ task: String) {
-            condition.withLock {
-                notes.append((kind, task))
-                condition.broadcast()
-            }
-        }
-        func tasks(_ kind: String) -> [String] { condition.withLock { notes.filter { $0.kind == kind }.map(\.task) } }
-        func wait(_ kind: String, _ task: String, count: Int = 1) -> Bool {
-            let deadline = Date(timeIntervalSinceNow: 60)
-            return condition.withLock {
-                while notes.count(where: { $0.kind == kind && $0.task == task }) < count {
-                    guard condition.wait(until: deadline) else { return false }
-                }
-                return true
-            }
-        }
-    }
-
     /// One life of a run.
     private final class Life: @unchecked Sendable {
         let story = Story()
@@ -66,7 +44,7 @@ struct TrainingCheckpointTests {
         /// - Parameter joining: the workers are processes of the test's that come by a join file.
         init(_ folder: String, workers count: Int, lease: Double = 30, joining: Bool = false) throws {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            let memory = try RunMemory(folder: folder, log: { _ in })
+            let memory = try RunMemory(folder: folder, logger: .silent)
             var settings = FleetSettings(runDirectory: folder)
             settings.firstEpoch = memory.firstEpoch
             settings.run = memory.run
@@ -74,7 +52,7 @@ struct TrainingCheckpointTests {
             settings.workerExecutable = ProcessTests.worker
             settings.threadsPerWorker = 1
             settings.memoryPerWorker = 0.5
-            settings.note = { [story] kind, task, _, _ in story.add(kind, task) }
+            settings.happened = { [story] in story.hear($0) }
             var children: [ChildProcess] = []
             if joining {
                 let join = folder + "/join.json"
@@ -134,7 +112,7 @@ struct TrainingCheckpointTests {
     private static func golden(_ scratch: TemporaryFolder) async throws -> Outcome {
         try await live(scratch.file("golden"), workers: 1) { life in
             let outcome = try await life.outcome(checkpointEvery: nil)
-            #expect(life.story.tasks("granted").filter { $0.hasPrefix("tuning") } == ["tuning"])
+            #expect(life.story.tasks(.granted).filter { $0.hasPrefix("tuning") } == ["tuning"])
             return outcome
         }
     }
@@ -153,11 +131,11 @@ struct TrainingCheckpointTests {
                 let pids = life.fleet.progress.workers.map(\.pid)
                 Thread.detachNewThread {
                     // Steps 5 and 6 are under way, the checkpoint after step 4 is on record.
-                    if life.story.wait("granted", "tuning steps 5-6") { kill(pids[victim], SIGKILL) }
+                    if life.story.wait(for: .granted, task: "tuning steps 5-6") { kill(pids[victim], SIGKILL) }
                 }
                 let outcome = try await life.outcome(checkpointEvery: 2)
                 #expect(outcome == golden)
-                let granted = life.story.tasks("granted")
+                let granted = life.story.tasks(.granted)
                 for early in ["tuning steps 1-2", "tuning steps 3-4", "tuning checkpoint 2"] {
                     #expect(granted.count { $0 == early } == 1, "\(early) in \(granted)")
                 }
@@ -171,7 +149,7 @@ struct TrainingCheckpointTests {
 
     /// First steps of the segments granted.
     private func starts(_ story: Story) -> [Int] {
-        story.tasks("granted").filter { $0.hasPrefix("tuning steps ") }.compactMap {
+        story.tasks(.granted).filter { $0.hasPrefix("tuning steps ") }.compactMap {
             $0.dropFirst("tuning steps ".count).split(separator: "-").first.flatMap { Int($0) }
         }
     }
@@ -185,7 +163,7 @@ struct TrainingCheckpointTests {
         func broken(workers: Int, every: Int, at task: String) async throws -> [Int] {
             try await Self.live(folder, workers: workers) { life in
                 Thread.detachNewThread {
-                    _ = life.story.wait("granted", task)
+                    _ = life.story.wait(for: .granted, task: task)
                     life.fleet.shutdown()
                 }
                 await #expect(throws: (any Error).self) { try await life.outcome(checkpointEvery: every) }
@@ -204,7 +182,7 @@ struct TrainingCheckpointTests {
         try await Self.live(folder, workers: 2) { life in
             let outcome = try await life.outcome(checkpointEvery: 2)
             #expect(outcome == golden)
-            #expect(life.story.tasks("granted") == [])
+            #expect(life.story.tasks(.granted) == [])
             try life.runner.concluded()
             #expect(try partials(folder) == 0)
         }
@@ -220,7 +198,7 @@ struct TrainingCheckpointTests {
         }
         try await Self.live(folder, workers: 3) { life in
             let pids = life.fleet.progress.workers.map(\.pid)
-            Thread.detachNewThread { if life.story.wait("granted", "answers 1") { kill(pids[0], SIGKILL) } }
+            Thread.detachNewThread { if life.story.wait(for: .granted, task: "answers 1") { kill(pids[0], SIGKILL) } }
             let outcome = try await life.outcome(checkpointEvery: 4)
             #expect(outcome == golden)
             #expect(starts(life.story) == [])
@@ -233,17 +211,17 @@ struct TrainingCheckpointTests {
         let golden = try await Self.golden(scratch)
         try await Self.live(scratch.file("run"), workers: 3, lease: 4, joining: true) { life in
             Thread.detachNewThread {
-                guard life.story.wait("granted", "tuning steps 5-6") else { return }
+                guard life.story.wait(for: .granted, task: "tuning steps 5-6") else { return }
                 life.workers[1].send(SIGSTOP)
-                _ = life.story.wait("granted", "tuning steps 5-6", count: 2)
+                _ = life.story.wait(for: .granted, task: "tuning steps 5-6", count: 2)
                 life.workers[1].send(SIGCONT)
             }
             let outcome = try await life.outcome(checkpointEvery: 2)
             #expect(outcome == golden)
-            #expect(life.story.tasks("lost").count >= 1)
+            #expect(life.story.tasks(.lost).count >= 1)
             #expect(starts(life.story).filter { $0 < 5 } == [1, 3])
             // It is a member again, as somebody new.
-            #expect(life.story.wait("joined", "", count: 4))
+            #expect(life.story.wait(for: .joined, count: 4))
         }
     }
 }

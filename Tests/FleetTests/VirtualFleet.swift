@@ -56,13 +56,19 @@ struct VirtualFleet {
     /// Steps of the script: what happens when.
     private var plan: [(at: Double, act: (inout VirtualFleet) -> Void)] = []
 
-    private(set) var log: [String] = []
-    private(set) var notes: [String] = []
+    let story = Story()
+    private(set) var refusals: [String: Refusal] = [:]
+    /// Hosts that were set aside, and why.
+    var setAside: [String: HostCause] {
+        Dictionary(
+            story.fleet.compactMap { if case .setAside(let host, let cause) = $0 { (host, cause) } else { nil } }
+        ) { $1 }
+    }
     private(set) var lastWords: [String: ToWorker] = [:]
     private(set) var recorded: [Int] = []
     private(set) var committed: [Int] = []
     private(set) var begun: [String: Set<Int>] = [:]
-    private(set) var failure: String?
+    private(set) var failure: FleetFailure?
     private(set) var hasStopped = false
     private var isFinished = false
 
@@ -189,7 +195,7 @@ struct VirtualFleet {
         guard let worker = running.removeValue(forKey: id)?.worker else { return }
         if let pause = worker.comesBack { coming.append((now + pause, worker)) }
         inbox.removeAll { $0.id == id }
-        carry(core.lose(id, "closed its connection", crashed: true))
+        carry(core.lose(id, .connectionClosed))
     }
 
     /// Carries what workers say to the coordinator.
@@ -241,8 +247,10 @@ struct VirtualFleet {
             case .dismiss(let member, let words):
                 lastWords[member.name] = words
                 running[member.id] = nil
-            case .log(let line, _): log.append(line)
-            case .note(let kind, let task, let worker, let text): notes.append("\(kind) \(task) \(worker): \(text)")
+            case .refuse(let member, let refusal):
+                refusals[member.name] = refusal
+                running[member.id] = nil
+            case .happened(let occurrence): story.hear(occurrence)
             case .event(.recorded(let task, _)):
                 recorded.append(task)
                 carry(core.onRecord(task))

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Reporting
 import TestSupport
 import Testing
@@ -26,12 +27,45 @@ import Testing
                 == #"{"time":"1970-01-01T00:00:00.000Z","level":"info","event":"message","message":"x"}"#)
     }
 
-    @Test(arguments: [
-        ("faultline: error: no", LogLine.Level.error, "no"), ("faultline: warning: hm", .warning, "hm"),
-        ("warning: plain TCP", .warning, "plain TCP"), ("faultline-worker: gone", .info, "gone"), ("yes", .info, "yes"),
-    ])
-    func aLinesLevelIsReadFromItsWords(line: String, level: LogLine.Level, message: String) {
-        #expect(LogLine.said(line, seconds: 0) == LogLine(seconds: 0, level: level, message: message))
+    /// What a logger is told, without a clock.
+    private func logged(_ tell: (Logger) -> Void) -> [LineLogHandler.Entry] {
+        let entries = Recorder<LineLogHandler.Entry>()
+        tell(Logger(label: "") { _ in LineLogHandler(now: { 7 }) { entries.add($0) } })
+        return entries.all
+    }
+
+    @Test func metadataBecomeFields() {
+        let entries = logged { logger in
+            var logger = logger
+            logger[metadataKey: LogField.epoch] = "3"
+            logger.warning(
+                "lost w1 on h: silent",
+                metadata: [
+                    LogField.event: "lost", LogField.worker: "w1", LogField.task: "scoring 1",
+                    LogField.details: "h: silent",
+                    "other": "no field",
+                ])
+            logger.info("plain")
+        }
+        let lost = LogLine(
+            seconds: 7, level: .warning, event: "lost", worker: "w1", task: "scoring 1", epoch: 3, message: "h: silent")
+        #expect(
+            entries == [
+                .init(line: lost, text: "lost w1 on h: silent"),
+                .init(line: LogLine(seconds: 7, epoch: 3, message: "plain"), text: "plain"),
+            ])
+    }
+
+    @Test func warningsAndErrorsAreIntroducedUnlessTheyAreEvents() {
+        let entries = logged { logger in
+            logger.debug("a")
+            logger.notice("b")
+            logger.warning("c")
+            logger.error("d")
+            logger.error("e", metadata: [LogField.event: "failed"])
+        }
+        #expect(entries.map(\.introduced) == ["a", "b", "warning: c", "error: d", "e"])
+        #expect(entries.map(\.line.level) == [.debug, .info, .warning, .error, .error])
     }
 
     @Test func theFormatIsAskedForByOptionOrEnvironment() {

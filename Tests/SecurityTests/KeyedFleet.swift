@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Keys
+import Synchronization
 import TestSupport
 import ZeroMQ
 
@@ -8,10 +9,8 @@ import ZeroMQ
 final class KeyedFleet: @unchecked Sendable {
     static let worker = ChildProcess.product("faultline-worker")
     let scratch: TemporaryFolder
-    private let condition = NSCondition()
-    private var lines: [String] = []
-    private var bound: String?
-    private var outcome: Result<Fleet, any Error>?
+    private let occurrences = Recorder<any Occurrence>()
+    private let state = Mutex<(bound: String?, outcome: Result<Fleet, any Error>?)>((nil, nil))
 
     /// - Parameter names: workers to make keys for.
     init(names: [String]) throws {
@@ -30,50 +29,43 @@ final class KeyedFleet: @unchecked Sendable {
         settings.pipelines = 1
         settings.keys = try CoordinatorKeys(contentsOf: key("coordinator"))
         settings.answersHandshakes = answers
-        settings.log = { [weak self] line in self?.change { $0.lines.append(line) } }
-        settings.bound = { [weak self] endpoint in self?.change { $0.bound = endpoint } }
+        settings.happened = { [occurrences] in occurrences.add($0) }
+        settings.bound = { [weak self] endpoint in self?.state.withLock { $0.bound = endpoint } }
         Thread.detachNewThread { [settings] in
             let outcome = Result { try Fleet(settings) }
-            self.change { $0.outcome = outcome }
-        }
-    }
-
-    private func change(_ body: (KeyedFleet) -> Void) {
-        condition.lock()
-        body(self)
-        condition.broadcast()
-        condition.unlock()
-    }
-
-    private func wait<T>(_ seconds: Double, _ value: () -> T?) -> T? {
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        condition.lock()
-        defer { condition.unlock() }
-        while true {
-            if let value = value() { return value }
-            guard condition.wait(until: deadline) else { return value() }
+            self.state.withLock { $0.outcome = outcome }
         }
     }
 
     /// Where workers connect.
-    func endpoint() -> String? { wait(20) { bound } }
+    func endpoint() -> String? { eventually(within: 20) { state.withLock { $0.bound } } }
 
     /// The fleet, once all its workers are there.
     func fleet() throws -> Fleet {
-        guard let outcome = wait(90, { outcome }) else { throw FleetError("no fleet within 90 s: \(log)") }
+        guard let outcome = eventually(within: 90, { state.withLock { $0.outcome } }) else {
+            throw FleetError("no fleet within 90 s: \(log)")
+        }
         return try outcome.get()
     }
 
-    /// - Returns: whether the coordinator logged those words in time.
-    func logs(_ words: String, seconds: Double = 20) -> Bool {
-        wait(seconds) { lines.contains { $0.contains(words) } ? true : nil } ?? false
+    /// - Returns: whether the coordinator refused such a connection in time.
+    func refuses(within seconds: Double = 20, _ isIt: (ConnectionRefusal) -> Bool) -> Bool {
+        eventually(within: seconds) {
+            occurrences.all.contains {
+                if case RunOccurrence.connectionRefused(let refusal) = $0 { isIt(refusal) } else { false }
+            }
+        }
     }
 
-    var log: [String] {
-        condition.lock()
-        defer { condition.unlock() }
-        return lines
+    /// - Returns: whether a worker whose key may not take part was lost in time.
+    func losesForItsKey() -> Bool {
+        eventually(within: 20) {
+            occurrences.all.contains { if case FleetOccurrence.lost(_, _, .notAllowed) = $0 { true } else { false } }
+        }
     }
+
+    /// For people.
+    var log: [String] { occurrences.all.map { "\($0)" } }
 
     /// A worker program; `key`: its key file.
     func join(key: String?, _ more: [String] = []) throws -> ChildProcess {

@@ -93,11 +93,9 @@ struct TwoProgramsTests {
         #expect(strangers.connected == 1000)
         strangers.push(seconds: 3)
         let peak = try #require(Memory.peak(coordinator.pid))
-        let began = Date()
         let workers = try (1...2).map { try join(endpoint, ["--keys", scratch.file("keys/worker-\($0).key")]) }
         #expect(
             coordinator.waitFor("worker-1 joined", seconds: 10) && coordinator.waitFor("worker-2 joined", seconds: 10))
-        #expect(-began.timeIntervalSinceNow < 10)
         print("1,000 strangers: \((peak - before) >> 20) MiB more at the peak")
         #expect(peak - before < 64 << 20, "\((peak - before) >> 20) MiB")
         #expect(coordinator.waitForEnd(seconds: 60) == 0, "\(coordinator.output)")

@@ -1,12 +1,17 @@
 import Foundation
+import Synchronization
 
 /// A program under test: started, read line by line, ended by its own pid, never waited for without a deadline.
 public final class ChildProcess: @unchecked Sendable {
     private let process = Process()
-    private let condition = NSCondition()
-    private var text = ""
-    private var isOver = false
-    private var hasEnded = false
+    private struct State {
+        var text = ""
+        /// Its output is closed; it has ended.
+        var isOver = false
+        var hasEnded = false
+    }
+
+    private let state = Mutex(State())
     public var pid: Int32 { process.processIdentifier }
 
     /// Executables built beside the tests.
@@ -25,7 +30,7 @@ public final class ChildProcess: @unchecked Sendable {
         process.standardOutput = pipe
         process.standardError = pipe
         process.standardInput = FileHandle.nullDevice
-        process.terminationHandler = { [weak self] _ in self?.terminated() }
+        process.terminationHandler = { [weak self] _ in self?.state.withLock { $0.hasEnded = true } }
         try process.run()
         // A thread of its own: `readabilityHandler` of many short-lived pipes crashes libdispatch's event loop on Linux
         // now and then.
@@ -41,25 +46,13 @@ public final class ChildProcess: @unchecked Sendable {
     deinit { if process.isRunning { kill(pid, SIGKILL) } }
 
     private func add(_ piece: String, over: Bool) {
-        condition.lock()
-        text += piece
-        isOver = isOver || over
-        condition.broadcast()
-        condition.unlock()
+        state.withLock { state in
+            state.text += piece
+            state.isOver = state.isOver || over
+        }
     }
 
-    private func terminated() {
-        condition.lock()
-        hasEnded = true
-        condition.broadcast()
-        condition.unlock()
-    }
-
-    public var output: String {
-        condition.lock()
-        defer { condition.unlock() }
-        return text
-    }
+    public var output: String { state.withLock { $0.text } }
 
     /// What it said, a line each, without what it took data files for.
     public var complaints: [String] {
@@ -68,30 +61,21 @@ public final class ChildProcess: @unchecked Sendable {
 
     /// - Returns: whether `words` appeared in time.
     public func waitFor(_ words: String, seconds: Double = 30) -> Bool {
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        condition.lock()
-        defer { condition.unlock() }
-        while !text.contains(words) { if isOver || !condition.wait(until: deadline) { return text.contains(words) } }
-        return true
+        func isSaid() -> Bool { output.contains(words) }
+        return eventually(within: seconds) { isSaid() || state.withLock { $0.isOver } } && isSaid()
     }
 
     /// - Returns: the exit code (negative: the signal), or `nil` where the deadline passed and it had to be killed.
     public func waitForEnd(seconds: Double = 30) -> Int32? {
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        condition.lock()
-        while !hasEnded { if !condition.wait(until: deadline) { break } }
-        let finished = hasEnded
+        let finished = eventually(within: seconds) { state.withLock { $0.hasEnded } }
         // The last words may still be on their way; another child may hold the pipe open, hence the limit.
-        let soon = Date(timeIntervalSinceNow: 1)
-        while finished, !isOver { if !condition.wait(until: soon) { break } }
-        condition.unlock()
-        if !finished { kill(pid, SIGKILL) }
+        if finished { _ = eventually(within: 1) { state.withLock { $0.isOver } } } else { kill(pid, SIGKILL) }
         process.waitUntilExit()
         guard finished else { return nil }
         return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
     }
 
-    public var isRunning: Bool { condition.withLock { !hasEnded } }
+    public var isRunning: Bool { state.withLock { !$0.hasEnded } }
 
     public func send(_ signal: Int32) { kill(pid, signal) }
 }

@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Checkpoint
 import Evaluation
+import Logging
 
 package struct AnswerCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -60,6 +61,6 @@ package struct AnswerCommand: AsyncParsableCommand {
         }
         try PairFile.write(pairs, answeredBy: try checkpoint.provenance(), thinking: codec.thinking, to: out)
         let kept = keep == .refusals ? "kept as refusals (judge: \(judge.name))" : "kept"
-        Terminal.err("\(out): \(pairs.count) of \(texts.count) answers \(kept)\(unfinished)")
+        Terminal.log.info("\(out): \(pairs.count) of \(texts.count) answers \(kept)\(unfinished)")
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Logging
 import Selection
 
 /// What a command does about files that do not belong together.
@@ -10,7 +11,7 @@ package struct ForceOption: ParsableArguments {
     package init() {}
 
     /// The checks of one command.
-    func belonging() -> Belonging { Belonging(force: force) { Terminal.err("faultline: \($0)") } }
+    func belonging() -> Belonging { Belonging(force: force, logger: Terminal.own) }
 }
 
 /// Whether files that are used together belong together: the same model, the same method.
@@ -19,12 +20,12 @@ package struct ForceOption: ParsableArguments {
 /// checked.
 struct Belonging {
     private let force: Bool
-    private let say: (String) -> Void
+    private let logger: Logger
     /// What was done all the same, for the metadata of what is written.
     private(set) var forced: [String] = []
 
-    /// - Parameter say: gets a line for what is forced and for files that do not say where they come from.
-    init(force: Bool, say: @escaping (String) -> Void) { (self.force, self.say) = (force, say) }
+    /// - Parameter logger: for what is forced, and for files that do not say where they come from.
+    init(force: Bool, logger: Logger) { (self.force, self.logger) = (force, logger) }
 
     /// Metadata that tell what was forced.
     var metadata: [String: String] { forced.isEmpty ? [:] : [Provenance.forcedKey: forced.joined(separator: "; ")] }
@@ -93,16 +94,16 @@ struct Belonging {
     private mutating func note(forced file: Provenance) {
         guard let words = file.forced, !forced.contains(words) else { return }
         forced.append(words)
-        say("\(file.file): made with --force: \(words)")
+        logger.info("\(file.file): made with --force: \(words)")
     }
 
     private func unsaid(_ file: Provenance, _ what: String) {
-        say("\(file.file) does not say \(what): only names and shapes are checked")
+        logger.info("\(file.file) does not say \(what): only names and shapes are checked")
     }
 
     private mutating func refuse(_ file: String, _ fault: String) throws(InputError) {
         guard force else { throw InputError(file, "\(fault); --force goes on all the same") }
-        say("warning: \(file): \(fault); going on (--force)")
+        logger.warning("\(file): \(fault); going on (--force)")
         forced.append("\(file) \(fault)")
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 package import Checkpoint
+import Logging
 import Reporting
 import Tensors
 
@@ -15,7 +16,7 @@ package struct ContentOptions: ParsableArguments {
     /// - Throws: `CheckpointError`.
     package func open(_ path: String, read: @escaping @Sendable (Int) -> Void = { _ in }) throws -> Checkpoint {
         let checkpoint = try Checkpoint.open(path)
-        let report = HashingReport { Terminal.err("\($0)") }
+        let report = HashingReport { Terminal.log.info("\($0)") }
         checkpoint.remember(
             ContentMemory.ofUser(isDoubted: verifyModel),
             progress: { done, total in

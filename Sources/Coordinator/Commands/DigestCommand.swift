@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+import Logging
 import Reporting
 import Synchronization
 import Tensors
@@ -22,8 +23,8 @@ package struct DigestCommand: ParsableCommand {
         let start = MonotonicClock.now
         Terminal.say("\(try checkpoint.digest())  \(checkpoint.shortName)")
         let (bytes, seconds) = (read.withLock { $0 }, MonotonicClock.now - start)
-        guard bytes > 0 else { return Terminal.err("\(model): as this machine remembers it") }
+        guard bytes > 0 else { return Terminal.log.info("\(model): as this machine remembers it") }
         let rate = Format.bytes(Int(Double(bytes) / max(seconds, 1e-6)))
-        Terminal.err("\(model): \(Format.bytes(bytes)) read in \(Format.fixed(seconds, 2)) s (\(rate)/s)")
+        Terminal.log.info("\(model): \(Format.bytes(bytes)) read in \(Format.fixed(seconds, 2)) s (\(rate)/s)")
     }
 }

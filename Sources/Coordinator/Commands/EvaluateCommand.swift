@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Checkpoint
 package import Evaluation
+import Logging
 import Reporting
 import Selection
 
@@ -242,7 +243,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         if let questionsOut {
             try QuestionFile.write(conditions.last!, of: try checkpoint.provenance(), to: questionsOut)
         }
-        for warning in results.warnings { Terminal.err("faultline: warning: \(warning)") }
+        for warning in results.warnings { Terminal.own.warning("\(warning)") }
         Terminal.out(results.table())
         Terminal.out(results.judgesLine)
         if case .notFinite(let reason)? = conditions.last?.remark { throw NoNumber(reason) }

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+import Logging
 import Selection
 
 package struct ExportCommand: AsyncParsableCommand {
@@ -59,6 +60,6 @@ package struct ExportCommand: AsyncParsableCommand {
     }
 
     private func warn(_ file: String, _ nothing: String?) {
-        if let nothing { Terminal.err("faultline: warning: \(file) changes nothing: \(nothing)") }
+        if let nothing { Terminal.own.warning("\(file) changes nothing: \(nothing)") }
     }
 }

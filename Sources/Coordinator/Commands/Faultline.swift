@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Logging
 import Reporting
 
 #if canImport(Glibc)
@@ -30,7 +31,7 @@ package enum Launcher {
         let asked = LogFormat.asked(
             arguments: arguments, environment: getenv("FAULTLINE_LOG").map { String(cString: $0) })
         guard let format = asked else {
-            Terminal.err("faultline: error: the log's format (--log-format, FAULTLINE_LOG) is text or json")
+            Terminal.own.error("the log's format (--log-format, FAULTLINE_LOG) is text or json")
             return 2
         }
         Terminal.format = format
@@ -46,7 +47,7 @@ package enum Launcher {
             if ending.isOutput {
                 Terminal.out(ending.text)
             } else {
-                Terminal.err("faultline: \(ending.isStop ? "" : "error: ")\(ending.text)")
+                Terminal.own.log(level: ending.isStop ? .info : .error, "\(ending.text)")
             }
             return ending.code
         }

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+import Logging
 package import Protocol
 import Reporting
 import Selection
@@ -99,7 +100,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
             let losses = try await runner.train(
                 TrainingRequest(training, freeze: frozen, checkpointEvery: checkpointEvery), label: "fine-tuning")
             if let first = losses.first, let last = losses.last {
-                Terminal.err("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))")
+                Terminal.log.info("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))")
             }
             try await exporter.exportTrained(runner, rewind: rewound, words: words, to: out)
         }

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Logging
 package import Selection
 import Tensors
 
@@ -88,7 +89,7 @@ package struct MaskCommand: ParsableCommand {
             if let path { mask.metadata[key] = try Digest.sha256(file: path) }
         }
         try mask.write(to: out)
-        Terminal.err("\(out): \(mask.count) of \(mask.size) weights")
+        Terminal.log.info("\(out): \(mask.count) of \(mask.size) weights")
     }
 
     /// Which model the mask will belong to, and how the scores were made.

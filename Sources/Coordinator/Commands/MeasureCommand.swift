@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Foundation
 import Keys
+import Logging
 import Protocol
 import Tensors
 
@@ -35,12 +36,12 @@ package struct MeasureCommand: ParsableCommand {
         settings.threadsPerWorker = fleet.threads
         settings.workerExecutable = FleetRunner.workerExecutable()
         settings.workerArguments = ["--idle-engine", "\(resultBytes)"] + (log.map { ["--idle-log", $0] } ?? [])
-        settings.log = { Terminal.err("\($0)") }
-        settings.bound = { Terminal.err("listening at \($0)") }
+        settings.logger = Terminal.log
+        settings.bound = { Terminal.log.info("listening at \($0)") }
         let memory = try journal ? Self.memory(folder, settings) : nil
         if let memory {
             settings.firstEpoch = memory.firstEpoch
-            settings.note = { memory.note($0, task: $1, worker: $2, $3) }
+            settings.happened = { memory.record($0) }
         }
         let workers = try Fleet(settings)
         defer { workers.shutdown() }
@@ -76,7 +77,7 @@ package struct MeasureCommand: ParsableCommand {
 
     private static func memory(_ folder: String, _ settings: FleetSettings) throws -> RunMemory {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        return try RunMemory(folder: folder, log: settings.log)
+        return try RunMemory(folder: folder, logger: settings.logger)
     }
 
     private static func peakMiB() -> Int {

@@ -2,6 +2,7 @@ public import ArgumentParser
 public import Checkpoint
 public import Evaluation
 public import Jinja
+import Logging
 public import Protocol
 public import Reporting
 public import Selection
@@ -206,6 +207,6 @@ package struct DataOptions: ParsableArguments {
 
     /// Says on standard error what every file is taken for.
     func files(_ codec: any TextCodec) -> DataFiles {
-        DataFiles(maxSkipped: maxSkipped, codec: codec) { Terminal.err("\($0)") }
+        DataFiles(maxSkipped: maxSkipped, codec: codec) { Terminal.log.info("\($0)") }
     }
 }

@@ -2,6 +2,7 @@ package import ArgumentParser
 import Checkpoint
 import Foundation
 import Jinja
+import Logging
 import Reporting
 import Selection
 import Tensors
@@ -117,7 +118,7 @@ package struct PlanCommand: AsyncParsableCommand {
     ) throws -> (study: Study, codec: ChatCodec, evaluator: Evaluator, files: DataFiles) {
         try study.check(checkpoint.config)
         let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
-        let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.err("\($0)") }
+        let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.log.info("\($0)") }
         let evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
             maxPositions: checkpoint.config.maxPositions, codec: codec, files: files)

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+import Logging
 import Reporting
 import Tensors
 
@@ -41,7 +42,7 @@ package struct StudyCommand: AsyncParsableCommand {
             var outputs = Outputs(model: first.model, reading: [study, fleet.keys] + list.inputs)
             try fleet.check(&outputs)
             let cache = try cacheFolder.map { folder throws(InputError) in
-                try ResultCache(folder) { Terminal.err("faultline: \($0)") }
+                try ResultCache(folder) { Terminal.own.info("\($0)") }
             }
             try Paths.makeFolder(root)
             try Outputs.checkWritable(root)
@@ -56,29 +57,29 @@ package struct StudyCommand: AsyncParsableCommand {
             let digest = try checkpoint.digest()
             let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
             let gnuplot = Gnuplot()
-            if gnuplot == nil { Terminal.err("faultline: no plots in the report: \(Gnuplot.advice)") }
+            if gnuplot == nil { Terminal.own.info("no plots in the report: \(Gnuplot.advice)") }
             try await Runners.with(options, checkpoint, runDirectory: root) { [list] runner in
                 // All of them first: what is wrong with the last one is known before the first one begins.
                 let runs = try zip(list.studies, codecs).map { study, codec in
                     let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root) {
-                        Terminal.err("faultline: \($0)")
+                        Terminal.own.info("\($0)")
                     }
                     let run = try StudyRun(
                         study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
-                        exporter: FolderExporter(checkpoint), cache: cache, announce: { Terminal.err("\($0)") })
+                        exporter: FolderExporter(checkpoint), cache: cache, announce: { Terminal.log.info("\($0)") })
                     return (run: run, folder: folder)
                 }
                 var index = StudyIndex(list, command: command)
                 for (number, item) in runs.enumerated() {
                     let start = MonotonicClock.now
                     if list.isList {
-                        Terminal.err("study \(list.studies[number].name) (\(number + 1) of \(runs.count))")
+                        Terminal.log.info("study \(list.studies[number].name) (\(number + 1) of \(runs.count))")
                     }
                     let results = try await item.run.run()
                     try results.write(
                         to: item.folder, command: command, versions: Versions.list,
                         files: try StudyText.sources(list.files[number]), gnuplot: gnuplot)
-                    for warning in results.warnings { Terminal.err("faultline: warning: \(warning)") }
+                    for warning in results.warnings { Terminal.own.warning("\(warning)") }
                     show(results)
                     Terminal.out(results.judgesLine)
                     let time = Format.duration(MonotonicClock.now - start)

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+import Logging
 package import Selection
 import Tensors
 
@@ -164,7 +165,7 @@ package struct SubspaceCommand: AsyncParsableCommand {
             }
             let all = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.rank }
             let nothing = EditEffect.nothing(edit).map { "; it changes nothing: \($0)" } ?? ""
-            Terminal.err("\(out): \(edit.rank) of \(all) ranks\(nothing)")
+            Terminal.log.info("\(out): \(edit.rank) of \(all) ranks\(nothing)")
         }
     }
 }

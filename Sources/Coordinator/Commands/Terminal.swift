@@ -1,3 +1,4 @@
+package import Logging
 package import Reporting
 import Synchronization
 import Tensors
@@ -21,20 +22,28 @@ package enum Terminal {
     /// JSON on standard output, a line.
     package static func json(_ text: String) { write(VisibleText.json(text) + "\n", to: 1) }
 
-    /// One line of what happens: for people, or as JSON, and for the run's log where there is one.
-    package static func err(_ line: String) {
-        let (format, log) = settings.withLock { ($0.format, $0.log) }
-        let line = line.last == "\n" ? String(line.dropLast()) : line
-        log?.said(line)
-        guard format == .json else { return echo(line) }
-        write(LogLine.said(line, seconds: seconds, epoch: log?.epoch ?? 0).json + "\n", to: 2)
+    /// What happens: on standard error, for people or as JSON, and in the run's log where there is one.
+    package static let log = logger(introduction: "")
+
+    /// The same, for what this program has to say of itself: its errors, its warnings.
+    package static let own = logger(introduction: "faultline: ")
+
+    /// - Parameter introduction: what lines for people begin with.
+    private static func logger(introduction: String) -> Logger {
+        Logger(label: "faultline") { _ in LineLogHandler(now: { seconds }) { tell($0, introduction) } }
     }
 
-    /// A line that a note of the run's log tells too.
-    package static func echo(_ line: String) { if format == .text { write(VisibleText.line(line) + "\n", to: 2) } }
-
-    /// A note, for programs that read along.
-    package static func note(_ line: LogLine) { if format == .json { write("\(line.json)\n", to: 2) } }
+    private static func tell(_ entry: LineLogHandler.Entry, _ introduction: String) {
+        let (format, log) = settings.withLock { ($0.format, $0.log) }
+        var line = entry.line
+        if line.epoch == 0 { line.epoch = log?.epoch ?? 0 }
+        log?.keep(line)
+        switch format {
+        case .json: write("\(line.json)\n", to: 2)
+        case .text where entry.text.isEmpty: break
+        case .text: write(VisibleText.line(introduction + entry.introduced) + "\n", to: 2)
+        }
+    }
 
     private struct Settings {
         var format = LogFormat.text
@@ -49,7 +58,7 @@ package enum Terminal {
         set { settings.withLock { $0.format = newValue } }
     }
 
-    /// Has every line of standard error, from now on, kept in a run's log, too.
+    /// Has all that is logged from now on kept in a run's log, too.
     package static func keep(in log: RunLog) { settings.withLock { $0.log = log } }
 
     /// Before the program ends: what is kept is on disk.

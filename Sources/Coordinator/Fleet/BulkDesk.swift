@@ -49,7 +49,7 @@ final class BulkDesk {
         /// All that was offered came, or enough of it to tell that it is no result of its task.
         case unsound(TaskKey, index: Int, worker: Int, fault: String)
         /// This worker's bytes cannot be had.
-        case hopeless(worker: Int, cause: String)
+        case hopeless(worker: Int, cause: LossCause)
     }
 
     /// Seconds without a byte after which a connection is opened anew, and how often in a row.
@@ -96,7 +96,7 @@ final class BulkDesk {
         let half = freeHalf(offer.digest)
         let spool = Spool(
             path: half, byteCount: offer.byteCount, digest: offer.digest, scan: offer.scan, queue: queue,
-            log: settings.log
+            report: settings.report
         ) { [report] in report(Report(path: path, number: number, event: $0)) }
         fetches[path] = Fetch(offer: offer, spool: spool, half: half, number: number)
         open(offer.worker, control)
@@ -156,7 +156,8 @@ final class BulkDesk {
         switch report.event {
         case .opened(let count):
             if count > 0 {
-                settings.log("task \(offer.index), stage \(offer.stage): going on behind \(count) bytes that are here")
+                settings.report(
+                    RunOccurrence.transferContinued(task: offer.index, stage: offer.stage, bytes: count))
             }
             receiver.open(path, byteCount: offer.byteCount, from: count, now: now)
             finishWhereComplete(path)
@@ -165,9 +166,9 @@ final class BulkDesk {
             finishWhereComplete(path)
         case .damaged(let offset):
             fetches[path]!.damages += 1
-            settings.log("\(offer.name) sent a damaged chunk at byte \(offset) of task \(offer.index); asking again")
+            settings.report(RunOccurrence.damagedChunk(worker: offer.name, task: offer.index, offset: offset))
             guard fetches[path]!.damages < Self.attempts else {
-                return .hopeless(worker: offer.worker, cause: "sends damaged bytes")
+                return .hopeless(worker: offer.worker, cause: .damagedBytes)
             }
             receiver.rewind(path, to: offset, now: now)
         case .mismatched:
@@ -250,7 +251,7 @@ final class BulkDesk {
         case .gone(let item):
             // Nobody forgets what was not called off: its task would wait for ever.
             guard fetches[BulkPath(peer: worker, item)] != nil else { return nil }
-            return .hopeless(worker: worker, cause: "does not hold a result it has offered")
+            return .hopeless(worker: worker, cause: .resultMissing)
         default: sender.take(header, from: worker)
         }
         return nil
@@ -305,8 +306,7 @@ final class BulkDesk {
             attempts[worker, default: 0] += 1
             if attempts[worker]! > Self.attempts {
                 let seconds = Int(Self.patience) * Self.attempts
-                outcomes.append(
-                    .hopeless(worker: worker, cause: "its results do not arrive: not a byte in \(seconds) s"))
+                outcomes.append(.hopeless(worker: worker, cause: .resultsNotArriving(seconds: seconds)))
                 continue
             }
             unlink(worker: worker, now)

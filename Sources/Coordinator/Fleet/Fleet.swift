@@ -19,7 +19,7 @@ package final class Fleet: @unchecked Sendable {
     package init(_ settings: FleetSettings) throws {
         self.settings = settings
         // Before anything is started: its port may be taken.
-        page = try settings.page.map { try StatusServer($0, log: settings.log) }
+        page = try settings.page.map { try StatusServer($0, report: settings.report) }
         try Self.requireLimits(workers: settings.localWorkers ?? settings.awaited)
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
@@ -36,7 +36,9 @@ package final class Fleet: @unchecked Sendable {
         }
         do {
             let bind = try settings.listen.map { try Self.bindable($0, settings) }
-            if let bind, settings.keys == nil, let warning = Endpoint.plainWarning(bind) { settings.log(warning) }
+            if let bind, settings.keys == nil, Endpoint.plainWarning(bind) != nil {
+                settings.report(RunOccurrence.plainTCP(bind))
+            }
             loop = try FleetLoop(
                 settings: settings, bind: bind ?? "ipc://\(sockets.path)/c", partials: partials, halves: halves)
             if let count = settings.localWorkers {
@@ -98,7 +100,7 @@ package final class Fleet: @unchecked Sendable {
             guard joined.count >= count || MonotonicClock.now < deadline else {
                 throw FleetError(missing(joined, of: count))
             }
-            if case .failed(let reason) = loop.events.next(seconds: 0.05) { throw FleetError(reason) }
+            if case .failed(let failure) = loop.events.next(seconds: 0.05) { throw FleetError(failure) }
             if settings.stopSignal() != nil { throw stopped }
         }
     }
@@ -144,7 +146,7 @@ package final class Fleet: @unchecked Sendable {
         while MonotonicClock.now < deadline {
             switch loop.events.next(seconds: 1) {
             case .ready: return
-            case .failed(let reason): throw FleetError(reason)
+            case .failed(let failure): throw FleetError(failure)
             case .stopped: throw stopped
             default: continue
             }
@@ -177,7 +179,7 @@ package final class Fleet: @unchecked Sendable {
             }
             first += done.count
             guard let cause = done.trainingLost else { break }
-            settings.log("fine-tuned weights were lost (\(cause)): fine-tuning again")
+            settings.report(RunOccurrence.trainingAgain(cause))
             let again = training
             let repeated = try attempt(
                 again, "\(label): fine-tuning again", holdsTraining: true, progress, recorded: { _ in }
@@ -192,7 +194,7 @@ package final class Fleet: @unchecked Sendable {
     private func attempt(
         _ tasks: [FleetTask], _ label: String, holdsTraining: Bool, _ progress: (FleetProgress) -> Void,
         recorded: ([Recorded]) throws -> Void, committed: (Int, [StageResult]) throws -> Void
-    ) throws -> (count: Int, trainingLost: String?) {
+    ) throws -> (count: Int, trainingLost: InterruptionCause?) {
         let began = MonotonicClock.now
         var shown = 0.0
         var count = 0
@@ -228,7 +230,7 @@ package final class Fleet: @unchecked Sendable {
                 (state.costDone, state.seconds) = (state.cost, MonotonicClock.now - began)
                 progress(state)
                 return (count, nil)
-            case .failed(let reason): throw FleetError(reason)
+            case .failed(let failure): throw FleetError(failure)
             case .trainingLost(let cause): return (count, cause)
             case .stopped: throw stopped
             case .membership, .ready, nil: break

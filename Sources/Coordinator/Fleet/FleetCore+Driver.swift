@@ -13,7 +13,7 @@ extension FleetCore {
         if membership.members.isEmpty, mayReturn { return [] }
         let adopted = adopt()
         guard pipelines.isEmpty else { return adopted + reform() + advance() }
-        guard !membership.members.isEmpty else { return adopted + fail("no worker is left (\(lastCause))") }
+        guard !membership.members.isEmpty else { return adopted + fail(.noWorkerLeft(last: lastCause)) }
         let free = available(membership.members.keys)
         // Who asked for as many pipelines as there were workers gets fewer when some of these are gone.
         let someAreGone = max(tally.counts.joined, settings.localWorkers ?? 0) > membership.members.count
@@ -29,7 +29,7 @@ extension FleetCore {
 
     package mutating func newEdit() -> [Directive] {
         guard stopDeadline == nil else { return [.event(.stopped)] }
-        guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
+        guard !pipelines.isEmpty || mayReturn else { return fail(.noWorkerLeft(last: lastCause)) }
         editID += 1
         holdsTraining = false
         trainingLoss = nil
@@ -47,7 +47,7 @@ extension FleetCore {
 
     package mutating func run(_ tasks: [FleetTask]) -> [Directive] {
         guard stopDeadline == nil else { return [.event(.stopped)] }
-        guard !pipelines.isEmpty || mayReturn else { return fail("no worker is left (\(lastCause))") }
+        guard !pipelines.isEmpty || mayReturn else { return fail(.noWorkerLeft(last: lastCause)) }
         let trains = tasks.contains { if case .train = $0.body { true } else { false } }
         if trains { (holdsTraining, trainingLoss) = (false, nil) }
         isTraining = trains

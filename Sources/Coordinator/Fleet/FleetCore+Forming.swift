@@ -13,7 +13,7 @@ extension FleetCore {
         let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
         let free = available(membership.members.keys.filter { !seated.contains($0) })
         guard !pipelines.isEmpty else {
-            guard !free.isEmpty else { return mayReturn ? [] : fail("no worker is left (\(lastCause))") }
+            guard !free.isEmpty else { return mayReturn ? [] : fail(.noWorkerLeft(last: lastCause)) }
             return form(free, pipelines: wantedPipelines.map { min($0, free.count) })
         }
         let most = wantedPipelines ?? model.maxPipelines ?? .max
@@ -34,7 +34,7 @@ extension FleetCore {
         do throws(FleetError) {
             let plan = try Plan.make(workers: ids.map(planWorker), model: model, pipelines: count)
             return seat(plan)
-        } catch { return fail(error.description) }
+        } catch { return fail(.noPlan(error.description)) }
     }
 
     func planWorker(_ id: Int) -> Plan.Worker {
@@ -64,10 +64,8 @@ extension FleetCore {
                 assignment.plan = planDigest
                 if index > 0 { assignment.previousKey = membership[stages[index - 1].worker]!.capabilities.publicKey }
                 directives.append(.send(worker: stage.worker, .assign(assignment)))
-                directives.append(
-                    .log(
-                        "pipeline \(epoch & 0xFFFF_FFFF): \(membership[stage.worker]!.name) takes layers \(stage.layers.lowerBound) to \(stage.layers.upperBound - 1)"
-                    ))
+                let name = membership[stage.worker]!.name
+                directives.append(.happened(.assigned(pipeline: epoch, worker: name, layers: stage.layers)))
             }
         }
         return directives

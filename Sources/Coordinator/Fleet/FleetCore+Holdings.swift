@@ -18,8 +18,7 @@ extension FleetCore {
         membership.move(id, to: session, now: now)
         var directives: [Directive] = [
             .send(worker: id, .welcome(worker: membership[id]!.name, run: settings.run)), .returned(worker: id),
-            .log("\(membership[id]!.name) on \(capabilities.host) is back after its connection broke"),
-            .note(kind: "returned", task: "", worker: membership[id]!.name, text: capabilities.host),
+            .happened(.returned(worker: membership[id]!.name, host: capabilities.host)),
         ]
         guard let (epoch, pipeline) = seated, let holdings = capabilities.holdings,
             let number = pipeline.seats.firstIndex(where: { $0.worker == id })
@@ -107,10 +106,9 @@ extension FleetCore {
                     Seat(worker: $0.id, layers: $0.holdings.firstLayer..<$0.holdings.endLayer, loaded: true)
                 }, isAdopted: true, isDeferred: true)
             for stage in stages {
+                let layers = stage.holdings.firstLayer..<stage.holdings.endLayer
                 directives.append(
-                    .log(
-                        "pipeline \(epoch & 0xFFFF_FFFF) of this run's life \(epoch >> 32): \(membership[stage.id]!.name) goes on with layers \(stage.holdings.firstLayer) to \(stage.holdings.endLayer - 1)"
-                    ))
+                    .happened(.adopted(pipeline: epoch, worker: membership[stage.id]!.name, layers: layers)))
             }
         }
         return directives
@@ -178,10 +176,11 @@ extension FleetCore {
             kept.append(index)
             alias(key, index)
             directives.append(
-                .note(
-                    kind: "taken over", task: scheduler!.name(of: index),
-                    worker: pipeline.seats.compactMap { membership[$0.worker]?.name }.joined(separator: ", "),
-                    text: held.allSatisfy { $0.digest != nil } ? "finished" : "under way"))
+                .happened(
+                    .takenOver(
+                        task: scheduler!.name(of: index),
+                        workers: pipeline.seats.compactMap { membership[$0.worker]?.name },
+                        isFinished: held.allSatisfy { $0.digest != nil })))
             for (stage, held) in held.enumerated() {
                 guard let digest = held.digest else { continue }
                 directives.append(fetch(held, digest, index: index, stage: stage, pipeline.seats[stage]))

@@ -3,7 +3,7 @@ import Protocol
 /// Machines on which everything fails, and what beats tell the scheduler.
 extension FleetCore {
     /// A worker died in a pipeline: that is held against its host until something succeeds there.
-    mutating func blame(_ member: Member, in epoch: UInt64, _ cause: String) -> [Directive] {
+    mutating func blame(_ member: Member, in epoch: UInt64, _ cause: LossCause) -> [Directive] {
         guard let seat = pipelines[epoch]?.seats.first(where: { $0.worker == member.id }) else { return [] }
         let host = member.capabilities.host
         if !seat.loaded || !seat.edited {
@@ -22,49 +22,36 @@ extension FleetCore {
         let host = hosts.acquit(instance)
         scheduler?.acquit(instance)
         let name = capabilities.name.isEmpty ? "a worker on \(capabilities.host)" : capabilities.name
-        let words = "the same process is back, so it was its connection that broke"
-        return [
-            .log(
-                "\(name): \(words)" + (host.map { "; host \($0) takes part again" } ?? ""), isNoted: true),
-            .note(kind: "acquitted", task: "", worker: name, text: words),
-        ]
+        return [.happened(.acquitted(worker: name, host: host))]
     }
 
     /// Sends the workers of a host away for good, where other hosts go on.
     /// - Returns: nothing where there is no other host.
-    mutating func setAside(_ host: String, because cause: String) -> [Directive] {
+    mutating func setAside(_ host: String, because cause: HostCause) -> [Directive] {
         let others = membership.members.values.filter { $0.capabilities.host != host && leaves[$0.id] == nil }
         guard hosts.setAside[host] == nil, !others.isEmpty else { return [] }
         hosts.setAside(host, because: cause)
-        var directives: [Directive] = [
-            .log("host \(host) is set aside: \(cause)"), .note(kind: "set aside", task: "", worker: host, text: cause),
-        ]
+        var directives: [Directive] = [.happened(.setAside(host: host, cause))]
         directives += schedule {
             $0.forgive(host)
             return []
         }
         let workers = membership.members.values.filter { $0.capabilities.host == host }.sorted { $0.id < $1.id }
         for member in workers {
-            directives.append(.dismiss(member, .refuse(reason: Self.refusal(ofHost: host, cause))))
-            directives += lose(member.id, "its host is set aside", crashed: false, end: false)
+            directives.append(.refuse(member, .hostSetAside(host: host, cause)))
+            directives += lose(member.id, .hostSetAside)
         }
         return directives
     }
 
     /// What a newcomer from such a host hears.
     func refusal(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> Directive? {
-        let reason =
-            hosts.setAside[capabilities.host].map { Self.refusal(ofHost: capabilities.host, $0) }
-            ?? leftOut.first { $0.isOne(capabilities) }.map { Self.refusal(of: $0.name, $0.cause) }
-        return reason.map {
-            .dismiss(
-                Member(id: 0, session: session, capabilities: capabilities, lastHeard: now, lastActive: now),
-                .refuse(reason: $0))
+        let refusal =
+            hosts.setAside[capabilities.host].map { Refusal.hostSetAside(host: capabilities.host, $0) }
+            ?? leftOut.first { $0.isOne(capabilities) }.map { .leftOut(worker: $0.name, $0.result) }
+        return refusal.map {
+            .refuse(Member(id: 0, session: session, capabilities: capabilities, lastHeard: now, lastActive: now), $0)
         }
-    }
-
-    private static func refusal(ofHost host: String, _ cause: String) -> String {
-        "this run has set host \(host) aside: \(cause); start the coordinator again once that is mended"
     }
 
     /// A stage says how far its tasks are.
@@ -91,8 +78,9 @@ extension FleetCore {
             remarks.append("stopping: what ends within \(Int(max(0, stopDeadline - now))) s is kept")
         }
         for (task, late, by) in scheduler?.copies ?? [] {
-            let slow = late.map { workerNames($0) }.joined(separator: ", ")
-            remarks.append("\(scheduler!.name(of: task)) runs a second time on \(workerNames(by)): late on \(slow)")
+            let slow = late.flatMap { workerNames($0) }.joined(separator: ", ")
+            let names = workerNames(by).joined(separator: ", ")
+            remarks.append("\(scheduler!.name(of: task)) runs a second time on \(names): late on \(slow)")
         }
         for (id, leave) in leaves.sorted(by: { $0.key < $1.key }) {
             guard let name = membership[id]?.name else { continue }
@@ -100,12 +88,12 @@ extension FleetCore {
             let running = epoch.flatMap { epoch in scheduler?.running(on: epoch).map { scheduler!.name(of: $0) } } ?? []
             let what = running.isEmpty ? "as soon as others can go on" : "after \(running.joined(separator: ", "))"
             let limit = leave.deadline.map { ", in \(Int(max(0, $0 - now))) s at most" } ?? ""
-            remarks.append("\(name) is to leave (\(leave.reason)) \(what)\(limit)")
+            remarks.append("\(name) is to leave (\(leave.cause)) \(what)\(limit)")
         }
         for (host, cause) in hosts.setAside.sorted(by: { $0.key < $1.key }) {
             remarks.append("host \(host) is set aside: \(cause)")
         }
-        for worker in leftOut { remarks.append("\(worker.name) on \(worker.host) is left out: it \(worker.cause)") }
+        for worker in leftOut { remarks.append("\(worker.name) on \(worker.host) is left out: it \(worker.result)") }
         return remarks
     }
 }

@@ -2,7 +2,7 @@ import Protocol
 
 /// A worker that is to leave: what it has begun it may finish.
 struct Leave: Sendable {
-    var reason: String
+    var cause: LossCause
     /// When it goes in any case; `nil`: it has time.
     var deadline: Double?
 }
@@ -12,23 +12,20 @@ extension FleetCore {
     /// `faultline drain`: a worker takes nothing new and leaves when it has finished what it runs and others can go on.
     package mutating func drain(_ name: String, now: Double) -> [Directive] {
         guard let member = membership.members.values.first(where: { $0.name == name }) else {
-            return [.log("drain: no worker is called \(name)")]
+            return [.happened(.unknownWorker(name))]
         }
-        return leave(member.id, "was drained", within: nil, now: now)
+        return leave(member.id, .drained, within: nil, now: now)
     }
 
     /// - Parameter seconds: how long it can stay; `nil`: as long as it takes.
-    mutating func leave(_ id: Int, _ reason: String, within seconds: Double?, now: Double) -> [Directive] {
+    mutating func leave(_ id: Int, _ cause: LossCause, within seconds: Double?, now: Double) -> [Directive] {
         guard let member = membership[id] else { return [] }
         let deadline = seconds.map { now + $0 }
         guard let known = leaves[id] else {
-            leaves[id] = Leave(reason: reason, deadline: deadline)
+            leaves[id] = Leave(cause: cause, deadline: deadline)
             let last = releaseLeavers(now: now)
             guard leaves[id] != nil else { return last }
-            return [
-                .log("\(member.name) on \(member.capabilities.host) is to leave; it finishes what it runs first"),
-                .note(kind: "leaving", task: "", worker: member.name, text: reason),
-            ] + last
+            return [.happened(.leaving(worker: member.name, host: member.capabilities.host, cause))] + last
         }
         leaves[id]!.deadline = [known.deadline, deadline].compactMap { $0 }.min()
         return releaseLeavers(now: now)
@@ -51,8 +48,8 @@ extension FleetCore {
                 directives += schedule { $0.close(epoch, forGood: leave.deadline != nil) }
                 if canFinish(epoch, by: leave.deadline) { continue }
             }
-            directives.append(.dismiss(member, .goodbye(reason: leave.reason)))
-            directives += lose(id, leave.reason, crashed: false, end: false)
+            directives.append(.dismiss(member, .goodbye(reason: "\(leave.cause)")))
+            directives += lose(id, leave.cause)
         }
         return directives
     }

@@ -20,23 +20,11 @@ extension FleetCore {
         for member in membership.members.values.sorted(by: { $0.id < $1.id })
         where member.capabilities.kernelLevel != level || member.capabilities.simdLevel != simd {
             if member.capabilities.simdLevel != simd {
-                directives.append(
-                    .dismiss(
-                        member,
-                        .refuse(
-                            reason:
-                                "this fleet's CPUs run Faultline's kernels at level \(simd ?? 0), this machine's at \(member.capabilities.simdLevel): results would differ in their last bits; give it a fleet of its own"
-                        )))
-                directives.append(
-                    .log("\(member.name) on \(member.capabilities.host) was refused: another kind of CPU"))
+                directives.append(.refuse(member, .otherCPU(fleet: simd ?? 0, worker: member.capabilities.simdLevel)))
+                directives.append(.happened(.otherCPU(worker: member.name, host: member.capabilities.host)))
             } else if let rank, member.capabilities.kernelRank < rank {
-                directives.append(
-                    .dismiss(
-                        member,
-                        .refuse(
-                            reason:
-                                "this fleet runs at kernel level \(level); this machine has only \(member.capabilities.kernelLevel)"
-                        )))
+                let own = member.capabilities.kernelLevel
+                directives.append(.refuse(member, .lowerKernel(fleet: level, worker: own)))
             } else {
                 directives.append(.dismiss(member, .level(level)))
             }

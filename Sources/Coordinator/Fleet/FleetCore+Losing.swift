@@ -12,13 +12,12 @@ extension FleetCore {
         let slept = gap > 5
         if slept { membership.excuse(gap) }
         var directives = membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
-            .flatMap { lose($0.id, $0.cause, crashed: $0.crashed) }
+            .flatMap { lose($0.id, $0.cause) }
         for epoch in idle.overdue(
             activity, now: now, limit: settings.idle ?? settings.lease * 1.5, isWaiting: diskIsSlow || slept)
         {
-            let cause = "pipeline \(epoch & 0xFFFF_FFFF) had work and did nothing"
-            directives.append(.log("\(cause): its workers start again"))
-            directives += dissolve(epoch, without: nil, cause: cause, crashed: false)
+            directives.append(.happened(.idle(pipeline: epoch)))
+            directives += dissolve(epoch, without: nil, .idle(pipeline: epoch), crashed: false)
         }
         directives += schedule { $0.speculate() } + rebalance()
         directives += releaseLeavers(now: now) + concludeStop(now: now)
@@ -40,38 +39,40 @@ extension FleetCore {
         }
         guard let since = deserted else {
             deserted = now
-            return [
-                .log("no worker is left (\(lastCause)); waiting up to \(Int(settings.comeback)) s for one to join")
-            ]
+            return [.happened(.deserted(last: lastCause, seconds: Int(settings.comeback)))]
         }
-        return now - since > settings.comeback ? fail("no worker is left (\(lastCause))") : []
+        return now - since > settings.comeback ? fail(.noWorkerLeft(last: lastCause)) : []
     }
 
-    package mutating func lose(_ id: Int, _ cause: String, crashed: Bool, end: Bool = true) -> [Directive] {
+    /// A worker is no member any more, and its pipeline ends.
+    package mutating func lose(_ id: Int, _ cause: LossCause) -> [Directive] {
         guard let member = membership.remove(id) else { return [] }
-        lastCause = "\(member.name) \(cause)"
+        let interruption = InterruptionCause.lost(worker: member.name, cause)
+        lastCause = interruption
         let host = member.capabilities.host
         let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key
         let interrupted = epoch.flatMap { scheduler?.running(on: $0) } ?? []
         let isOrderly = leaves.removeValue(forKey: id) != nil && interrupted.isEmpty
-        let words = isOrderly ? "\(member.name) on \(host) left: \(cause)" : "lost \(member.name) on \(host): \(cause)"
-        var directives: [Directive] = [
-            .log(words, isNoted: true), .event(.membership),
-            .note(kind: isOrderly ? "left" : "lost", task: "", worker: member.name, text: "\(host): \(cause)"),
-        ]
-        if end { directives.append(.ended(member)) }
-        tally.lost(id, cause, crashed: crashed, interrupted: interrupted.count)
+        let occurrence: FleetOccurrence =
+            isOrderly
+            ? .left(worker: member.name, host: host, cause) : .lost(worker: member.name, host: host, cause)
+        var directives: [Directive] = [.happened(occurrence), .event(.membership)]
+        if cause.endsProcess { directives.append(.ended(member)) }
+        tally.lost(id, cause.label, interrupted: interrupted.count)
         guard let epoch else { return directives }
-        if crashed {
+        if cause.isCrash {
             if let instance = member.capabilities.instance { accused.insert(instance) }
             directives += blame(member, in: epoch, cause)
         }
         return directives
-            + dissolve(epoch, without: member, cause: cause, crashed: crashed && hosts.setAside[host] == nil)
+            + dissolve(
+                epoch, without: member, interruption, crashed: cause.isCrash && hosts.setAside[host] == nil)
     }
 
     /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
-    mutating func dissolve(_ epoch: UInt64, without lost: Member?, cause: String, crashed: Bool) -> [Directive] {
+    mutating func dissolve(
+        _ epoch: UInt64, without lost: Member?, _ cause: InterruptionCause, crashed: Bool
+    ) -> [Directive] {
         guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
         if lost == nil {
             lastCause = cause
@@ -81,7 +82,7 @@ extension FleetCore {
         var directives: [Directive] = []
         for task in scheduler?.running(on: epoch) ?? [] {
             directives.append(
-                .note(kind: "interrupted", task: scheduler!.name(of: task), worker: lost?.name ?? "", text: cause))
+                .happened(.interrupted(task: scheduler!.name(of: task), worker: lost?.name ?? "", cause)))
             for seat in pipeline.seats where seat.worker != lost?.id {
                 directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
             }
@@ -90,20 +91,20 @@ extension FleetCore {
         if holdsTraining {
             holdsTraining = false
             if scheduler?.isFinished ?? true {
-                trainingLoss = lastCause
+                trainingLoss = cause
             } else {
-                directives.append(.event(.trainingLost(lastCause)))
+                directives.append(.event(.trainingLost(cause)))
             }
             return directives + endRun(holdsTraining: false) + reform() + advance()
         }
         // Lost after the last step, before the driver heard that it was the last.
-        if isTraining, scheduler?.isFinished == true { trainingLoss = lastCause }
+        if isTraining, scheduler?.isFinished == true { trainingLoss = cause }
         let crash = lost.flatMap {
             crashed
                 ? Scheduler.Crash(worker: $0.name, host: $0.capabilities.host, instance: $0.capabilities.instance) : nil
         }
-        let (names, words) = (Set(membership.members.values.map(\.name)), lastCause)
-        directives += schedule { $0.pipelineLost(epoch, crash: crash, cause: words, workers: names) }
+        let names = Set(membership.members.values.map(\.name))
+        directives += schedule { $0.pipelineLost(epoch, crash: crash, cause: cause, workers: names) }
         return directives + reform() + advance()
     }
 }

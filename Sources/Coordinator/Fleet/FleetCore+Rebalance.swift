@@ -28,9 +28,8 @@ extension FleetCore {
                 continue
             }
             let name = membership[slowest.id]?.name ?? "a worker"
-            let words = "\(name) holds pipeline \(epoch & 0xFFFF_FFFF) up: its layers are shared out anew"
-            return [.log(words), .note(kind: "slow", task: "", worker: name, text: words)]
-                + dissolve(epoch, without: nil, cause: words, crashed: false)
+            return [.happened(.slow(worker: name, pipeline: epoch))]
+                + dissolve(epoch, without: nil, .slow(worker: name, pipeline: epoch), crashed: false)
         }
         return []
     }

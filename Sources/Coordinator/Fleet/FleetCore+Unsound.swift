@@ -13,9 +13,7 @@ extension FleetCore {
         var name: String
         var host: String
         var instance: String?
-        /// What was wrong with it, and with what else.
-        var fault: String
-        var cause: String
+        var result: RejectedResult
 
         func isOne(_ capabilities: Capabilities) -> Bool {
             if let instance, instance == capabilities.instance { return true }
@@ -28,26 +26,21 @@ extension FleetCore {
         _ key: TaskKey, index: Int, worker id: Int, _ fault: String
     ) -> [Directive] {
         guard self.index(of: key) == index, let scheduler, let member = membership[id] else { return [] }
-        var cause = "sent no result of \(scheduler.name(of: index)): \(fault)"
-        if let other = leftOut.first(where: { $0.fault == fault }) {
-            cause += "; \(other.name) had sent the like, so the model or the data may be broken"
-        }
+        let task = scheduler.name(of: index)
+        let other = leftOut.first { $0.result.fault == fault }?.name
+        let result = RejectedResult(task: task, fault: fault, alsoFrom: other)
         leftOut.append(
             LeftOut(
                 name: member.name, host: member.capabilities.host, instance: member.capabilities.instance,
-                fault: fault, cause: cause))
+                result: result))
         let host = member.capabilities.host
         let directives: [Directive] =
             [
-                .note(kind: "refused", task: scheduler.name(of: index), worker: member.name, text: fault),
-                .dismiss(member, .refuse(reason: Self.refusal(of: member.name, cause))),
-            ] + lose(id, "was left out: it \(cause)", crashed: false, end: false)
+                .happened(.rejected(worker: member.name, task: task, fault: fault)),
+                .refuse(member, .leftOut(worker: member.name, result)),
+            ] + lose(id, .leftOut(result))
         // Nameless processes that come back as others are known by their machine.
         guard leftOut.count(where: { $0.host == host }) >= HostRecords.limit else { return directives }
-        return directives + setAside(host, because: "\(HostRecords.limit) of its workers \(cause)")
-    }
-
-    static func refusal(of name: String, _ cause: String) -> String {
-        "this run has left \(name) out: it \(cause); mend its machine, then start the coordinator again"
+        return directives + setAside(host, because: .rejected(workers: HostRecords.limit, result))
     }
 }

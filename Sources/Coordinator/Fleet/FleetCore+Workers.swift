@@ -16,19 +16,17 @@ extension FleetCore {
             membership[$0]!.capabilities.publicKey == capabilities.publicKey ? $0 : nil
         }
         if let old = same ?? (capabilities.name.isEmpty ? nil : membership.id(named: capabilities.name)) {
-            directives += lose(old, "came back as a new session", crashed: false, end: false)
+            directives += lose(old, .rejoined)
         }
         let member = membership.join(session, capabilities, now: now)
         deserted = nil
         directives.append(.send(worker: member.id, .welcome(worker: member.name, run: settings.run)))
         directives.append(
-            .log(
-                "\(member.name) joined from \(capabilities.host) (pid \(capabilities.pid), \(capabilities.threads) threads, \(capabilities.kernelLevel))",
-                isNoted: true))
+            .happened(
+                .joined(
+                    worker: member.name, host: capabilities.host, pid: capabilities.pid,
+                    threads: capabilities.threads, kernelLevel: capabilities.kernelLevel)))
         tally.joined(member.id, now: now)
-        directives.append(
-            .note(kind: "joined", task: "", worker: member.name, text: "\(capabilities.host) (pid \(capabilities.pid))")
-        )
         directives += agreeOnLevel()
         directives.append(.event(.membership))
         return directives + (model == nil ? [] : reform())
@@ -60,22 +58,22 @@ extension FleetCore {
         case .assignmentFailed(let epoch, let error):
             guard seat(of: id, epoch) != nil, let member = membership[id] else { return [] }
             // Where there are other machines, this one alone is left out: it may lack the model.
-            let directives = setAside(member.capabilities.host, because: "\(member.name): \(error)")
-            return directives.isEmpty ? fail("\(member.name): \(error)") : directives
+            let directives = setAside(
+                member.capabilities.host, because: .cannotLoad(worker: member.name, error: error))
+            return directives.isEmpty ? fail(.cannotLoad(worker: member.name, error: error)) : directives
         case .unfit(let epoch, let reason):
             guard seat(of: id, epoch) != nil else { return [] }
-            return [.dismiss(membership[id]!, .refuse(reason: reason))]
-                + lose(id, "was refused: \(reason)", crashed: false, end: false)
+            return [.refuse(membership[id]!, .unfit(reason))] + lose(id, .unfit(reason))
         case .taskFailed(let key, let error):
             if isStillToBeJudged(key, of: id) {
                 membership.changeHolding(key, of: id, to: nil)
                 return []
             }
             guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
-            let layers = pipelines[key.epoch]!.seats[seat].layers
             return fail(
-                "\(membership[id]!.name), layers \(layers.lowerBound) to \(layers.upperBound - 1), task \(index): \(error)"
-            )
+                .taskFailed(
+                    worker: membership[id]!.name, layers: pipelines[key.epoch]!.seats[seat].layers, task: index,
+                    error: error))
         case .offer(let key, let digest, let byteCount):
             if isStillToBeJudged(key, of: id) {
                 membership.changeHolding(key, of: id, to: (digest: digest, byteCount: byteCount))
@@ -98,7 +96,7 @@ extension FleetCore {
                     worker: id, key, index: index, stage: seat, layers: layers, digest: digest, byteCount: byteCount)
             ]
         case .leaving(let reason, let grace):
-            return leave(id, reason, within: grace ?? 0, now: now)
+            return leave(id, .askedToStop(reason), within: grace ?? 0, now: now)
         }
     }
 

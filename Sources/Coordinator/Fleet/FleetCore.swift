@@ -7,6 +7,8 @@ package struct FleetCore: Sendable {
         case send(worker: Int, ToWorker)
         /// Last words to a worker that is no member any more.
         case dismiss(Member, ToWorker)
+        /// Tells a worker, which is no member any more, why it has no part in this.
+        case refuse(Member, Refusal)
         case sendTask(worker: Int, TaskKey, TaskBody)
         /// The current edit, as far as it concerns these layers.
         case offerEdit(worker: Int, epoch: UInt64, layers: Range<Int>)
@@ -20,10 +22,8 @@ package struct FleetCore: Sendable {
         case returned(worker: Int)
         /// A worker that was declared lost: where it is ours, its process is ended for good.
         case ended(Member)
-        /// - isNoted: a note tells the same.
-        case log(String, isNoted: Bool = false)
-        /// For the run's journal.
-        case note(kind: String, task: String, worker: String, text: String)
+        /// For the log and the run's journal.
+        case happened(FleetOccurrence)
         case event(FleetEvent)
     }
 
@@ -66,13 +66,14 @@ package struct FleetCore: Sendable {
     var holdsTraining = false
     var isTraining = false
     /// Why they are gone, until the next run hears of it.
-    var trainingLoss: String?
+    var trainingLoss: InterruptionCause?
     /// What was done, for those who look on.
     var tally = FleetTally()
     var level: String?
     /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
     var simd: Int?
-    var lastCause = "none ever joined"
+    /// What last took a worker or a pipeline away.
+    var lastCause: InterruptionCause?
     /// Seconds of the latest event that had a clock.
     var now = 0.0
     /// Workers that are to leave, and what is held against machines.
@@ -120,9 +121,9 @@ package struct FleetCore: Sendable {
         return directives
     }
 
-    mutating func fail(_ reason: String) -> [Directive] {
+    mutating func fail(_ failure: FleetFailure) -> [Directive] {
         awaitingReady = false
-        return endRun(holdsTraining: false) + [.event(.failed(reason))]
+        return endRun(holdsTraining: false) + [.event(.failed(failure))]
     }
 
     /// Asks the scheduler, where there is one, and does what it says.
@@ -144,18 +145,15 @@ package struct FleetCore: Sendable {
             case .grant(let epoch, let task):
                 tally.granted()
                 result.append(
-                    .note(
-                        kind: "granted", task: scheduler!.name(of: task), worker: workerNames(epoch),
-                        text: "pipeline \(epoch & 0xFFFF_FFFF)"))
+                    .happened(
+                        .granted(task: scheduler!.name(of: task), workers: workerNames(epoch), pipeline: epoch)))
                 result += send(task, to: epoch)
             case .copy(let task, let epoch, let late):
                 tally.granted()
-                let words = "\(workerNames(late)) \(pipelines[late]?.seats.count == 1 ? "is" : "are") late with it"
-                result += [
-                    .log("\(scheduler!.name(of: task)) runs a second time on \(workerNames(epoch)): \(words)"),
-                    .note(
-                        kind: "copied", task: scheduler!.name(of: task), worker: workerNames(epoch), text: words),
-                ]
+                result.append(
+                    .happened(
+                        .copied(
+                            task: scheduler!.name(of: task), workers: workerNames(epoch), late: workerNames(late))))
                 result += send(task, to: epoch)
             case .abort(let epoch, let task):
                 let key = self.key(epoch, task)
@@ -167,7 +165,7 @@ package struct FleetCore: Sendable {
                 result.append(.event(.committed(task, results)))
             case .discard(let stale): result.append(.discard(stale))
             case .finished: result.append(.event(.finished))
-            case .fail(let reason): return result + fail(reason)
+            case .fail(let failure): return result + fail(failure)
             }
         }
         return result
@@ -179,8 +177,8 @@ package struct FleetCore: Sendable {
         }
     }
 
-    func workerNames(_ epoch: UInt64) -> String {
-        (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }.joined(separator: ", ")
+    func workerNames(_ epoch: UInt64) -> [String] {
+        (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
     }
     func hostNames(of pipeline: Pipeline) -> Set<String> {
         Set(pipeline.seats.compactMap { membership[$0.worker]?.capabilities.host })
@@ -226,7 +224,7 @@ package enum FleetEvent: Sendable {
     case recorded(Int, [StageResult])
     case committed(Int, [StageResult])
     case finished
-    case failed(String)
+    case failed(FleetFailure)
     /// A worker with fine-tuned weights died between training and their use.
-    case trainingLost(String)
+    case trainingLost(InterruptionCause)
 }

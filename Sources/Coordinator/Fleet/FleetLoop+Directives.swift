@@ -19,10 +19,10 @@ extension FleetLoop {
             case .returned(let worker): departed[worker] = nil
             case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
-            case .log(let line, let isNoted): (isNoted ? settings.echo ?? settings.log : settings.log)(line)
-            case .note(let kind, let task, let worker, let text): settings.note(kind, task, worker, text)
+            case .refuse(let member, let refusal): send(member.session, .refuse(reason: "\(refusal)"))
+            case .happened(let occurrence): settings.report(occurrence)
             case .event(let event):
-                if case .failed(let reason) = event { settings.note("failed", "", "", reason) }
+                if case .failed(let failure) = event { settings.report(FleetOccurrence.failed(failure)) }
                 events.post(event)
             }
         }
@@ -76,7 +76,7 @@ extension FleetLoop {
             do throws(ProtocolError) {
                 let frames = try Codec.encode(body: body)
                 bodies = (key.task, frames.map { .bytes($0) }, frames.reduce(0) { $0 + $1.count })
-            } catch { return events.post(.failed("\(error)")) }
+            } catch { return events.post(.failed(.system("\(error)"))) }
         }
         send(worker, .task(key, bodyBytes: bodies!.bytes), raw: bodies!.frames)
     }
@@ -149,10 +149,10 @@ extension FleetLoop {
                 if departed[worker] == nil {
                     departed[worker] = MonotonicClock.now + (isLocal ? 0 : settings.returning)
                 }
-            case .full: carryOut(core.lose(worker, "does not read what it is sent", crashed: true))
+            case .full: carryOut(core.lose(worker, .notReading))
             case .sent, nil: break
             }
-        } catch { events.post(.failed("\(error)")) }
+        } catch { events.post(.failed(.system("\(error)"))) }
     }
 
     /// To somebody who is not (any more) of the fleet.

@@ -48,8 +48,8 @@ final class FleetLoop: @unchecked Sendable {
     private var snapshotLevel: String?
     private var snapshotSimd: Int?
     private var snapshotAwaits = false
-    /// Local workers that died before the work began, and how: nobody waits for them.
-    private var snapshotGone: [String] = []
+    /// Local workers that died before the work began: nobody waits for them.
+    private var snapshotGone: [EarlyEnd] = []
     /// Counts the snapshots.
     private var snapshotNumber: UInt64 = 0
     private var snapshotTime = Date().timeIntervalSince1970
@@ -70,7 +70,8 @@ final class FleetLoop: @unchecked Sendable {
     var departed: [Int: Double] = [:]
     /// When the disk queue was asked for a sign of life that has not come yet.
     private var diskAsked: Double?
-    private var refusals = RefusalLog()
+    /// Workers of other versions of the protocol.
+    private var refusals = RefusalLog<String>()
     var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
     private var receivedBytes = 0
     /// Workers are awaited, and no work is given yet.
@@ -87,7 +88,7 @@ final class FleetLoop: @unchecked Sendable {
         let keys = bind.hasPrefix("tcp://") ? settings.keys : nil
         let stranger = try keys.map { _ in try CurveKeyPair.generate() }
         let context = Context()
-        let gate = try Gate(keys, in: context, answers: settings.answersHandshakes, log: settings.log)
+        let gate = try Gate(keys, in: context, answers: settings.answersHandshakes, report: settings.report)
         let router = try Socket(.router, in: context, security: gate.security)
         do { endpoint = try router.bind(bind) } catch {
             if error.isAddressInUse {
@@ -121,7 +122,7 @@ final class FleetLoop: @unchecked Sendable {
 
     var progress: FleetProgress { snapshotLock.withLock { snapshot } }
     /// Who is there before the work begins, and what became of local workers that are not waited for any more.
-    var gathering: (joined: [FleetProgress.Worker], gone: [String]) {
+    var gathering: (joined: [FleetProgress.Worker], gone: [EarlyEnd]) {
         snapshotLock.withLock { (snapshot.workers, snapshotGone) }
     }
     /// Other stages of a pipeline from before a restart may still come.
@@ -166,7 +167,7 @@ final class FleetLoop: @unchecked Sendable {
                     left -= 1
                 }
                 for id in gone.sorted() where left > 0 && departed.removeValue(forKey: id) != nil {
-                    carryOut(core.lose(id, "closed its connection", crashed: true))
+                    carryOut(core.lose(id, .connectionClosed))
                 }
                 while let event = try monitor.next() {
                     switch event {
@@ -179,7 +180,7 @@ final class FleetLoop: @unchecked Sendable {
                     default: break
                     }
                 }
-            } catch { events.post(.failed("\(error)")) }
+            } catch { events.post(.failed(.system("\(error)"))) }
             let now = MonotonicClock.now
             bulk.pump(now: now) { session, frames in
                 // An error shows at the control messages, too.
@@ -227,19 +228,17 @@ final class FleetLoop: @unchecked Sendable {
 
     private func childEnded(_ exit: LocalWorkers.Exit) {
         let id = core.membership.id(named: exit.name)
-        if let id { carryOut(core.lose(id, exit.cause, crashed: exit.crashed)) }
+        if let id { carryOut(core.lose(id, exit.cause)) }
         guard isGathering else {
             // Its connection closed first, and it was lost by that.
-            return id == nil ? settings.log("\(exit.name) \(exit.cause)") : ()
+            return id == nil ? settings.report(RunOccurrence.processEnded(worker: exit.name, exit.cause)) : ()
         }
-        let words = exit.words.map { ": \($0)" } ?? ""
-        let story = "\(exit.name) \(exit.cause) before the work began\(words)"
-        if exit.crashed, !exit.isRefusal, local.startAgain(exit.name) {
-            return settings.log("\(story); it is started again")
-        }
-        settings.log("\(story); it is not waited for")
+        let end = EarlyEnd(worker: exit.name, cause: exit.cause, lastWords: exit.lastWords)
+        let isBack = exit.cause.isCrash && !exit.isRefusal && local.startAgain(exit.name)
+        settings.report(RunOccurrence.endedEarly(end, isStartedAgain: isBack))
+        guard !isBack else { return }
         publish(MonotonicClock.now)
-        snapshotLock.withLock { snapshotGone.append(story) }
+        snapshotLock.withLock { snapshotGone.append(end) }
     }
 
     private func obey(_ command: FleetCommand) {
@@ -278,14 +277,14 @@ final class FleetLoop: @unchecked Sendable {
     private func reread(_ watch: AllowListWatch) {
         switch watch.changed() {
         case .success(let list): commands.post(.allowed(list))
-        case .failure(let error): settings.log("\(error); the list read before stays")
+        case .failure(let error): settings.report(RunOccurrence.allowListUnreadable("\(error)"))
         case nil: break
         }
     }
 
     private func farewell() {
         publish(MonotonicClock.now, over: true)
-        events.post(.failed("the fleet was shut down"))
+        events.post(.failed(.shutDown))
         bulk.stop()
         for id in core.membership.members.keys { send(id, .goodbye(reason: "the run is over")) }
         let deadline = MonotonicClock.now + 5
@@ -316,8 +315,8 @@ final class FleetLoop: @unchecked Sendable {
             if case .hello(var capabilities) = message {
                 if let entry = key.entry {
                     if let fault = gate?.fault(in: capabilities, of: entry) {
-                        settings.log("refused \(entry.name): \(fault)")
-                        return send(session, .refuse(reason: fault))
+                        settings.report(RunOccurrence.workerRefused(worker: entry.name, fault))
+                        return send(session, .refuse(reason: "\(fault)"))
                     }
                     // Nobody takes another's name; several may share a key.
                     capabilities.name = core.membership.id(named: entry.name) == nil ? entry.name : ""
@@ -331,8 +330,10 @@ final class FleetLoop: @unchecked Sendable {
             carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))
         } catch {
             if case .version = error {
-                for line in refusals.lines(for: "a worker was refused: \(error)", now: now) { settings.log(line) }
-                send(session, .refuse(reason: "\(error)"))
+                let told = refusals.admit("\(error)", now: now)
+                if told.omitted > 0 { settings.report(RunOccurrence.refusalsOmitted(told.omitted)) }
+                if told.isTold { settings.report(RunOccurrence.otherVersion("\(error)")) }
+                send(session, .refuse(reason: "\(Refusal.otherVersion("\(error)"))"))
             }
         }
     }
@@ -343,9 +344,9 @@ final class FleetLoop: @unchecked Sendable {
             return (try gate?.sender(of: frames), ())
         } catch {
             let session = frames[0].array
-            send(session, .refuse(reason: "\(error)"))
+            send(session, .refuse(reason: "\(Refusal.notAllowed("\(error)"))"))
             if let id = core.membership.id(of: session) {
-                carryOut(core.lose(id, "may not take part: \(error)", crashed: false, end: false))
+                carryOut(core.lose(id, .notAllowed("\(error)")))
             }
             return nil
         }
@@ -358,8 +359,8 @@ final class FleetLoop: @unchecked Sendable {
                 carryOut(core.fetched(key, index: index, result, worker: worker))
             case .unsound(let key, let index, let worker, let fault):
                 carryOut(core.unsound(key, index: index, worker: worker, fault))
-            case .failed(let reason): events.post(.failed(reason))
-            case .hopeless(let worker, let cause): carryOut(core.lose(worker, cause, crashed: false))
+            case .failed(let reason): events.post(.failed(.system(reason)))
+            case .hopeless(let worker, let cause): carryOut(core.lose(worker, cause))
             }
         }
     }

@@ -1,6 +1,7 @@
 package import Checkpoint
 import Foundation
 import Keys
+import Logging
 import Protocol
 import Reporting
 import Tensors
@@ -29,30 +30,27 @@ extension FleetRunner {
         settings.pipelines = options.pipelines
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
-        settings.log = { Terminal.err("\($0)") }
+        settings.logger = Terminal.log
         let signals = Self.signals
         settings.stopSignal = { signals.first }
         if runDirectory != nil { settings.resume = Stopped.shell(CommandLine.arguments) }
         settings.lease = options.lease ?? settings.lease
         settings.comeback = options.wait ?? settings.comeback
-        DiskPatience.wait(saying: settings.log)
-        settings.echo = { Terminal.echo($0) }
+        DiskPatience.wait { Terminal.log.info("\($0)") }
         settings.page = try statusPage(options)
-        let log = RunLog(
-            file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") }, emit: { Terminal.note($0) })
+        let log = RunLog(file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") })
         settings.recent = { log.recent }
-        settings.note = { log.noted($0, task: $1, worker: $2, $3) }
         let memory = try runDirectory.map { folder in
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            return try RunMemory(folder: folder, log: settings.log, noted: settings.note)
+            return try RunMemory(folder: folder, logger: Terminal.log)
         }
         Terminal.keep(in: log)
         if let memory {
             log.epoch = memory.firstEpoch >> 32
             settings.firstEpoch = memory.firstEpoch
             settings.run = memory.run
-            settings.note = { memory.note($0, task: $1, worker: $2, $3) }
-            memory.note("started", "faultline \(Faultline.version), process \(getpid())")
+            settings.happened = { memory.record($0) }
+            memory.report(.started(version: Faultline.version, pid: getpid()))
         }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
@@ -60,7 +58,8 @@ extension FleetRunner {
             let address = NetworkAddress.endpoints(bound: endpoint, of: NetworkAddress.all()).first ?? endpoint
             let way = options.joinFile.map { "--join-file \($0)" } ?? "--connect \(address)"
             let key = options.keys == nil ? "" : " --keys FILE"
-            Terminal.err("listening at \(endpoint): start workers with faultline-worker \(way)\(key)")
+            Terminal.log.info(
+                "listening at \(endpoint): start workers with faultline-worker \(way)\(key)")
         }
         do {
             let runner = FleetRunner(
@@ -105,7 +104,7 @@ extension FleetRunner {
             @Sendable func end() -> Never {
                 var stopped = stopped
                 stopped.signal = number
-                Terminal.err("faultline: \(stopped)")
+                Terminal.own.info("\(stopped)")
                 Terminal.flush()
                 exit(stopped.exitCode)
             }
@@ -114,7 +113,7 @@ extension FleetRunner {
                 runner.abandon()
                 end()
             }
-            Terminal.err("stopping: what ends within \(Int(grace)) s is kept; once more ends at once")
+            Terminal.log.info("stopping: what ends within \(Int(grace)) s is kept; once more ends at once")
             runner.stop(within: grace)
             // Where this program itself is busy, with no fleet to hear of it from.
             DispatchQueue.global().asyncAfter(deadline: .now() + grace + 2) {

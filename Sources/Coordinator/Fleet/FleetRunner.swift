@@ -195,7 +195,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     func end() {
         progress.end()
         fleet.shutdown()
-        memory?.note("ended")
+        memory?.report(.ended)
         memory?.close()
         temporary?.remove()
     }

@@ -1,5 +1,7 @@
 import Foundation
 package import Keys
+package import Logging
+import Reporting
 
 /// Who the workers are and where they report.
 package struct FleetSettings: Sendable {
@@ -24,9 +26,8 @@ package struct FleetSettings: Sendable {
     /// More words for local workers' command lines.
     package var workerArguments: [String] = []
     package var runDirectory: String
-    package var log: @Sendable (String) -> Void = { _ in }
-    /// Lines that `note` is told, too: for the terminal alone. `nil`: as all others, to `log`.
-    package var echo: (@Sendable (String) -> Void)?
+    /// Where people and programs read what happens.
+    package var logger = Logger.silent
     /// What happened last, for status.
     package var recent: @Sendable () -> [RunEvent] = { [] }
     /// Where the status page is served; `nil`: nowhere.
@@ -34,10 +35,8 @@ package struct FleetSettings: Sendable {
     /// Told the endpoint as soon as workers can connect to it.
     package var bound: @Sendable (String) -> Void = { _ in }
 
-    /// Told what happens to tasks and workers, for the run's journal: kind, task, worker, words. Must not block.
-    package var note: @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void = {
-        _, _, _, _ in
-    }
+    /// Is given all that is logged, as values: for the run's journal, and for tests. Must not block.
+    package var happened: @Sendable (any Occurrence) -> Void = { _ in }
     /// Epochs begin above this: workers of an earlier life of the run are behind it.
     package var firstEpoch: UInt64 = 0
     /// Names the run through all its restarts: what workers hold of another one is nothing to this.
@@ -68,6 +67,12 @@ package struct FleetSettings: Sendable {
     package var window: Int?
 
     package init(runDirectory: String) { self.runDirectory = runDirectory }
+
+    /// Tells the journal and the log.
+    package func report(_ occurrence: some Occurrence) {
+        happened(occurrence)
+        logger.report(occurrence)
+    }
 }
 
 /// What is shown while a fleet works.

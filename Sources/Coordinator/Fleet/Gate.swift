@@ -10,8 +10,8 @@ final class Gate {
     private let authenticator: Authenticator?
     private var crowd: ConnectionGuard?
     private var byUser: [String: AllowList.Entry] = [:]
-    private var refusals = RefusalLog()
-    private let log: @Sendable (String) -> Void
+    private var refusals = RefusalLog<ConnectionRefusal>()
+    private let report: @Sendable (RunOccurrence) -> Void
     private let clock: () -> Double
 
     /// Before any other socket of the context.
@@ -19,10 +19,10 @@ final class Gate {
     init(
         _ keys: CoordinatorKeys?, in context: Context, answers: Bool = true,
         clock: @escaping () -> Double = { Day.now },
-        log: @escaping @Sendable (String) -> Void
+        report: @escaping @Sendable (RunOccurrence) -> Void
     ) throws {
         self.keys = keys
-        self.log = log
+        self.report = report
         self.clock = clock
         authenticator = keys != nil && answers ? try Authenticator(in: context) : nil
         index()
@@ -59,7 +59,7 @@ final class Gate {
     /// Answers the handshakes that wait, and shuts out those that are none.
     func answer() throws {
         try authenticator?.answer(decide)
-        if let count = crowd?.check(), count > 0 { refused("it did not finish its handshake, or sent too much in it") }
+        if let count = crowd?.check(), count > 0 { refused(.unfinishedHandshake) }
     }
 
     /// How long the I/O thread may sleep.
@@ -72,7 +72,7 @@ final class Gate {
         do throws(AllowList.Refusal) {
             return .admit(userID: Self.user(try keys.allowed.admit(request.publicKey, as: .worker, now: clock())))
         } catch {
-            refused("from \(request.address): \(error)")
+            refused(.key(reason: "\(error)", address: request.address))
             return .refuse
         }
     }
@@ -87,25 +87,25 @@ final class Gate {
             guard let entry = byUser[user] else { throw .unknown(publicKey: user) }
             return try entry.admitted(as: .worker, now: clock())
         } catch {
-            refused("\(error)")
+            refused(.key(reason: "\(error)", address: nil))
             throw error
         }
     }
 
     /// What a hello claims has to fit the key it came with.
     /// - Returns: what is wrong.
-    func fault(in capabilities: Capabilities, of entry: AllowList.Entry) -> String? {
-        guard capabilities.publicKey == entry.public else { return "its hello names another key than it holds" }
-        guard capabilities.dataEndpoint.hasPrefix("tcp://") else { return "its data endpoint is not on TCP" }
+    func fault(in capabilities: Capabilities, of entry: AllowList.Entry) -> Refusal? {
+        guard capabilities.publicKey == entry.public else { return .otherKey }
+        guard capabilities.dataEndpoint.hasPrefix("tcp://") else { return .dataOutsideTCP }
         return nil
     }
 
     func replace(_ list: AllowList) {
         guard let fleet = keys?.allowed.fleet, list != keys?.allowed else { return }
-        guard list.fleet == fleet else { return log("allowed.json is another fleet's now; the list read before stays") }
+        guard list.fleet == fleet else { return report(.allowListOfOtherFleet) }
         keys?.allowed = list
         index()
-        log("allowed.json was read again")
+        report(.allowListReplaced)
     }
 
     func noted(_ failure: HandshakeFailure) {
@@ -113,18 +113,17 @@ final class Gate {
         // Said with its reason by `decide`.
         case .refused: break
         case .mechanism:
-            refused(
-                keys == nil
-                    ? "it uses keys, and this coordinator runs without --keys"
-                    : "it uses no keys; a worker of this fleet needs --keys")
-        case .serverKey: refused("it holds another server key than this coordinator's: keys of another fleet")
-        case .badProtocol: refused("it did not finish its handshake, or sent too much in it")
+            refused(keys == nil ? .usesKeys : .usesNoKeys)
+        case .serverKey: refused(.otherServerKey)
+        case .badProtocol: refused(.unfinishedHandshake)
         // It went away before it had said who it is: a worker's probe of this address, Kubernetes', a port scan.
         case .cut: break
         }
     }
 
-    private func refused(_ reason: String) {
-        for line in refusals.lines(for: "refused a connection: \(reason)", now: MonotonicClock.now) { log(line) }
+    private func refused(_ refusal: ConnectionRefusal) {
+        let told = refusals.admit(refusal, now: MonotonicClock.now)
+        if told.omitted > 0 { report(.refusalsOmitted(told.omitted)) }
+        if told.isTold { report(.connectionRefused(refusal)) }
     }
 }

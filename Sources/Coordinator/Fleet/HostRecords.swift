@@ -9,7 +9,7 @@ package struct HostRecords: Sendable {
     private struct Death: Sendable {
         /// None: while it loaded its layers.
         var tasks: [String]
-        var cause: String
+        var cause: LossCause
         var instance: String?
     }
 
@@ -23,14 +23,14 @@ package struct HostRecords: Sendable {
     /// Where workers died under a task, also before successes.
     private var scenes: [Scene] = []
     /// Hosts that get no work any more, and why.
-    package private(set) var setAside: [String: String] = [:]
+    package private(set) var setAside: [String: HostCause] = [:]
 
     package init() {}
 
     /// - Parameters:
     ///   - tasks: what the worker had; none: it was loading its layers.
     ///   - instance: which process it was.
-    package mutating func died(on host: String, tasks: [String], cause: String, instance: String? = nil) {
+    package mutating func died(on host: String, tasks: [String], cause: LossCause, instance: String? = nil) {
         deaths[host, default: []].append(Death(tasks: tasks, cause: cause, instance: instance))
         scenes += tasks.map { Scene(task: $0, host: host, instance: instance) }
     }
@@ -55,16 +55,15 @@ package struct HostRecords: Sendable {
     package mutating func newRun() { scenes = [] }
 
     /// Why a host is to be set aside: everything fails there, and only there.
-    package func verdict(on host: String) -> String? {
+    package func verdict(on host: String) -> HostCause? {
         let elsewhere = Set(scenes.filter { $0.host != host }.map(\.task))
         let own = (deaths[host] ?? []).filter { elsewhere.isDisjoint(with: $0.tasks) }
         guard own.count >= Self.limit, let last = own.last,
             own.contains(where: \.tasks.isEmpty) || Set(own.map(\.tasks)).count > 1
         else { return nil }
         let tasks = Set(own.flatMap(\.tasks)).sorted()
-        let place = tasks.isEmpty ? "while loading" : "under \(tasks.joined(separator: ", "))"
-        return "workers died there \(own.count) times with nothing finished, \(place) (last: \(last.cause))"
+        return .deaths(count: own.count, tasks: tasks, last: last.cause)
     }
 
-    package mutating func setAside(_ host: String, because cause: String) { setAside[host] = cause }
+    package mutating func setAside(_ host: String, because cause: HostCause) { setAside[host] = cause }
 }

@@ -17,13 +17,11 @@ final class LocalWorkers {
         var code: Int32
         var log: String
 
-        var cause: String { signal != 0 ? "was ended by signal \(signal)" : "ended with exit code \(code)" }
-        /// By a signal other than SIGTERM, or with an exit code that is a failure.
-        var crashed: Bool { signal != SIGTERM && (signal != 0 || code != 0) }
+        var cause: LossCause { signal != 0 ? .killed(signal: signal) : .exited(code: code) }
         /// It said that it cannot take part: it would again.
         var isRefusal: Bool { signal == 0 && code == 2 }
         /// Its last line, where it had time to say why it ended.
-        var words: String? { signal == 0 && code != 0 ? LocalWorkers.lastLine(of: log) : nil }
+        var lastWords: String? { signal == 0 && code != 0 ? LocalWorkers.lastLine(of: log) : nil }
     }
 
     /// How they are started.

@@ -72,14 +72,13 @@ struct Membership: Sendable {
 
     /// Who is silent past the lease, or has not come out of one engine call for too long. Silence is the network's or the
     /// machine's and costs a task nothing; a stall counts as a crash.
-    func overdue(now: Double, lease: Double, stall: Double) -> [(id: Int, cause: String, crashed: Bool)] {
-        var overdue: [(id: Int, cause: String, crashed: Bool)] = []
+    func overdue(now: Double, lease: Double, stall: Double) -> [(id: Int, cause: LossCause)] {
+        var overdue: [(id: Int, cause: LossCause)] = []
         for member in members.values {
             if now - member.lastHeard > lease {
-                overdue.append((member.id, "silent for \(Int(now - member.lastHeard)) s", false))
+                overdue.append((member.id, .silent(seconds: Int(now - member.lastHeard))))
             } else if member.beat.busySeconds > stall {
-                let seconds = Int(member.beat.busySeconds)
-                overdue.append((member.id, "stalled: one step has taken \(seconds) s", true))
+                overdue.append((member.id, .stalled(seconds: Int(member.beat.busySeconds))))
             }
         }
         return overdue.sorted { $0.id < $1.id }

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Journal
+package import Logging
 import Synchronization
 import Tensors
 
@@ -11,21 +12,16 @@ package final class RunMemory: Sendable {
     private let notes = DispatchQueue(label: "faultline.notes")
     /// Notes of the last moment: they go to disk together.
     private let unwritten = Mutex<[Event]>([])
-    private let noted: @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void
+    private let logger: Logger
 
     /// - Parameters:
     ///   - folder: the run directory.
-    ///   - noted: is told what the journal is.
+    ///   - logger: for what is recorded, and for a disk that is full.
     /// - Throws: `JournalError`.
-    package init(
-        folder: String, log: @escaping @Sendable (String) -> Void,
-        noted: @escaping @Sendable (_ kind: String, _ task: String, _ worker: String, _ text: String) -> Void = {
-            _, _, _, _ in
-        }
-    ) throws {
-        self.noted = noted
+    package init(folder: String, logger: Logger) throws {
+        self.logger = logger
         partials = "\(folder)/partials"
-        journal = try Journal(folder: folder, log: log)
+        journal = try Journal(folder: folder) { logger.info("\($0)") }
         try sweep()
     }
 
@@ -47,7 +43,7 @@ package final class RunMemory: Sendable {
         try journal.commit(entries.map { TaskRecord(key: $0.key, label: $0.label, results: records(of: $0.results)) })
         for entry in entries {
             for result in entry.results {
-                note("committed", task: entry.label, worker: result.worker, "stage \(result.stage)")
+                report(.committed(task: entry.label, worker: result.worker, stage: result.stage))
             }
         }
     }
@@ -55,7 +51,7 @@ package final class RunMemory: Sendable {
     /// Records how far fine-tuning is, in place of all earlier checkpoints, whose files go.
     func keepCheckpoint(_ key: String, label: String, _ results: [StageResult]) throws {
         try journal.commit([TaskRecord(key: key, label: label, results: records(of: results))])
-        note("checkpoint", task: label)
+        report(.checkpoint(task: label))
         try journal.forget(keysFrom: Self.checkpointPrefix, except: key)
         try sweep()
     }
@@ -106,12 +102,18 @@ package final class RunMemory: Sendable {
         try sweep()
     }
 
-    /// Off the caller's thread: an I/O loop may tell, too.
-    package func note(_ kind: String, task: String = "", worker: String = "", _ text: String = "") {
-        noted(kind, task, worker, text)
+    /// Tells the journal and the log.
+    package func report(_ occurrence: RunOccurrence) {
+        record(occurrence)
+        logger.report(occurrence)
+    }
+
+    /// Notes it in the journal, where it has a word for it. Off the caller's thread: an I/O loop may tell, too.
+    package func record(_ occurrence: any Occurrence) {
+        guard let kind = occurrence.kind else { return }
         let event = Event(
-            seconds: Date().timeIntervalSince1970, epoch: journal.epoch, kind: kind, task: task, worker: worker,
-            text: text)
+            seconds: Date().timeIntervalSince1970, epoch: journal.epoch, kind: kind.rawValue, task: occurrence.task,
+            worker: occurrence.worker, text: occurrence.details)
         let isFirst = unwritten.withLock { events in
             events.append(event)
             return events.count == 1

@@ -16,7 +16,7 @@ package struct Scheduler: Sendable {
         /// A result that nobody needs (a sequence ran again): its file may go.
         case discard(StageResult)
         case finished
-        case fail(String)
+        case fail(FleetFailure)
     }
 
     /// A worker's death under a task.
@@ -164,7 +164,7 @@ package struct Scheduler: Sendable {
     ///     when each runs alone.
     ///   - workers: names of those who are still there.
     package mutating func pipelineLost(
-        _ id: UInt64, crash: Crash?, cause: String, workers: Set<String> = []
+        _ id: UInt64, crash: Crash?, cause: InterruptionCause, workers: Set<String> = []
     ) -> [Directive] {
         guard let lost = pipelines.removeValue(forKey: id) else { return grants() }
         var directives: [Directive] = []
@@ -197,11 +197,10 @@ package struct Scheduler: Sendable {
         return dead.count > 1 || workers.subtracting(dead).isEmpty || crashes.count >= 2 * Self.crashLimit
     }
 
-    private func verdict(on task: Int, _ cause: String) -> String {
+    private func verdict(on task: Int, _ cause: InterruptionCause) -> FleetFailure {
         let crashes = entries[task].crashes
-        let workers = Set(crashes.map { "\($0.worker) on \($0.host)" }).sorted().joined(separator: ", ")
-        return
-            "\(name(of: task)) is set aside: workers died under it \(crashes.count) times (\(workers); last: \(cause))"
+        let workers = Set(crashes.map { "\($0.worker) on \($0.host)" }).sorted()
+        return .deadlyTask(name(of: task), deaths: crashes.count, workers: workers, last: cause)
     }
 
     /// A host turned out to be the culprit: deaths there are no task's fault.
@@ -321,9 +320,7 @@ package struct Scheduler: Sendable {
     }
 
     private func alarm(_ task: Int, _ result: StageResult) -> Directive {
-        .fail(
-            "determinism is broken: task \(task), stage \(result.stage) came twice with different bytes (\(result.digest.prefix(12))…)"
-        )
+        .fail(.notDeterministic(task: task, stage: result.stage, digest: result.digest))
     }
 
     /// Ends an attempt; what it has brought so far is of no use.

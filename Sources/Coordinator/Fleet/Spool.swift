@@ -31,7 +31,7 @@ final class Spool: @unchecked Sendable {
     private let byteCount: Int
     private let digest: String
     private let queue: DispatchQueue
-    private let log: @Sendable (String) -> Void
+    private let report: @Sendable (RunOccurrence) -> Void
     private let tell: @Sendable (Event) -> Void
     private let lock = NSLock()
     private var isClosed = false
@@ -54,10 +54,10 @@ final class Spool: @unchecked Sendable {
     ///   - tell: called on the queue.
     init(
         path: String, byteCount: Int, digest: String, scan: ResultScan, queue: DispatchQueue,
-        log: @escaping @Sendable (String) -> Void, tell: @escaping @Sendable (Event) -> Void
+        report: @escaping @Sendable (RunOccurrence) -> Void, tell: @escaping @Sendable (Event) -> Void
     ) {
         (self.path, self.byteCount, self.digest, self.queue) = (path, byteCount, digest, queue)
-        (self.log, self.tell, self.scan, freshScan) = (log, tell, scan, scan)
+        (self.report, self.tell, self.scan, freshScan) = (report, tell, scan, scan)
         perform { [self] in
             while descriptor < 0 {
                 descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
@@ -139,7 +139,7 @@ final class Spool: @unchecked Sendable {
                 try body()
                 guard isPaused else { return }
                 isPaused = false
-                log("\(path): the disk takes data again; going on")
+                report(.diskAgain(path: path))
             } catch is Closed {
             } catch {
                 isBroken = true
@@ -190,9 +190,7 @@ final class Spool: @unchecked Sendable {
         }
         if !isPaused {
             isPaused = true
-            log(
-                "\(path): the disk is full or read-only (\(String(cString: strerror(code)))); paused until it is not: free some space"
-            )
+            report(.diskFull(path: path, error: String(cString: strerror(code))))
         }
         for _ in 0..<10 {
             if lock.withLock({ isClosed }) { throw Closed() }

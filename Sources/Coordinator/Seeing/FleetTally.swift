@@ -1,6 +1,6 @@
 /// What a fleet has done since its coordinator started, for status and metrics. Counts only grow.
 package struct FleetCounts: Codable, Sendable, Equatable {
-    /// Workers that joined, and those that were lost by cause (`FleetTally.cause`).
+    /// Workers that joined, and those that were lost by cause (`LossCause.Label`).
     package var joined = 0
     package var lost: [String: Int] = [:]
     /// Tasks handed to a pipeline, tasks whose results are safe, and attempts that came to nothing by cause.
@@ -84,14 +84,11 @@ package struct FleetTally: Sendable {
     package mutating func granted() { counts.attempts += 1 }
     package mutating func committed() { counts.committed += 1 }
 
-    /// - Parameters:
-    ///   - cause: in words, as the log has them.
-    ///   - interrupted: tasks that have to run again.
-    package mutating func lost(_ worker: Int, _ cause: String, crashed: Bool, interrupted: Int) {
+    /// - Parameter interrupted: tasks that have to run again.
+    package mutating func lost(_ worker: Int, _ cause: LossCause.Label, interrupted: Int) {
         workers[worker] = nil
-        let cause = Self.cause(cause, crashed: crashed)
-        counts.lost[cause, default: 0] += 1
-        if interrupted > 0 { counts.retries[cause, default: 0] += interrupted }
+        counts.lost[cause.rawValue, default: 0] += 1
+        if interrupted > 0 { counts.retries[cause.rawValue, default: 0] += interrupted }
     }
 
     package func batches(of worker: Int) -> Int { workers[worker]?.batches ?? 0 }
@@ -103,16 +100,5 @@ package struct FleetTally: Sendable {
     package func rate(of worker: Int, now: Double) -> Double {
         guard let entry = workers[worker], let first = entry.samples.first, now - first.time >= 0.5 else { return 0 }
         return Double(entry.batches - first.batches) / (now - first.time)
-    }
-
-    /// A cause in one word, few enough to be a label of a metric.
-    package static func cause(_ words: String, crashed: Bool) -> String {
-        let kinds = [
-            ("silent", "silent"), ("stalled", "stalled"), ("was asked to stop", "asked_to_stop"),
-            ("was refused", "refused"), ("may not take part", "refused"), ("came back", "came_back"),
-            ("does not read", "not_reading"), ("closed its connection", "connection_closed"),
-            ("was ended by signal", "killed"), ("was killed", "killed"),
-        ]
-        return kinds.first { words.hasPrefix($0.0) }?.1 ?? (crashed ? "crashed" : "left")
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 package import Reporting
 import Synchronization
 
@@ -14,8 +13,7 @@ package struct RunEvent: Codable, Sendable, Equatable {
     package var text: String
 }
 
-/// What a run says and notes, in one place: the last of it for status, all of it in the run's `log.jsonl`, and on standard
-/// error where JSON was asked for.
+/// The log of a run: the last lines for status, all of them in the run's `log.jsonl`.
 package final class RunLog: Sendable {
     /// Events kept for status; those of every task (granted, committed) are not among them.
     package static let kept = 60
@@ -27,15 +25,11 @@ package final class RunLog: Sendable {
 
     private let state: Mutex<State>
     private let file: LogFile?
-    private let emit: @Sendable (LogLine) -> Void
 
-    /// - Parameters:
-    ///   - epoch: which start of the run.
-    ///   - emit: where notes go beside the file. Lines that are said come from there, and do not go back.
-    package init(epoch: UInt64 = 0, file: LogFile? = nil, emit: @escaping @Sendable (LogLine) -> Void = { _ in }) {
+    /// - Parameter epoch: which start of the run.
+    package init(epoch: UInt64 = 0, file: LogFile? = nil) {
         state = Mutex(State(epoch: epoch))
         self.file = file
-        self.emit = emit
     }
 
     package var epoch: UInt64 {
@@ -46,18 +40,7 @@ package final class RunLog: Sendable {
     /// Oldest first.
     package var recent: [RunEvent] { state.withLock { $0.recent } }
 
-    /// A line that people have been shown.
-    package func said(_ line: String) { keep(.said(line, seconds: Self.now, epoch: epoch)) }
-
-    package func noted(_ kind: String, task: String, worker: String, _ text: String) {
-        let line = LogLine(
-            seconds: Self.now, level: LogLine.level(of: kind), event: kind, worker: worker, task: task, epoch: epoch,
-            message: String(text.prefix(2000)))
-        keep(line)
-        emit(line)
-    }
-
-    private func keep(_ line: LogLine) {
+    package func keep(_ line: LogLine) {
         file?.add(line.json)
         guard line.level != .debug else { return }
         let event = RunEvent(
@@ -70,6 +53,4 @@ package final class RunLog: Sendable {
     }
 
     package func flush() { file?.flush() }
-
-    private static var now: Double { Date().timeIntervalSince1970 }
 }

@@ -24,12 +24,12 @@ final class StatusServer: Sendable {
 
     private let server: HTTPServer
     private let pages: StatusPages
-    private let log: @Sendable (String) -> Void
+    private let report: @Sendable (RunOccurrence) -> Void
     let url: String
 
     /// - Throws: `FleetError` (usage) where the port is taken, the host is not this machine's, or a token is missing.
-    init(_ settings: StatusPageSettings, log: @escaping @Sendable (String) -> Void) throws {
-        let pages = StatusPages(settings, log: log)
+    init(_ settings: StatusPageSettings, report: @escaping @Sendable (RunOccurrence) -> Void) throws {
+        let pages = StatusPages(settings, report: report)
         do throws(HTTPError) {
             server = try HTTPServer(host: settings.host, port: settings.port) { pages.answer($0, from: $1) }
         } catch {
@@ -48,19 +48,19 @@ final class StatusServer: Sendable {
                 "--status-host \(settings.host): beyond this machine the status page asks for a view token; "
                     + "give --view-token FILE (faultline keygen makes view.token)", isUsage: true)
         }
-        (self.pages, self.log) = (pages, log)
+        (self.pages, self.report) = (pages, report)
         let isEverywhere = ["0.0.0.0", "::"].contains(server.host)
         let host = isEverywhere ? RunStatus.ownHost : server.host.contains(":") ? "[\(server.host)]" : server.host
         url = "http://\(host):\(server.port)/"
         if !server.isLoopback {
-            log("warning: \(url) is plain HTTP: whoever reads the network reads the status and the view token")
+            report(.pageUnencrypted(url: url))
         }
     }
 
     func start(_ source: @escaping Source) {
         pages.serve(source)
         server.start()
-        log("status page: \(url)")
+        report(.pageServed(url: url))
     }
 
     func stop() { server.stop() }
@@ -72,15 +72,16 @@ final class StatusPages: Sendable {
         var source: StatusServer.Source?
         /// The JSON of a snapshot: many viewers cost no more than one.
         var json: (number: UInt64, bytes: [UInt8])?
-        var refusals = RefusalLog()
+        /// Addresses that showed a wrong token.
+        var refusals = RefusalLog<String>()
     }
 
     private let settings: StatusPageSettings
-    private let log: @Sendable (String) -> Void
+    private let report: @Sendable (RunOccurrence) -> Void
     private let state = Mutex(State())
 
-    init(_ settings: StatusPageSettings, log: @escaping @Sendable (String) -> Void) {
-        (self.settings, self.log) = (settings, log)
+    init(_ settings: StatusPageSettings, report: @escaping @Sendable (RunOccurrence) -> Void) {
+        (self.settings, self.report) = (settings, report)
     }
 
     func serve(_ source: @escaping StatusServer.Source) { state.withLock { $0.source = source } }
@@ -122,10 +123,9 @@ final class StatusPages: Sendable {
         }
         guard let shown = Self.token(in: request.headers["authorization"]) else { return Self.challenge }
         guard token.matches(shown) else {
-            let lines = state.withLock {
-                $0.refusals.lines(for: "status page: \(peer) showed a wrong view token", now: Day.now)
-            }
-            for line in lines { log(line) }
+            let told = state.withLock { $0.refusals.admit(peer, now: Day.now) }
+            if told.omitted > 0 { report(.refusalsOmitted(told.omitted)) }
+            if told.isTold { report(.wrongToken(peer: peer)) }
             return Self.challenge
         }
         return nil

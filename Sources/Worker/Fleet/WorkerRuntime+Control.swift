@@ -1,3 +1,4 @@
+import Logging
 import Protocol
 import Tensors
 import ZeroMQ
@@ -22,7 +23,7 @@ extension WorkerRuntime {
     private func obey(_ message: ToWorker, _ raw: ArraySlice<ReceivedFrame>) throws(ProtocolError) {
         switch message {
         case .welcome(let worker, let run):
-            if !welcomed { options.note("joined", worker, 0, "the fleet at \(endpoint)") }
+            if !welcomed { options.logger.report(.joined(worker: worker, endpoint: endpoint)) }
             takeWelcome(run: run)
         case .rejoin: rejoin()
         case .refuse(let reason): end = .refused(reason)
@@ -63,10 +64,10 @@ extension WorkerRuntime {
                     epoch: new.epoch, error: "impossible assignment: layers \(new.firstLayer)..<\(new.endLayer)"))
         }
         assignment = new
-        options.note(
-            "assigned", "", new.epoch >> 32,
-            "pipeline \(new.epoch & 0xFFFF_FFFF), stage \(new.stageIndex + 1) of \(new.stageCount), layers \(new.firstLayer) to \(new.endLayer - 1) of \(new.model)"
-        )
+        options.logger.report(
+            .assigned(
+                epoch: new.epoch, stage: new.stageIndex, stageCount: new.stageCount, layers: layers,
+                model: new.model))
         previousKey = new.previousKey
         forgetSession()
         results = [:]
@@ -113,7 +114,7 @@ extension WorkerRuntime {
         case .failed(let key, let error):
             retired[key.task] = nil
             forget(key)
-            options.note("failed", "", key.epoch >> 32, error)
+            options.logger.report(.failed(epoch: key.epoch, error: error))
             send(.taskFailed(key, error: cut(error)))
         }
     }

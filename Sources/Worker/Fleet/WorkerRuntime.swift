@@ -1,6 +1,8 @@
 import Foundation
 package import Keys
+package import Logging
 import Protocol
+import Reporting
 import Tensors
 import ZeroMQ
 
@@ -31,10 +33,8 @@ package struct WorkerOptions: Sendable {
     package var faults: LinkFaults?
     /// Asks once where the coordinator is now (it may take seconds); `nil`: it stays where it was.
     package var rediscover: (@Sendable () -> String?)?
-    /// Told what happens to this worker, for its log: event, the name it was given (else empty), start of the run, words.
-    package var note: @Sendable (_ event: String, _ worker: String, _ epoch: UInt64, _ words: String) -> Void = {
-        _, _, _, _ in
-    }
+    /// Where programs read what happens to this worker.
+    package var logger = Logger.silent
 
     package init(connect: String) { self.connect = connect }
 }

@@ -1,0 +1,51 @@
+import Coordinator
+import TestSupport
+
+/// All that a fleet reports, as values. What people read of it stands in `OccurrenceTests`.
+final class Story: Sendable {
+    private let occurrences = Recorder<any Occurrence>()
+
+    func hear(_ occurrence: any Occurrence) { occurrences.add(occurrence) }
+
+    var all: [any Occurrence] { occurrences.all }
+    var fleet: [FleetOccurrence] { all.compactMap { $0 as? FleetOccurrence } }
+    var run: [RunOccurrence] { all.compactMap { $0 as? RunOccurrence } }
+
+    func has(_ kind: OccurrenceKind, worker: String? = nil, task: String? = nil) -> Bool {
+        count(kind, worker: worker, task: task) > 0
+    }
+
+    func count(_ kind: OccurrenceKind, worker: String? = nil, task: String? = nil) -> Int {
+        all.count { $0.kind == kind && $0.worker == worker ?? $0.worker && $0.task == task ?? $0.task }
+    }
+
+    /// Tasks of occurrences of one kind, in order.
+    func tasks(_ kind: OccurrenceKind) -> [String] { all.filter { $0.kind == kind }.map(\.task) }
+
+    /// - Returns: whether it came so many times within a minute.
+    func wait(for kind: OccurrenceKind, worker: String? = nil, task: String? = nil, count: Int = 1) -> Bool {
+        eventually(within: 60) { self.count(kind, worker: worker, task: task) >= count }
+    }
+
+    /// Why workers were lost, in order.
+    var losses: [LossCause] {
+        fleet.compactMap { if case .lost(_, _, let cause) = $0 { cause } else { nil } }
+    }
+
+    /// Workers that left in order, and why.
+    var left: [String: LossCause] {
+        Dictionary(fleet.compactMap { if case .left(let worker, _, let cause) = $0 { (worker, cause) } else { nil } }) {
+            $1
+        }
+    }
+
+    /// Local workers that died before the work began.
+    var earlyEnds: [(end: EarlyEnd, isStartedAgain: Bool)] {
+        run.compactMap { if case .endedEarly(let end, let again) = $0 { (end, again) } else { nil } }
+    }
+
+    var damagedChunks: Int { run.count { if case .damagedChunk = $0 { true } else { false } } }
+
+    /// Work that was undone.
+    var interruptions: [any Occurrence] { all.filter { $0.kind == .interrupted || $0.kind == .lost } }
+}
