@@ -137,7 +137,8 @@ final class FakeRunner: ModelRunner {
     }
 
     /// Head 1 of the last layer tells harmful prompts from others; the other heads show the prompt's length only.
-    func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
+    private func headOutputs(_ request: ScoreRequest) throws {
+        let batches = request.blocks.flatMap { $0 }
         note("head outputs of \(batches.reduce(0) { $0 + $1.sequences.count }) sequences")
         let codec = ByteCodec()
         var prompts: [[Int32]] = []
@@ -162,10 +163,12 @@ final class FakeRunner: ModelRunner {
                     name: StatisticName.headOutput(layer: layer), type: .f32, shape: [prompts.count, columns],
                     buffer: AlignedBuffer(values))
             }
-        ).write(safetensors: path)
+        ).write(safetensors: request.output)
     }
 
     func score(_ requests: [ScoreRequest], label: String) async throws {
+        let name = requests.first?.statistics.first?.name
+        if name == HeadOutput.name { return try requests.forEach { try headOutputs($0) } }
         note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
         state.withLock { $0.requests = requests }
         for request in requests {
@@ -177,7 +180,7 @@ final class FakeRunner: ModelRunner {
                     name: StatisticName.absoluteGradient(map.name), type: .f32, shape: [map.rows, map.columns],
                     buffer: AlignedBuffer(values))
             }
-            if request.statistics.contains(where: { $0.parts.statistic == .secondMoments }) {
+            if request.statistics.contains(where: { $0.name == SecondMoments.name }) {
                 entries += (0..<model.config.layerCount).flatMap { layer in
                     SecondMoments.places(of: model.config, layer: layer).map {
                         .init(

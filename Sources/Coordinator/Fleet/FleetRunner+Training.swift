@@ -36,12 +36,12 @@ extension FleetRunner {
         let body = TaskBody.train(run.training)
         let key = try keys(of: [body])[0]
         if let known = try memory?.results(of: key) {
-            return try known.last?.load()["losses"]?.buffer.floatArray() ?? []
+            return try known.last?.load()[ResultName.losses]?.buffer.floatArray() ?? []
         }
         if run.isShared, let end = try kept(run) { return end.losses }
         let losses = try trainOnFleet(run, label: label)
         let bundle = TensorBundle(entries: [
-            .init(name: "losses", type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
+            .init(name: ResultName.losses, type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
         ])
         let result = StageResult(
             stage: 0, layers: 0..<checkpoint.config.layerCount, digest: bundle.image().sha256(),
@@ -134,7 +134,7 @@ extension FleetRunner {
             try fleet.run(
                 tasks, label: label, progress: { [progress] in progress.update(Int(done + $0.costDone)) },
                 committed: { results.append($1) })
-            losses += try results[0].last?.load()["losses"]?.buffer.floatArray() ?? []
+            losses += try results[0].last?.load()[ResultName.losses]?.buffer.floatArray() ?? []
             step = end
             guard results.count == 2 else { continue }
             let checkpoint = TrainingCheckpoint(step: step, losses: losses, stages: results[1])

@@ -66,16 +66,17 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         var partials: [[[StageResult]]] = requests.map { _ in [] }
-        let takesMoments = requests.contains { $0.statistics.contains { $0.parts.statistic == .secondMoments } }
+        let statistics = try requests.map { try $0.statistics.map { try $0.statistic() } }
         try run(
             tasks, label: label,
-            copies: takesMoments ? ModelPlan.Copies.ranks(checkpoint.config) : ModelPlan.Copies.scoring
+            copies: ModelPlan.Copies.statistics(statistics.flatMap { $0 }, checkpoint.config)
         ) { task, results in
-            partials[owner[task]].append(results)
-            // A request is folded as soon as its last block is in, which bounds the disk the partials take.
-            guard partials[owner[task]].count == requests[owner[task]].blocks.count else { return }
-            try fold(partials[owner[task]], to: requests[owner[task]].output)
-            partials[owner[task]] = []
+            let number = owner[task]
+            partials[number].append(results)
+            // A request is combined as soon as its last block is in, which bounds the disk the partials take.
+            guard partials[number].count == requests[number].blocks.count else { return }
+            try combine(partials[number], of: statistics[number], to: requests[number].output)
+            partials[number] = []
         }
     }
 
@@ -87,17 +88,33 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         try memory?.forget(try keys(of: bodies))
     }
 
+    private func combine(_ blocks: [[StageResult]], of statistics: [any Statistic], to path: String) throws {
+        let combinations = statistics.map(\.combination)
+        guard let combination = combinations.first, combinations.allSatisfy({ $0 == combination }) else {
+            throw InternalError("statistics that are combined in different ways were asked for in one request")
+        }
+        switch combination {
+        case .sum: try fold(blocks, to: path)
+        case .rows: try Concatenation.write(try blocks.map(Self.partials), to: path)
+        }
+        removeFiles(of: blocks)
+    }
+
     private func fold(_ blocks: [[StageResult]], to path: String, metadata: [String: String] = [:]) throws {
-        try Fold.fold(
-            blocks: try blocks.map { results in
-                try results.map { result -> any Partial in
-                    switch result.bundle {
-                    case .memory(let bundle): BundlePartial(bundle, label: "stage \(result.stage)")
-                    case .file(let path): try SafetensorsFile(path: path)
-                    }
-                }
-            }, to: path, metadata: metadata)
-        // Where there is a journal they stay on record until the caller says that the scores are safe.
+        try Fold.fold(blocks: try blocks.map(Self.partials), to: path, metadata: metadata)
+    }
+
+    private static func partials(_ results: [StageResult]) throws -> [any Partial] {
+        try results.map { result in
+            switch result.bundle {
+            case .memory(let bundle): BundlePartial(bundle, label: "stage \(result.stage)")
+            case .file(let path): try SafetensorsFile(path: path)
+            }
+        }
+    }
+
+    /// Where there is a journal they stay on record until the caller says that what was made of them is safe.
+    private func removeFiles(of blocks: [[StageResult]]) {
         guard memory == nil else { return }
         for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
     }
@@ -107,8 +124,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         try run(
             batches.map { FleetTask(body: .likelihood(batches: [$0]), cost: Double($0.tokenCount)) }, label: label
         ) { task, results in
-            guard let bundle = try results.last?.load(), let values = bundle["log_probability"],
-                let hits = bundle["greedy"],
+            guard let bundle = try results.last?.load(), let values = bundle[ResultName.logProbability],
+                let hits = bundle[ResultName.greedy],
                 let split = SequenceScore.split(
                     logProbabilities: values.buffer.floatArray(), greedy: hits.buffer.byteArray().map { $0 != 0 },
                     over: batches[task].sequences)
@@ -127,7 +144,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
                     body: .generate(group), cost: Double(prompts + group.prompts.count * group.maxNewTokens))
             }, label: label
         ) { task, results in
-            guard let bundle = try results.first?.load(), let tokens = bundle["tokens"], let lengths = bundle["lengths"]
+            guard let bundle = try results.first?.load(), let tokens = bundle[ResultName.tokens],
+                let lengths = bundle[ResultName.lengths]
             else { throw InternalError("a worker's answer to a generation task holds no tokens") }
             let all = tokens.buffer.int32Array()
             var start = 0
@@ -174,6 +192,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         }
         // One block of many partials: every tensor is there once, and comes out as it is.
         try fold([parts], to: request.output, metadata: request.metadata)
+        removeFiles(of: [parts])
         try memory?.forget(keys)
     }
 

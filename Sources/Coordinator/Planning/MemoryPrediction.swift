@@ -147,14 +147,15 @@ package struct MemoryPrediction {
     }
 
     private func scoring(_ stage: Plan.Stage) -> Int {
-        let sums = study.scores.method == .snip ? 4 * layerWeights * stage.layers.count : 0
+        let extent = StatisticExtent(layers: stage.layers)
+        let sums = study.scores.statistics.reduce(0) { $0 + $1.byteCount(config, extent) }
         let blocks = work.steps.filter { $0.kind == .scores && !$0.isKnown }.flatMap(\.tasks).count
         let pipelines = self.pipelines(copies: scoringCopies).count
         // The next block begins while the last one's sums are on their way.
         let copies = blocks > pipelines ? 2 : 1
         var moments = 0
         if !study.rankSides.isEmpty {
-            moments = SecondMoments.byteCount(config) * stage.layers.count / config.layerCount * 2
+            moments = SecondMoments().byteCount(config, extent) * 2
         }
         return copies * (sums + moments / 2) + moments / 2 + backward(stage, [.scores])
     }

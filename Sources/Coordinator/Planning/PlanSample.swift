@@ -25,14 +25,13 @@ enum PlanSample {
         let limit = min(study.batchTokens, 256)
         sequences = sequences.filter { $0.tokens.count <= limit && $0.scoredFrom < $0.tokens.count }
         let studies = items.map(\.study)
-        var statistics: Set<Statistic> = []
+        var statistics: Set<StatisticRequest> = []
         for study in studies where study.calibration != nil {
-            switch study.scores.method {
-            case .snip where study.conditions.contains(where: { $0.method.needsScores }):
-                statistics.insert(.absoluteGradient(studies[0].scores.loss))
-            case .wanda where study.conditions.contains(where: { $0.method.needsScores }):
-                statistics.insert(.inputSquares)
-            default: break
+            // All with one loss: a task differentiates no other.
+            let method = study.scores.method
+            let settings = ScoreSettings(loss: studies[0].scores.loss)
+            if study.conditions.contains(where: { $0.method.needsScores }) {
+                statistics.formUnion(method.statistics(settings).map { $0.request() })
             }
             if !study.rankSides.isEmpty { statistics.insert(.secondMoments) }
         }

@@ -34,6 +34,9 @@ package struct WorkCounter {
             made: made)
         try counter.calibrate()
         try counter.probe()
+        for plan in study.statistics {
+            try counter.count(StatisticStep(plan, study: study, codec: codec, files))
+        }
         try counter.conditions()
         made = counter.made
         return Work(counter.steps)
@@ -63,7 +66,6 @@ package struct WorkCounter {
             scores || rankSides.contains(side) || sequential.contains { study.sides(of: $0).contains(side) }
         }
         for (side, source) in sources { data[side] = try pairs(source, side) }
-        let weights = WeightScores.maps(of: config).reduce(0) { $0 + $1.count }
         var tasks: [Work.Task] = []
         var (bytes, known) = (0, true)
         for (side, _) in sources where scores || rankSides.contains(side) {
@@ -78,8 +80,8 @@ package struct WorkCounter {
             tasks += blocks(data.examples)
             bytes = max(
                 bytes,
-                (hasScores ? 0 : study.scores.method == .wanda ? 0 : 4 * weights)
-                    + (hasRanks ? 0 : SecondMoments.byteCount(config)))
+                (hasScores ? 0 : study.scores.byteCount(config))
+                    + (hasRanks ? 0 : SecondMoments().byteCount(config)))
         }
         if scores || !rankSides.isEmpty {
             steps.append(.init("scores and second moments", .scores, tasks, bytes: bytes, isKnown: known))
@@ -167,6 +169,21 @@ package struct WorkCounter {
         let batches = try BatchPacking.pack(groups, maximumTokens: study.batchTokens, letsLargeAlone: true)
         steps.append(
             .init("head outputs", .forward, Self.tasks(batches), isKnown: isMade("heads \(prompts.hashValue)")))
+    }
+
+    private mutating func count(_ step: StatisticStep) throws {
+        let words = try step.provenance(modelDigest: keys?.modelDigest ?? "")
+        let isCached = keys.map { cache?.has($0.key("file", words)) ?? false } ?? false
+        let classes = step.plan.request.classes
+        let extent = StatisticExtent(layers: 0..<config.layerCount, examples: study.blockExamples, classes: classes)
+        let tasks = step.blocks.map { block in
+            Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
+        }
+        steps.append(
+            .init(
+                "statistic \(step.plan.name)", .forward, tasks,
+                bytes: try step.plan.request.statistic().byteCount(config, extent),
+                isKnown: isMade("statistic \(words)") || isCached))
     }
 
     // MARK: Conditions

@@ -41,7 +41,9 @@ package struct HeadProber {
         _ = try HeadProbe.Split(labels, seed: seed)
         let batches = try batches(codec: codec, batchTokens: batchTokens)
         defer { unlink(path) }
-        try await runner.headOutputs(batches, to: path, label: "head outputs of \(labels.count) prompts")
+        let request = ScoreRequest(
+            name: "head outputs", statistics: [.headOutput], blocks: batches.map { [$0] }, output: path, isCached: true)
+        try await runner.score([request], label: "head outputs of \(labels.count) prompts")
         return try HeadProbe(try SafetensorsFile(path: path), config: config, labels: labels, seed: seed, c: c)
     }
 

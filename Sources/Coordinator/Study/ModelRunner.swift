@@ -11,7 +11,7 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// Which kernels the last bits of its results depend on.
     var kernels: String { get }
 
-    /// Accumulates statistics over every request's blocks, all in one job, and folds each request in block order into its
+    /// Collects statistics over every request's blocks, all in one job, and combines each request's in block order into its
     /// output file. Runs on the weights as they are.
     func score(_ requests: [ScoreRequest], label: String) async throws
 
@@ -20,10 +20,6 @@ package protocol ModelRunner: AnyObject, Sendable {
 
     /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
-
-    /// Every attention head's output at the last prompt token: a safetensors file of F32 [prompts × heads·headDim] for every
-    /// layer, rows in the sequences' order.
-    func headOutputs(_ batches: [Batch], to path: String, label: String) async throws
 
     /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
@@ -102,18 +98,23 @@ package struct RankRequest: Sendable {
     }
 }
 
-/// One data set to be scored.
+/// Statistics of one data set.
 package struct ScoreRequest: Sendable {
     package var name: String
-    package var statistics: [Statistic]
+    package var statistics: [StatisticRequest]
     package var blocks: [[Batch]]
-    /// The folded safetensors file.
+    /// The safetensors file of what the blocks' tensors come to.
     package var output: String
+    /// The cache keeps the file by what the request says. Scores are kept otherwise, as files that say what they are of.
+    package var isCached: Bool
 
-    package init(name: String, statistics: [Statistic], blocks: [[Batch]], output: String) {
+    package init(
+        name: String, statistics: [StatisticRequest], blocks: [[Batch]], output: String, isCached: Bool = false
+    ) {
         self.name = name
         self.statistics = statistics
         self.blocks = blocks
         self.output = output
+        self.isCached = isCached
     }
 }

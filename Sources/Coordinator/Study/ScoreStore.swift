@@ -45,14 +45,11 @@ package struct ScoreStore {
         }
     }
 
-    /// What the workers accumulate for this method.
-    package var statistics: [Statistic] {
-        switch settings.method {
-        case .snip: [.absoluteGradient(settings.loss)]
-        case .wanda: [.inputSquares]
-        case .magnitude, .random: []
-        }
-    }
+    private var method: ScoreMethod { settings.method }
+    private var scoreSettings: ScoreSettings { ScoreSettings(loss: settings.loss, seed: seed) }
+
+    /// What the workers collect for this method.
+    package var statistics: [StatisticRequest] { method.statistics(scoreSettings).map { $0.request() } }
 
     /// Scores all data sets in one job of the fleet: one pass a data set, whatever is wanted of it.
     /// - Parameters:
@@ -76,7 +73,7 @@ package struct ScoreStore {
             let blocks = try BatchPacking.blocks(
                 try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)
             var wanted = (job.output == nil ? [] : statistics) + (job.moments == nil ? [] : [.secondMoments])
-            if let block { wanted = wanted.map { .ofLayer(block.layer, $0) } }
+            if let block { wanted = wanted.map { $0.ofLayer(block.layer) } }
             open.append(
                 (job, ScoreRequest(name: job.name, statistics: wanted, blocks: blocks, output: first + ".folded")))
         }
@@ -90,10 +87,10 @@ package struct ScoreStore {
                 try ledger?.record(moments)
             }
             if let output = job.output {
-                let scores =
-                    settings.method == .wanda
-                    ? WeightScores.wanda(model, folded: folded, layer: block?.layer)
-                    : WeightScores.snip(model, folded: folded, examples: job.pairs.count, layer: block?.layer)
+                let scores = try method.scores(
+                    ScoreInputs(
+                        model: model, folded: folded, examples: job.pairs.count, layer: block?.layer,
+                        settings: scoreSettings))
                 try ScoreFile.write(scores, to: output, metadata: try words(job).merging(name) { $1 })
                 try ledger?.record(output)
             }
@@ -102,16 +99,16 @@ package struct ScoreStore {
         try runner.scored(requests)
     }
 
-    /// Magnitude or random scores, which need no data.
+    /// Scores that need no data.
     package func scoreWithoutData(to path: String) throws {
-        let scores =
-            settings.method == .random
-            ? WeightScores.random(maps: WeightScores.maps(of: model.config), seed: seed) : WeightScores.magnitude(model)
+        let scores = try method.scores(ScoreInputs(model: model, settings: scoreSettings))
         try ScoreFile.write(scores, to: path, metadata: try metadata([]).merging(name) { $1 })
     }
 
     private func writeMoments(_ folded: SafetensorsFile, to path: String, metadata: [String: String]) throws {
-        let tensors = folded.tensors.filter { StatisticName.isMoment($0.name) }
+        let all = StatisticExtent(layers: 0..<model.config.layerCount)
+        let names = Set(SecondMoments().tensors(model.config, all).map(\.name))
+        let tensors = folded.tensors.filter { names.contains($0.name) }
         try SafetensorsWriter.write(to: path, tensors: tensors, metadata: metadata) { tensor, sink in
             _ = try folded.withBytes(of: tensor.name) { try sink($0) }
         }
@@ -123,10 +120,7 @@ package struct ScoreStore {
     }
 
     private func metadata(_ pairs: [Pair]) throws -> [String: String] {
-        var words = ["method": settings.method.rawValue, "model": modelDigest]
-        if settings.method == .snip { words["loss"] = settings.loss.rawValue }
-        if settings.method == .random { words["seed"] = "\(seed)" }
-        return words.merging(try data(pairs)) { $1 }
+        try method.provenance(scoreSettings).merging(["model": modelDigest]) { $1 }.merging(data(pairs)) { $1 }
     }
 
     /// How data are cut, for metadata.
@@ -136,7 +130,7 @@ package struct ScoreStore {
 
     /// What second moments, and what is made of them, depend on.
     package func momentWords(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
-        ["model": modelDigest, "statistic": "second_moments"].merging(try data(pairs)) { $1 }.merging(cut) { $1 }
+        ["model": modelDigest, "statistic": SecondMoments.name].merging(try data(pairs)) { $1 }.merging(cut) { $1 }
     }
 
     private func data(_ pairs: [Pair]) throws -> [String: String] {

@@ -32,6 +32,7 @@ extension Study {
             _ = try HeadProber(harmful: harmful, harmless: harmless, seed: seed, c: probe.c).batches(
                 codec: codec, batchTokens: batchTokens)
         }
+        for plan in statistics { _ = try StatisticStep(plan, study: self, codec: codec, files) }
         try checkTrainings(files, codec)
     }
 

@@ -1,4 +1,5 @@
 package import Checkpoint
+import Protocol
 package import Reporting
 import Selection
 
@@ -19,7 +20,7 @@ package struct StudyPlan {
         let weights = WeightScores.maps(of: config).reduce(0) { $0 + $1.count }
         table.append(["weights of the linear maps", "\(weights), \(Format.bytes(weights * 4)) as f32"])
         if study.overlap?.jaccard != nil || study.conditions.contains(where: { $0.method.needsScores }) {
-            let partial = study.scores.method == .wanda ? columnBytes : weights * 4
+            let partial = study.scores.byteCount(config)
             let sides = [study.calibration?.safety, study.calibration?.utility].compactMap { $0 }
             let blockCounts = sides.map { blocks($0) }
             if study.scores.method.needsData {
@@ -30,7 +31,7 @@ package struct StudyPlan {
             table.append(["score files", "2 × \(Format.bytes(weights * 4))"])
         }
         if !study.rankSides.isEmpty {
-            let bytes = SecondMoments.byteCount(config)
+            let bytes = SecondMoments().byteCount(config)
             let directions = WeightScores.maps(of: config).reduce(0) { $0 + 4 * $1.rows * $1.rank }
             table.append(["second moments a block", Format.bytes(bytes)])
             table.append(["subspace files", "\(study.rankSides.count) × at most \(Format.bytes(directions))"])
@@ -58,6 +59,9 @@ package struct StudyPlan {
         if study.probe != nil {
             table.append(["attention heads probed", "\(config.layerCount * config.headCount)"])
         }
+        for plan in study.statistics {
+            table.append(["statistic \(plan.name)", "\(plan.request.name) of two lists of prompts"])
+        }
         table.append(["conditions", "\(study.conditions.count)"])
         return table
     }
@@ -76,8 +80,6 @@ package struct StudyPlan {
         }
         return entries.map { $0.cells == 0 ? $0.name : "\($0.name) (a grid of \($0.cells))" }.joined(separator: ", ")
     }
-
-    private var columnBytes: Int { WeightScores.maps(of: config).reduce(0) { $0 + $1.columns * 8 } }
 
     /// `nil` where the number of examples is only known once the model has answered.
     private func blocks(_ source: Study.PairSource) -> Int? {

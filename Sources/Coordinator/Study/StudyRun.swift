@@ -73,6 +73,9 @@ package final class StudyRun {
         try await score()
         try findOverlaps()
         try await probeHeads()
+        for plan in study.statistics {
+            try await collect(StatisticStep(plan, study: study, codec: codec, files))
+        }
 
         // The unedited model first: the floor of coherence is calibrated on its answers.
         var results: [String: ConditionResult] = [:]
