@@ -21,13 +21,16 @@ import Testing
         files.write(String(repeating: "text ", count: 40), to: "text.txt")
     }
 
-    private func study(_ conditions: String, safety: String = "{pairs: utility.jsonl, samples: 3}") throws -> Study {
+    private func study(
+        _ conditions: String, safety: String = "{pairs: utility.jsonl, samples: 3}", more: String = ""
+    ) throws -> Study {
         try Study(
             yaml: """
                 model: m
                 block_examples: 2
                 batch_tokens: 500
                 calibration: {safety: \(safety), utility: {pairs: utility.jsonl, samples: 4}}
+                \(more)
                 conditions: \(conditions)
                 evaluation:
                   harmful: harmful.txt
@@ -157,6 +160,29 @@ import Testing
         #expect(work.steps.first { $0.kind == .scores }?.isKnown == false)
         #expect(work.steps.first { $0.label == "unedited: answers" }?.isKnown == true)
         #expect(work.steps.first { $0.label == "top: answers" }?.isKnown == false)
+    }
+
+    /// The plan's first table, by what a row is about.
+    private func rows(_ study: Study) throws -> [String: String] {
+        let plan = StudyPlan(study, config: model.config, evaluator: try evaluator(study))
+        return Dictionary(uniqueKeysWithValues: plan.table().rows.map { ($0[0], $0[1]) })
+    }
+
+    @Test func anOverlapAloneIsPlannedWithItsScores() async throws {
+        let study = try study("[unedited]", more: "overlap: {p: 20, q: 20}")
+        let scored = try await run(study).seen.requests.flatMap(\.blocks).map { $0.reduce(0) { $0 + $1.tokenCount } }
+        let step = try #require(try work(study).steps.first { $0.kind == .scores })
+        #expect(step.tasks.map(\.tokens) == scored)
+        #expect(step.bytes == 4 * WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count })
+        #expect(try rows(study)["score files"] != nil)
+    }
+
+    @Test func blocksThatFollowEachOtherNeedNoScoresOfTheUneditedModel() throws {
+        let study = try study("[unedited, {order: sequential, top: {q: 20}}]")
+        #expect(!study.needsScores)
+        #expect(try !work(study).steps.contains { $0.kind == .scores })
+        #expect(try rows(study)["score files"] == nil)
+        #expect(try rows(study)["passes over the data, block by block"] == "1 × 2 of each data set")
     }
 
     // MARK: Memory

@@ -28,9 +28,9 @@ enum PlanSample {
         var statistics: Set<Statistic> = []
         for study in studies where study.calibration != nil {
             switch study.scores.method {
-            case .snip where study.conditions.contains(where: { $0.method.needsScores }):
+            case .snip where study.needsScores:
                 statistics.insert(.absoluteGradient(studies[0].scores.loss))
-            case .wanda where study.conditions.contains(where: { $0.method.needsScores }):
+            case .wanda where study.needsScores:
                 statistics.insert(.inputSquares)
             default: break
             }

@@ -54,11 +54,10 @@ package struct WorkCounter {
     // MARK: Calibration
 
     private mutating func calibrate() throws {
-        let needsScores = study.conditions.contains { $0.method.needsScores && !$0.isSequential }
         let sequential = study.conditions.filter(\.isSequential)
         let rankSides = study.rankSides
         guard let source = study.calibration else { return }
-        let scores = needsScores && study.scores.method.needsData
+        let scores = study.needsScores && study.scores.method.needsData
         let sources = [(Study.Side.safety, source.safety), (.utility, source.utility)].filter { side, _ in
             scores || rankSides.contains(side) || sequential.contains { study.sides(of: $0).contains(side) }
         }

@@ -18,7 +18,7 @@ package struct StudyPlan {
         var table = Table([.init("what", .left), .init("how much", .left)])
         let weights = WeightScores.maps(of: config).reduce(0) { $0 + $1.count }
         table.append(["weights of the linear maps", "\(weights), \(Format.bytes(weights * 4)) as f32"])
-        if study.overlap?.jaccard != nil || study.conditions.contains(where: { $0.method.needsScores }) {
+        if study.needsScores {
             let partial = study.scores.method == .wanda ? columnBytes : weights * 4
             let sides = [study.calibration?.safety, study.calibration?.utility].compactMap { $0 }
             let blockCounts = sides.map { blocks($0) }
