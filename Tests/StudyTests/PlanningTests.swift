@@ -185,6 +185,17 @@ import Testing
         #expect(try rows(study)["passes over the data, block by block"] == "1 × 2 of each data set")
     }
 
+    @Test func trainingsThatDifferInTheirCheckpointsAloneAreCountedOnce() async throws {
+        let settings = "pairs: utility.jsonl, steps: 3, batch: 2"
+        let study = try study(
+            "[unedited, {name: a, finetune: {\(settings)}}, {name: b, finetune: {\(settings), checkpoint_every: 2}}]")
+        #expect(try await run(study).seen.runs == 1)
+        let work = try work(study)
+        #expect(work.steps.count { $0.kind == .training && !$0.isKnown } == 1)
+        #expect(work.steps.filter { $0.label.hasPrefix("b: ") }.allSatisfy(\.isKnown))
+        #expect(try rows(study)["fine-tuning runs"] == "1, for 2 conditions")
+    }
+
     // MARK: Memory
 
     private func memory(_ study: Study, workers: Int = 1, bytes: Int = 1 << 40, pipelines: Int? = nil) throws

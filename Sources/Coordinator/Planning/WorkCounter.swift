@@ -185,7 +185,7 @@ package struct WorkCounter {
             let weights = isUnedited ? "unedited" : recipe.flatMap { known(recipe: $0) }
             let groups = own + (isUnedited ? calibration : [])
             let isKnown = weights.map { answers(groups, of: $0) != nil } ?? false
-            let symbol = recipe ?? "\(condition.method)"
+            let symbol = recipe ?? condition.method.weightsName
             let again = isMade("\(symbol) \(asked)") || isKnown
             if !isUnedited, !again { edit(condition) }
             let name = condition.name
@@ -208,11 +208,7 @@ package struct WorkCounter {
         switch condition.method {
         case .unedited: break
         case .fineTune(let settings):
-            // Conditions that differ in what is rewound share a training.
-            var shared = settings
-            if settings.restriction?.kind == .rewind { shared.restriction = nil }
-            shared.grid = nil
-            guard !isMade("training \(shared)"), let tasks = try? training(settings) else { return }
+            guard !isMade("training \(settings.training)"), let tasks = try? training(settings) else { return }
             steps.append(.init("\(name): fine-tuning", .training, tasks))
         case .lowRank: steps.append(.init("\(name): factors", .factors, [.init()]))
         case .random, .setDifference, .ranked, .heads: steps.append(.init("\(name): selection", .selection, [.init()]))
