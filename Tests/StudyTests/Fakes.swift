@@ -165,7 +165,7 @@ final class FakeRunner: ModelRunner {
         ).write(safetensors: path)
     }
 
-    func score(_ requests: [ScoreRequest], label: String) async throws {
+    func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
         state.withLock { $0.requests = requests }
         for request in requests {
@@ -188,6 +188,7 @@ final class FakeRunner: ModelRunner {
             }
             try TensorBundle(entries: entries).write(safetensors: request.output)
         }
+        return ScoreReceipt()
     }
 
     func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
@@ -209,7 +210,7 @@ final class FakeRunner: ModelRunner {
     }
 
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try body(TensorBundle()) }
-    func scored(_ requests: [ScoreRequest]) throws {}
+    func release(_ receipt: ScoreReceipt) throws {}
     func concluded() throws {}
     func shutdown() async { note("shutdown") }
 }

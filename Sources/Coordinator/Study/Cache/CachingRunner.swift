@@ -139,9 +139,9 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: Passed on
 
-    package func score(_ requests: [ScoreRequest], label: String) async throws {
+    package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         try await makeCurrent()
-        try await inner.score(requests, label: label)
+        return try await inner.score(requests, label: label)
     }
 
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
@@ -149,7 +149,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         try await inner.trainedWeights(body)
     }
 
-    package func scored(_ requests: [ScoreRequest]) throws { try inner.scored(requests) }
+    package func release(_ receipt: ScoreReceipt) throws { try inner.release(receipt) }
     package func concluded() throws { try inner.concluded() }
     package func shutdown() async { await inner.shutdown() }
 }
