@@ -68,15 +68,6 @@ extension Study.FineTune {
     }
 }
 
-extension Study.Condition.Method {
-    /// The method without the settings that change no weight: conditions of one study that are equal in this are one model.
-    var weightsName: String {
-        guard case .fineTune(var settings) = self else { return "\(self)" }
-        (settings.grid, settings.checkpointEvery) = (nil, nil)
-        return "\(Self.fineTune(settings))"
-    }
-}
-
 extension Study {
     /// Fine-tuning runs, what is rewound not counted again.
     package var trainings: [FineTune] {

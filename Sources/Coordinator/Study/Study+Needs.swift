@@ -16,4 +16,21 @@ extension Study.Condition {
 extension Study {
     /// Whether scores of the unedited model are needed: by a condition, or by the Jaccard index of `overlap`.
     package var needsScores: Bool { overlap?.jaccard != nil || conditions.contains(where: \.needsScores) }
+
+    /// The data sets whose pairs are needed: for scores, for subspaces, or for conditions that are made block by block.
+    var calibratedSides: [Side] {
+        Side.allCases.filter { side in
+            needsScores && scores.method.needsData || rankSides.contains(side)
+                || conditions.contains { $0.isSequential && sides(of: $0).contains(side) }
+        }
+    }
+}
+
+extension Study.CalibrationData {
+    subscript(_ side: Study.Side) -> Study.PairSource {
+        switch side {
+        case .safety: safety
+        case .utility: utility
+        }
+    }
 }
