@@ -166,9 +166,12 @@ final class FakeRunner: ModelRunner {
         ).write(safetensors: request.output)
     }
 
-    func score(_ requests: [ScoreRequest], label: String) async throws {
+    func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         let name = requests.first?.statistics.first?.name
-        if name == HeadOutput.name { return try requests.forEach { try headOutputs($0) } }
+        if name == HeadOutput.name {
+            try requests.forEach { try headOutputs($0) }
+            return ScoreReceipt()
+        }
         note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
         state.withLock { $0.requests = requests }
         for request in requests {
@@ -191,6 +194,7 @@ final class FakeRunner: ModelRunner {
             }
             try TensorBundle(entries: entries).write(safetensors: request.output)
         }
+        return ScoreReceipt()
     }
 
     func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
@@ -212,7 +216,7 @@ final class FakeRunner: ModelRunner {
     }
 
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try body(TensorBundle()) }
-    func scored(_ requests: [ScoreRequest]) throws {}
+    func release(_ receipt: ScoreReceipt) throws {}
     func concluded() throws {}
     func shutdown() async { note("shutdown") }
 }

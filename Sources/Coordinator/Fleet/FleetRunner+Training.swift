@@ -23,7 +23,7 @@ extension FleetRunner {
         // The weights are what this task makes of the checkpoint; the task itself is known by them.
         let content = try TaskBody.train(request.training).digest()
         var run = FineTuning(
-            training: request.training, freeze: mask, digest: "trained \(content) frozen \(frozen)",
+            training: request.training, content: content, freeze: mask, digest: "trained \(content) frozen \(frozen)",
             checkpointEvery: request.checkpointEvery ?? FineTuning.defaultInterval(request.training))
         run.isShared = request.isShared || request.rewind != nil
         return run
@@ -33,8 +33,7 @@ extension FleetRunner {
     private static func bits(_ mask: Mask) -> TensorBundle { Mask(maps: mask.maps).bundle }
 
     private func train(_ run: FineTuning, label: String) throws -> [Float] {
-        let body = TaskBody.train(run.training)
-        let key = try keys(of: [body])[0]
+        let key = try keys(of: [run.content])[0]
         if let known = try memory?.results(of: key) {
             return try known.last?.load()[ResultName.losses]?.buffer.floatArray() ?? []
         }

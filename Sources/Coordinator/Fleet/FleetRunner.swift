@@ -53,7 +53,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         self.temporary = temporary
     }
 
-    package func score(_ requests: [ScoreRequest], label: String) async throws {
+    @discardableResult
+    package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         var tasks: [FleetTask] = []
         var owner: [Int] = []
         for (number, request) in requests.enumerated() {
@@ -67,7 +68,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         }
         var partials: [[[StageResult]]] = requests.map { _ in [] }
         let statistics = try requests.map { try $0.statistics.map { try $0.statistic() } }
-        try run(
+        let keys = try run(
             tasks, label: label,
             copies: ModelPlan.Copies.statistics(statistics.flatMap { $0 }, checkpoint.config)
         ) { task, results in
@@ -78,15 +79,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             try combine(partials[number], of: statistics[number], to: requests[number].output)
             partials[number] = []
         }
+        return ScoreReceipt(keys: keys)
     }
 
-    /// What a request was folded into is safe where the caller keeps it: its partials may go.
-    package func scored(_ requests: [ScoreRequest]) throws {
-        let bodies = requests.flatMap { request in
-            request.blocks.map { TaskBody.score(statistics: request.statistics, batches: $0) }
-        }
-        try memory?.forget(try keys(of: bodies))
-    }
+    package func release(_ receipt: ScoreReceipt) throws { try memory?.forget(receipt.keys) }
 
     private func combine(_ blocks: [[StageResult]], of statistics: [any Statistic], to path: String) throws {
         let combinations = statistics.map(\.combination)
@@ -180,15 +176,13 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             var bundle = try group.operands()
             bundle.metadata["edit"] = OperandEdit.kind
             weights = .edited(bundle, name: "operands", digest: bundle.image().sha256())
-            let bodies = group.tasks.map { TaskBody.ranks($0) }
             let words = request.groups.count == 1 ? label : "\(label) (\(number + 1) of \(request.groups.count))"
-            try run(
-                bodies.map { FleetTask(body: $0, cost: 1) }, label: words, unit: "layers",
+            keys += try run(
+                group.tasks.map { FleetTask(body: .ranks($0), cost: 1) }, label: words, unit: "layers",
                 copies: ModelPlan.Copies.ranks(checkpoint.config)
             ) {
                 parts += $1
             }
-            keys += try self.keys(of: bodies)
         }
         // One block of many partials: every tensor is there once, and comes out as it is.
         try fold([parts], to: request.output, metadata: request.metadata)
@@ -250,11 +244,14 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// Runs tasks with the current weights; those that the journal knows are not run again.
     /// - Parameter committed: called in index order.
+    /// - Returns: what the tasks are known by in the journal; empty where there is none.
+    @discardableResult
     func run(
         _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = ModelPlan.Copies.reading,
         committed: (Int, [StageResult]) throws -> Void
-    ) throws {
-        guard !tasks.isEmpty else { return }
+    ) throws -> [String] {
+        guard !tasks.isEmpty else { return [] }
+        // A body that cannot be encoded fails when it is sent, with the reason.
         let contents = memory == nil ? [] : tasks.map { (try? $0.body.digest()) ?? "" }
         let keys = try self.keys(of: contents)
         var known: [Int: [StageResult]] = [:]
@@ -268,7 +265,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         try deliverKnown()
-        guard !missing.isEmpty else { return progress.note("\(label): on record") }
+        guard !missing.isEmpty else {
+            progress.note("\(label): on record")
+            return keys
+        }
         try ready(copies: copies)
         let pending = missing.map { index in
             var task = tasks[index]
@@ -289,6 +289,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             next = index + 1
             try deliverKnown()
         }
+        return keys
     }
 
     /// What tasks at the level of ranks compute with.
@@ -314,13 +315,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     package var kernels: String { fleet.kernels }
 
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
-    func keys(of bodies: [TaskBody]) throws -> [String] {
-        // A body that cannot be encoded fails when it is sent, with the reason.
-        try keys(of: bodies.map { (try? $0.digest()) ?? "" })
-    }
-
-    /// - Parameter contents: digests of the bodies.
-    private func keys(of contents: [String]) throws -> [String] {
+    /// - Parameter contents: digests of the tasks' bodies.
+    func keys(of contents: [String]) throws -> [String] {
         let whole = (try common() + [weights.digest]).joined(separator: "\n")
         var seen: [String: Int] = [:]
         return contents.map { content in

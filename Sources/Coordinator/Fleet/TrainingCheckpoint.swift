@@ -5,6 +5,8 @@ import Tensors
 /// A fine-tuning run as the fleet is asked for it.
 struct FineTuning {
     var training: TaskBody.Training
+    /// Digest of the whole training's task.
+    var content: String
     /// Bits of the weights that stay, as an edit.
     var freeze: TensorBundle?
     /// Of everything that makes the trained weights.

@@ -13,10 +13,12 @@ package protocol ModelRunner: AnyObject, Sendable {
 
     /// Collects statistics over every request's blocks, all in one job, and combines each request's in block order into its
     /// output file. Runs on the weights as they are.
-    func score(_ requests: [ScoreRequest], label: String) async throws
+    /// - Returns: what `release` takes.
+    @discardableResult
+    func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt
 
-    /// The outputs of these requests are safe where the caller keeps them: what they were folded from may go.
-    func scored(_ requests: [ScoreRequest]) throws
+    /// The outputs of a scoring job are safe where the caller keeps them: what they were folded from may go.
+    func release(_ receipt: ScoreReceipt) throws
 
     /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
@@ -96,6 +98,14 @@ package struct RankRequest: Sendable {
         self.output = output
         self.metadata = metadata
     }
+}
+
+/// Names the partials that a scoring job's outputs were folded from.
+package struct ScoreReceipt: Sendable {
+    /// Of the job's tasks in the run's journal; empty where there is none.
+    package var keys: [String]
+
+    package init(keys: [String] = []) { self.keys = keys }
 }
 
 /// Statistics of one data set.

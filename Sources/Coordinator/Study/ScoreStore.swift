@@ -48,8 +48,21 @@ package struct ScoreStore {
     private var method: ScoreMethod { settings.method }
     private var scoreSettings: ScoreSettings { ScoreSettings(loss: settings.loss, seed: seed) }
 
-    /// What the workers collect for this method.
-    package var statistics: [StatisticRequest] { method.statistics(scoreSettings).map { $0.request() } }
+    /// What the fleet is asked to collect over a data set.
+    /// - Parameters:
+    ///   - scores, moments: what is wanted.
+    ///   - layer: of one decoder block alone; `nil`: of all.
+    ///   - output: the folded file.
+    /// - Throws: `PackingError` where an example is larger than a batch.
+    func request(
+        _ name: String, _ examples: [SequenceGroup], scores: Bool, moments: Bool, layer: Int? = nil, blockExamples: Int,
+        batchTokens: Int, output: String
+    ) throws(PackingError) -> ScoreRequest {
+        var wanted = (scores ? settings.requests : []) + (moments ? [.secondMoments] : [])
+        if let layer { wanted = wanted.map { $0.ofLayer(layer) } }
+        let blocks = try BatchPacking.blocks(examples, examples: blockExamples, maximumTokens: batchTokens)
+        return ScoreRequest(name: name, statistics: wanted, blocks: blocks, output: output)
+    }
 
     /// Scores all data sets in one job of the fleet: one pass a data set, whatever is wanted of it.
     /// - Parameters:
@@ -70,16 +83,15 @@ package struct ScoreStore {
                 job.moments = nil
             }
             guard let first = job.output ?? job.moments else { continue }
-            let blocks = try BatchPacking.blocks(
-                try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)
-            var wanted = (job.output == nil ? [] : statistics) + (job.moments == nil ? [] : [.secondMoments])
-            if let block { wanted = wanted.map { $0.ofLayer(block.layer) } }
-            open.append(
-                (job, ScoreRequest(name: job.name, statistics: wanted, blocks: blocks, output: first + ".folded")))
+            let request = try request(
+                job.name, Calibration.groups(job.pairs, codec: codec), scores: job.output != nil,
+                moments: job.moments != nil, layer: block?.layer, blockExamples: blockExamples,
+                batchTokens: batchTokens, output: first + ".folded")
+            open.append((job, request))
         }
         guard !open.isEmpty else { return }
         let requests = open.map(\.request)
-        try await runner.score(requests, label: block.map { "block \($0.layer): scoring" } ?? "scoring")
+        let receipt = try await runner.score(requests, label: block.map { "block \($0.layer): scoring" } ?? "scoring")
         for (job, request) in open {
             let folded = try SafetensorsFile(path: request.output)
             if let moments = job.moments {
@@ -96,7 +108,7 @@ package struct ScoreStore {
             }
             unlink(request.output)
         }
-        try runner.scored(requests)
+        try runner.release(receipt)
     }
 
     /// Scores that need no data.
@@ -141,5 +153,18 @@ package struct ScoreStore {
             words["thinking"] = codec.thinking
         }
         return words
+    }
+}
+
+extension Study.Scores {
+    /// What the workers are asked to collect for the method.
+    package var requests: [StatisticRequest] { statistics.map { $0.request() } }
+}
+
+extension Study {
+    /// - Parameter model: reads the weights that scores are made of.
+    func scoreStore(_ model: any WeightSource, modelDigest: String, codec: any TextCodec) -> ScoreStore {
+        ScoreStore(
+            model: model, settings: scores, seed: seed, modelDigest: modelDigest, modelName: modelName, codec: codec)
     }
 }

@@ -263,15 +263,6 @@ extension Study.Condition.Method {
         case .unedited, .fineTune, .lowRank: false
         }
     }
-
-    /// Whether the condition needs scores.
-    package var needsScores: Bool {
-        switch self {
-        case .setDifference, .ranked: true
-        case .fineTune(let settings): settings.restriction?.share?.needsScores ?? false
-        case .unedited, .random, .heads, .lowRank: false
-        }
-    }
 }
 
 extension SystemPrompt {

@@ -16,11 +16,11 @@ extension StudyRun {
         announce("statistic \(name) of \(step.promptCount) prompts")
         let request = step.request(output: path + ".folded")
         defer { unlink(request.output) }
-        try await runner.score([request], label: "statistic \(name)")
+        let receipt = try await runner.score([request], label: "statistic \(name)")
         let named = words.merging(Provenance(model: modelDigest, name: study.modelName).modelMetadata) { own, _ in own }
         try step.write(request.output, to: path, metadata: named)
         try folder.ledger.record(path)
         try shared?.remember(path, words)
-        try runner.scored([request])
+        try runner.release(receipt)
     }
 }

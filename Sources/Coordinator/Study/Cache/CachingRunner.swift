@@ -108,7 +108,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// Statistics that are cached; scores are files of the study's own.
-    package func score(_ requests: [ScoreRequest], label: String) async throws {
+    package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         var missing: [(request: ScoreRequest, key: String?)] = []
         for request in requests {
             let key = request.isCached ? try key(of: request) : nil
@@ -116,10 +116,11 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
             missing.append((request, key))
         }
         tell(label, requests.count - missing.count, of: requests.count)
-        guard !missing.isEmpty else { return }
+        guard !missing.isEmpty else { return ScoreReceipt() }
         try await makeCurrent()
-        try await inner.score(missing.map(\.request), label: label)
+        let receipt = try await inner.score(missing.map(\.request), label: label)
         for case (let request, let key?) in missing { try cache.store(key, file: request.output) }
+        return receipt
     }
 
     private func key(of request: ScoreRequest) throws -> String {
@@ -157,7 +158,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         try await inner.trainedWeights(body)
     }
 
-    package func scored(_ requests: [ScoreRequest]) throws { try inner.scored(requests) }
+    package func release(_ receipt: ScoreReceipt) throws { try inner.release(receipt) }
     package func concluded() throws { try inner.concluded() }
     package func shutdown() async { await inner.shutdown() }
 }
