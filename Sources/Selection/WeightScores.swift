@@ -1,6 +1,6 @@
 import CKernels
 public import Checkpoint
-public import Tensors
+import Tensors
 
 /// What a stage calls its statistics; each statistic's file has its own.
 public enum StatisticName {}

@@ -1,5 +1,5 @@
 package import Protocol
-package import Selection
+import Selection
 import Tensors
 
 /// A statistic of a study's own: the blocks of prompts that it is collected over, and the file that it becomes.

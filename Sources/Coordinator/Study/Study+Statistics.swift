@@ -1,5 +1,5 @@
 package import Protocol
-package import Selection
+import Selection
 import Yams
 
 /// The study file's `statistics`: what is collected of the unedited model over two lists of prompts, for a file of its own.
