@@ -37,7 +37,7 @@ public struct CollectorPlace {
 public enum Collectors {
     private static var all: [any Collector.Type] {
         [
-            SNIP.self, Wanda.self, SecondMomentTap.self, HeadOutputs.self,
+            SNIP.self, Wanda.self, SecondMomentTap.self, HeadOutputs.self, ResidualStates.self,
         ]
     }
 

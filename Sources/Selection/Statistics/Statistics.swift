@@ -3,7 +3,7 @@ public import Protocol
 /// All statistics. A new one is a file beside this one, its line here, and its collector.
 public enum Statistics {
     public static let all: [any Statistic.Type] = [
-        AbsoluteGradient.self, InputSquares.self, SecondMoments.self, HeadOutput.self,
+        AbsoluteGradient.self, InputSquares.self, SecondMoments.self, HeadOutput.self, ResidualState.self,
     ]
 
     public static var names: [String] { all.map { $0.name } }
