@@ -157,7 +157,7 @@ package struct WorkCounter {
             .init(
                 "statistic \(step.plan.name)", .forward, tasks,
                 bytes: try step.plan.request.statistic().byteCount(config, extent),
-                isKnown: isMade("statistic \(words)") || isCached))
+                isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached))
     }
 
     // MARK: Conditions
