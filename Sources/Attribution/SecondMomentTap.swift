@@ -1,6 +1,6 @@
 import CKernels
 import Checkpoint
-public import Linalg
+import Linalg
 public import Selection
 public import Tensors
 public import Transformer
