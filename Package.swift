@@ -42,8 +42,11 @@ let package = Package(
         .target(name: "Jinja", swiftSettings: numeric),
         // Model configuration, Hugging Face folders, GGUF, tokenizers, chat templates.
         .target(name: "Checkpoint", dependencies: ["CKernels", "Tensors", "Jinja"], swiftSettings: numeric),
-        // Scores, masks and top-k; no BLAS, so that the coordinator can use it.
-        .target(name: "Selection", dependencies: ["CKernels", "Tensors", "Checkpoint"], swiftSettings: numeric),
+        // What the two programs say to each other: pure values.
+        .target(name: "Protocol", dependencies: ["Tensors"]),
+        // Statistics, scores, masks and top-k; no BLAS, so that the coordinator can use it.
+        .target(
+            name: "Selection", dependencies: ["CKernels", "Tensors", "Checkpoint", "Protocol"], swiftSettings: numeric),
         .target(name: "Linalg", dependencies: ["COpenBLAS", "CKernels", "Tensors"], swiftSettings: numeric),
         .target(
             name: "Transformer", dependencies: ["CKernels", "Tensors", "Checkpoint", "Linalg"], swiftSettings: numeric),
@@ -55,8 +58,6 @@ let package = Package(
             name: "FineTuning",
             dependencies: ["CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer"],
             swiftSettings: numeric),
-        // What the two programs say to each other: pure values.
-        .target(name: "Protocol", dependencies: ["Tensors"]),
         // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
         .target(
             name: "Evaluation", dependencies: ["Tensors", "Protocol"],
@@ -99,7 +100,7 @@ let package = Package(
             name: "CheckpointTests", dependencies: ["Checkpoint", "Jinja", "Tensors", "TestSupport"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Tensors", "TestSupport"],
+            name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Protocol", "Tensors", "TestSupport"],
             exclude: ["Fixtures"]),
         .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
         .testTarget(

@@ -1,10 +1,11 @@
 import CKernels
 public import Checkpoint
 public import Linalg
+public import Selection
 public import Tensors
 public import Transformer
 
-/// Σ_x abs(∇_W L(x)) for every linear map of a stage (paper §3.1; Lee et al. 2019).
+/// Σ_x abs(∇_W L(x)) for every linear map of a stage (arXiv 2402.05162, section 3.1; Lee et al. 2019).
 ///
 /// The absolute value is taken per example, so gradients of examples are never summed before it. An example's gradient
 /// exists in registers only; tiles of the accumulator stay in cache while the batch's examples pass over them.
@@ -85,5 +86,25 @@ public final class SNIP: Tap {
             fl_pack_panels(out + range.lowerBound * rows * width, x + first, rows, last - first, ld, width)
         }
         return packed
+    }
+}
+
+extension SNIP: Collector {
+    public convenience init(_ statistic: AbsoluteGradient, _ place: CollectorPlace) {
+        self.init(place.config, pool: place.pool, layers: place.layers)
+    }
+
+    public func take() -> [TensorBundle.Entry] {
+        (layers ?? 0..<config.layerCount).flatMap { layer in
+            LinearMap.allCases.compactMap { map in
+                let weight = map.weightName(layer: layer)
+                let shape = map.shape(in: config)
+                return sums.removeValue(forKey: weight).map {
+                    .init(
+                        name: StatisticName.absoluteGradient(weight), type: .f32, shape: [shape.rows, shape.columns],
+                        buffer: $0)
+                }
+            }
+        }
     }
 }

@@ -1,33 +1,32 @@
 import CKernels
 import Checkpoint
-public import Linalg
-import Selection
+import Linalg
+public import Selection
 public import Tensors
 public import Transformer
 
-/// Σ x xᵀ over response positions, f64, at the four places of a decoder block (paper.md, "Rank level"); where a map's
-/// outputs are fewer than its inputs, Σ (W x)(W x)ᵀ.
+/// Σ x xᵀ over response positions, f64, at the four places of a decoder block (arXiv 2402.05162, rank level); where a
+/// map's outputs are fewer than its inputs, Σ (W x)(W x)ᵀ.
 ///
 /// A batch's response rows are gathered and enter as one product per tile of the upper triangle, so the sums depend on
 /// the batches alone.
-public final class SecondMomentTap: Tap {
+public final class SecondMomentTap: Collector {
     private let stage: Stage
     private let pool: ThreadPool
-    private let layers: Range<Int>?
+    private let layers: Range<Int>
     /// [dimension × dimension], upper triangle, by statistic name.
     private var sums: [String: AlignedBuffer] = [:]
     /// Why a weight could not be read.
     private var failure: (any Error)?
 
-    /// - Parameter layers: whose moments are wanted; all where nil.
-    public init(_ stage: Stage, pool: ThreadPool, layers: Range<Int>? = nil) {
-        self.stage = stage
-        self.pool = pool
-        self.layers = layers
+    public init(_ statistic: SecondMoments, _ place: CollectorPlace) {
+        stage = place.stage
+        pool = place.pool
+        layers = place.layers
     }
 
     public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
-        guard failure == nil, layers?.contains(layer) ?? true else { return }
+        guard failure == nil, layers.contains(layer) else { return }
         let place = SecondMoments.places(of: stage.config, layer: layer)[stack.rawValue]
         let d = place.dimension
         let sum = sums[place.name] ?? AlignedBuffer(byteCount: d * d * 8)
@@ -67,12 +66,12 @@ public final class SecondMomentTap: Tap {
         return y
     }
 
-    /// Upper triangles, row by row, of the stage's layers; takes the sums away.
+    /// Upper triangles, row by row; takes the sums away.
     /// - Throws: what reading a weight threw.
     public func take() throws -> [TensorBundle.Entry] {
         if let failure { throw failure }
         var entries: [TensorBundle.Entry] = []
-        for layer in stage.range {
+        for layer in layers {
             for place in SecondMoments.places(of: stage.config, layer: layer) {
                 guard let sum = sums.removeValue(forKey: place.name) else { continue }
                 let d = place.dimension

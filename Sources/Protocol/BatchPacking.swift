@@ -30,7 +30,7 @@ public struct SequenceGroup: Sendable, Equatable {
             groups[groups.count - 1].sequences.append(
                 Sequence(
                     tokens: Array(sequence.tokens.dropFirst(common)), scoredFrom: sequence.scoredFrom - common,
-                    prefix: 0))
+                    prefix: 0, group: sequence.group))
             tokens += rest
         }
         return groups

@@ -76,7 +76,16 @@ extension TaskBody {
     /// - Throws: `ProtocolError.malformed`.
     public func check() throws(ProtocolError) {
         switch self {
-        case .score(_, let batches), .likelihood(let batches), .headOutputs(let batches):
+        case .score(let statistics, let batches):
+            guard statistics.allSatisfy({ $0.layer ?? 0 >= 0 && (1...Limits.classes).contains($0.classes) }) else {
+                throw .malformed("statistics: layer or classes")
+            }
+            let classes = statistics.map(\.classes).min() ?? 1
+            for batch in batches {
+                try batch.check()
+                guard batch.sequences.allSatisfy({ $0.group ?? 0 < classes }) else { throw .malformed("group") }
+            }
+        case .likelihood(let batches):
             for batch in batches { try batch.check() }
         case .generate(let generation):
             guard generation.streams.count == generation.prompts.count, generation.slots > 0,
@@ -99,6 +108,7 @@ extension Batch {
     func check() throws(ProtocolError) {
         for (index, sequence) in sequences.enumerated() {
             guard (0...sequence.tokens.count).contains(sequence.scoredFrom) else { throw .malformed("scoredFrom") }
+            guard (0..<Limits.classes).contains(sequence.group ?? 0) else { throw .malformed("group") }
             guard let prefix = sequence.prefix else { continue }
             guard (0..<index).contains(prefix), sequences[prefix].prefix == nil else { throw .malformed("prefix") }
         }

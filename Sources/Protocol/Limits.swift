@@ -1,7 +1,7 @@
 /// Sizes that both ends hold each other to (docs/protocol.md says why).
 public enum Limits {
     /// Raised with every change that an older program would misread.
-    public static let version: UInt16 = 4
+    public static let version: UInt16 = 5
     /// Largest frame of any kind.
     public static let frameBytes = 1 << 20
     /// Largest raw frame: a slice of a tensor, a result or a task body.
@@ -22,6 +22,8 @@ public enum Limits {
     public static let packetIntegers = 64 << 20
     /// Largest packet payload.
     public static let packetBytes = 2 << 30
+    /// Most classes of examples that a task tells apart.
+    public static let classes = 1024
     /// Longest text of an error report; longer ones are cut.
     public static let textBytes = 4096
 }

@@ -6,11 +6,14 @@ public struct Sequence: Codable, Sendable, Equatable {
     /// Index, in the same batch, of an earlier sequence (itself without a prefix) that this one continues:
     /// it attends to that sequence's tokens and its positions go on after them. Forward only.
     public var prefix: Int?
+    /// Which class of examples it is one of, for statistics that tell classes apart; `nil`: there is one class.
+    public var group: Int?
 
-    public init(tokens: [Int32], scoredFrom: Int, prefix: Int? = nil) {
+    public init(tokens: [Int32], scoredFrom: Int, prefix: Int? = nil, group: Int? = nil) {
         self.tokens = tokens
         self.scoredFrom = scoredFrom
         self.prefix = prefix
+        self.group = group
     }
 }
 
@@ -18,38 +21,20 @@ public struct Sequence: Codable, Sendable, Equatable {
 public struct Batch: Codable, Sendable, Equatable {
     public var sequences: [Sequence]
     public var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
+    /// Sequences that no other continues: a shared beginning is no example of its own.
+    public var exampleCount: Int { sequences.count - Set(sequences.compactMap(\.prefix)).count }
     public init(sequences: [Sequence]) { self.sequences = sequences }
 }
 
-/// Which loss SNIP differentiates (paper.md): the mean over response tokens (published code) or their sum (text).
+/// Which loss SNIP differentiates (arXiv 2402.05162, section 3.1): the mean over response tokens (published code) or their sum (text).
 public enum Loss: String, Codable, Sendable, CaseIterable { case mean, sum }
-
-/// What a tap accumulates over a block.
-public enum Statistic: Codable, Sendable, Hashable {
-    /// Σ_x abs(∇_W L(x)) per weight, f32 [d_out × d_in].
-    case absoluteGradient(Loss)
-    /// Σ x² per input column over response positions, f64 [d_in].
-    case inputSquares
-    /// Σ x xᵀ (or of the outputs, where these are fewer) over response positions, f64, four a decoder block.
-    case secondMoments
-    /// One decoder layer's share of a statistic, the others' left out.
-    indirect case ofLayer(Int, Statistic)
-
-    /// The statistic itself, and the layer it is restricted to.
-    public var parts: (layer: Int?, statistic: Statistic) {
-        if case .ofLayer(let layer, let inner) = self { return (layer, inner.parts.statistic) }
-        return (nil, self)
-    }
-}
 
 /// What a stage is asked to do with tokens. Every stage of a pipeline gets the same body.
 public enum TaskBody: Codable, Sendable, Equatable {
-    /// Accumulate statistics over one block.
-    case score(statistics: [Statistic], batches: [Batch])
+    /// Collect statistics over one block.
+    case score(statistics: [StatisticRequest], batches: [Batch])
     /// Log-probability of every scored token.
     case likelihood(batches: [Batch])
-    /// Every attention head's output at the last prompt token of every sequence that no other continues.
-    case headOutputs(batches: [Batch])
     case generate(Generation)
     case train(Training)
     /// Hand over the stage's tensors as they are now (after training), f32.

@@ -2,11 +2,6 @@ public import Checkpoint
 import Dispatch
 public import Tensors
 
-extension StatisticName {
-    /// Head outputs at the last prompt token, F32 [prompts × heads·headDim].
-    public static func headOutput(layer: Int) -> String { "head_output.\(layer)" }
-}
-
 /// How well harmful and harmless prompts can be told apart by each attention head's output alone (paper.md, "probing").
 ///
 /// A classifier per head is trained on five sevenths of the prompts of either kind; its accuracy on the others ranks the

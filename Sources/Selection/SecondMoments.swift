@@ -1,11 +1,26 @@
 public import Checkpoint
+public import Protocol
+import Tensors
 
-/// The second moments of a decoder block that decide its maps' subspaces (paper.md, "Rank level"): four places, of which
-/// each has the smaller matrix that says the same.
+/// The second moments of a decoder block that decide its maps' subspaces (arXiv 2402.05162, rank level): four places, of
+/// which each has the smaller matrix that says the same.
 ///
 /// The left singular vectors of W X are the eigenvectors of W (X Xᵀ) Wᵀ = (W X)(W X)ᵀ. Maps that share an input share
 /// X Xᵀ [d_in × d_in]. A map alone whose outputs are fewer than its inputs (down) needs (W X)(W X)ᵀ [d_out × d_out] only.
-public enum SecondMoments {
+public struct SecondMoments: Statistic {
+    public static let name = "second_moments"
+    /// They are summed, sent and decomposed.
+    public var room: StatisticRoom { .tensors(times: 4) }
+
+    public init() {}
+    public init(options: [String: String]) {}
+
+    public func tensors(_ config: ModelConfig, _ extent: StatisticExtent) -> [StatisticTensor] {
+        extent.layers.flatMap { Self.places(of: config, layer: $0) }.map {
+            StatisticTensor($0.name, .f64, [$0.packedCount], triangle: $0.dimension)
+        }
+    }
+
     public enum Side: Sendable, Equatable {
         /// C = X Xᵀ of what comes in.
         case input
@@ -34,13 +49,6 @@ public enum SecondMoments {
             return Place(maps: maps, side: .output, dimension: shape.rows, name: StatisticName.outputMoment(weight))
         }
     }
-
-    /// Bytes of the statistic over one block of examples.
-    public static func byteCount(_ config: ModelConfig) -> Int {
-        (0..<config.layerCount).reduce(0) { sum, layer in
-            sum + places(of: config, layer: layer).reduce(0) { $0 + 8 * $1.packedCount }
-        }
-    }
 }
 
 extension StatisticName {
@@ -48,8 +56,8 @@ extension StatisticName {
     public static func inputMoment(_ weight: String) -> String { "input_moment." + weight }
     /// Σ (W x)(W x)ᵀ over response positions, F64 [d_out · (d_out + 1) / 2].
     public static func outputMoment(_ weight: String) -> String { "output_moment." + weight }
-    /// Whether a statistic is a second moment.
-    public static func isMoment(_ name: String) -> Bool {
-        name.hasPrefix("input_moment.") || name.hasPrefix("output_moment.")
-    }
+}
+
+extension StatisticRequest {
+    public static var secondMoments: StatisticRequest { SecondMoments().request() }
 }

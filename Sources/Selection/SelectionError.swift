@@ -14,6 +14,10 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
     case tooFew(what: String, wanted: Int, available: Int)
     case shape(map: String, expected: [Int], found: [Int])
     case missing(map: String, source: String)
+    /// No statistic has this name.
+    case unknownStatistic(String, known: [String])
+    /// An option that a statistic does not have, or a value that it does not take.
+    case option(statistic: String, option: String, value: String, fault: String)
     /// A file that is not what it should be.
     case file(String, map: String? = nil, fault: String)
 
@@ -32,6 +36,10 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
         case .tooFew(let what, let wanted, let available): "\(available) \(what); at least \(wanted) are needed"
         case .shape(let map, let expected, let found): "\(map): shape \(found) where \(expected) was expected"
         case .missing(let map, let source): "\(source): no entry for \(map)"
+        case .unknownStatistic(let name, let known):
+            "statistic \(name) is unknown (known: \(known.joined(separator: ", "))): use faultline and faultline-worker of the same release"
+        case .option(let statistic, let option, let value, let fault):
+            "statistic \(statistic): \(option) = \(value) \(fault)"
         case .file(let file, let map, let fault): map.map { "\(file): \($0): \(fault)" } ?? "\(file): \(fault)"
         }
     }

@@ -1,18 +1,9 @@
 import CKernels
 public import Checkpoint
-public import Tensors
+import Tensors
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
-/// What a stage calls its statistics of a linear map.
-public enum StatisticName {
-    /// Σ_x abs(∇_W L(x)), F32 [d_out × d_in].
-    public static func absoluteGradient(_ weight: String) -> String { "absolute_gradient." + weight }
-    /// Σ x² over response positions, F64 [d_in].
-    public static func inputSquares(_ weight: String) -> String { "input_squares." + weight }
-}
+/// What a stage calls its statistics; each statistic's file has its own.
+public enum StatisticName {}
 
 /// Score finalisers: they combine a model's weights with folded statistics, one matrix at a time.
 public enum WeightScores {
@@ -27,65 +18,8 @@ public enum WeightScores {
         }
     }
 
-    /// abs(W), a baseline.
-    public static func magnitude(_ model: any WeightSource) -> ComputedScores {
-        ComputedScores(label: "magnitude", maps: maps(of: model.config)) { map, scores in
-            try read(model, map, into: scores)
-            for index in scores.indices { scores[index] = abs(scores[index]) }
-        }
-    }
-
-    /// Seeded uniform scores, a baseline; a weight's score depends on seed, name and index only.
-    public static func random(maps: [MapShape], seed: UInt64) -> ComputedScores {
-        ComputedScores(label: "random", maps: maps) { map, scores in
-            let stream = RandomStream(seed: seed, name: "score/\(map.name)")
-            for index in scores.indices { scores[index] = stream.float(index) }
-        }
-    }
-
-    /// SNIP: E_x abs(W ⊙ ∇_W L(x)) = abs(W) ⊙ Σ_x abs(∇_W L(x)) / n (paper §3.1; Lee et al. 2019).
-    /// - Parameters:
-    ///   - folded: F32 [d_out × d_in] Σ_x abs(∇_W L(x)) per linear map, named as the workers name it.
-    ///   - examples: n.
-    ///   - layer: whose maps; all where nil.
-    public static func snip(
-        _ model: any WeightSource, folded: SafetensorsFile, examples: Int, layer: Int? = nil
-    ) -> ComputedScores {
-        ComputedScores(label: "snip", maps: maps(of: model.config, layer: layer)) { map, scores in
-            try read(model, map, into: scores)
-            let sums = try statistic(
-                StatisticName.absoluteGradient(map.name), .f32, shape: [map.rows, map.columns], in: folded)
-            let n = Float(examples)
-            sums.withUnsafeBytes { bytes in
-                for index in scores.indices {
-                    let sum = bytes.loadUnaligned(fromByteOffset: index * 4, as: Float.self)
-                    scores[index] = abs(scores[index]) * (sum / n)
-                }
-            }
-        }
-    }
-
-    /// Wanda: abs(W_ij) · ‖X_j‖₂ over response positions (paper §3.1; Sun et al. 2024).
-    /// - Parameter folded: F64 [d_in] Σ x² per linear map, named as the workers name it.
-    public static func wanda(
-        _ model: any WeightSource, folded: SafetensorsFile, layer: Int? = nil
-    ) -> ComputedScores {
-        ComputedScores(label: "wanda", maps: maps(of: model.config, layer: layer)) { map, scores in
-            try read(model, map, into: scores)
-            let sums = try statistic(StatisticName.inputSquares(map.name), .f64, shape: [map.columns], in: folded)
-            let norms = sums.withUnsafeBytes { bytes in
-                (0..<map.columns).map { Float(sqrt(bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self))) }
-            }
-            for row in 0..<map.rows {
-                for column in 0..<map.columns {
-                    let index = row * map.columns + column
-                    scores[index] = abs(scores[index]) * norms[column]
-                }
-            }
-        }
-    }
-
-    private static func read(_ model: any WeightSource, _ map: MapShape, into scores: UnsafeMutableBufferPointer<Float>)
+    /// The weights of a map, as they stand in the model.
+    static func read(_ model: any WeightSource, _ map: MapShape, into scores: UnsafeMutableBufferPointer<Float>)
         throws
     {
         guard let shape = model.shape(of: map.name) else {
@@ -103,19 +37,20 @@ public enum WeightScores {
         }
     }
 
-    private static func statistic(
+    /// A statistic's tensor in a folded file.
+    static func statistic(
         _ name: String, _ type: ElementType, shape: [Int], in file: SafetensorsFile
-    ) throws -> Statistic {
+    ) throws -> FoldedTensor {
         guard let tensor = file.description(of: name) else {
             throw SelectionError.missing(map: name, source: file.path)
         }
         guard tensor.type == type, tensor.shape == shape else {
             throw SelectionError.shape(map: name, expected: shape, found: tensor.shape)
         }
-        return Statistic(file: file, name: name)
+        return FoldedTensor(file: file, name: name)
     }
 
-    private struct Statistic {
+    struct FoldedTensor {
         let file: SafetensorsFile
         let name: String
 

@@ -66,6 +66,12 @@ public final class AlignedBuffer: @unchecked Sendable {
         values.withUnsafeBytes { if $0.count > 0 { address.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
     }
 
+    /// 64-bit floats.
+    public convenience init(doubles values: [Double]) {
+        self.init(byteCount: values.count * 8, zeroed: false)
+        values.withUnsafeBytes { if $0.count > 0 { address.copyMemory(from: $0.baseAddress!, byteCount: $0.count) } }
+    }
+
     /// Gives the whole pages inside a part that nobody reads any more back to the system, while others still hold the
     /// buffer it is a part of.
     public func discardPages() {
@@ -101,6 +107,11 @@ public final class AlignedBuffer: @unchecked Sendable {
 
     /// A copy of the first `count` integers (all, where nil).
     public func int32Array(_ count: Int? = nil) -> [Int32] { Array(int32s.prefix(count ?? byteCount / 4)) }
+
+    /// A copy as 64-bit floats, wherever the buffer begins.
+    public func doubleArray() -> [Double] {
+        (0..<byteCount / 8).map { bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self) }
+    }
 
     /// A copy of the bytes.
     public func byteArray() -> [UInt8] { Array(bytes) }

@@ -10,8 +10,19 @@ public struct PackedBatch: Sendable {
         public let rows: Range<Int>
         /// Rows of the earlier sequence that this one continues; empty where it stands alone.
         public let prefix: Range<Int>
+        /// Which class of examples it is one of.
+        public let group: Int
         /// First scored row *as an input* (Wanda's and ActSVD's positions: response tokens, no shift).
         public let responseRows: Range<Int>
+
+        /// The row of a prompt token counted from the prompt's end, 1 being the last; it lies in the prefix where the
+        /// sequence's own tokens do not reach so far. `nil`: the prompt is shorter.
+        public func promptRow(fromEnd count: Int) -> Int? {
+            let own = responseRows.lowerBound - rows.lowerBound
+            if count <= own { return responseRows.lowerBound - count }
+            let row = prefix.upperBound - (count - own)
+            return prefix.contains(row) ? row : nil
+        }
     }
 
     /// One prediction: the row whose output is read, and the token it should give.
@@ -25,13 +36,19 @@ public struct PackedBatch: Sendable {
     /// Position of each row in its own sequence (prefix included).
     public let positions: [Int32]
     public let spans: [Span]
+    /// Sequences that no other continues: a shared beginning is no example of its own.
+    public var examples: [Span] {
+        let shared = Set(spans.filter { !$0.prefix.isEmpty }.map(\.prefix.lowerBound))
+        return spans.filter { !shared.contains($0.rows.lowerBound) }
+    }
     /// All predictions, sequence by sequence.
     public let targets: [Target]
     public var rowCount: Int { tokens.count }
 
+    /// - Parameter groups: the sequences' classes; all are of class 0 where empty.
     /// - Throws: `StageError.badBatch` where a sequence is empty, a prefix is not an earlier plain sequence, or a scored
     ///   token has nothing before it.
-    public init(_ sequences: [(tokens: [Int32], scoredFrom: Int, prefix: Int?)]) throws {
+    public init(_ sequences: [(tokens: [Int32], scoredFrom: Int, prefix: Int?)], groups: [Int] = []) throws {
         var tokens: [Int32] = []
         var positions: [Int32] = []
         var spans: [Span] = []
@@ -66,7 +83,7 @@ public struct PackedBatch: Sendable {
             }
             spans.append(
                 Span(
-                    rows: start..<start + count, prefix: prefix,
+                    rows: start..<start + count, prefix: prefix, group: groups.isEmpty ? 0 : groups[number],
                     responseRows: start + sequence.scoredFrom..<start + count))
         }
         self.tokens = tokens

@@ -90,12 +90,28 @@ public final class Stage {
     ) throws -> AlignedBuffer {
         var x = x
         for layer in layers where layer.index <= last ?? .max {
+            show(.input(layer.index), x, batch, tap)
             let (y, activations) = try layer.forward(x, batch: batch, tap: tap)
             tape?.pointee.inputs.append(x)
             tape?.pointee.activations.append(keep ? activations : nil)
             x = y
         }
+        if last ?? .max >= config.layerCount - 1 { showEnd(x, batch, tap) }
         return x
+    }
+
+    private func show(_ place: ResidualPlace, _ x: AlignedBuffer, _ batch: PackedBatch, _ tap: (any Tap)?) {
+        guard let tap, tap.readsResidual else { return }
+        tap.residual(place, x: x.p, columns: config.hiddenSize, batch: batch)
+    }
+
+    /// What comes out of the last block, as it is and as the final norm makes it.
+    private func showEnd(_ x: AlignedBuffer, _ batch: PackedBatch, _ tap: (any Tap)?) {
+        guard let head, tap?.readsResidual == true else { return }
+        show(.output, x, batch, tap)
+        let normed = AlignedBuffer(floats: batch.rowCount * config.hiddenSize, zeroed: false)
+        head.norm.forward(pool, y: normed.p, x: x.p, rows: batch.rowCount)
+        show(.norm, normed, batch, tap)
     }
 
     /// Gradient at the stage's input, from the gradient at its output (overwritten). Consumes the tape.

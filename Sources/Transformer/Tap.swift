@@ -22,6 +22,10 @@ public protocol Tap: AnyObject {
     func gradient(
         layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
         batch: PackedBatch)
+    /// Whether the stage shows the residual stream.
+    var readsResidual: Bool { get }
+    /// The residual stream at a place, x [rows × columns], in the forward pass, where `readsResidual`.
+    func residual(_ place: ResidualPlace, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch)
     /// Where to add the gradient of a norm's or bias's weight, or nil where nobody trains it.
     func vectorGradient(_ name: String) -> UnsafeMutablePointer<Float>?
 }
@@ -32,5 +36,7 @@ extension Tap {
         layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
         batch: PackedBatch
     ) {}
+    public var readsResidual: Bool { false }
+    public func residual(_ place: ResidualPlace, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {}
     public func vectorGradient(_ name: String) -> UnsafeMutablePointer<Float>? { nil }
 }

@@ -101,7 +101,9 @@ final class StageContext {
     }
 
     func pack(_ batch: Batch) throws -> PackedBatch {
-        try PackedBatch(batch.sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) })
+        try PackedBatch(
+            batch.sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) },
+            groups: batch.sequences.map { $0.group ?? 0 })
     }
 
     /// The stage's input: the embedding's rows in the first stage, else what the previous stage sent.

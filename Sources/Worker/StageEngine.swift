@@ -88,27 +88,3 @@ package protocol StageEngine: AnyObject {
     /// Forgets a task; packets of it that still arrive are dropped by the runtime.
     func abort(task: UInt64)
 }
-
-extension TaskBody {
-    /// How many forward packets the runtime injects at the first stage.
-    package var sourceCount: Int {
-        switch self {
-        case .score(_, let batches), .likelihood(let batches), .headOutputs(let batches): batches.count
-        case .generate: 1
-        case .train(let training): training.steps.reduce(0) { $0 + $1.count }
-        case .export, .checkpoint, .ranks: 0
-        }
-    }
-
-    /// Source packet `index` may enter only after all packets before the returned index are retired at the first stage
-    /// (an optimiser step must be over before the next begins).
-    package func barrier(before index: Int) -> Int {
-        guard case .train(let training) = self else { return 0 }
-        var start = 0
-        for step in training.steps {
-            if index < start + step.count { return start }
-            start += step.count
-        }
-        return start
-    }
-}

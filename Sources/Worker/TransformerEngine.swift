@@ -64,7 +64,6 @@ package final class TransformerEngine: StageEngine {
             case .score(let statistics, let batches):
                 try ScoreJob(task, context, statistics: statistics, batches: batches)
             case .likelihood(let batches): try LikelihoodJob(task, context, batches: batches)
-            case .headOutputs(let batches): HeadOutputJob(task, context, batches: batches)
             case .generate(let generation): try GenerateJob(task, context, generation)
             case .train(let training): try TrainJob(task, context, training)
             case .export: ExportJob(task, context, moments: false)
@@ -104,6 +103,7 @@ enum EngineError: Error, CustomStringConvertible {
     case busy
     case twoLosses
     case severalLayers
+    case statisticTwice(String)
     case notTrained
     case trainingNeedsMemory
     case outOfOrder(step: Int)
@@ -119,6 +119,7 @@ enum EngineError: Error, CustomStringConvertible {
         case .busy: "an edit came while tasks were running"
         case .twoLosses: "a scoring task may differentiate one loss only: ask for mean or sum"
         case .severalLayers: "a scoring task is about all layers or about one"
+        case .statisticTwice(let name): "a scoring task may ask for \(name) once only, with one set of options"
         case .notTrained: "there is nothing to export: no fine-tuning has run on this stage"
         case .trainingNeedsMemory:
             "fine-tuning keeps weights, gradients and moments as f32 in memory: give the worker more --memory or add workers"

@@ -149,7 +149,8 @@ import Testing
             try withFleet(shape) { fleet, path in
                 var blocks: [[any Partial]] = []
                 try fleet.run(
-                    batches.map { FleetTask(body: .headOutputs(batches: [$0]), cost: 1) }, label: "head outputs"
+                    batches.map { FleetTask(body: .score(statistics: [.headOutput], batches: [$0]), cost: 1) },
+                    label: "head outputs"
                 ) { _, results in
                     blocks.append(try results.map { BundlePartial(try $0.load(), label: "stage \($0.stage)") })
                 }

@@ -97,7 +97,9 @@ import Worker
                     prompts: [[3, 4, Int32(5 + $0)], [Int32(7 + $0)]], slots: 2, maxNewTokens: 6, stopTokens: [2],
                     temperature: 0, seed: 1, streams: [1, 2])
             }, label: "answers")
-        try await runner.headOutputs(batches, to: "\(folder)/heads", label: "heads")
+        let heads = ScoreRequest(
+            name: "h", statistics: [.headOutput], blocks: batches.map { [$0] }, output: "\(folder)/heads")
+        try await runner.score([heads], label: "heads")
         var all = [
             "likelihood": scores.flatMap(\.logProbabilities).flatMap { withUnsafeBytes(of: $0) { Array($0) } },
             "answers": answers.flatMap { $0 }.flatMap { withUnsafeBytes(of: $0) { Array($0) } },

@@ -58,13 +58,13 @@ import Testing
             ScoreRequest(
                 name: name, statistics: [.secondMoments], blocks: Array(blocks), output: "\(folder)/\(name).moments")
         }
-        try await runner.score(requests, label: "moments")
+        let receipt = try await runner.score(requests, label: "moments")
         let store = RankStore(checkpoint.config, groupBytes: groupBytes)
         for request in requests {
             try await store.subspaces(
                 moments: request.output, limit: nil, runner: runner, to: "\(folder)/\(request.name)", metadata: [:])
         }
-        try runner.scored(requests)
+        try runner.release(receipt)
         let edit = try await store.edit(
             .orthogonalProjection(utility: .percent(60), safety: .percent(75)),
             subspaces: [try SubspaceFile(path: "\(folder)/safety"), try SubspaceFile(path: "\(folder)/utility")],

@@ -4,6 +4,7 @@ import Foundation
 import Journal
 import Protocol
 import Reporting
+import Selection
 import Tensors
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Coordinator
 import Foundation
 import Protocol
+import Selection
 import Tensors
 import Worker
 

@@ -1,5 +1,6 @@
 import Coordinator
 import Protocol
+import Selection
 import Tensors
 import Worker
 

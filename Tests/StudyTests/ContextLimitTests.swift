@@ -30,9 +30,14 @@ import Testing
 
     @Test func promptsAreRefusedWithTheirAnswers() throws {
         let own = OwnAnswers(codec: codec, judge: .faultline, seed: 1, slots: 2, groupPrompts: 2)
-        #expect(try own.groups(["short", String(repeating: "x", count: 28)], source: "f", maxNewTokens: 10).count == 1)
+        func groups(_ length: Int, _ source: String) throws -> [TaskBody.Generation] {
+            try own.request(
+                ["short", String(repeating: "x", count: length)], source: source, keep: .all, maxNewTokens: 10
+            ).groups
+        }
+        #expect(try groups(28, "f").count == 1)
         let error = #expect(throws: InputError.self) {
-            try own.groups(["short", String(repeating: "x", count: 29)], source: "f.txt", maxNewTokens: 10)
+            try groups(29, "f.txt")
         }
         #expect(error?.place == "f.txt" && error?.fault.contains("has 31 tokens, which with 10 new ones") == true)
         files.write(String(repeating: "x", count: 29) + "\n", to: "h.txt")
@@ -83,10 +88,13 @@ import Testing
         let evaluator = try evaluator({ $0.tasks = [files.file("q.jsonl")] }, batchTokens: 48)
         #expect(evaluator.warnings == ["the start of 1 question was cut off: the model reads 40 tokens"])
         let runner = FakeRunner(MatrixModel())
-        let measured = try await evaluator.measure(runner, label: "x")
+        let measured = try await evaluator.measure(evaluator.questions(), runner, label: "x")
         #expect(measured.questions.map(\.result.sums) == [[-5, -2, -3, -2]])
         // A batch smaller than the context cuts nothing either.
         let small = try self.evaluator({ $0.tasks = [files.file("q.jsonl")] }, batchTokens: 16)
-        #expect(try await small.measure(runner, label: "x").questions.map(\.result.sums) == [[-5, -2, -3, -2]])
+        #expect(
+            try await small.measure(small.questions(), runner, label: "x").questions.map(\.result.sums) == [
+                [-5, -2, -3, -2]
+            ])
     }
 }

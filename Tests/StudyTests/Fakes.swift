@@ -137,7 +137,8 @@ final class FakeRunner: ModelRunner {
     }
 
     /// Head 1 of the last layer tells harmful prompts from others; the other heads show the prompt's length only.
-    func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
+    private func headOutputs(_ request: ScoreRequest) throws {
+        let batches = request.blocks.flatMap { $0 }
         note("head outputs of \(batches.reduce(0) { $0 + $1.sequences.count }) sequences")
         let codec = ByteCodec()
         var prompts: [[Int32]] = []
@@ -162,10 +163,37 @@ final class FakeRunner: ModelRunner {
                     name: StatisticName.headOutput(layer: layer), type: .f32, shape: [prompts.count, columns],
                     buffer: AlignedBuffer(values))
             }
-        ).write(safetensors: path)
+        ).write(safetensors: request.output)
     }
 
-    func score(_ requests: [ScoreRequest], label: String) async throws {
+    /// Statistics whose every element is 1.
+    private func ones(_ request: ScoreRequest) throws {
+        note("statistics \(request.name) \(request.blocks.count)")
+        let config = model.config
+        let tensors = try request.statistics.flatMap { asked in
+            try asked.statistic().tensors(
+                config, StatisticExtent(layers: 0..<config.layerCount, classes: asked.classes))
+        }
+        try TensorBundle(
+            entries: tensors.map { tensor in
+                let count = tensor.byteCount / 8
+                return .init(
+                    name: tensor.name, type: tensor.type, shape: tensor.shape,
+                    buffer: AlignedBuffer(doubles: [Double](repeating: 1, count: count)))
+            }
+        ).write(safetensors: request.output)
+    }
+
+    func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
+        let name = requests.first?.statistics.first?.name
+        if name == HeadOutput.name {
+            try requests.forEach { try headOutputs($0) }
+            return ScoreReceipt()
+        }
+        if name == ResidualState.name {
+            try requests.forEach { try ones($0) }
+            return ScoreReceipt()
+        }
         note("score \(requests.map { "\($0.name) \($0.blocks.count)" })")
         state.withLock { $0.requests = requests }
         for request in requests {
@@ -177,7 +205,7 @@ final class FakeRunner: ModelRunner {
                     name: StatisticName.absoluteGradient(map.name), type: .f32, shape: [map.rows, map.columns],
                     buffer: AlignedBuffer(values))
             }
-            if request.statistics.contains(where: { $0.parts.statistic == .secondMoments }) {
+            if request.statistics.contains(where: { $0.name == SecondMoments.name }) {
                 entries += (0..<model.config.layerCount).flatMap { layer in
                     SecondMoments.places(of: model.config, layer: layer).map {
                         .init(
@@ -188,6 +216,7 @@ final class FakeRunner: ModelRunner {
             }
             try TensorBundle(entries: entries).write(safetensors: request.output)
         }
+        return ScoreReceipt()
     }
 
     func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
@@ -209,7 +238,7 @@ final class FakeRunner: ModelRunner {
     }
 
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try body(TensorBundle()) }
-    func scored(_ requests: [ScoreRequest]) throws {}
+    func release(_ receipt: ScoreReceipt) throws {}
     func concluded() throws {}
     func shutdown() async { note("shutdown") }
 }

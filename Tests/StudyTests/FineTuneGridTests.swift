@@ -267,9 +267,8 @@ import Testing
     }
 
     @Test func thePlanCountsTrainingsOnce() throws {
-        let evaluator = try Evaluator(
-            try study().evaluation, seed: 1, batchTokens: 500, maxPositions: 500, codec: ByteCodec())
-        let plan = StudyPlan(try study(), config: model.config, evaluator: evaluator)
+        let plan = StudyPlan(
+            try StudySchedule(study(), config: LongModel(model).config, codec: ByteCodec()), config: model.config)
         let rows = plan.table().rows
         #expect(rows.contains(["fine-tuning runs", "14, for 26 conditions"]))
         #expect(rows.contains(["optimiser steps", "\(7 * (3 + 6))"]))

@@ -3,6 +3,7 @@ import Coordinator
 import Evaluation
 import Foundation
 import Protocol
+import Reporting
 import Selection
 import TestSupport
 import Testing
@@ -21,13 +22,16 @@ import Testing
         files.write(String(repeating: "text ", count: 40), to: "text.txt")
     }
 
-    private func study(_ conditions: String, safety: String = "{pairs: utility.jsonl, samples: 3}") throws -> Study {
+    private func study(
+        _ conditions: String, safety: String = "{pairs: utility.jsonl, samples: 3}", more: String = ""
+    ) throws -> Study {
         try Study(
             yaml: """
                 model: m
                 block_examples: 2
                 batch_tokens: 500
                 calibration: {safety: \(safety), utility: {pairs: utility.jsonl, samples: 4}}
+                \(more)
                 conditions: \(conditions)
                 evaluation:
                   harmful: harmful.txt
@@ -39,16 +43,14 @@ import Testing
                 """, file: files.file("s.yaml"))
     }
 
-    private func evaluator(_ study: Study) throws -> Evaluator {
-        try Evaluator(
-            study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-            maxPositions: model.config.maxPositions, codec: ByteCodec())
+    private func schedule(_ study: Study) throws -> StudySchedule {
+        try StudySchedule(study, config: model.config, codec: ByteCodec())
     }
 
     private func work(_ study: Study, cache: ResultCache? = nil) throws -> Work {
         var made: Set<String> = []
         return try WorkCounter.count(
-            study, model: model, evaluator: try evaluator(study), codec: ByteCodec(), cache: cache,
+            schedule(study), model: model, cache: cache,
             keys: cache.map { _ in CacheKeys(modelDigest: "digest", kernels: "fake") }, made: &made)
     }
 
@@ -136,9 +138,9 @@ import Testing
         #expect(
             large.steps.filter { !$0.isKnown }.map(\.label) == [
                 "set_difference-p20-q40: selection", "set_difference-p20-q40: answers",
-                "set_difference-p20-q40: tasks and perplexity", "set_difference-p20-q40: coherence",
-                "random-set_difference-p20-q40: selection", "random-set_difference-p20-q40: answers",
-                "random-set_difference-p20-q40: tasks and perplexity", "random-set_difference-p20-q40: coherence",
+                "set_difference-p20-q40: tasks and perplexity", "random-set_difference-p20-q40: selection",
+                "random-set_difference-p20-q40: answers", "random-set_difference-p20-q40: tasks and perplexity",
+                "set_difference-p20-q40: coherence", "random-set_difference-p20-q40: coherence",
             ])
     }
 
@@ -146,8 +148,7 @@ import Testing
         let study = try study("[unedited, {top: {q: 20}}]")
         var made: Set<String> = []
         func count(_ study: Study) throws -> Work {
-            try WorkCounter.count(
-                study, model: model, evaluator: try evaluator(study), codec: ByteCodec(), made: &made)
+            try WorkCounter.count(schedule(study), model: model, made: &made)
         }
         #expect(try !count(study).steps.contains { $0.isKnown })
         #expect(try count(study).steps.allSatisfy(\.isKnown))
@@ -159,6 +160,40 @@ import Testing
         #expect(work.steps.first { $0.label == "top: answers" }?.isKnown == false)
     }
 
+    /// The plan's first table, by what a row is about.
+    private func rows(_ study: Study) throws -> [String: String] {
+        let plan = StudyPlan(try schedule(study), config: model.config)
+        return Dictionary(uniqueKeysWithValues: plan.table().rows.map { ($0[0], $0[1]) })
+    }
+
+    @Test func anOverlapAloneIsPlannedWithItsScores() async throws {
+        let study = try study("[unedited]", more: "overlap: {p: 20, q: 20}")
+        let scored = try await run(study).seen.requests.flatMap(\.blocks).map { $0.reduce(0) { $0 + $1.tokenCount } }
+        let step = try #require(try work(study).steps.first { $0.kind == .scores })
+        #expect(step.tasks.map(\.tokens) == scored)
+        #expect(step.bytes == 4 * WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count })
+        #expect(try rows(study)["score files"] != nil)
+    }
+
+    @Test func blocksThatFollowEachOtherNeedNoScoresOfTheUneditedModel() throws {
+        let study = try study("[unedited, {order: sequential, top: {q: 20}}]")
+        #expect(!study.needsScores)
+        #expect(try !work(study).steps.contains { $0.kind == .scores })
+        #expect(try rows(study)["score files"] == nil)
+        #expect(try rows(study)["passes over the data, block by block"] == "1 × 2 of each data set")
+    }
+
+    @Test func trainingsThatDifferInTheirCheckpointsAloneAreCountedOnce() async throws {
+        let settings = "pairs: utility.jsonl, steps: 3, batch: 2"
+        let study = try study(
+            "[unedited, {name: a, finetune: {\(settings)}}, {name: b, finetune: {\(settings), checkpoint_every: 2}}]")
+        #expect(try await run(study).seen.runs == 1)
+        let work = try work(study)
+        #expect(work.steps.count { $0.kind == .training && !$0.isKnown } == 1)
+        #expect(!work.steps.contains { $0.label.hasPrefix("b: ") && !$0.isKnown })
+        #expect(try rows(study)["fine-tuning runs"] == "1, for 2 conditions")
+    }
+
     // MARK: Memory
 
     private func memory(_ study: Study, workers: Int = 1, bytes: Int = 1 << 40, pipelines: Int? = nil) throws
@@ -167,8 +202,8 @@ import Testing
         var config = model.config
         (config.layerCount, config.hiddenSize, config.intermediateSize) = (8, 512, 1024)
         (config.headCount, config.headDim, config.vocabularySize) = (8, 64, 10_000)
-        let phases = MemoryPrediction(
-            study, config: config,
+        let phases = try MemoryPrediction(
+            schedule(study), config: config,
             workers: .init(count: workers, threads: 1, memoryBytes: bytes, pipelines: pipelines), fileBytes: 100 << 20,
             work: try work(study)
         ).phases()
@@ -208,7 +243,7 @@ import Testing
         let study = try study(
             "[unedited, {top: {q: 20}}, {random: {like: top}}, {actsvd_top: {rank: 1}}, {finetune: {pairs: utility.jsonl, steps: 3, batch: 2}}]"
         )
-        let disk = DiskPrediction(study, config: model.config, work: try work(study))
+        let disk = DiskPrediction(try schedule(study), config: model.config, work: try work(study))
         let maps = WeightScores.maps(of: model.config)
         let weights = maps.reduce(0) { $0 + $1.count }
         let bytes = Dictionary(uniqueKeysWithValues: disk.kept.map { ($0.name, $0.bytes) })
@@ -217,7 +252,7 @@ import Testing
         #expect(bytes["changes of few ranks"] == maps.reduce(0) { $0 + 4 * ($1.rows + $1.columns) })
         #expect(bytes["exported models"] == nil)
         // Blocks of two examples, three safety and four utility ones, and the sum.
-        let block = 4 * weights + SecondMoments.byteCount(model.config)
+        let block = 4 * weights + SecondMoments().byteCount(model.config)
         #expect(disk.passing?.name == "partials until they are summed")
         #expect(disk.passing?.bytes == 5 * block)
     }
@@ -225,7 +260,7 @@ import Testing
     @Test func longTrainingsLeaveTwoCheckpoints() throws {
         func passing(_ more: String) throws -> Int? {
             let study = try study("[unedited, {finetune: {pairs: utility.jsonl, steps: 3, batch: 2\(more)}}]")
-            return DiskPrediction(study, config: model.config, work: try work(study)).passing?.bytes
+            return DiskPrediction(try schedule(study), config: model.config, work: try work(study)).passing?.bytes
         }
         let weights = WeightScores.maps(of: model.config).reduce(0) { $0 + $1.count }
         #expect(try passing(", parameters: linear") == 4 * weights)

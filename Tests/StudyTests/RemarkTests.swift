@@ -201,8 +201,8 @@ import Testing
                 "c": "<think>I cannot",
             ])
         let own = OwnAnswers(codec: ByteCodec(), judge: .faultline, seed: 1, slots: 4, groupPrompts: 4)
-        let result = try await own.pairs(
-            ["a", "b", "c"], source: "f", keep: .refusals, maxNewTokens: 9, runner: runner, label: "l")
+        let request = try own.request(["a", "b", "c"], source: "f", keep: .refusals, maxNewTokens: 9)
+        let result = try request.pairs(try await runner.generate(request.groups, label: "l"))
         #expect(result.pairs.map(\.response) == ["I can\u{2019}t do that."])
         #expect(result.unfinished == " (1 ended inside their thinking: allow more new tokens)")
     }

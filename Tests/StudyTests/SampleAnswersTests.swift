@@ -9,13 +9,13 @@ import Testing
     private static let refusal = "I'm sorry, but I cannot help with that."
 
     private func result(_ name: String, _ texts: [String]) throws -> ConditionResult {
-        var measurement = Measurement()
-        measurement.attacks = [
-            texts.enumerated().map { index, text in
-                Answer(
-                    prompt: index, text: text, tokens: (0..<24).map { Int32($0) }, meanLogLikelihood: -1)
-            }
-        ]
+        let measurement = Measurement(
+            answers: texts.enumerated().map { index, text in
+                AskedAnswer(
+                    asked: AskedPrompt(purpose: .attack(0), prompt: index, tokens: []),
+                    answer: Answer(
+                        prompt: index, text: text, tokens: (0..<24).map { Int32($0) }, meanLogLikelihood: -1))
+            })
         return try ConditionResult(
             name: name, method: name, measurement: measurement, attacks: [AttackSetting(.vanilla)],
             gate: CoherenceGates(chat: CoherenceGate(floor: -2)), judges: Judges(), maps: [])

@@ -60,11 +60,8 @@ import Testing
         let model = LongModel(MatrixModel(layers: 2))
         var made: Set<String> = []
         for study in list.studies {
-            let evaluator = try Evaluator(
-                study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-                maxPositions: model.config.maxPositions, codec: ByteCodec())
             let work = try WorkCounter.count(
-                study, model: model, evaluator: evaluator, codec: ByteCodec(), made: &made)
+                StudySchedule(study, config: model.config, codec: ByteCodec()), model: model, made: &made)
             #expect(!work.steps.isEmpty, "\(study.name)")
             #expect(work.steps.contains { !$0.isKnown }, "\(study.name)")
         }
@@ -89,10 +86,7 @@ import Testing
         let model = LongModel(MatrixModel(layers: 2))
         var made: Set<String> = []
         let work = try WorkCounter.count(
-            study, model: model,
-            evaluator: try Evaluator(
-                study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-                maxPositions: model.config.maxPositions, codec: ByteCodec()), codec: ByteCodec(), made: &made)
+            StudySchedule(study, config: model.config, codec: ByteCodec()), model: model, made: &made)
         let scores = work.steps.filter { $0.kind == .scores }
         #expect(scores.count == 1)
         #expect(scores[0].tasks.count == 2 * 128 / study.blockExamples)

@@ -165,7 +165,7 @@ import Testing
                 "\(both) [ranks]", "compute subspaces [ranks]", "compute subspaces [ranks]", "\(projection) [ranks]",
             ])
         #expect(
-            runner.seen.requests.map(\.statistics) == Array(repeating: [.ofLayer(1, .secondMoments)], count: 2))
+            runner.seen.requests.map(\.statistics) == Array(repeating: [.secondMoments.ofLayer(1)], count: 2))
         let mask = try Mask(contentsOf: folder.mask("weights"))
         #expect(mask.maps.map(\.shape) == WeightScores.maps(of: model.config))
         #expect(mask.metadata["order"] == "sequential")

@@ -99,11 +99,12 @@ import Testing
                 "generate [3, 3, 1] [none]", "score [\"safety 3\", \"utility 2\"] [none]",
                 // unedited: answers and those of the calibration, tasks and perplexity, coherence
                 "generate [3, 2, 3, 3, 3, 3, 3, 3, 2] [none]", "likelihood [none]", "likelihood [none]",
-                "generate [3, 2] [set_difference]", "likelihood [set_difference]", "likelihood [none]",
-                "generate [3, 2] [random]", "likelihood [random]", "likelihood [none]",
-                "train 3 [none]", "generate [3, 2] [trained]", "likelihood [trained]", "likelihood [none]",
-                "train 3 [none]", "generate [3, 2] [trained-frozen]", "likelihood [trained-frozen]",
-                "likelihood [none]",
+                "generate [3, 2] [set_difference]", "likelihood [set_difference]",
+                "generate [3, 2] [random]", "likelihood [random]",
+                "train 3 [random]", "generate [3, 2] [trained]", "likelihood [trained]",
+                "train 3 [trained]", "generate [3, 2] [trained-frozen]", "likelihood [trained-frozen]",
+                // Back on the unedited model, once: the answers of all four.
+                "likelihood [none]", "likelihood [none]", "likelihood [none]", "likelihood [none]",
             ])
     }
 

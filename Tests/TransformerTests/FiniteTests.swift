@@ -155,7 +155,7 @@ private final class Spoilt: WeightSource {
         for body: TaskBody in [
             .score(statistics: [.inputSquares], batches: batches),
             .score(statistics: [.secondMoments], batches: batches),
-            .headOutputs(batches: batches),
+            .score(statistics: [.headOutput], batches: batches),
         ] {
             let error = #expect(throws: StageError.self) { try pipeline.run(body) }
             #expect(error?.description.contains(NotFinite.words) == true)

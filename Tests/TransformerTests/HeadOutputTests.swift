@@ -33,7 +33,7 @@ import Worker
             [Batch(sequences: Array(prompts.prefix(1))), Batch(sequences: Array(prompts.dropFirst()))],
         ]
         for batches in forms {
-            let found = try LocalPipeline(fixture, cuts: []).run(.headOutputs(batches: batches))
+            let found = try LocalPipeline(fixture, cuts: []).run(.score(statistics: [.headOutput], batches: batches))
             for layer in 0..<config.layerCount {
                 let own = try #require(found[0][StatisticName.headOutput(layer: layer)])
                 let theirs = try #require(expected["head_output.\(layer)"])
@@ -55,8 +55,12 @@ import Worker
         let groups = SequenceGroup.sharingPrefix(plain, name: "p", maximumTokens: 1000)
         let shared = groups.flatMap(\.sequences)
         #expect(shared.count == plain.count + 1)
-        let alone = outputs(try LocalPipeline(fixture, cuts: []).run(.headOutputs(batches: [Batch(sequences: plain)])))
-        let once = outputs(try LocalPipeline(fixture, cuts: []).run(.headOutputs(batches: [Batch(sequences: shared)])))
+        let alone = outputs(
+            try LocalPipeline(fixture, cuts: []).run(
+                .score(statistics: [.headOutput], batches: [Batch(sequences: plain)])))
+        let once = outputs(
+            try LocalPipeline(fixture, cuts: []).run(
+                .score(statistics: [.headOutput], batches: [Batch(sequences: shared)])))
         #expect(alone.keys == once.keys)
         for (key, values) in alone { #expect(relativeError(once[key]!, values) < 1e-5, "\(key)") }
     }
@@ -67,8 +71,9 @@ import Worker
         let prompt = try prompts(fixture)[0]
         let answers = [[5, 6], [7]].map { Sequence(tokens: $0, scoredFrom: 0, prefix: 0) }
         let pipeline = try LocalPipeline(fixture, cuts: [])
-        let found = outputs(try pipeline.run(.headOutputs(batches: [Batch(sequences: [prompt] + answers)])))
-        let alone = outputs(try pipeline.run(.headOutputs(batches: [Batch(sequences: [prompt])])))
+        let found = outputs(
+            try pipeline.run(.score(statistics: [.headOutput], batches: [Batch(sequences: [prompt] + answers)])))
+        let alone = outputs(try pipeline.run(.score(statistics: [.headOutput], batches: [Batch(sequences: [prompt])])))
         for (key, values) in alone { #expect(relativeError(found[key]!, values + values) < 1e-5) }
     }
 
@@ -77,7 +82,8 @@ import Worker
         let batches = try prompts(fixture).map { Batch(sequences: [$0, $0]) }
         let all = try JobTests.shapes.map { shape in
             outputs(
-                try LocalPipeline(fixture, cuts: shape.cuts, threads: shape.threads).run(.headOutputs(batches: batches))
+                try LocalPipeline(fixture, cuts: shape.cuts, threads: shape.threads).run(
+                    .score(statistics: [.headOutput], batches: batches))
             )
         }
         #expect(all[0].count == fixture.source.config.layerCount)

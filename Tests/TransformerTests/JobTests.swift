@@ -1,6 +1,7 @@
 import Checkpoint
 import Linalg
 import Protocol
+import Selection
 import Tensors
 import Testing
 import Transformer

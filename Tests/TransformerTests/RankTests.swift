@@ -109,7 +109,7 @@ import Worker
             for side in 0..<2 {
                 try pipeline.apply(whole?.bundle)
                 let body = TaskBody.score(
-                    statistics: [.ofLayer(layer, .secondMoments)], batches: try batches("many", side: side))
+                    statistics: [.secondMoments.ofLayer(layer)], batches: try batches("many", side: side))
                 let moments = try pipeline.run(body).flatMap(\.entries)
                 #expect(
                     moments.map(\.name)
@@ -144,14 +144,15 @@ import Worker
         let fixture = try Fixture("llama")
         let pipeline = try LocalPipeline(fixture, cuts: cuts)
         let data = try batches("many", side: 0)
-        let all: [Statistic] = (gradients == 1 ? [.absoluteGradient(.mean)] : []) + [.inputSquares, .secondMoments]
-        func bytes(_ statistics: [Statistic]) throws -> [String: [UInt8]] {
+        let all: [StatisticRequest] =
+            (gradients == 1 ? [.absoluteGradient(.mean)] : []) + [.inputSquares, .secondMoments]
+        func bytes(_ statistics: [StatisticRequest]) throws -> [String: [UInt8]] {
             let entries = try pipeline.run(.score(statistics: statistics, batches: data)).flatMap(\.entries)
             return Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.buffer.byteArray()) })
         }
         let whole = try bytes(all)
         for layer in 0..<fixture.source.config.layerCount {
-            let own = try bytes(all.map { .ofLayer(layer, $0) })
+            let own = try bytes(all.map { $0.ofLayer(layer) })
             #expect(own == whole.filter { $0.key.contains(".layers.\(layer).") })
             #expect(own.count == 7 * gradients + 7 + 4)
         }

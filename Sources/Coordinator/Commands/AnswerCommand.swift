@@ -53,11 +53,10 @@ package struct AnswerCommand: AsyncParsableCommand {
         let own = OwnAnswers(
             codec: codec, judge: judge, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts)
         // Before a fleet is started for nothing.
-        _ = try own.groups(texts, source: prompts, maxNewTokens: maxNewTokens)
+        let request = try own.request(texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens)
         let (pairs, unfinished) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            return try await own.pairs(
-                texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens, runner: runner, label: "answers")
+            return try request.pairs(try await runner.generate(request.groups, label: "answers"))
         }
         try PairFile.write(pairs, answeredBy: try checkpoint.provenance(), thinking: codec.thinking, to: out)
         let kept = keep == .refusals ? "kept as refusals (judge: \(judge.name))" : "kept"

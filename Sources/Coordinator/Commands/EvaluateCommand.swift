@@ -207,7 +207,10 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let judges = try JudgeFile.judges(phrases: refusalPhrases, files)
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            let (own, gate) = try await evaluator.measureUnedited(runner, label: "unedited")
+            let own = try await evaluator.rate(
+                evaluator.measure(evaluator.questions(isUnedited: true), runner, label: "unedited"), runner,
+                label: "unedited")
+            let gate = evaluator.gates(own)
             var results = [
                 try ConditionResult(
                     name: "unedited", method: "unedited", measurement: own, attacks: evaluator.attacks, gate: gate,
@@ -221,9 +224,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
             results.append(
                 try ConditionResult(
                     name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
-                    measurement: measured.measurement ?? Measurement(),
-                    attacks: measured.measurement == nil ? [] : evaluator.attacks, gate: gate, judges: judges,
-                    mask: zeros, lowRank: change, maps: maps,
+                    measurement: measured.measurement, attacks: evaluator.attacks, gate: gate, judges: judges,
+                    change: zeros.map { ModelChange($0) } ?? change.map { ModelChange($0) } ?? ModelChange(),
+                    maps: maps,
                     remark: measured.failure.map { .notFinite($0) } ?? remark.map { .changesNothing($0) }))
             return (results, gate)
         }
@@ -255,7 +258,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
     ) async throws -> (measurement: Measurement?, failure: String?) {
         do {
             if let change { try await runner.apply(lowRank: change) } else { try await runner.apply(edit: zeros) }
-            let raw = try await evaluator.measure(runner, label: name)
+            let raw = try await evaluator.measure(evaluator.questions(), runner, label: name)
             try await runner.apply(edit: nil)
             return (try await evaluator.rate(raw, runner, label: name), nil)
         } catch {

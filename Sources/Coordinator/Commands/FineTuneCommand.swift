@@ -77,8 +77,11 @@ package struct FineTuneCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let (checkpoint, codec) = try model.open()
-        let pairs = try Sampling.sample(
-            try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "finetune", source: data)
+        var settings = Study.FineTune(
+            pairs: data, samples: samples, length: .steps(0), batch: batch, learningRate: lr, parameters: parameters)
+        let (pairs, examples) = try FineTunePlan.examples(
+            settings, seed: batches.seed, codec: codec, reading.files(codec))
+        settings.length = epochs.map { .epochs($0) } ?? .steps(steps ?? (pairs.count + batch - 1) / batch)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
         var outputs = Outputs(model: model.model, reading: [data, freeze, rewind, fleet.keys])
         let out = try outputs.folder("--out", out)
@@ -86,13 +89,8 @@ package struct FineTuneCommand: AsyncParsableCommand {
         var belonging = forcing.belonging()
         let frozen = try mask(freeze, checkpoint, &belonging)
         let rewound = try mask(rewind, checkpoint, &belonging)
-        let standard = Study.FineTune.Length.steps(steps ?? (pairs.count + batch - 1) / batch)
-        let settings = Study.FineTune(
-            pairs: data, samples: nil, length: epochs.map { .epochs($0) } ?? standard, batch: batch, learningRate: lr,
-            parameters: parameters)
         let training = try FineTunePlan.training(
-            try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,
-            seed: batches.seed, name: "order", batchTokens: batches.batchTokens)
+            examples, settings: settings, seed: batches.seed, batchTokens: batches.batchTokens)
         let words = try words(pairs, training).merging(belonging.metadata) { $1 }
         try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)

@@ -68,7 +68,7 @@ package struct PlanCommand: AsyncParsableCommand {
         let items = try list.studies.map { try Self.open($0, checkpoint, day: day) }
         let bytes = 4 * (cost.linear + cost.head)
         let layout = MemoryPrediction(
-            items[0].study, config: checkpoint.config, workers: workers, fileBytes: 0, work: Work())
+            items[0], config: checkpoint.config, workers: workers, fileBytes: 0, work: Work())
         let pipelines = max(1, layout.pipelines(copies: ModelPlan.Copies.reading).count)
         var rates = Rates(flops: (rate ?? 50) * 1e9, pipelines: pipelines, bytes: bytes)
         var keys: CacheKeys?
@@ -93,15 +93,14 @@ package struct PlanCommand: AsyncParsableCommand {
         var prediction = PlanPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)
         for item in items {
             let work = try WorkCounter.count(
-                item.study, model: checkpoint, evaluator: item.evaluator, codec: item.codec, files: item.files,
-                cache: cache, keys: keys, made: &made)
+                item, model: checkpoint, cache: cache, keys: keys, made: &made)
             let memory = MemoryPrediction(
-                item.study, config: checkpoint.config, workers: workers, fileBytes: Self.size(checkpoint.path),
+                item, config: checkpoint.config, workers: workers, fileBytes: Self.size(checkpoint.path),
                 work: work)
-            let disk = DiskPrediction(item.study, config: checkpoint.config, work: work)
+            let disk = DiskPrediction(item, config: checkpoint.config, work: work)
             prediction.add(item.study, work, memory.phases(), disk)
             if list.isList { Terminal.say("study \(item.study.name)") }
-            let plan = StudyPlan(item.study, config: checkpoint.config, evaluator: item.evaluator)
+            let plan = StudyPlan(item, config: checkpoint.config)
             Terminal.out(plan.table())
             for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.say(line) }
             Terminal.say("")
@@ -112,18 +111,12 @@ package struct PlanCommand: AsyncParsableCommand {
         if let out { try TextFile.write(prediction.json(), to: out) }
     }
 
-    /// A study with what reads it; all its files are sound.
-    private static func open(
-        _ study: Study, _ checkpoint: Checkpoint, day: CalendarDay?
-    ) throws -> (study: Study, codec: ChatCodec, evaluator: Evaluator, files: DataFiles) {
+    /// What a study does; all its files are sound.
+    private static func open(_ study: Study, _ checkpoint: Checkpoint, day: CalendarDay?) throws -> StudySchedule {
         try study.check(checkpoint.config)
         let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
         let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.log.info("\($0)") }
-        let evaluator = try Evaluator(
-            study.evaluation, seed: study.seed, batchTokens: study.batchTokens,
-            maxPositions: checkpoint.config.maxPositions, codec: codec, files: files)
-        try study.check(files, codec: codec)
-        return (study, codec, evaluator, files)
+        return try StudySchedule(study, config: checkpoint.config, codec: codec, files: files)
     }
 
     /// Bytes of a checkpoint's files.

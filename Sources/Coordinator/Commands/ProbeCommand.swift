@@ -62,14 +62,13 @@ package struct ProbeCommand: AsyncParsableCommand {
     package func run() async throws {
         let (checkpoint, codec) = try model.open()
         let files = data.files(codec)
-        func prompts(_ file: String, _ name: String) throws -> [String] {
-            var set = Study.PromptSet(file: file)
-            set.samples = samples
-            return try set.read(seed: batches.seed, name: name, files)
-        }
-        let prober = HeadProber(
-            harmful: try prompts(harmful, "probe harmful"), harmless: try prompts(harmless, "probe harmless"),
-            seed: batches.seed, c: c)
+        var settings = Study.Probe(
+            harmful: Study.PromptSet(file: harmful, samples: samples),
+            harmless: Study.PromptSet(file: harmless, samples: samples))
+        settings.c = c
+        // Before a fleet is started for nothing.
+        let step = try ProbeStep(
+            settings, seed: batches.seed, codec: codec, batchTokens: batches.batchTokens, files)
         let config = checkpoint.config
         if let selection, selection.count > config.layerCount * config.headCount {
             throw ValidationError(
@@ -79,18 +78,16 @@ package struct ProbeCommand: AsyncParsableCommand {
         let out = try outputs.file("--out", out, standard: "probe.json", beside: [".features"])
         let mask = try outputs.file("--mask", mask, standard: "heads.safetensors")
         try fleet.check(&outputs)
-        // Before a fleet is started for nothing.
-        _ = try prober.batches(codec: codec, batchTokens: batches.batchTokens)
         let probe = try await Runners.with(fleet, checkpoint) { runner in
             try await runner.apply(edit: nil)
-            return try await prober.probe(
-                config, codec: codec, batchTokens: batches.batchTokens, runner: runner, features: out + ".features")
+            return try await step.prober.probe(
+                config, step.batches, runner: runner, features: out + ".features")
         }
         let origin = try checkpoint.provenance()
-        try HeadProbeFile.write(probe, metadata: prober.metadata(of: origin), to: out)
+        try HeadProbeFile.write(probe, metadata: step.prober.metadata(of: origin), to: out)
         if let mask, let selection {
             var selected = try selection.mask(probe, in: config, seed: batches.seed)
-            selected.metadata = Dictionary(prober.metadata(of: origin)) { first, _ in first }
+            selected.metadata = Dictionary(step.prober.metadata(of: origin)) { first, _ in first }
             selected.metadata["selection"] = selection.words
             try selected.write(to: mask)
         }

@@ -169,7 +169,7 @@ package final class Fleet: @unchecked Sendable {
         recorded: ([Recorded]) throws -> Void = { _ in },
         committed: (Int, [StageResult]) throws -> Void
     ) throws {
-        let trains = tasks.contains { if case .train = $0.body { true } else { false } }
+        let trains = tasks.contains { $0.body.isTraining }
         var first = 0
         while first < tasks.count {
             let done = try attempt(Array(tasks[first...]), label, holdsTraining: trains, progress) {

@@ -48,7 +48,7 @@ extension FleetCore {
     package mutating func run(_ tasks: [FleetTask]) -> [Directive] {
         guard stopDeadline == nil else { return [.event(.stopped)] }
         guard !pipelines.isEmpty || mayReturn else { return fail(.noWorkerLeft(last: lastCause)) }
-        let trains = tasks.contains { if case .train = $0.body { true } else { false } }
+        let trains = tasks.contains { $0.body.isTraining }
         if trains { (holdsTraining, trainingLoss) = (false, nil) }
         isTraining = trains
         if let cause = trainingLoss {

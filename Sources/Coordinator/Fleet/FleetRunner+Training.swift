@@ -23,7 +23,7 @@ extension FleetRunner {
         // The weights are what this task makes of the checkpoint; the task itself is known by them.
         let content = try TaskBody.train(request.training).digest()
         var run = FineTuning(
-            training: request.training, freeze: mask, digest: "trained \(content) frozen \(frozen)",
+            training: request.training, content: content, freeze: mask, digest: "trained \(content) frozen \(frozen)",
             checkpointEvery: request.checkpointEvery ?? FineTuning.defaultInterval(request.training))
         run.isShared = request.isShared || request.rewind != nil
         return run
@@ -33,15 +33,14 @@ extension FleetRunner {
     private static func bits(_ mask: Mask) -> TensorBundle { Mask(maps: mask.maps).bundle }
 
     private func train(_ run: FineTuning, label: String) throws -> [Float] {
-        let body = TaskBody.train(run.training)
-        let key = try keys(of: [body])[0]
+        let key = try keys(of: [run.content])[0]
         if let known = try memory?.results(of: key) {
-            return try known.last?.load()["losses"]?.buffer.floatArray() ?? []
+            return try known.last?.load()[ResultName.losses]?.buffer.floatArray() ?? []
         }
         if run.isShared, let end = try kept(run) { return end.losses }
         let losses = try trainOnFleet(run, label: label)
         let bundle = TensorBundle(entries: [
-            .init(name: "losses", type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
+            .init(name: ResultName.losses, type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
         ])
         let result = StageResult(
             stage: 0, layers: 0..<checkpoint.config.layerCount, digest: bundle.image().sha256(),
@@ -134,7 +133,7 @@ extension FleetRunner {
             try fleet.run(
                 tasks, label: label, progress: { [progress] in progress.update(Int(done + $0.costDone)) },
                 committed: { results.append($1) })
-            losses += try results[0].last?.load()["losses"]?.buffer.floatArray() ?? []
+            losses += try results[0].last?.load()[ResultName.losses]?.buffer.floatArray() ?? []
             step = end
             guard results.count == 2 else { continue }
             let checkpoint = TrainingCheckpoint(step: step, losses: losses, stages: results[1])

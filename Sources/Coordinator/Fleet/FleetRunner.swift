@@ -53,7 +53,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         self.temporary = temporary
     }
 
-    package func score(_ requests: [ScoreRequest], label: String) async throws {
+    @discardableResult
+    package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         var tasks: [FleetTask] = []
         var owner: [Int] = []
         for (number, request) in requests.enumerated() {
@@ -66,38 +67,50 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         var partials: [[[StageResult]]] = requests.map { _ in [] }
-        let takesMoments = requests.contains { $0.statistics.contains { $0.parts.statistic == .secondMoments } }
-        try run(
+        let statistics = try requests.map { try $0.statistics.map { try $0.statistic() } }
+        let keys = try run(
             tasks, label: label,
-            copies: takesMoments ? ModelPlan.Copies.ranks(checkpoint.config) : ModelPlan.Copies.scoring
+            copies: ModelPlan.Copies.statistics(statistics.flatMap { $0 }, checkpoint.config)
         ) { task, results in
-            partials[owner[task]].append(results)
-            // A request is folded as soon as its last block is in, which bounds the disk the partials take.
-            guard partials[owner[task]].count == requests[owner[task]].blocks.count else { return }
-            try fold(partials[owner[task]], to: requests[owner[task]].output)
-            partials[owner[task]] = []
+            let number = owner[task]
+            partials[number].append(results)
+            // A request is combined as soon as its last block is in, which bounds the disk the partials take.
+            guard partials[number].count == requests[number].blocks.count else { return }
+            try combine(partials[number], of: statistics[number], to: requests[number].output)
+            partials[number] = []
         }
+        return ScoreReceipt(keys: keys)
     }
 
-    /// What a request was folded into is safe where the caller keeps it: its partials may go.
-    package func scored(_ requests: [ScoreRequest]) throws {
-        let bodies = requests.flatMap { request in
-            request.blocks.map { TaskBody.score(statistics: request.statistics, batches: $0) }
+    package func release(_ receipt: ScoreReceipt) throws { try memory?.forget(receipt.keys) }
+
+    private func combine(_ blocks: [[StageResult]], of statistics: [any Statistic], to path: String) throws {
+        let combinations = statistics.map(\.combination)
+        guard let combination = combinations.first, combinations.allSatisfy({ $0 == combination }) else {
+            throw InternalError("statistics that are combined in different ways were asked for in one request")
         }
-        try memory?.forget(try keys(of: bodies))
+        switch combination {
+        case .sum: try fold(blocks, to: path)
+        case .rows: try Concatenation.write(try blocks.map(Self.partials), to: path)
+        }
+        removeFiles(of: blocks)
     }
 
     private func fold(_ blocks: [[StageResult]], to path: String, metadata: [String: String] = [:]) throws {
-        try Fold.fold(
-            blocks: try blocks.map { results in
-                try results.map { result -> any Partial in
-                    switch result.bundle {
-                    case .memory(let bundle): BundlePartial(bundle, label: "stage \(result.stage)")
-                    case .file(let path): try SafetensorsFile(path: path)
-                    }
-                }
-            }, to: path, metadata: metadata)
-        // Where there is a journal they stay on record until the caller says that the scores are safe.
+        try Fold.fold(blocks: try blocks.map(Self.partials), to: path, metadata: metadata)
+    }
+
+    private static func partials(_ results: [StageResult]) throws -> [any Partial] {
+        try results.map { result in
+            switch result.bundle {
+            case .memory(let bundle): BundlePartial(bundle, label: "stage \(result.stage)")
+            case .file(let path): try SafetensorsFile(path: path)
+            }
+        }
+    }
+
+    /// Where there is a journal they stay on record until the caller says that what was made of them is safe.
+    private func removeFiles(of blocks: [[StageResult]]) {
         guard memory == nil else { return }
         for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
     }
@@ -107,8 +120,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         try run(
             batches.map { FleetTask(body: .likelihood(batches: [$0]), cost: Double($0.tokenCount)) }, label: label
         ) { task, results in
-            guard let bundle = try results.last?.load(), let values = bundle["log_probability"],
-                let hits = bundle["greedy"],
+            guard let bundle = try results.last?.load(), let values = bundle[ResultName.logProbability],
+                let hits = bundle[ResultName.greedy],
                 let split = SequenceScore.split(
                     logProbabilities: values.buffer.floatArray(), greedy: hits.buffer.byteArray().map { $0 != 0 },
                     over: batches[task].sequences)
@@ -127,7 +140,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
                     body: .generate(group), cost: Double(prompts + group.prompts.count * group.maxNewTokens))
             }, label: label
         ) { task, results in
-            guard let bundle = try results.first?.load(), let tokens = bundle["tokens"], let lengths = bundle["lengths"]
+            guard let bundle = try results.first?.load(), let tokens = bundle[ResultName.tokens],
+                let lengths = bundle[ResultName.lengths]
             else { throw InternalError("a worker's answer to a generation task holds no tokens") }
             let all = tokens.buffer.int32Array()
             var start = 0
@@ -162,18 +176,17 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             var bundle = try group.operands()
             bundle.metadata["edit"] = OperandEdit.kind
             weights = .edited(bundle, name: "operands", digest: bundle.image().sha256())
-            let bodies = group.tasks.map { TaskBody.ranks($0) }
             let words = request.groups.count == 1 ? label : "\(label) (\(number + 1) of \(request.groups.count))"
-            try run(
-                bodies.map { FleetTask(body: $0, cost: 1) }, label: words, unit: "layers",
+            keys += try run(
+                group.tasks.map { FleetTask(body: .ranks($0), cost: 1) }, label: words, unit: "layers",
                 copies: ModelPlan.Copies.ranks(checkpoint.config)
             ) {
                 parts += $1
             }
-            keys += try self.keys(of: bodies)
         }
         // One block of many partials: every tensor is there once, and comes out as it is.
         try fold([parts], to: request.output, metadata: request.metadata)
+        removeFiles(of: [parts])
         try memory?.forget(keys)
     }
 
@@ -231,11 +244,14 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// Runs tasks with the current weights; those that the journal knows are not run again.
     /// - Parameter committed: called in index order.
+    /// - Returns: what the tasks are known by in the journal; empty where there is none.
+    @discardableResult
     func run(
         _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = ModelPlan.Copies.reading,
         committed: (Int, [StageResult]) throws -> Void
-    ) throws {
-        guard !tasks.isEmpty else { return }
+    ) throws -> [String] {
+        guard !tasks.isEmpty else { return [] }
+        // A body that cannot be encoded fails when it is sent, with the reason.
         let contents = memory == nil ? [] : tasks.map { (try? $0.body.digest()) ?? "" }
         let keys = try self.keys(of: contents)
         var known: [Int: [StageResult]] = [:]
@@ -249,7 +265,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         try deliverKnown()
-        guard !missing.isEmpty else { return progress.note("\(label): on record") }
+        guard !missing.isEmpty else {
+            progress.note("\(label): on record")
+            return keys
+        }
         try ready(copies: copies)
         let pending = missing.map { index in
             var task = tasks[index]
@@ -270,6 +289,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             next = index + 1
             try deliverKnown()
         }
+        return keys
     }
 
     /// What tasks at the level of ranks compute with.
@@ -295,13 +315,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     package var kernels: String { fleet.kernels }
 
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
-    func keys(of bodies: [TaskBody]) throws -> [String] {
-        // A body that cannot be encoded fails when it is sent, with the reason.
-        try keys(of: bodies.map { (try? $0.digest()) ?? "" })
-    }
-
-    /// - Parameter contents: digests of the bodies.
-    private func keys(of contents: [String]) throws -> [String] {
+    /// - Parameter contents: digests of the tasks' bodies.
+    func keys(of contents: [String]) throws -> [String] {
         let whole = (try common() + [weights.digest]).joined(separator: "\n")
         var seen: [String: Int] = [:]
         return contents.map { content in

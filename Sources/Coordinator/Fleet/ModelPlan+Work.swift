@@ -11,9 +11,17 @@ extension ModelPlan {
         static let training = 4.2
 
         /// Second moments are summed, sent and decomposed beside the weights.
-        static func ranks(_ config: ModelConfig) -> Double {
-            let bytes = 4 * config.layerWeightCount * config.layerCount
-            return scoring + 4 * Double(SecondMoments.byteCount(config)) / Double(max(1, bytes))
+        static func ranks(_ config: ModelConfig) -> Double { statistics([SecondMoments()], config) }
+
+        /// What the largest of the statistics takes beside a forward pass, and each one's own tensors.
+        static func statistics(_ statistics: [any Statistic], _ config: ModelConfig) -> Double {
+            let weights = 4 * Double(max(1, config.layerWeightCount * config.layerCount))
+            var copies = statistics.allSatisfy { $0.room == .activations } ? reading : scoring
+            for statistic in statistics {
+                guard case .tensors(let times) = statistic.room else { continue }
+                copies += Double(times) * Double(statistic.byteCount(config)) / weights
+            }
+            return copies
         }
     }
 

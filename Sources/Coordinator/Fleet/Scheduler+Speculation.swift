@@ -52,21 +52,13 @@ extension Scheduler {
     /// Sequences share state, and what was trained is in one pipeline only.
     private func mayBeCopied(_ task: Int) -> Bool {
         guard entries[task].attempts.count == 1, entries[task].task.sequence == nil else { return false }
-        return switch entries[task].task.body {
-        case .score, .likelihood, .headOutputs, .generate, .ranks: true
-        case .train, .export, .checkpoint: false
-        }
+        return entries[task].task.body.mayRunTwice
     }
 
     // MARK: Estimates
 
     /// Steps whose number is known beforehand: answers end when they end.
-    private func steps(of task: Int) -> Int {
-        switch entries[task].task.body {
-        case .score, .likelihood, .headOutputs, .train: max(1, batchCount(of: task))
-        case .generate, .export, .checkpoint, .ranks: 1
-        }
-    }
+    private func steps(of task: Int) -> Int { max(1, entries[task].task.body.knownSteps ?? 1) }
 
     /// The share of a task that is behind all stages. Never all of it: the result has to come yet.
     private func share(of task: Int, on id: UInt64) -> Double {

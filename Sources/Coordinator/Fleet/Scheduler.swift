@@ -90,16 +90,7 @@ package struct Scheduler: Sendable {
     package var count: Int { entries.count }
     package var totalCost: Double { entries.reduce(0) { $0 + $1.task.cost } }
     /// Steps of progress inside a task: batches, or generation steps.
-    package func batchCount(of task: Int) -> Int {
-        switch entries[task].task.body {
-        case .score(_, let batches), .likelihood(let batches), .headOutputs(let batches): batches.count
-        case .train(let training): training.steps.reduce(0) { $0 + $1.count }
-        // At most: answers that end early end it sooner.
-        case .generate(let generation):
-            (generation.prompts.count + generation.slots - 1) / max(1, generation.slots) * generation.maxNewTokens
-        case .export, .checkpoint, .ranks: 0
-        }
-    }
+    package func batchCount(of task: Int) -> Int { entries[task].task.body.progressSteps }
     package var costDone: Double { entries.reduce(0) { $1.isDone ? $0 + $1.task.cost : $0 } }
     package var doneCount: Int { entries.count { $0.isDone } }
     package func name(of task: Int) -> String {
@@ -386,7 +377,7 @@ package struct Scheduler: Sendable {
         return !pipelines.values.contains { !$0.isClosed && $0.hosts.isDisjoint(with: hosts) }
     }
 
-    /// How many tasks a pipeline holds so that its stages stay busy: scoring keeps an accumulator a task, hence few.
+    /// How many tasks a pipeline holds so that its stages stay busy.
     private func depth(_ task: FleetTask, _ pipeline: Pipeline, _ waitingCount: Int) -> Int {
         if task.sequence != nil { return 1 }
         if pipeline.stageCount == 1 {
@@ -394,10 +385,6 @@ package struct Scheduler: Sendable {
             let several = min(Int(64 / max(1, task.cost)), waitingCount / (2 * pipelines.count))
             return max(waitingCount > pipelines.count ? 2 : 1, several)
         }
-        return switch task.body {
-        case .score: 2
-        case .likelihood, .headOutputs, .generate, .ranks: pipeline.stageCount + 1
-        case .train, .export, .checkpoint: 1
-        }
+        return task.body.pipelineDepth(stages: pipeline.stageCount)
     }
 }

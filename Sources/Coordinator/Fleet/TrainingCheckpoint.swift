@@ -5,6 +5,8 @@ import Tensors
 /// A fine-tuning run as the fleet is asked for it.
 struct FineTuning {
     var training: TaskBody.Training
+    /// Digest of the whole training's task.
+    var content: String
     /// Bits of the weights that stay, as an edit.
     var freeze: TensorBundle?
     /// Of everything that makes the trained weights.
@@ -50,7 +52,7 @@ struct TrainingCheckpoint {
     var records: [StageResult] {
         let bundle = TensorBundle(
             metadata: ["steps": "\(step)"],
-            entries: [.init(name: "losses", type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))])
+            entries: [.init(name: ResultName.losses, type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))])
         return stages + [
             StageResult(
                 stage: stages.count, layers: 0..<0, digest: bundle.image().sha256(), bundle: .memory(bundle),
@@ -64,7 +66,7 @@ struct TrainingCheckpoint {
 
     /// - Returns: `nil` where the records are not those of a checkpoint.
     init?(records: [StageResult]) {
-        guard let last = records.last, case .memory(let bundle) = last.bundle, let losses = bundle["losses"],
+        guard let last = records.last, case .memory(let bundle) = last.bundle, let losses = bundle[ResultName.losses],
             let step = bundle.metadata["steps"].flatMap({ Int($0) }), losses.type == .f32
         else { return nil }
         self.init(step: step, losses: losses.buffer.floatArray(), stages: records.dropLast())

@@ -98,7 +98,8 @@ extension Study {
             case nil: break
             }
         }
-        let prompts = [evaluation.harmful, evaluation.harmless, probe?.harmful, probe?.harmless]
+        let lists: [PromptSet?] = statistics.flatMap { [$0.harmful, $0.harmless] }
+        let prompts = [evaluation.harmful, evaluation.harmless, probe?.harmful, probe?.harmless] + lists
         files += prompts.compactMap { $0?.file }
         files += evaluation.attacks.compactMap(\.suffixes)
         files += (evaluation.zeroShot?.files ?? []) + [evaluation.perplexity?.file].compactMap { $0 }

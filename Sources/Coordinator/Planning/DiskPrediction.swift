@@ -10,13 +10,13 @@ package struct DiskPrediction {
         package var bytes: Int
     }
 
-    private let study: Study
+    private let schedule: StudySchedule
     private let config: ModelConfig
     private let work: Work
     private let maps: [MapShape]
 
-    package init(_ study: Study, config: ModelConfig, work: Work) {
-        (self.study, self.config, self.work) = (study, config, work)
+    package init(_ schedule: StudySchedule, config: ModelConfig, work: Work) {
+        (self.schedule, self.config, self.work) = (schedule, config, work)
         maps = WeightScores.maps(of: config)
     }
 
@@ -24,15 +24,16 @@ package struct DiskPrediction {
 
     /// Files that stay, at most: subspaces are smaller where the data shows fewer directions.
     package var kept: [Part] {
-        let masks = study.conditions.count { $0.method.makesMask } + study.shareMasks
+        let ranks = schedule.scoring?.rankSides.count ?? 0
+        let exported = schedule.conditions.filter(\.isExported)
         let parts = [
-            Part(name: "scores", bytes: study.needsScores && !isLinked ? 2 * 4 * weights : 0),
+            Part(name: "scores", bytes: schedule.study.needsScores && !isLinked ? 2 * 4 * weights : 0),
             Part(
                 name: "subspaces",
-                bytes: isLinked ? 0 : study.rankSides.count * maps.reduce(0) { $0 + 4 * ($1.rows + 1) * $1.rank }),
-            Part(name: "masks", bytes: masks * weights / 8),
-            Part(name: "changes of few ranks", bytes: study.conditions.reduce(0) { $0 + factors(of: $1) }),
-            Part(name: "exported models", bytes: study.export.reduce(0) { $0 + model(of: $1) }),
+                bytes: isLinked ? 0 : ranks * maps.reduce(0) { $0 + 4 * ($1.rows + 1) * $1.rank }),
+            Part(name: "masks", bytes: schedule.maskCount * weights / 8),
+            Part(name: "changes of few ranks", bytes: schedule.conditions.reduce(0) { $0 + factors(of: $1) }),
+            Part(name: "exported models", bytes: exported.reduce(0) { $0 + model(of: $1) }),
         ]
         return parts.filter { $0.bytes > 0 }
     }
@@ -41,12 +42,12 @@ package struct DiskPrediction {
     package var passing: Part? {
         // Partials stay until the last block of their data set is in, then the sum is written beside them.
         let scoring = work.steps.filter { $0.kind == .scores && !$0.isKnown }.map { ($0.tasks.count + 1) * $0.bytes }
-        let trained = study.conditions.compactMap { condition -> Int? in
-            guard case .fineTune(let run) = condition.method else { return nil }
-            let weights = 4 * (run.parameters == .all ? config.parameterCount : self.weights)
+        let trained = schedule.conditions.compactMap { step -> Int? in
+            guard case .training(let run) = step.change else { return nil }
+            let weights = 4 * (run.training.parameters == .all ? config.parameterCount : self.weights)
             let tokens = work.steps.filter { $0.kind == .training && !$0.isKnown }.map(\.tokens).max() ?? 0
             // Two checkpoints of weights and two moments; the end that conditions share, or an export's, has no moments.
-            let isLong = run.checkpointEvery != nil || tokens > FineTuning.tokensBetweenCheckpoints
+            let isLong = run.settings.checkpointEvery != nil || tokens > FineTuning.tokensBetweenCheckpoints
             return isLong ? 6 * weights : weights
         }
         let parts = [
@@ -60,12 +61,15 @@ package struct DiskPrediction {
     private var isLinked: Bool { work.steps.contains { $0.kind == .scores && $0.isKnown } }
 
     /// Two factors, each as wide as the change has ranks.
-    private func factors(of condition: Study.Condition) -> Int {
-        var method = condition.method
-        if case .random(let like) = method, let other = study.conditions.first(where: { $0.name == like }) {
-            method = other.method
+    private func factors(of step: ConditionStep) -> Int {
+        guard case .lowRank(let ranks, _) = step.change else { return 0 }
+        let recipe: RankRecipe
+        switch ranks {
+        case .recipe(let own): recipe = own
+        case .randomLike(let name):
+            // As many ranks as the other condition takes.
+            return schedule.conditions.first { $0.name == name }.map { factors(of: $0) } ?? 0
         }
-        guard case .lowRank(let recipe, _) = method else { return 0 }
         return maps.reduce(0) { sum, map in
             let projectors = (try? recipe.projectors(map, shown: [map.rank, map.rank])) ?? []
             let rank = projectors.filter { !$0.isComplement }.map(\.columns.count).min() ?? map.rank
@@ -74,8 +78,5 @@ package struct DiskPrediction {
     }
 
     /// In 16 bits, as most checkpoints are; an adapter beside it where the change is one of few ranks.
-    private func model(of name: String) -> Int {
-        let condition = study.conditions.first { $0.name == name }
-        return 2 * config.parameterCount + (condition.map { factors(of: $0) } ?? 0)
-    }
+    private func model(of step: ConditionStep) -> Int { 2 * config.parameterCount + factors(of: step) }
 }

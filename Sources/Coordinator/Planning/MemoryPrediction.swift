@@ -22,15 +22,15 @@ package struct MemoryPrediction {
         }
     }
 
-    private let study: Study
+    private let schedule: StudySchedule
     private let config: ModelConfig
     private let workers: Workers
     /// Of the checkpoint on disk, which is mapped.
     private let fileBytes: Int
     private let work: Work
 
-    package init(_ study: Study, config: ModelConfig, workers: Workers, fileBytes: Int, work: Work) {
-        (self.study, self.config, self.workers) = (study, config, workers)
+    package init(_ schedule: StudySchedule, config: ModelConfig, workers: Workers, fileBytes: Int, work: Work) {
+        (self.schedule, self.config, self.workers) = (schedule, config, workers)
         (self.fileBytes, self.work) = (fileBytes, work)
     }
 
@@ -47,7 +47,6 @@ package struct MemoryPrediction {
     package func phases() -> [Phase] {
         var phases: [Phase] = []
         let kinds = Set(work.steps.filter { !$0.isKnown }.map(\.kind))
-        let takesRanks = !study.rankSides.isEmpty
         if kinds.contains(.forward) || kinds.contains(.answers) {
             phases.append(
                 phase("answers and likelihoods", copies: ModelPlan.Copies.reading, onePipeline: false) { reading($0) })
@@ -55,7 +54,7 @@ package struct MemoryPrediction {
         if kinds.contains(.scores) {
             phases.append(
                 phase(
-                    takesRanks ? "scores and second moments" : "scores", copies: scoringCopies,
+                    takesMoments ? "scores and second moments" : "scores", copies: scoringCopies,
                     onePipeline: false
                 ) { scoring($0) })
         }
@@ -72,8 +71,11 @@ package struct MemoryPrediction {
     private var layerWeights: Int { config.layerWeightCount }
     private var table: Int { config.vocabularySize * config.hiddenSize }
     private var scoringCopies: Double {
-        study.rankSides.isEmpty ? ModelPlan.Copies.scoring : ModelPlan.Copies.ranks(config)
+        takesMoments ? ModelPlan.Copies.ranks(config) : ModelPlan.Copies.scoring
     }
+    /// Second moments are collected on the unedited model.
+    private var takesMoments: Bool { schedule.scoring?.rankSides.isEmpty == false }
+    private var study: Study { schedule.study }
 
     /// The program, its libraries and BLAS's buffers.
     private var process: Int { (60 << 20) + workers.threads * (24 << 20) }
@@ -147,14 +149,15 @@ package struct MemoryPrediction {
     }
 
     private func scoring(_ stage: Plan.Stage) -> Int {
-        let sums = study.scores.method == .snip ? 4 * layerWeights * stage.layers.count : 0
+        let extent = StatisticExtent(layers: stage.layers)
+        let sums = study.scores.statistics.reduce(0) { $0 + $1.byteCount(config, extent) }
         let blocks = work.steps.filter { $0.kind == .scores && !$0.isKnown }.flatMap(\.tasks).count
         let pipelines = self.pipelines(copies: scoringCopies).count
         // The next block begins while the last one's sums are on their way.
         let copies = blocks > pipelines ? 2 : 1
         var moments = 0
-        if !study.rankSides.isEmpty {
-            moments = SecondMoments.byteCount(config) * stage.layers.count / config.layerCount * 2
+        if takesMoments {
+            moments = SecondMoments().byteCount(config, extent) * 2
         }
         return copies * (sums + moments / 2) + moments / 2 + backward(stage, [.scores])
     }
@@ -177,8 +180,8 @@ package struct MemoryPrediction {
     /// Gradients and two moments beside the weights.
     private func training(_ stage: Plan.Stage) -> Int {
         var trained = 0
-        for case .fineTune(let settings) in study.conditions.map(\.method) {
-            let all = settings.parameters == .all && isLast(stage) ? table : 0
+        for case .training(let step) in schedule.conditions.map(\.change) {
+            let all = step.training.parameters == .all && isLast(stage) ? table : 0
             trained = max(trained, 4 * (layerWeights * stage.layers.count + all))
         }
         return 3 * trained + backward(stage, [.training])

@@ -21,10 +21,10 @@ package struct RateMeasure {
         package var sequences: [Protocol.Sequence]
         package var slots: Int
         /// `nil`: nothing is scored.
-        package var statistics: [Statistic]?
+        package var statistics: [StatisticRequest]?
         package var batchTokens: Int
 
-        package init(sequences: [Protocol.Sequence], slots: Int, statistics: [Statistic]?, batchTokens: Int) {
+        package init(sequences: [Protocol.Sequence], slots: Int, statistics: [StatisticRequest]?, batchTokens: Int) {
             (self.sequences, self.slots, self.statistics, self.batchTokens) = (
                 sequences, slots, statistics, batchTokens
             )
@@ -84,7 +84,7 @@ package struct RateMeasure {
         _ = try await runner.likelihood((0..<pipelines).map { _ in batch }, label: "measuring")
     }
 
-    private func score(_ batch: Batch, _ statistics: [Statistic]) async throws {
+    private func score(_ batch: Batch, _ statistics: [StatisticRequest]) async throws {
         try await runner.score(
             [
                 ScoreRequest(

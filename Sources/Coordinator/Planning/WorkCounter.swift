@@ -4,48 +4,75 @@ import Protocol
 import Selection
 import Tensors
 
-/// Counts a study's work from its real files and tokens. Answers are taken to be as long as they may be, unless the cache
-/// knows them.
+/// Counts the work of a schedule's steps. Answers are taken to be as long as they may be, unless the cache knows them.
 package struct WorkCounter {
-    private let study: Study
+    private let schedule: StudySchedule
     private let model: any WeightSource
-    private var config: ModelConfig { model.config }
-    private let evaluator: Evaluator
-    private let codec: any TextCodec
-    private let files: DataFiles
     private let cache: ResultCache?
     private let keys: CacheKeys?
     /// What steps so far make: studies of a list have these in common.
     private var made: Set<String>
     private var steps: [Work.Step] = []
-    /// What each side's pairs are known by, and their token counts.
-    private var data: [Study.Side: (name: String, examples: [Work.Task], pairs: [Pair]?)] = [:]
+    private var data: [Study.Side: Examples] = [:]
+    /// Conditions that leave nothing to compute.
+    private var known: Set<String> = []
+    /// What the unedited model, and what every other, is asked: a digest of it, and the work of rating the answers.
+    private var asked: [Bool: String] = [:]
+    private var ratings: [Bool: [Work.Task]] = [:]
+
+    /// A data set's examples: real ones, or stand-ins for what only the model's answers tell.
+    private struct Examples {
+        /// What the examples are known by.
+        var name: String
+        var groups: [SequenceGroup]
+        /// `nil`: not known yet.
+        var pairs: [Pair]?
+    }
+
+    private var study: Study { schedule.study }
+    private var config: ModelConfig { model.config }
+    private var store: ScoreStore {
+        study.scoreStore(model, modelDigest: keys?.modelDigest ?? "", codec: schedule.codec)
+    }
 
     /// - Parameters:
     ///   - cache, keys: what earlier studies computed; `nil`: nothing is known.
     ///   - made: by studies that run before this one, and, after `count`, by this one.
+    /// - Throws: `InputError`, `PackingError`: what the study's data do not allow.
     package static func count(
-        _ study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec,
-        files: DataFiles = DataFiles(),
-        cache: ResultCache? = nil, keys: CacheKeys? = nil, made: inout Set<String>
+        _ schedule: StudySchedule, model: any WeightSource, cache: ResultCache? = nil, keys: CacheKeys? = nil,
+        made: inout Set<String>
     ) throws -> Work {
-        var counter = WorkCounter(
-            study: study, model: model, evaluator: evaluator, codec: codec, files: files, cache: cache, keys: keys,
-            made: made)
-        try counter.calibrate()
-        try counter.probe()
-        try counter.conditions()
+        var counter = WorkCounter(schedule, model: model, cache: cache, keys: keys, made: made)
+        for step in schedule.steps { try counter.count(step) }
         made = counter.made
         return Work(counter.steps)
     }
 
     private init(
-        study: Study, model: any WeightSource, evaluator: Evaluator, codec: any TextCodec, files: DataFiles,
-        cache: ResultCache?, keys: CacheKeys?, made: Set<String>
+        _ schedule: StudySchedule, model: any WeightSource, cache: ResultCache?, keys: CacheKeys?, made: Set<String>
     ) {
-        (self.study, self.model, self.evaluator, self.codec) = (study, model, evaluator, codec)
-        self.files = files
+        (self.schedule, self.model) = (schedule, model)
         (self.cache, self.keys, self.made) = (cache, keys, made)
+    }
+
+    private mutating func count(_ step: StudySchedule.Step) throws {
+        switch step {
+        // The coordinator makes these alone, in seconds.
+        case .scoresWithoutData, .overlap: break
+        case .pairs(let step): data[step.side] = try examples(step)
+        case .scores(let step): try count(step)
+        case .probe(let step):
+            let digests = try step.batches.map {
+                try TaskBody.score(statistics: [.headOutput], batches: [$0]).digest()
+            }
+            steps.append(
+                .init("head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)")))
+        case .statistic(let step): try count(step)
+        case .condition(let step): try count(step)
+        case .ratings(let conditions):
+            for step in conditions { try countRating(step) }
+        }
     }
 
     /// Whether a step before makes this, and from now on one does.
@@ -53,43 +80,58 @@ package struct WorkCounter {
 
     // MARK: Calibration
 
-    private mutating func calibrate() throws {
-        let needsScores = study.conditions.contains { $0.method.needsScores && !$0.isSequential }
-        let sequential = study.conditions.filter(\.isSequential)
-        let rankSides = study.rankSides
-        guard let source = study.calibration else { return }
-        let scores = needsScores && study.scores.method.needsData
-        let sources = [(Study.Side.safety, source.safety), (.utility, source.utility)].filter { side, _ in
-            scores || rankSides.contains(side) || sequential.contains { study.sides(of: $0).contains(side) }
+    private mutating func examples(_ step: PairStep) throws -> Examples {
+        switch step.content {
+        case .read(let pairs): return try examples(pairs)
+        case .answered(let request):
+            let name = try "\(request.groups.map { try TaskBody.generate($0).digest() }) \(step.selection)"
+            guard let answers = answers(request.groups, of: "unedited") else {
+                steps.append(
+                    .init(
+                        step.label, .answers, request.groups.map { Self.task($0) },
+                        isKnown: isMade("answers unedited \(name)")))
+                return Examples(name: name, groups: step.standIns(request))
+            }
+            steps.append(.init(step.label, .answers, [], isKnown: true))
+            return try examples(step.pairs(request, answers).pairs)
         }
-        for (side, source) in sources { data[side] = try pairs(source, side) }
-        let weights = WeightScores.maps(of: config).reduce(0) { $0 + $1.count }
-        var tasks: [Work.Task] = []
-        var (bytes, known) = (0, true)
-        for (side, _) in sources where scores || rankSides.contains(side) {
-            let data = data[side]!
-            let words =
-                "\(data.name) \(study.scores.method) \(study.scores.loss) \(study.blockExamples) \(study.batchTokens)"
-            let hasScores = try !scores || isMade("scores \(words)") || isCached(data.pairs, moments: false)
-            let hasRanks =
-                try !rankSides.contains(side) || isMade("ranks \(words)") || isCached(data.pairs, moments: true)
-            guard !hasScores || !hasRanks else { continue }
-            known = false
-            tasks += blocks(data.examples)
-            bytes = max(
-                bytes,
-                (hasScores ? 0 : study.scores.method == .wanda ? 0 : 4 * weights)
-                    + (hasRanks ? 0 : SecondMoments.byteCount(config)))
-        }
-        if scores || !rankSides.isEmpty {
-            steps.append(.init("scores and second moments", .scores, tasks, bytes: bytes, isKnown: known))
-        }
-        if !rankSides.isEmpty, !known { steps.append(.init("subspaces", .subspaces, rankSides.map { _ in .init() })) }
     }
 
-    private func blocks(_ examples: [Work.Task]) -> [Work.Task] {
-        stride(from: 0, to: examples.count, by: study.blockExamples).map { start in
-            examples[start..<min(examples.count, start + study.blockExamples)].reduce(Work.Task()) {
+    private func examples(_ pairs: [Pair]) throws -> Examples {
+        Examples(
+            name: try CacheKeys.digest(pairs, codec: schedule.codec),
+            groups: try Calibration.groups(pairs, codec: schedule.codec), pairs: pairs)
+    }
+
+    private mutating func count(_ step: ScoreStep) throws {
+        var tasks: [Work.Task] = []
+        var bytes = 0
+        var open: [ScoreStep.Part] = []
+        for part in step.parts {
+            guard let examples = data[part.side] else { continue }
+            let words =
+                "\(examples.name) \(study.scores.method) \(study.scores.loss) \(study.blockExamples) \(study.batchTokens)"
+            let scores = try part.scores && !isMade("scores \(words)") && !isCached(examples.pairs, moments: false)
+            let moments = try part.subspaces && !isMade("ranks \(words)") && !isCached(examples.pairs, moments: true)
+            guard scores || moments else { continue }
+            open.append(.init(side: part.side, scores: scores, subspaces: moments))
+            tasks += try blocks(part.side, scores: scores, moments: moments)
+            bytes = max(
+                bytes,
+                (scores ? study.scores.byteCount(config) : 0) + (moments ? SecondMoments().byteCount(config) : 0))
+        }
+        steps.append(.init("scores and second moments", .scores, tasks, bytes: bytes, isKnown: open.isEmpty))
+        let found = open.filter(\.subspaces)
+        if !found.isEmpty { steps.append(.init("subspaces", .subspaces, found.map { _ in .init() })) }
+    }
+
+    /// The tasks of one pass over a data set.
+    private func blocks(_ side: Study.Side, scores: Bool, moments: Bool, layer: Int? = nil) throws -> [Work.Task] {
+        let request = try store.request(
+            side.rawValue, data[side]?.groups ?? [], scores: scores, moments: moments, layer: layer,
+            blockExamples: study.blockExamples, batchTokens: study.batchTokens, output: "")
+        return request.blocks.map { block in
+            Self.tasks(block).reduce(Work.Task()) {
                 Work.Task(tokens: $0.tokens + $1.tokens, scored: $0.scored + $1.scored)
             }
         }
@@ -97,162 +139,123 @@ package struct WorkCounter {
 
     private func isCached(_ pairs: [Pair]?, moments: Bool) throws -> Bool {
         guard let cache, let keys, let pairs else { return false }
-        let store = ScoreStore(
-            model: model, settings: study.scores, seed: study.seed, modelDigest: keys.modelDigest,
-            modelName: study.modelName, codec: codec)
         let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
         let words =
             moments ? RankStore.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)
         return cache.has(keys.key("file", words))
     }
 
-    private mutating func pairs(
-        _ source: Study.PairSource, _ side: Study.Side
-    ) throws -> (name: String, examples: [Work.Task], pairs: [Pair]?) {
-        switch source {
-        case .pairs(let file, let samples):
-            let pairs = try Sampling.sample(
-                try files.pairs(file), count: samples, seed: study.seed, name: side.rawValue, source: file)
-            return ("\(source) \(study.seed)", try examples(pairs), pairs)
-        case .answers(let file, let limit, let keep, let samples, let maxNewTokens):
-            let prompts = try Sampling.sample(
-                try files.prompts(file), count: limit, seed: study.seed, name: "\(side.rawValue) prompts",
-                source: file)
-            let own = OwnAnswers(
-                codec: codec, judge: try JudgeFile.judges(phrases: study.refusalPhrases, files).own, seed: study.seed,
-                slots: study.evaluation.slots,
-                groupPrompts: study.evaluation.groupPrompts)
-            let groups = try own.groups(prompts, source: file, maxNewTokens: maxNewTokens)
-            let known = answers(groups, of: "unedited")
-            let name = try "\(groups.map { try TaskBody.generate($0).digest() }) \(keep) \(samples ?? 0)"
-            if let known {
-                steps.append(.init("own answers (\(side.rawValue))", .answers, [], isKnown: true))
-                let kept = try own.kept(prompts, known, source: file, keep: keep)
-                let pairs = try Sampling.sample(
-                    kept, count: samples.map { min($0, kept.count) }, seed: study.seed, name: side.rawValue,
-                    source: file)
-                return (name, try examples(pairs), pairs)
-            }
-            steps.append(
-                .init(
-                    "own answers (\(side.rawValue))", .answers, groups.map { Self.task($0) },
-                    isKnown: isMade("answers unedited \(name)")))
-            let count = min(samples ?? prompts.count, prompts.count)
-            let mean = groups.flatMap(\.prompts).reduce(0) { $0 + $1.count } / max(1, prompts.count)
-            return (
-                name, Array(repeating: .init(tokens: mean + maxNewTokens, scored: maxNewTokens), count: count), nil
-            )
+    private mutating func count(_ step: StatisticStep) throws {
+        let words = try step.provenance(modelDigest: keys?.modelDigest ?? "")
+        let isCached = keys.map { cache?.has($0.key("file", words)) ?? false } ?? false
+        let classes = step.plan.request.classes
+        let extent = StatisticExtent(layers: 0..<config.layerCount, examples: study.blockExamples, classes: classes)
+        let tasks = step.blocks.map { block in
+            Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
         }
-    }
-
-    private func examples(_ pairs: [Pair]) throws -> [Work.Task] {
-        try Calibration.groups(pairs, codec: codec).map { group in
-            group.sequences.reduce(Work.Task()) {
-                Work.Task(
-                    tokens: $0.tokens + $1.tokens.count, scored: $0.scored + $1.tokens.count - $1.scoredFrom)
-            }
-        }
-    }
-
-    private mutating func probe() throws {
-        guard let settings = study.probe else { return }
-        let prompts =
-            try settings.harmful.read(seed: study.seed, name: "probe harmful", files)
-            + settings.harmless.read(seed: study.seed, name: "probe harmless", files)
-        let sequences = try prompts.map { text in
-            let tokens = try codec.prompt(text)
-            return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
-        }
-        let groups = SequenceGroup.sharingPrefix(sequences, name: "prompts", maximumTokens: study.batchTokens)
-        let batches = try BatchPacking.pack(groups, maximumTokens: study.batchTokens, letsLargeAlone: true)
         steps.append(
-            .init("head outputs", .forward, Self.tasks(batches), isKnown: isMade("heads \(prompts.hashValue)")))
+            .init(
+                "statistic \(step.plan.name)", .forward, tasks,
+                bytes: try step.plan.request.statistic().byteCount(config, extent),
+                isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached))
     }
 
     // MARK: Conditions
 
-    private mutating func conditions() throws {
-        let own = evaluator.generationGroups()
-        let calibration = evaluator.calibrationGroups()
-        let batches = try evaluator.likelihoodBatches()
-        let asked = try Digest.sha256(
-            Array(
-                "\(try own.map { try TaskBody.generate($0).digest() }) \(batches.count) \(batches.first.map { try TaskBody.likelihood(batches: [$0]).digest() } ?? "")"
-                    .utf8))
-        let rating = rated()
-        for condition in study.workOrder {
-            let isUnedited = condition.method == .unedited
-            let recipe = isUnedited ? "unedited" : recipe(condition)
-            let weights = isUnedited ? "unedited" : recipe.flatMap { known(recipe: $0) }
-            let groups = own + (isUnedited ? calibration : [])
-            let isKnown = weights.map { answers(groups, of: $0) != nil } ?? false
-            let symbol = recipe ?? "\(condition.method)"
-            let again = isMade("\(symbol) \(asked)") || isKnown
-            if !isUnedited, !again { edit(condition) }
-            let name = condition.name
-            if !groups.isEmpty {
-                steps.append(.init("answers", of: name, .answers, groups.map { Self.task($0) }, isKnown: again))
-            }
-            if !batches.isEmpty {
-                steps.append(
-                    .init("tasks and perplexity", of: name, .forward, Self.tasks(batches), isKnown: again))
-            }
-            if !groups.isEmpty { steps.append(.init("coherence", of: name, .forward, rating, isKnown: again)) }
-            if study.export.contains(name) {
-                steps.append(
-                    .init("writing the model", of: name, .export, [], bytes: Int(2 * ModelCost(config).linear)))
-            }
+    private mutating func count(_ step: ConditionStep) throws {
+        let (name, questions) = (step.name, step.questions)
+        let recipe = step.isUnedited ? "unedited" : recipe(step.condition)
+        let weights = step.isUnedited ? "unedited" : recipe.flatMap { known(recipe: $0) }
+        let isCached = weights.map { answers(questions.groups, of: $0) != nil } ?? false
+        let symbol = try recipe ?? weightsName(step)
+        if try isMade("\(symbol) \(digest(step))") || isCached { known.insert(name) }
+        let isKnown = known.contains(name)
+        if !isKnown { try countChange(step) }
+        if !questions.groups.isEmpty {
+            steps.append(
+                .init("answers", of: name, .answers, questions.groups.map { Self.task($0) }, isKnown: isKnown))
+        }
+        if !questions.batches.isEmpty {
+            steps.append(
+                .init(
+                    "tasks and perplexity", of: name, .forward, Self.tasks(questions.batches), isKnown: isKnown))
+        }
+        if step.isExported {
+            steps.append(.init("writing the model", of: name, .export, [], bytes: Int(2 * ModelCost(config).linear)))
         }
     }
 
-    private mutating func edit(_ condition: Study.Condition) {
-        let name = condition.name
-        switch condition.method {
-        case .unedited: break
-        case .fineTune(let settings):
+    private mutating func digest(_ step: ConditionStep) throws -> String {
+        if let digest = asked[step.isUnedited] { return digest }
+        let parts =
+            try step.questions.groups.map { try TaskBody.generate($0).digest() }
+            + step.questions.batches.map { try TaskBody.likelihood(batches: [$0]).digest() }
+        let digest = Digest.sha256(Array(parts.joined(separator: "\n").utf8))
+        asked[step.isUnedited] = digest
+        return digest
+    }
+
+    private mutating func countChange(_ step: ConditionStep) throws {
+        let name = step.name
+        var moments = false
+        switch step.change {
+        case .none: return
+        case .mask: steps.append(.init("\(name): selection", .selection, [.init()]))
+        case .lowRank:
+            moments = true
+            steps.append(.init("\(name): factors", .factors, [.init()]))
+        case .training(let training):
             // Conditions that differ in what is rewound share a training.
-            var shared = settings
-            if settings.restriction?.kind == .rewind { shared.restriction = nil }
-            shared.grid = nil
-            guard !isMade("training \(shared)"), let tasks = try? training(settings) else { return }
-            steps.append(.init("fine-tuning", of: name, .training, tasks))
-        case .lowRank: steps.append(.init("factors", of: name, .factors, [.init()]))
-        case .random, .setDifference, .ranked, .heads: steps.append(.init("selection", of: name, .selection, [.init()]))
+            let restriction = training.settings.training.restriction
+            guard try !isMade("training \(trained(training, restriction))") else { return }
+            steps.append(
+                .init("\(name): fine-tuning", .training, Self.tasks(Array(training.training.steps.joined()))))
         }
-        guard condition.isSequential else { return }
-        for side in study.sides(of: condition) {
-            let blocks = blocks(data[side]?.examples ?? [])
-            // Only the block in question is differentiated, but the data run through all before it.
-            for _ in 0..<config.layerCount { steps.append(.init("a block", of: name, .forward, blocks)) }
+        guard !step.blockSides.isEmpty else { return }
+        for side in step.blockSides {
+            for layer in 0..<config.layerCount {
+                // Only the block in question is differentiated, but the data run through all before it.
+                steps.append(
+                    .init(
+                        "a block", of: name, .forward,
+                        try blocks(side, scores: !moments, moments: moments, layer: layer)))
+            }
         }
     }
 
-    private func training(_ settings: Study.FineTune) throws -> [Work.Task] {
-        let pairs = try Sampling.sample(
-            try files.pairs(settings.pairs), count: settings.samples, seed: study.seed, name: "finetune",
-            source: settings.pairs)
-        let plan = try FineTunePlan.training(
-            try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer), settings: settings,
-            seed: study.seed, name: "order", batchTokens: settings.batchTokens ?? study.batchTokens)
-        return Self.tasks(Array(plan.steps.joined()))
-    }
-
-    /// Answers as long as they may be, rated after their prompts.
-    private func rated() -> [Work.Task] {
-        let tasks = evaluator.generationGroups().map { group in
-            let shared = group.prompts.count < 2 ? 0 : CommonPrefix.length(group.prompts, atMost: .max)
-            let new = group.prompts.count * group.maxNewTokens
-            return Work.Task(
-                tokens: shared + group.prompts.reduce(0) { $0 + $1.count - shared } + new, scored: new)
-        }
-        // They are packed anew, in batches.
-        return tasks.flatMap { task in
-            let parts = max(1, task.tokens / study.batchTokens)
-            return Array(repeating: Work.Task(tokens: task.tokens / parts, scored: task.scored / parts), count: parts)
-        }
+    /// Answers as long as they may be, as the unedited model rates them.
+    private mutating func countRating(_ step: ConditionStep) throws {
+        let answers = schedule.evaluator.standIns(step.questions)
+        guard !answers.isEmpty else { return }
+        let tasks = try ratings[step.isUnedited] ?? Self.tasks(schedule.evaluator.rating(of: answers).batches)
+        ratings[step.isUnedited] = tasks
+        steps.append(.init("\(step.name): coherence", .forward, tasks, isKnown: known.contains(step.name)))
     }
 
     // MARK: What is known
+
+    /// What decides a condition's weights where no recipe does.
+    private func weightsName(_ step: ConditionStep) throws -> String {
+        guard case .training(let training) = step.change else {
+            return "\(step.condition.method) \(study.seed) \(study.probe.map { "\($0)" } ?? "")"
+        }
+        return try trained(training, training.settings.restriction)
+    }
+
+    /// The run's own task, and which weights are kept from it.
+    private func trained(_ step: TrainingStep, _ restriction: Study.Restriction?) throws -> String {
+        let training = try TaskBody.train(step.training).digest()
+        guard let restriction else { return "trained \(training)" }
+        var parts = ["trained", training, restriction.kind.rawValue]
+        switch restriction.weights {
+        case .mask(let name):
+            let other = study.conditions.first { $0.name == name }
+            parts.append(other.flatMap { recipe($0) } ?? other.map { "\($0.method)" } ?? name)
+        case .share(let share):
+            parts += ["\(share)", "\(study.scores)", "\(study.seed)"] + data.values.map(\.name).sorted()
+        }
+        return parts.joined(separator: " ")
+    }
 
     /// All answers, where the cache has them.
     private func answers(_ groups: [TaskBody.Generation], of weights: String) -> [[Int32]]? {
@@ -271,7 +274,7 @@ package struct WorkCounter {
     private func recipe(_ condition: Study.Condition) -> String? {
         try? study.recipe(condition) { side in
             guard let data = data[side] else { return nil }
-            return try data.pairs.map { try CacheKeys.digest($0, codec: codec) } ?? data.name
+            return data.name
         }
     }
 

@@ -1,3 +1,4 @@
+import Protocol
 import Tensors
 
 /// What has to hold inside a result whose tensors are right each by itself.
@@ -21,7 +22,9 @@ package enum ResultRelation: Sendable, Equatable {
     }
 
     private static func answers(_ bundle: TensorBundle) -> String? {
-        guard let tokens = bundle["tokens"], let lengths = bundle["lengths"] else { return "it holds no answers" }
+        guard let tokens = bundle[ResultName.tokens], let lengths = bundle[ResultName.lengths] else {
+            return "it holds no answers"
+        }
         let sum = lengths.buffer.int32Array().reduce(0) { $0 + Int($1) }
         guard sum != tokens.shape[0] else { return nil }
         return "lengths: they add up to \(sum), and there are \(tokens.shape[0]) tokens"

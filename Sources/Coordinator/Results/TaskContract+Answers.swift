@@ -2,7 +2,7 @@ import Checkpoint
 import Protocol
 import Tensors
 
-/// What a model says: log-probabilities, answers, head outputs.
+/// What a model says: log-probabilities, answers.
 extension TaskContract {
     /// The logarithm of a sum that rounds below one leaves so much above zero at the most.
     private static let slack = 1e-4
@@ -10,8 +10,8 @@ extension TaskContract {
     static func likelihoods(_ batches: [Batch]) -> ResultContract {
         let count = batches.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + scoredTokens($1) } }
         return ResultContract([
-            .init("log_probability", .f32, [count], ValueRange(ValueRange.finite.low, slack)),
-            .init("greedy", .u8, [count], ValueRange(0, 1)),
+            .init(ResultName.logProbability, .f32, [count], ValueRange(ValueRange.finite.low, slack)),
+            .init(ResultName.greedy, .u8, [count], ValueRange(0, 1)),
         ])
     }
 
@@ -24,18 +24,13 @@ extension TaskContract {
         let (prompts, tokens) = (generation.prompts.count, generation.maxNewTokens)
         let (most, overflow) = prompts.multipliedReportingOverflow(by: max(0, tokens))
         var contract = ResultContract([
-            .init("tokens", .i32, [.atMost(overflow ? .max : most)], ValueRange(0, Double(config.vocabularySize - 1))),
-            .init("lengths", .i32, [prompts], ValueRange(0, Double(tokens))),
-            .init("stopped", .u8, [prompts], ValueRange(0, 1)),
+            .init(
+                ResultName.tokens, .i32, [.atMost(overflow ? .max : most)],
+                ValueRange(0, Double(config.vocabularySize - 1))),
+            .init(ResultName.lengths, .i32, [prompts], ValueRange(0, Double(tokens))),
+            .init(ResultName.stopped, .u8, [prompts], ValueRange(0, 1)),
         ])
         contract.relations = [.answers]
         return contract
-    }
-
-    static func headOutputs(_ batches: [Batch], _ config: ModelConfig, layers: Range<Int>) -> ResultContract {
-        // A sequence that others continue is no prompt of its own.
-        let prompts = batches.reduce(0) { $0 + $1.sequences.count - Set($1.sequences.compactMap(\.prefix)).count }
-        let columns = config.headCount * config.headDim
-        return ResultContract(layers.map { .init("head_output.\($0)", .f32, [prompts, columns], .finite) })
     }
 }

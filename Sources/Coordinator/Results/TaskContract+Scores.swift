@@ -3,46 +3,28 @@ import Protocol
 import Selection
 import Tensors
 
-/// Statistics of a block: sums of absolute values and of squares, for every map of the layers asked for.
+/// Statistics of a block, as they say themselves what they consist of.
 extension TaskContract {
     static func scores(
-        _ statistics: [Statistic], _ batches: [Batch], _ config: ModelConfig, layers: Range<Int>
+        _ requests: [StatisticRequest], _ batches: [Batch], _ config: ModelConfig, layers: Range<Int>
     ) -> ResultContract {
-        // Nothing runs, and so nothing is summed, without batches.
+        // Nothing runs, and so nothing is collected, without batches.
         guard !batches.isEmpty else { return ResultContract() }
         var contract = ResultContract()
-        for statistic in Set(statistics.map(\.parts.statistic)) {
-            let wanted = Set(statistics.filter { $0.parts.statistic == statistic }.map(\.parts.layer))
-            for layer in layers where wanted.contains(nil) || wanted.contains(layer) {
-                add(statistic, layer, config, to: &contract)
+        let examples = batches.reduce(0) { $0 + $1.exampleCount }
+        for request in Set(requests) {
+            // What nobody knows by this name no worker collects: the task fails there, with the name.
+            guard let statistic = try? request.statistic() else { continue }
+            let wanted = (request.layer.map { $0..<$0 + 1 } ?? layers).clamped(to: layers)
+            let extent = StatisticExtent(layers: wanted, examples: examples, classes: request.classes)
+            for tensor in statistic.tensors(config, extent) {
+                contract.tensors.append(.init(tensor.name, tensor.type, tensor.shape, tensor.values))
+                guard let dimension = tensor.triangle else { continue }
+                contract.relations.append(.diagonal(tensor.name, dimension: dimension))
             }
         }
         // The loss of every sequence, in words.
         contract.headerBytes += 32 * batches.reduce(0) { $0 + $1.sequences.count }
         return contract
-    }
-
-    private static func add(
-        _ statistic: Statistic, _ layer: Int, _ config: ModelConfig, to contract: inout ResultContract
-    ) {
-        switch statistic {
-        case .absoluteGradient:
-            contract.tensors += LinearMap.allCases.map { map in
-                let shape = map.shape(in: config)
-                let name = StatisticName.absoluteGradient(map.weightName(layer: layer))
-                return ResultContract.Tensor(name, .f32, [shape.rows, shape.columns], .nonNegative)
-            }
-        case .inputSquares:
-            contract.tensors += LinearMap.allCases.map { map in
-                let name = StatisticName.inputSquares(map.weightName(layer: layer))
-                return ResultContract.Tensor(name, .f64, [map.shape(in: config).columns], .nonNegative)
-            }
-        case .secondMoments:
-            for place in SecondMoments.places(of: config, layer: layer) {
-                contract.tensors.append(.init(place.name, .f64, [place.packedCount], .finite))
-                contract.relations.append(.diagonal(place.name, dimension: place.dimension))
-            }
-        case .ofLayer: break
-        }
     }
 }

@@ -17,7 +17,7 @@ extension TaskContract {
 
     static func losses(steps: Int) -> ResultContract {
         // A mean of negative log-probabilities; what rounds below zero rounds by less.
-        ResultContract([.init("losses", .f32, [steps], ValueRange(-1e-3, ValueRange.finite.high))])
+        ResultContract([.init(ResultName.losses, .f32, [steps], ValueRange(-1e-3, ValueRange.finite.high))])
     }
 
     static func training(

@@ -23,7 +23,6 @@ package struct TaskContract: Sendable {
             self.init { Self.scores(statistics, batches, config, layers: $0) }
         case .likelihood(let batches):
             self.init { $0.upperBound == last ? Self.likelihoods(batches) : ResultContract() }
-        case .headOutputs(let batches): self.init { Self.headOutputs(batches, config, layers: $0) }
         case .generate(let generation):
             self.init { $0.lowerBound == 0 ? Self.answers(generation, config) : ResultContract() }
         case .train(let training):

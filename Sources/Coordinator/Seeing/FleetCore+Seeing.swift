@@ -60,9 +60,7 @@ extension FleetCore {
 
     /// `nil` where answers decide how many steps it takes.
     func knownBatchCount(of task: Int) -> Int? {
-        guard let scheduler else { return nil }
-        if case .generate = scheduler.body(of: task) { return nil }
-        return scheduler.batchCount(of: task)
+        scheduler?.body(of: task).knownSteps
     }
 
     /// How many tasks have to run again without this worker.

@@ -1,6 +1,6 @@
 /// A prompt as it is put to the model.
-struct AskedPrompt: Sendable {
-    enum Purpose: Sendable, Equatable {
+package struct AskedPrompt: Sendable {
+    package enum Purpose: Sendable, Equatable {
         /// A harmful prompt in the setting of that index.
         case attack(Int)
         case harmless
@@ -12,11 +12,18 @@ struct AskedPrompt: Sendable {
     /// Index among the harmful or the harmless prompts.
     var prompt: Int
     /// Index of its suffix, 0 without.
-    var suffix = 0
-    var isChat = true
+    var suffix: Int
+    var isChat: Bool
     var tokens: [Int32]
     /// What its random streams begin with.
     var stream: UInt64
+
+    package init(
+        purpose: Purpose, prompt: Int, suffix: Int = 0, isChat: Bool = true, tokens: [Int32], stream: UInt64 = 0
+    ) {
+        (self.purpose, self.prompt, self.suffix, self.isChat) = (purpose, prompt, suffix, isChat)
+        (self.tokens, self.stream) = (tokens, stream)
+    }
 }
 
 /// One answer that is asked for.

@@ -11,6 +11,8 @@ import Tensors
 /// written, so that a run that is started again goes on at its block.
 struct BlockByBlock {
     let study: Study
+    /// The data sets that the condition looks at, in the order it takes them.
+    let sides: [Study.Side]
     let model: any WeightSource
     let modelDigest: String
     let runner: any ModelRunner
@@ -22,9 +24,7 @@ struct BlockByBlock {
 
     private var layers: Range<Int> { 0..<model.config.layerCount }
     private var store: ScoreStore {
-        ScoreStore(
-            model: model, settings: study.scores, seed: study.seed, modelDigest: modelDigest,
-            modelName: study.modelName, codec: codec)
+        study.scoreStore(model, modelDigest: modelDigest, codec: codec)
     }
 
     /// What the finished edit depends on, for its metadata.
@@ -34,7 +34,7 @@ struct BlockByBlock {
             "scores": "\(study.scores.method.rawValue) \(study.scores.loss.rawValue)",
             "block_examples": "\(study.blockExamples)", "batch_tokens": "\(study.batchTokens)",
         ]
-        for side in study.sides(of: condition) {
+        for side in sides {
             words["data_\(side.rawValue)"] = PairFile.digest(pairs[side]!)
             words["tokens_\(side.rawValue)"] = try CacheKeys.digest(pairs[side]!, codec: codec)
         }
@@ -120,7 +120,6 @@ struct BlockByBlock {
     {
         let place = folder.blocks(condition.name)
         try Paths.makeFolder(place)
-        let sides = study.sides(of: condition)
         let paths = sides.map { "\(place)/\(layer).\($0.rawValue)" }
         let jobs = zip(sides, paths).map { side, path in
             ScoreStore.Job(

@@ -18,7 +18,7 @@ package struct CoherenceGates: Sendable, Equatable {
     init(_ sampled: [AskedAnswer], asked: [AskedPrompt], stated: Double?) {
         func gate(isChat: Bool) -> CoherenceGate {
             if let stated { return CoherenceGate(floor: stated) }
-            let means = sampled.filter { asked[$0.asked].isChat == isChat }.compactMap(\.answer.meanLogLikelihood)
+            let means = sampled.filter { $0.asked.isChat == isChat }.compactMap(\.answer.meanLogLikelihood)
             // Without a single answer there is nothing to go by, and the results say so.
             return CoherenceGate(calibratedOn: means) ?? CoherenceGate(floor: Self.noFloor)
         }

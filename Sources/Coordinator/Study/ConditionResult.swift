@@ -68,26 +68,26 @@ package struct ConditionResult: Sendable {
         return (all.count { $0.verdict.isUnfinished }, all.count)
     }
 
+    /// - Parameter measurement: with rated answers; `nil`: the condition's numbers are not finite, so it has no measures.
+    /// - Throws: `EvaluationError` where a setting has no answers.
     package init(
-        name: String, method: String, measurement: Measurement, attacks: [AttackSetting], gate: CoherenceGates,
-        judges: Judges, mask: Mask? = nil, lowRank: LowRankEdit? = nil, maps: [MapShape], losses: [Float] = [],
-        restricted: RestrictedWeights? = nil, remark: Remark? = nil
+        name: String, method: String, measurement: Measurement?, attacks: [AttackSetting], gate: CoherenceGates,
+        judges: Judges, change: ModelChange = ModelChange(), maps: [MapShape], remark: Remark? = nil
     ) throws {
         self.name = name
         self.method = method
-        self.losses = losses
-        self.restricted = restricted
         self.remark = remark
-        zeroed = mask?.count ?? 0
+        (losses, restricted, zeroed, ranks) = (change.losses, change.restricted, change.zeroed, change.ranks)
         sparsity = Double(zeroed) / Double(max(1, maps.reduce(0) { $0 + $1.count }))
-        ranks = lowRank?.rank ?? 0
         rankFraction = Double(ranks) / Double(max(1, maps.reduce(0) { $0 + $1.rank }))
+        let attacks = measurement == nil ? [] : attacks
+        let measurement = measurement ?? Measurement()
         tasks = measurement.tasks
         zeroShot = measurement.zeroShot
         questions = measurement.questions
         perplexity = measurement.perplexity
-        self.attacks = try zip(attacks, measurement.attacks).map {
-            try AttackResult($0, $1, judges: judges, gates: gate)
+        self.attacks = try attacks.enumerated().map { number, setting in
+            try AttackResult(setting, measurement.attack(number), judges: judges, gates: gate)
         }
         harmless = measurement.harmless.map { ($0, Verdict($0, judges: judges, gate: gate.chat)) }
         overRefusal = harmless.isEmpty ? nil : try OverRefusal(harmless.map { ($0.answer.prompt, $0.verdict) })

@@ -3,13 +3,7 @@ import Protocol
 import Selection
 import Tensors
 
-/// An answer, and the `AskedPrompt` it was given to.
-struct AskedAnswer: Sendable {
-    var asked: Int
-    var answer: Answer
-}
-
-/// What is asked, and how the fleet answers it.
+/// What is asked, how the fleet answers it, and how answers are rated.
 extension Evaluator {
     /// The harmful prompts in every setting, the harmless ones as chats, and what the gates' floors need beside these.
     static func ask(
@@ -96,10 +90,8 @@ extension Evaluator {
     }
 
     /// Cuts requests into generation groups: neighbours that are answered alike, at most `groupPrompts` of them.
-    func groups(
-        _ requests: [AnswerRequest]
-    ) -> [(requests: ArraySlice<AnswerRequest>, body: TaskBody.Generation)] {
-        var groups: [(requests: ArraySlice<AnswerRequest>, body: TaskBody.Generation)] = []
+    func groups(_ requests: [AnswerRequest]) -> [TaskBody.Generation] {
+        var groups: [TaskBody.Generation] = []
         var start = 0
         while start < requests.count {
             let first = requests[start]
@@ -107,11 +99,11 @@ extension Evaluator {
                 requests[start...].prefix(plan.groupPrompts).firstIndex { !isLike($0, first) }
                 ?? min(requests.count, start + plan.groupPrompts)
             let part = requests[start..<end]
-            let body = TaskBody.Generation(
-                prompts: part.map { asked[$0.asked].tokens }, slots: plan.slots, maxNewTokens: first.maxNewTokens,
-                stopTokens: codec.stopTokens, temperature: Float(first.temperature), seed: seed,
-                streams: part.map { asked[$0.asked].stream | UInt64($0.sample) })
-            groups.append((part, body))
+            groups.append(
+                TaskBody.Generation(
+                    prompts: part.map { asked[$0.asked].tokens }, slots: plan.slots, maxNewTokens: first.maxNewTokens,
+                    stopTokens: codec.stopTokens, temperature: Float(first.temperature), seed: seed,
+                    streams: part.map { asked[$0.asked].stream | UInt64($0.sample) }))
             start = end
         }
         return groups
@@ -128,22 +120,23 @@ extension Evaluator {
     }
 
     func generate(
-        _ groups: [(requests: ArraySlice<AnswerRequest>, body: TaskBody.Generation)], _ runner: any ModelRunner,
-        label: String
+        _ questions: Questions, _ runner: any ModelRunner, label: String
     ) async throws -> [AskedAnswer] {
-        let requests = groups.flatMap(\.requests)
-        let answers = try await runner.generate(groups.map(\.body), label: "\(label): answers")
+        let requests = questions.requests + questions.sampled
+        let answers = try await runner.generate(questions.groups, label: "\(label): answers")
         guard answers.count == requests.count else {
             throw InternalError("the fleet gave \(answers.count) answers to \(requests.count) prompts")
         }
-        return zip(requests, answers).map { request, tokens in
-            let item = asked[request.asked]
-            let (text, thinking) = codec.answer(to: item.tokens, tokens)
-            return AskedAnswer(
-                asked: request.asked,
-                answer: Answer(
-                    prompt: item.prompt, suffix: item.suffix, text: text, tokens: tokens, thinking: thinking))
-        }
+        return zip(requests, answers).map { answer($0, $1) }
+    }
+
+    /// Reads an answer's tokens.
+    func answer(_ request: AnswerRequest, _ tokens: [Int32]) -> AskedAnswer {
+        let item = asked[request.asked]
+        let (text, thinking) = codec.answer(to: item.tokens, tokens)
+        return AskedAnswer(
+            asked: item,
+            answer: Answer(prompt: item.prompt, suffix: item.suffix, text: text, tokens: tokens, thinking: thinking))
     }
 
     /// Log-probabilities as they are, all of them numbers.
@@ -155,34 +148,36 @@ extension Evaluator {
         return scores
     }
 
-    /// Mean log-likelihood of every answer's own tokens (those after any thinking), after all that stands before them,
-    /// under the current model; `nil` where there are none.
-    func likelihoods(
-        _ answers: [AskedAnswer], _ runner: any ModelRunner, label: String
-    ) async throws -> [Double?] {
+    /// What the fleet is asked to rate answers.
+    /// - Throws: `PackingError`.
+    func rating(of answers: [AskedAnswer]) throws -> RatingRequest {
         var groups: [SequenceGroup] = []
+        var order: [Int] = []
         // What neighbours begin with alike runs once; chats and others begin apart.
         for isChat in [true, false] {
-            let sequences = answers.filter { !$0.answer.ownTokens.isEmpty && asked[$0.asked].isChat == isChat }.map {
-                let prompt = asked[$0.asked].tokens
-                let (tokens, own) = ($0.answer.tokens, $0.answer.ownTokens.count)
-                return Protocol.Sequence(
-                    tokens: prompt + tokens, scoredFrom: prompt.count + tokens.count - own)
+            let rated = answers.indices.filter {
+                !answers[$0].answer.ownTokens.isEmpty && answers[$0].asked.isChat == isChat
+            }
+            let sequences = rated.map { index in
+                let prompt = answers[index].asked.tokens
+                let (tokens, own) = (answers[index].answer.tokens, answers[index].answer.ownTokens.count)
+                return Protocol.Sequence(tokens: prompt + tokens, scoredFrom: prompt.count + tokens.count - own)
             }
             groups += SequenceGroup.sharingPrefix(sequences, name: "answers", maximumTokens: batchTokens)
+            order += rated
         }
-        guard !groups.isEmpty else { return answers.map { _ in nil } }
-        let batches = try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true)
-        let scores = try Self.finite(try await runner.likelihood(batches, label: "\(label): coherence"))
-        let isAnswer = batches.flatMap { $0.sequences.map { $0.scoredFrom < $0.tokens.count } }
-        var means = zip(scores, isAnswer).filter(\.1).map(\.0.mean).makeIterator()
-        var result: [Double?] = answers.map { _ in nil }
-        for isChat in [true, false] {
-            for index in answers.indices
-            where !answers[index].answer.ownTokens.isEmpty && asked[answers[index].asked].isChat == isChat {
-                result[index] = means.next() ?? nil
-            }
+        return RatingRequest(
+            batches: try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true), order: order)
+    }
+
+    /// Answers that nobody knows yet, each as long as it may be; what they are rated with takes at least as long as the real
+    /// ones. No two begin alike.
+    func standIns(_ questions: Questions) -> [AskedAnswer] {
+        (questions.requests + questions.sampled).enumerated().map { index, request in
+            let item = asked[request.asked]
+            let tokens = [Int32(index)] + Array(repeating: 0, count: max(0, request.maxNewTokens - 1))
+            return AskedAnswer(
+                asked: item, answer: Answer(prompt: item.prompt, suffix: item.suffix, text: "", tokens: tokens))
         }
-        return result
     }
 }

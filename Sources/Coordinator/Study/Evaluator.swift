@@ -1,22 +1,9 @@
-package import Evaluation
+import Evaluation
 import Protocol
 import Selection
 
-/// Everything measured of one condition.
-package struct Measurement: Sendable {
-    /// Answers to the harmful prompts, by attack setting.
-    package var attacks: [[Answer]] = []
-    package var harmless: [Answer] = []
-    package var tasks: [TaskAccuracy] = []
-    /// Mean acc over the zero-shot tasks, where there are several.
-    package var zeroShot: Estimate?
-    package var questions: [(document: TaskDocument, result: MultipleChoice.Result)] = []
-    package var perplexity: Estimate?
-
-    package init(attacks: [[Answer]] = []) { self.attacks = attacks }
-}
-
-/// Asks one condition's model everything the plan names: one generation job and one likelihood job.
+/// Asks one condition's model everything the plan names: one generation job and one likelihood job. The answers' coherence
+/// is rated by one more likelihood job on the unedited model.
 ///
 /// What shares a batch or a generation group is cut here, from the plan alone, so no number depends on the fleet.
 package struct Evaluator: Sendable {
@@ -128,63 +115,39 @@ package struct Evaluator: Sendable {
         return try MultipleChoice(documents, maximumLength: longest, batchTokens: batchTokens) { codec.encode($0) }
     }
 
-    /// What a condition is asked to answer.
-    func generationGroups() -> [TaskBody.Generation] { groups(requests).map(\.body) }
+    /// What a condition is asked. It is made here, of the plan alone, so no number depends on the fleet.
+    /// - Parameter isUnedited: with the answers that the floor of coherence is calibrated on.
+    /// - Throws: `PackingError`.
+    package func questions(isUnedited: Bool = false) throws -> Questions {
+        let sampled = isUnedited && !attacks.isEmpty && plan.coherenceFloor == nil ? calibrationRequests : []
+        return Questions(
+            requests: requests, sampled: sampled, groups: groups(requests) + groups(sampled),
+            batches: try likelihoodBatches())
+    }
 
-    /// What the unedited model answers beside that, for the floor of coherence.
-    func calibrationGroups() -> [TaskBody.Generation] { groups(floorRequests).map(\.body) }
-
-    /// Questions and text, as they are computed.
-    func likelihoodBatches() throws -> [Batch] {
+    /// Multiple-choice questions and text, as they are computed.
+    private func likelihoodBatches() throws -> [Batch] {
         let groups = (questions?.groups ?? []) + (perplexity?.groups ?? [])
         guard !groups.isEmpty else { return [] }
         // A question may be as long as the model's context, whatever a batch holds.
         return try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true)
     }
 
-    private var floorRequests: [AnswerRequest] {
-        attacks.isEmpty || plan.coherenceFloor != nil ? [] : calibrationRequests
-    }
-
-    /// Measures the model as it is now; the answers' likelihoods come with `rate`.
-    package func measure(_ runner: any ModelRunner, label: String) async throws -> Measurement {
-        try await measure(runner, label: label, and: []).measurement
-    }
-
-    /// Measures the unedited model, which has to be the current one, rates its answers, and sets the gates' floors.
-    ///
-    /// A floor is calibrated on answers *sampled* at temperature 1: they show how likely a model finds ordinary text
-    /// of its own. Greedy answers are each step's likeliest token, so most fluent text of an edited model lies below them.
-    package func measureUnedited(
-        _ runner: any ModelRunner, label: String
-    ) async throws -> (Measurement, CoherenceGates) {
-        let requests = floorRequests
-        var (measurement, sampled) = try await measure(runner, label: label, and: requests)
-        (measurement, sampled) = try await rate(measurement, and: sampled, runner, label: label)
-        return (measurement, CoherenceGates(sampled, asked: asked, stated: plan.coherenceFloor))
-    }
-
-    private func measure(
-        _ runner: any ModelRunner, label: String, and calibration: [AnswerRequest]
-    ) async throws -> (measurement: Measurement, calibration: [AskedAnswer]) {
-        var measurement = Measurement(attacks: attacks.map { _ in [] })
-        var sampled: [AskedAnswer] = []
-        if !requests.isEmpty {
-            let answers = try await generate(groups(requests) + groups(calibration), runner, label: label)
-            sampled = Array(answers.dropFirst(requests.count))
-            for given in answers.prefix(requests.count) {
-                switch asked[given.asked].purpose {
-                case .attack(let setting): measurement.attacks[setting].append(given.answer)
-                case .harmless: measurement.harmless.append(given.answer)
-                case .calibration: break
-                }
-            }
+    /// Measures the current model; the answers' likelihoods come with `rate`.
+    package func measure(
+        _ questions: Questions, _ runner: any ModelRunner, label: String
+    ) async throws -> Measurement {
+        var measurement = Measurement()
+        if !questions.requests.isEmpty {
+            let answers = try await generate(questions, runner, label: label)
+            measurement.answers = Array(answers.prefix(questions.requests.count))
+            measurement.sampled = Array(answers.dropFirst(questions.requests.count))
         }
-        let batches = try likelihoodBatches()
-        guard !batches.isEmpty else { return (measurement, sampled) }
+        let batches = questions.batches
+        guard !batches.isEmpty else { return measurement }
         let scores = try Self.finite(try await runner.likelihood(batches, label: "\(label): tasks and perplexity"))
-        let choices = questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
-        if let questions {
+        let choices = self.questions?.groups.reduce(0) { $0 + $1.sequences.count } ?? 0
+        if let questions = self.questions {
             let results = questions.results(Array(scores[..<choices]))
             measurement.tasks = TaskAccuracy.all(questions, results)
             measurement.questions = Array(zip(questions.documents, results))
@@ -193,48 +156,30 @@ package struct Evaluator: Sendable {
             if paper.count > 1 { measurement.zeroShot = TaskAccuracy.mean(paper) }
         }
         if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[choices...])) }
-        return (measurement, sampled)
+        return measurement
     }
 
     /// Adds the mean log-likelihood, under the current model, of every answer: what the coherence gate judges. The current
     /// model has to be the unedited one.
     package func rate(_ measurement: Measurement, _ runner: any ModelRunner, label: String) async throws -> Measurement
     {
-        try await rate(measurement, and: [], runner, label: label).0
+        let answers = measurement.answers + measurement.sampled
+        let request = try rating(of: answers)
+        guard !request.batches.isEmpty else { return measurement }
+        let scores = try await runner.likelihood(request.batches, label: "\(label): coherence")
+        let rated = request.rated(answers, by: try Self.finite(scores))
+        var result = measurement
+        result.answers = Array(rated.prefix(measurement.answers.count))
+        result.sampled = Array(rated.dropFirst(measurement.answers.count))
+        return result
     }
 
-    private func rate(
-        _ measurement: Measurement, and calibration: [AskedAnswer], _ runner: any ModelRunner, label: String
-    ) async throws -> (Measurement, [AskedAnswer]) {
-        // A measurement's answers are in the order of their requests.
-        var answers: [AskedAnswer] = []
-        var next = Array(repeating: 0, count: attacks.count + 1)
-        for request in requests {
-            let list: Int =
-                if case .attack(let setting) = asked[request.asked].purpose { setting } else { attacks.count }
-            let answer =
-                list == attacks.count ? measurement.harmless[next[list]] : measurement.attacks[list][next[list]]
-            answers.append(AskedAnswer(asked: request.asked, answer: answer))
-            next[list] += 1
-        }
-        let means = try await likelihoods(answers + calibration, runner, label: label)
-        var result = Measurement(attacks: attacks.map { _ in [] })
-        (result.tasks, result.zeroShot) = (measurement.tasks, measurement.zeroShot)
-        (result.questions, result.perplexity) = (measurement.questions, measurement.perplexity)
-        for (given, mean) in zip(answers, means) {
-            var answer = given.answer
-            answer.meanLogLikelihood = mean
-            switch asked[given.asked].purpose {
-            case .attack(let setting): result.attacks[setting].append(answer)
-            case .harmless, .calibration: result.harmless.append(answer)
-            }
-        }
-        let sampled = zip(calibration, means.dropFirst(answers.count)).map { given, mean in
-            var given = given
-            given.answer.meanLogLikelihood = mean
-            return given
-        }
-        return (result, sampled)
+    /// The gates' floors, of the unedited model's rated measurement.
+    ///
+    /// A floor is calibrated on answers *sampled* at temperature 1: they show how likely a model finds ordinary text
+    /// of its own. Greedy answers are each step's likeliest token, so most fluent text of an edited model lies below them.
+    package func gates(_ unedited: Measurement) -> CoherenceGates {
+        CoherenceGates(unedited.sampled, asked: asked, stated: plan.coherenceFloor)
     }
 }
 

@@ -5,10 +5,11 @@ import Selection
 package enum FineTunePlan {
     /// Of a number of steps, every one takes the next `batch` examples of an endless row of shuffled passes over the data.
     /// Of a number of epochs, every one is a shuffled pass of its own, whose last step has what is left.
-    /// - Parameter name: the run's random stream.
+    ///
+    /// One random stream serves all runs of a study: with and without frozen weights they see the same examples.
     /// - Throws: `PackingError` where an example is larger than a micro-batch.
     package static func training(
-        _ groups: [SequenceGroup], settings: Study.FineTune, seed: UInt64, name: String, batchTokens: Int
+        _ groups: [SequenceGroup], settings: Study.FineTune, seed: UInt64, name: String = "order", batchTokens: Int
     ) throws(PackingError) -> TaskBody.Training {
         precondition(!groups.isEmpty, "fine-tuning on no examples")
         func pass(_ number: Int) -> [SequenceGroup] {
@@ -37,6 +38,17 @@ package enum FineTunePlan {
         }
         return TaskBody.Training(
             steps: steps, firstStep: 0, parameters: settings.parameters, learningRate: Float(settings.learningRate))
+    }
+
+    /// The pairs that a run sees, drawn from its file, and their tokens with the one that ends an answer.
+    /// - Throws: `InputError` where the file has too few, or one is longer than the model's context.
+    package static func examples(
+        _ settings: Study.FineTune, seed: UInt64, codec: any TextCodec, _ files: DataFiles
+    ) throws(InputError) -> (pairs: [Pair], groups: [SequenceGroup]) {
+        let pairs = try Sampling.sample(
+            try files.pairs(settings.pairs), count: settings.samples, seed: seed, name: "finetune",
+            source: settings.pairs)
+        return (pairs, try Calibration.groups(pairs, codec: codec, endOfAnswer: codec.endOfAnswer))
     }
 
     /// Optimiser steps of a run over so many examples.

@@ -30,18 +30,24 @@ package struct HeadProber {
         ]
     }
 
+    private var labels: [Bool] { harmful.map { _ in true } + harmless.map { _ in false } }
+    var prompts: [String] { harmful + harmless }
+
+    /// - Throws: `SelectionError` where there are too few prompts to train and rank the classifiers with.
+    func check() throws { _ = try HeadProbe.Split(labels, seed: seed) }
+
     /// Runs every prompt as a user's turn through the model as it is, and trains the classifiers.
-    /// - Parameter features: where the head outputs lie meanwhile.
-    /// - Throws: `PackingError`, `SelectionError`, and what the fleet throws.
+    /// - Parameters:
+    ///   - batches: the prompts as they are computed.
+    ///   - features: where the head outputs lie meanwhile.
+    /// - Throws: `SelectionError`, and what the fleet throws.
     package func probe(
-        _ config: ModelConfig, codec: any TextCodec, batchTokens: Int, runner: any ModelRunner, features path: String
+        _ config: ModelConfig, _ batches: [Batch], runner: any ModelRunner, features path: String
     ) async throws -> HeadProbe {
-        let labels = harmful.map { _ in true } + harmless.map { _ in false }
-        // Before the fleet works for nothing.
-        _ = try HeadProbe.Split(labels, seed: seed)
-        let batches = try batches(codec: codec, batchTokens: batchTokens)
         defer { unlink(path) }
-        try await runner.headOutputs(batches, to: path, label: "head outputs of \(labels.count) prompts")
+        let request = ScoreRequest(
+            name: "head outputs", statistics: [.headOutput], blocks: batches.map { [$0] }, output: path, isCached: true)
+        try await runner.score([request], label: "head outputs of \(labels.count) prompts")
         return try HeadProbe(try SafetensorsFile(path: path), config: config, labels: labels, seed: seed, c: c)
     }
 

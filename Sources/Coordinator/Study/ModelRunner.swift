@@ -11,19 +11,17 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// Which kernels the last bits of its results depend on.
     var kernels: String { get }
 
-    /// Accumulates statistics over every request's blocks, all in one job, and folds each request in block order into its
+    /// Collects statistics over every request's blocks, all in one job, and combines each request's in block order into its
     /// output file. Runs on the weights as they are.
-    func score(_ requests: [ScoreRequest], label: String) async throws
+    /// - Returns: what `release` takes.
+    @discardableResult
+    func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt
 
-    /// The outputs of these requests are safe where the caller keeps them: what they were folded from may go.
-    func scored(_ requests: [ScoreRequest]) throws
+    /// The outputs of a scoring job are safe where the caller keeps them: what they were folded from may go.
+    func release(_ receipt: ScoreReceipt) throws
 
     /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
-
-    /// Every attention head's output at the last prompt token: a safetensors file of F32 [prompts × heads·headDim] for every
-    /// layer, rows in the sequences' order.
-    func headOutputs(_ batches: [Batch], to path: String, label: String) async throws
 
     /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
@@ -102,18 +100,31 @@ package struct RankRequest: Sendable {
     }
 }
 
-/// One data set to be scored.
+/// Names the partials that a scoring job's outputs were folded from.
+package struct ScoreReceipt: Sendable {
+    /// Of the job's tasks in the run's journal; empty where there is none.
+    package var keys: [String]
+
+    package init(keys: [String] = []) { self.keys = keys }
+}
+
+/// Statistics of one data set.
 package struct ScoreRequest: Sendable {
     package var name: String
-    package var statistics: [Statistic]
+    package var statistics: [StatisticRequest]
     package var blocks: [[Batch]]
-    /// The folded safetensors file.
+    /// The safetensors file of what the blocks' tensors come to.
     package var output: String
+    /// The cache keeps the file by what the request says. Scores are kept otherwise, as files that say what they are of.
+    package var isCached: Bool
 
-    package init(name: String, statistics: [Statistic], blocks: [[Batch]], output: String) {
+    package init(
+        name: String, statistics: [StatisticRequest], blocks: [[Batch]], output: String, isCached: Bool = false
+    ) {
         self.name = name
         self.statistics = statistics
         self.blocks = blocks
         self.output = output
+        self.isCached = isCached
     }
 }

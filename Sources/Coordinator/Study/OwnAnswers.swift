@@ -4,7 +4,7 @@ package import Protocol
 /// The model's own answers as pairs (paper: safety-full).
 package struct OwnAnswers {
     private let codec: any TextCodec
-    private let judge: RefusalJudge
+    fileprivate let judge: RefusalJudge
     private let seed: UInt64
     private let slots: Int
     private let groupPrompts: Int
@@ -17,33 +17,50 @@ package struct OwnAnswers {
         self.groupPrompts = groupPrompts
     }
 
-    /// Answers every prompt greedily and keeps what is asked for.
-    ///
-    /// Judged, and kept, is what follows any thinking; an answer that ended inside its thinking is none.
-    /// - Returns: the pairs, and how many answers ended inside their thinking, in words; empty where none did.
-    /// - Throws: `InputError` where nothing is kept.
-    package func pairs(
-        _ prompts: [String], source: String, keep: Study.Keep, maxNewTokens: Int, runner: any ModelRunner, label: String
-    ) async throws -> (pairs: [Pair], unfinished: String) {
-        let groups = try groups(prompts, source: source, maxNewTokens: maxNewTokens)
-        let answers = try await runner.generate(groups, label: label)
-        guard answers.count == prompts.count else {
-            throw InternalError("the fleet gave \(answers.count) answers to \(prompts.count) prompts")
+    /// Prompts, and how the fleet is asked to answer them: greedily, each once.
+    package struct Request: Sendable {
+        package let groups: [TaskBody.Generation]
+        private let own: OwnAnswers
+        private let prompts: [String]
+        private let source: String
+        private let keep: Study.Keep
+
+        fileprivate init(
+            _ own: OwnAnswers, _ prompts: [String], source: String, keep: Study.Keep, groups: [TaskBody.Generation]
+        ) {
+            (self.own, self.prompts, self.source, self.keep, self.groups) = (own, prompts, source, keep, groups)
         }
-        let pairs = try kept(prompts, answers, source: source, keep: keep)
-        let unfinished = try unfinishedWords(prompts, answers)
-        guard !pairs.isEmpty else {
-            throw InputError(
-                source,
-                "the model gave no \(keep == .refusals ? "refusal (judge: \(judge.name))" : "answer") to \(prompts.count) prompts\(unfinished); give pairs instead"
-            )
+
+        /// The pairs of the model's answers, one a prompt. Judged, and kept, is what follows any thinking; an answer that
+        /// ended inside its thinking is none.
+        /// - Returns: the pairs, and how many answers ended inside their thinking, in words; empty where none did.
+        /// - Throws: `InputError` where nothing is kept.
+        package func pairs(_ answers: [[Int32]]) throws -> (pairs: [Pair], unfinished: String) {
+            guard answers.count == prompts.count else {
+                throw InternalError("the fleet gave \(answers.count) answers to \(prompts.count) prompts")
+            }
+            let pairs = try own.kept(prompts, answers, source: source, keep: keep)
+            let unfinished = try own.unfinishedWords(prompts, answers)
+            guard !pairs.isEmpty else {
+                throw InputError(
+                    source,
+                    "the model gave no \(keep == .refusals ? "refusal (judge: \(own.judge.name))" : "answer") to \(prompts.count) prompts\(unfinished); give pairs instead"
+                )
+            }
+            return (pairs, unfinished)
         }
-        return (pairs, unfinished)
     }
 
-    /// What the fleet is asked.
     /// - Throws: `InputError` where a prompt and its answer are more than the model's context.
-    package func groups(_ prompts: [String], source: String, maxNewTokens: Int) throws(InputError)
+    package func request(
+        _ prompts: [String], source: String, keep: Study.Keep, maxNewTokens: Int
+    ) throws(InputError) -> Request {
+        Request(
+            self, prompts, source: source, keep: keep,
+            groups: try groups(prompts, source: source, maxNewTokens: maxNewTokens))
+    }
+
+    private func groups(_ prompts: [String], source: String, maxNewTokens: Int) throws(InputError)
         -> [TaskBody.Generation]
     {
         var groups: [TaskBody.Generation] = []
@@ -63,7 +80,7 @@ package struct OwnAnswers {
     }
 
     /// How many answers ended inside their thinking, in words; empty where none did.
-    func unfinishedWords(_ prompts: [String], _ answers: [[Int32]]) throws(InputError) -> String {
+    fileprivate func unfinishedWords(_ prompts: [String], _ answers: [[Int32]]) throws(InputError) -> String {
         let count = try zip(prompts, answers).count { (prompt, answer) throws(InputError) in
             codec.answer(to: try codec.prompt(prompt), answer).thinking?.isUnfinished ?? false
         }
@@ -71,7 +88,8 @@ package struct OwnAnswers {
     }
 
     /// What is kept of the answers.
-    func kept(_ prompts: [String], _ answers: [[Int32]], source: String, keep: Study.Keep) throws(InputError)
+    fileprivate func kept(_ prompts: [String], _ answers: [[Int32]], source: String, keep: Study.Keep)
+        throws(InputError)
         -> [Pair]
     {
         var pairs: [Pair] = []

@@ -5,9 +5,8 @@ package struct RunFolder: Sendable {
     package let ledger: RunLedger
     /// Folders that a run writes into.
     static let parts = [
-        "data", "scores", "masks", "subspaces", "edits", "answers", "questions", "overlap", "adapters", "models",
-        "blocks",
-        "partials", "logs",
+        "data", "scores", "masks", "subspaces", "edits", "answers", "questions", "overlap", "statistics", "adapters",
+        "models", "blocks", "partials", "logs",
     ]
 
     /// The files that a study writes, as far as they are known before it begins.
@@ -18,6 +17,7 @@ package struct RunFolder: Sendable {
             folder.report, folder.reportPage, folder.resultsJSON, folder.resultsCSV, folder.gridCSV, folder.probe,
         ]
         files += sides.flatMap { [folder.data($0), folder.scores($0), folder.subspaces($0)] }
+        files += study.statistics.map { folder.statistic($0.name) }
         return files
             + study.conditions.map(\.name).flatMap {
                 [folder.mask($0), folder.edit($0), folder.answers($0), folder.questions($0)]
@@ -35,7 +35,10 @@ package struct RunFolder: Sendable {
     package init(_ path: String, say: @escaping @Sendable (String) -> Void = { _ in }) throws(InputError) {
         self.path = path
         ledger = RunLedger(folder: path, say: say)
-        for part in ["", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions", "/overlap"] {
+        for part in [
+            "", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions", "/overlap",
+            "/statistics",
+        ] {
             try Paths.makeFolder(path + part)
         }
     }
@@ -58,6 +61,8 @@ package struct RunFolder: Sendable {
     package var probe: String { "\(path)/probe.json" }
     /// Without its ending: JSON and CSV.
     package func overlap(_ measure: String) -> String { "\(path)/overlap/\(measure)" }
+    /// What a statistic of the study's own came to.
+    package func statistic(_ name: String) -> String { "\(path)/statistics/\(name).safetensors" }
     package var report: String { "\(path)/report.md" }
     package var reportPage: String { "\(path)/report.html" }
     package var resultsJSON: String { "\(path)/results.json" }

@@ -45,13 +45,23 @@ package struct ScoreStore {
         }
     }
 
-    /// What the workers accumulate for this method.
-    package var statistics: [Statistic] {
-        switch settings.method {
-        case .snip: [.absoluteGradient(settings.loss)]
-        case .wanda: [.inputSquares]
-        case .magnitude, .random: []
-        }
+    private var method: ScoreMethod { settings.method }
+    private var scoreSettings: ScoreSettings { ScoreSettings(loss: settings.loss, seed: seed) }
+
+    /// What the fleet is asked to collect over a data set.
+    /// - Parameters:
+    ///   - scores, moments: what is wanted.
+    ///   - layer: of one decoder block alone; `nil`: of all.
+    ///   - output: the folded file.
+    /// - Throws: `PackingError` where an example is larger than a batch.
+    func request(
+        _ name: String, _ examples: [SequenceGroup], scores: Bool, moments: Bool, layer: Int? = nil, blockExamples: Int,
+        batchTokens: Int, output: String
+    ) throws(PackingError) -> ScoreRequest {
+        var wanted = (scores ? settings.requests : []) + (moments ? [.secondMoments] : [])
+        if let layer { wanted = wanted.map { $0.ofLayer(layer) } }
+        let blocks = try BatchPacking.blocks(examples, examples: blockExamples, maximumTokens: batchTokens)
+        return ScoreRequest(name: name, statistics: wanted, blocks: blocks, output: output)
     }
 
     /// Scores all data sets in one job of the fleet: one pass a data set, whatever is wanted of it.
@@ -73,16 +83,15 @@ package struct ScoreStore {
                 job.moments = nil
             }
             guard let first = job.output ?? job.moments else { continue }
-            let blocks = try BatchPacking.blocks(
-                try Calibration.groups(job.pairs, codec: codec), examples: blockExamples, maximumTokens: batchTokens)
-            var wanted = (job.output == nil ? [] : statistics) + (job.moments == nil ? [] : [.secondMoments])
-            if let block { wanted = wanted.map { .ofLayer(block.layer, $0) } }
-            open.append(
-                (job, ScoreRequest(name: job.name, statistics: wanted, blocks: blocks, output: first + ".folded")))
+            let request = try request(
+                job.name, Calibration.groups(job.pairs, codec: codec), scores: job.output != nil,
+                moments: job.moments != nil, layer: block?.layer, blockExamples: blockExamples,
+                batchTokens: batchTokens, output: first + ".folded")
+            open.append((job, request))
         }
         guard !open.isEmpty else { return }
         let requests = open.map(\.request)
-        try await runner.score(requests, label: block.map { "block \($0.layer): scoring" } ?? "scoring")
+        let receipt = try await runner.score(requests, label: block.map { "block \($0.layer): scoring" } ?? "scoring")
         for (job, request) in open {
             let folded = try SafetensorsFile(path: request.output)
             if let moments = job.moments {
@@ -90,28 +99,28 @@ package struct ScoreStore {
                 try ledger?.record(moments)
             }
             if let output = job.output {
-                let scores =
-                    settings.method == .wanda
-                    ? WeightScores.wanda(model, folded: folded, layer: block?.layer)
-                    : WeightScores.snip(model, folded: folded, examples: job.pairs.count, layer: block?.layer)
+                let scores = try method.scores(
+                    ScoreInputs(
+                        model: model, folded: folded, examples: job.pairs.count, layer: block?.layer,
+                        settings: scoreSettings))
                 try ScoreFile.write(scores, to: output, metadata: try words(job).merging(name) { $1 })
                 try ledger?.record(output)
             }
             unlink(request.output)
         }
-        try runner.scored(requests)
+        try runner.release(receipt)
     }
 
-    /// Magnitude or random scores, which need no data.
+    /// Scores that need no data.
     package func scoreWithoutData(to path: String) throws {
-        let scores =
-            settings.method == .random
-            ? WeightScores.random(maps: WeightScores.maps(of: model.config), seed: seed) : WeightScores.magnitude(model)
+        let scores = try method.scores(ScoreInputs(model: model, settings: scoreSettings))
         try ScoreFile.write(scores, to: path, metadata: try metadata([]).merging(name) { $1 })
     }
 
     private func writeMoments(_ folded: SafetensorsFile, to path: String, metadata: [String: String]) throws {
-        let tensors = folded.tensors.filter { StatisticName.isMoment($0.name) }
+        let all = StatisticExtent(layers: 0..<model.config.layerCount)
+        let names = Set(SecondMoments().tensors(model.config, all).map(\.name))
+        let tensors = folded.tensors.filter { names.contains($0.name) }
         try SafetensorsWriter.write(to: path, tensors: tensors, metadata: metadata) { tensor, sink in
             _ = try folded.withBytes(of: tensor.name) { try sink($0) }
         }
@@ -123,10 +132,7 @@ package struct ScoreStore {
     }
 
     private func metadata(_ pairs: [Pair]) throws -> [String: String] {
-        var words = ["method": settings.method.rawValue, "model": modelDigest]
-        if settings.method == .snip { words["loss"] = settings.loss.rawValue }
-        if settings.method == .random { words["seed"] = "\(seed)" }
-        return words.merging(try data(pairs)) { $1 }
+        try method.provenance(scoreSettings).merging(["model": modelDigest]) { $1 }.merging(data(pairs)) { $1 }
     }
 
     /// How data are cut, for metadata.
@@ -136,7 +142,7 @@ package struct ScoreStore {
 
     /// What second moments, and what is made of them, depend on.
     package func momentWords(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
-        ["model": modelDigest, "statistic": "second_moments"].merging(try data(pairs)) { $1 }.merging(cut) { $1 }
+        ["model": modelDigest, "statistic": SecondMoments.name].merging(try data(pairs)) { $1 }.merging(cut) { $1 }
     }
 
     private func data(_ pairs: [Pair]) throws -> [String: String] {
@@ -147,5 +153,18 @@ package struct ScoreStore {
             words["thinking"] = codec.thinking
         }
         return words
+    }
+}
+
+extension Study.Scores {
+    /// What the workers are asked to collect for the method.
+    package var requests: [StatisticRequest] { statistics.map { $0.request() } }
+}
+
+extension Study {
+    /// - Parameter model: reads the weights that scores are made of.
+    func scoreStore(_ model: any WeightSource, modelDigest: String, codec: any TextCodec) -> ScoreStore {
+        ScoreStore(
+            model: model, settings: scores, seed: seed, modelDigest: modelDigest, modelName: modelName, codec: codec)
     }
 }

@@ -51,11 +51,6 @@ extension Study {
                 "scores", "method \(scores.method.rawValue) knows no two data sets: overlap.p and q need snip or wanda")
         }
     }
-
-    /// Whether scores of the unedited model are needed.
-    package var needsScores: Bool {
-        overlap?.jaccard != nil || conditions.contains { $0.method.needsScores && !$0.isSequential }
-    }
 }
 
 extension OverlapTable {

@@ -6,7 +6,8 @@ import Yams
 extension Study {
     static let keys = [
         "name", "model", "data", "template", "system", "thinking", "date", "seed", "workers", "pipelines",
-        "block_examples", "batch_tokens", "calibration", "scores", "probe", "overlap", "conditions", "evaluation",
+        "block_examples", "batch_tokens", "calibration", "scores", "probe", "overlap", "statistics", "conditions",
+        "evaluation",
         "export", "max_skipped", "refusal_phrases",
     ]
 
@@ -63,6 +64,7 @@ extension Study {
         }
         probe = try Self.probe(top, path)
         overlap = try Self.overlap(top)
+        statistics = try Self.statistics(top, path)
         conditions = try Self.conditions(top, file: file, path)
         evaluation = EvaluationPlan()
         if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
@@ -259,15 +261,6 @@ extension Study.Condition.Method {
         switch self {
         case .setDifference, .ranked, .random, .heads: true
         case .unedited, .fineTune, .lowRank: false
-        }
-    }
-
-    /// Whether the condition needs scores.
-    package var needsScores: Bool {
-        switch self {
-        case .setDifference, .ranked: true
-        case .fineTune(let settings): settings.restriction?.share?.needsScores ?? false
-        case .unedited, .random, .heads, .lowRank: false
         }
     }
 }

@@ -30,6 +30,8 @@ package struct Study: Sendable, Equatable {
     package var scores: Scores
     package var probe: Probe?
     package var overlap: OverlapPlan?
+    /// Statistics of the unedited model that get a file of their own.
+    package var statistics: [StatisticPlan] = []
     package var conditions: [Condition]
     package var evaluation: EvaluationPlan
     /// Conditions whose model is written to the run directory.
@@ -63,6 +65,12 @@ package struct Study: Sendable, Equatable {
             self.method = method
             self.loss = loss
         }
+
+        /// What is collected of calibration data.
+        var statistics: [any Statistic] { method.statistics(ScoreSettings(loss: loss)) }
+
+        /// Bytes of that over one block.
+        func byteCount(_ config: ModelConfig) -> Int { statistics.reduce(0) { $0 + $1.byteCount(config) } }
     }
 
     /// What attention heads are probed with.

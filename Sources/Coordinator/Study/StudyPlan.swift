@@ -1,25 +1,26 @@
 package import Checkpoint
+import Protocol
 package import Reporting
 import Selection
 
 /// What a study will compute and store, known before it begins.
 package struct StudyPlan {
-    let study: Study
+    let schedule: StudySchedule
     let config: ModelConfig
-    private let evaluator: Evaluator
+    var study: Study { schedule.study }
+    private var evaluator: Evaluator { schedule.evaluator }
 
-    package init(_ study: Study, config: ModelConfig, evaluator: Evaluator) {
-        self.study = study
+    package init(_ schedule: StudySchedule, config: ModelConfig) {
+        self.schedule = schedule
         self.config = config
-        self.evaluator = evaluator
     }
 
     package func table() -> Table {
         var table = Table([.init("what", .left), .init("how much", .left)])
         let weights = WeightScores.maps(of: config).reduce(0) { $0 + $1.count }
         table.append(["weights of the linear maps", "\(weights), \(Format.bytes(weights * 4)) as f32"])
-        if study.overlap?.jaccard != nil || study.conditions.contains(where: { $0.method.needsScores }) {
-            let partial = study.scores.method == .wanda ? columnBytes : weights * 4
+        if study.needsScores {
+            let partial = study.scores.byteCount(config)
             let sides = [study.calibration?.safety, study.calibration?.utility].compactMap { $0 }
             let blockCounts = sides.map { blocks($0) }
             if study.scores.method.needsData {
@@ -29,24 +30,24 @@ package struct StudyPlan {
             }
             table.append(["score files", "2 × \(Format.bytes(weights * 4))"])
         }
-        if !study.rankSides.isEmpty {
-            let bytes = SecondMoments.byteCount(config)
+        let ranks = schedule.scoring?.rankSides.count ?? 0
+        if ranks > 0 {
+            let bytes = SecondMoments().byteCount(config)
             let directions = WeightScores.maps(of: config).reduce(0) { $0 + 4 * $1.rows * $1.rank }
             table.append(["second moments a block", Format.bytes(bytes)])
-            table.append(["subspace files", "\(study.rankSides.count) × at most \(Format.bytes(directions))"])
+            table.append(["subspace files", "\(ranks) × at most \(Format.bytes(directions))"])
         }
         if study.overlap != nil {
             table.append(["overlap of safety and utility", "of \(WeightScores.maps(of: config).count) linear maps"])
         }
-        let sequential = study.conditions.count(where: \.isSequential)
+        let sequential = schedule.conditions.count { !$0.blockSides.isEmpty }
         if sequential > 0 {
             table.append([
                 "passes over the data, block by block", "\(sequential) × \(config.layerCount) of each data set",
             ])
         }
         for row in fineTuningRows { table.append(row) }
-        let masks = study.conditions.count { $0.method.makesMask } + study.shareMasks
-        table.append(["mask files", "\(masks) × \(Format.bytes(weights / 8))"])
+        table.append(["mask files", "\(schedule.maskCount) × \(Format.bytes(weights / 8))"])
         let longest = evaluator.attacks.compactMap(\.maxNewTokens).max() ?? 0
         table.append([
             "answers a condition",
@@ -57,6 +58,9 @@ package struct StudyPlan {
         }
         if study.probe != nil {
             table.append(["attention heads probed", "\(config.layerCount * config.headCount)"])
+        }
+        for plan in study.statistics {
+            table.append(["statistic \(plan.name)", "\(plan.request.name) of two lists of prompts"])
         }
         table.append(["conditions", "\(study.conditions.count)"])
         return table
@@ -76,8 +80,6 @@ package struct StudyPlan {
         }
         return entries.map { $0.cells == 0 ? $0.name : "\($0.name) (a grid of \($0.cells))" }.joined(separator: ", ")
     }
-
-    private var columnBytes: Int { WeightScores.maps(of: config).reduce(0) { $0 + $1.columns * 8 } }
 
     /// `nil` where the number of examples is only known once the model has answered.
     private func blocks(_ source: Study.PairSource) -> Int? {

@@ -170,23 +170,24 @@ package struct StudyResults: Sendable {
     package var grids: [FineTuneTable] { FineTuneTable.all(conditions, of: study, judges) }
 
     private var settings: [(name: String, value: String)] {
-        study.evaluation.settings.map { ("attack \($0.name)", $0.words) } + [
-            ("model", study.model), ("model digest", modelDigest), ("chat template", codec),
-            ("system prompt", study.system.word), ("thinking", thinking),
-            ("seed", "\(study.seed)"),
-            ("scores", "\(study.scores.method.rawValue), loss \(study.scores.loss.rawValue)"),
-            ("examples a block", "\(study.blockExamples)"), ("tokens a batch", "\(study.batchTokens)"),
-            ("new tokens", "\(study.evaluation.maxNewTokens)"),
-            ("harmful prompts", study.evaluation.harmful.map { "\(harmful.count) of \($0.file)" } ?? "none"),
-            ("harmless prompts", study.evaluation.harmless.map { "\(harmless.count) of \($0.file)" } ?? "none"),
-            ("zero-shot tasks", zeroShotWords),
-            ("judge of ASR, over-refusal and own refusals", judges.own.words),
-            ("judge of ASR phrase, ASR paper and ASR gated", judges.paper.words),
-            (
-                "coherence",
-                "floor \(gate.words) nats a token (\(study.evaluation.coherenceFloor == nil ? "calibrated" : "stated")), unique words ≥ \(gate.chat.minimumUniqueWords), distinct 4-grams ≥ \(gate.chat.minimumDistinctGrams)"
-            ),
-        ]
+        study.evaluation.settings.map { ("attack \($0.name)", $0.words) }
+            + study.statistics.map { ("statistic \($0.name)", $0.words) } + [
+                ("model", study.model), ("model digest", modelDigest), ("chat template", codec),
+                ("system prompt", study.system.word), ("thinking", thinking),
+                ("seed", "\(study.seed)"),
+                ("scores", "\(study.scores.method.rawValue), loss \(study.scores.loss.rawValue)"),
+                ("examples a block", "\(study.blockExamples)"), ("tokens a batch", "\(study.batchTokens)"),
+                ("new tokens", "\(study.evaluation.maxNewTokens)"),
+                ("harmful prompts", study.evaluation.harmful.map { "\(harmful.count) of \($0.file)" } ?? "none"),
+                ("harmless prompts", study.evaluation.harmless.map { "\(harmless.count) of \($0.file)" } ?? "none"),
+                ("zero-shot tasks", zeroShotWords),
+                ("judge of ASR, over-refusal and own refusals", judges.own.words),
+                ("judge of ASR phrase, ASR paper and ASR gated", judges.paper.words),
+                (
+                    "coherence",
+                    "floor \(gate.words) nats a token (\(study.evaluation.coherenceFloor == nil ? "calibrated" : "stated")), unique words ≥ \(gate.chat.minimumUniqueWords), distinct 4-grams ≥ \(gate.chat.minimumDistinctGrams)"
+                ),
+            ]
     }
 
     private var zeroShotWords: String {

@@ -4,11 +4,13 @@ import Foundation
 import Selection
 import Tensors
 
-/// Carries a study out: own refusals → scores → masks → every condition evaluated → table and report.
+/// Carries a study out, step by step as its schedule says: own refusals → scores → masks → every condition measured → answers
+/// rated → table and report.
 ///
 /// All fleet work goes through `ModelRunner`, all text through `TextCodec`; what is computed follows from the study alone.
 package final class StudyRun {
     let study: Study
+    let schedule: StudySchedule
     let runner: any ModelRunner
     let codec: any TextCodec
     let model: any WeightSource
@@ -16,9 +18,7 @@ package final class StudyRun {
     let folder: RunFolder
     let exporter: (any ModelExporter)?
     let announce: (String) -> Void
-    let judges: Judges
     let files: DataFiles
-    let evaluator: Evaluator
     let maps: [MapShape]
     var masks: [String: Mask] = [:]
     var restrictions: RestrictionMasks
@@ -27,8 +27,15 @@ package final class StudyRun {
     var probe: HeadProbe?
     var overlaps: [OverlapTable] = []
     var warnings: [String] = []
+    /// Conditions whose answers are not rated yet.
+    var measured: [String: Measured] = [:]
+    var gate: CoherenceGates?
+    var results: [String: ConditionResult] = [:]
     let shared: SharedFiles?
     let caching: CachingRunner?
+
+    var evaluator: Evaluator { schedule.evaluator }
+    var judges: Judges { schedule.judges }
 
     /// Reads every file the study names; nothing is computed before all of them are sound.
     /// - Parameters:
@@ -54,14 +61,10 @@ package final class StudyRun {
         self.exporter = exporter
         self.announce = announce
         files = DataFiles(maxSkipped: study.maxSkipped, codec: codec, say: announce)
-        judges = try JudgeFile.judges(phrases: study.refusalPhrases, files)
-        evaluator = try Evaluator(
-            study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: model.config.maxPositions,
-            codec: codec, files: files)
-        maps = WeightScores.maps(of: model.config)
-        warnings = evaluator.warnings
-        try study.check(files, codec: codec)
+        schedule = try StudySchedule(study, config: model.config, codec: codec, files: files)
         try study.check(model.config)
+        maps = WeightScores.maps(of: model.config)
+        warnings = schedule.evaluator.warnings
         restrictions = RestrictionMasks(study, folder: folder, config: model.config, modelDigest: modelDigest)
     }
 
@@ -70,35 +73,33 @@ package final class StudyRun {
 
     package func run() async throws -> StudyResults {
         try await runner.apply(edit: nil)
-        try await score()
-        try findOverlaps()
-        try await probeHeads()
-
-        // The unedited model first: the floor of coherence is calibrated on its answers.
-        var results: [String: ConditionResult] = [:]
-        let unedited = study.conditions.first { $0.method == .unedited }!
-        announce("condition \(unedited.name)")
-        let (own, gate) = try await evaluator.measureUnedited(runner, label: unedited.name)
-        results[unedited.name] = try ConditionResult(
-            name: unedited.name, method: unedited.words, measurement: own, attacks: evaluator.attacks, gate: gate,
-            judges: judges, maps: maps)
-        if evaluator.attacks.contains(where: gate.lacksFloor) {
-            warnings.append("coherence: the unedited model gave no answer to calibrate the floor on; there is none")
-        }
-        try write(results[unedited.name]!)
-
-        for condition in study.workOrder where condition.name != unedited.name {
-            announce("condition \(condition.name): \(condition.words)")
-            let result = try await self.result(of: condition, gate)
-            results[condition.name] = result
-            try write(result)
-        }
+        for step in schedule.steps { try await carryOut(step) }
         warnings += results.values.sorted { $0.name < $1.name }.flatMap { Self.warnings($0) }
-        let all = StudyResults(
-            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: gate, judges: judges,
-            harmful: evaluator.harmful, harmless: evaluator.harmless,
+        return StudyResults(
+            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: try calibratedGate,
+            judges: judges, harmful: evaluator.harmful, harmless: evaluator.harmless,
             warnings: files.notes.compactMap(\.warning) + warnings, modelDigest: modelDigest,
             codec: codec.description, thinking: codec.thinking, probe: probe, overlaps: overlaps, files: files.notes)
-        return all
+    }
+
+    private func carryOut(_ step: StudySchedule.Step) async throws {
+        switch step {
+        case .scoresWithoutData: try scoreWithoutData()
+        case .pairs(let step): try await collect(step)
+        case .scores(let step): try await score(step)
+        case .overlap(let plan): try findOverlaps(plan)
+        case .probe(let step): try await probeHeads(step)
+        case .statistic(let step): try await collect(step)
+        case .condition(let step): try await measure(step)
+        case .ratings(let steps): try await rate(steps)
+        }
+    }
+
+    /// The unedited model is rated before all others.
+    var calibratedGate: CoherenceGates {
+        get throws {
+            guard let gate else { throw InternalError("the unedited model's answers are not rated yet") }
+            return gate
+        }
     }
 }

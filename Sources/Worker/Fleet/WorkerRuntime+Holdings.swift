@@ -68,7 +68,7 @@ extension WorkerRuntime {
         var digest = StreamingDigest()
         for frame in raw { frame.withUnsafeBytes { digest.update($0) } }
         contents[key] = digest.finish()
-        if case .train = body { isTrained = true }
+        if body.isTraining { isTrained = true }
     }
 
     /// The weights are already what this edit makes of them: work under way may go on.

@@ -189,12 +189,12 @@ final class GenerateJob: StageJob {
         outputs.append(.retired(task: task, index: 0))
         let bundle = TensorBundle(entries: [
             .init(
-                name: "tokens", type: .i32, shape: [answers.reduce(0) { $0 + $1.count }],
+                name: ResultName.tokens, type: .i32, shape: [answers.reduce(0) { $0 + $1.count }],
                 buffer: AlignedBuffer(answers.flatMap { $0 })),
             .init(
-                name: "lengths", type: .i32, shape: [answers.count],
+                name: ResultName.lengths, type: .i32, shape: [answers.count],
                 buffer: AlignedBuffer(answers.map { Int32($0.count) })),
-            .init(name: "stopped", type: .u8, shape: [stopped.count], buffer: AlignedBuffer(bytes: stopped)),
+            .init(name: ResultName.stopped, type: .u8, shape: [stopped.count], buffer: AlignedBuffer(bytes: stopped)),
         ])
         return outputs + [.result(task: task, bundle)]
     }

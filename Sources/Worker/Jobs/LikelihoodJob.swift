@@ -42,8 +42,9 @@ final class LikelihoodJob: StageJob {
         return .result(
             task: task,
             TensorBundle(entries: [
-                .init(name: "log_probability", type: .f32, shape: [values.count], buffer: AlignedBuffer(values)),
-                .init(name: "greedy", type: .u8, shape: [greedy.count], buffer: AlignedBuffer(bytes: greedy)),
+                .init(
+                    name: ResultName.logProbability, type: .f32, shape: [values.count], buffer: AlignedBuffer(values)),
+                .init(name: ResultName.greedy, type: .u8, shape: [greedy.count], buffer: AlignedBuffer(bytes: greedy)),
             ]))
     }
 }

@@ -1,10 +1,12 @@
 import Attribution
 import Checkpoint
 import Protocol
+import Selection
 import Tensors
 import Transformer
 
-/// Statistics of one block: batches go forward, gradients come back, and what the taps saw is the result.
+/// Statistics of one block: batches go forward, gradients come back where a statistic needs them, and what the collectors
+/// saw is the result.
 ///
 /// Batches pass in order in both directions, so a block's sums do not depend on the fleet.
 final class ScoreJob: StageJob {
@@ -13,39 +15,43 @@ final class ScoreJob: StageJob {
     private let batches: [Batch]
     /// The layer whose statistics alone are wanted.
     private let focus: Int?
+    /// The loss that is differentiated; `nil`: data only run forward.
     private let loss: Loss?
-    private let snip: SNIP?
-    private let wanda: Wanda?
-    private let moments: SecondMomentTap?
-    private let forwardTap: (any Tap)?
+    private let collectors: [any Collector]
+    private let tap: ScoreTap
     private var tapes: [Int: (batch: PackedBatch, tape: Stage.Tape)] = [:]
     private var done = 0
     private var losses: [Float] = []
 
-    init(_ task: UInt64, _ context: StageContext, statistics: [Statistic], batches: [Batch]) throws {
+    /// - Throws: `SelectionError` where a statistic is unknown here; `EngineError`.
+    init(_ task: UInt64, _ context: StageContext, statistics: [StatisticRequest], batches: [Batch]) throws {
         self.task = task
         self.context = context
         self.batches = batches
-        let kinds = Set(statistics.map(\.parts.statistic))
-        let layers = Set(statistics.map(\.parts.layer))
+        let layers = Set(statistics.map(\.layer))
         guard layers.count < 2 else { throw EngineError.severalLayers }
         focus = layers.first ?? nil
-        let wanted = focus.map { $0..<$0 + 1 }
-        var losses: Set<Loss> = []
-        for case .absoluteGradient(let loss) in kinds { losses.insert(loss) }
+        let wanted = (focus.map { $0..<$0 + 1 } ?? context.stage.range).clamped(to: context.stage.range)
+        // A statistic that is asked for twice is collected once.
+        let requests = statistics.enumerated().filter { statistics.firstIndex(of: $1) == $0 }.map(\.element)
+        let kinds = try requests.map { try $0.statistic() }
+        let losses = Set(kinds.compactMap(\.loss))
         guard losses.count < 2 else { throw EngineError.twoLosses }
         loss = losses.first
-        snip = loss == nil ? nil : SNIP(context.config, pool: context.pool, layers: wanted)
-        wanda = kinds.contains(.inputSquares) ? Wanda(layers: wanted) : nil
-        moments =
-            kinds.contains(.secondMoments)
-            ? SecondMomentTap(context.stage, pool: context.pool, layers: wanted) : nil
-        let taps = [wanda as (any Tap)?, moments].compactMap { $0 }
-        forwardTap = taps.count < 2 ? taps.first : ScoreTap(taps)
+        if let name = Dictionary(grouping: requests, by: \.name).first(where: { $1.count > 1 })?.key {
+            throw EngineError.statisticTwice(name)
+        }
+        collectors = try zip(kinds, requests).map { kind, request in
+            try Collectors.make(
+                kind,
+                CollectorPlace(
+                    stage: context.stage, pool: context.pool, layers: wanted, classes: request.classes))
+        }
+        tap = ScoreTap(collectors)
     }
 
     /// Nothing above the layer in question has to run forward where no gradient is wanted.
-    private var isAbove: Bool { snip == nil && focus.map { $0 < context.stage.range.lowerBound } ?? false }
+    private var isAbove: Bool { loss == nil && focus.map { $0 < context.stage.range.lowerBound } ?? false }
     /// Nothing below it has to run backward.
     private var isBelow: Bool { focus.map { $0 >= context.stage.range.upperBound } ?? false }
 
@@ -61,11 +67,11 @@ final class ScoreJob: StageJob {
         let x = try context.input(packet, batch: batch)
         var tape = Stage.Tape()
         let y: AlignedBuffer
-        if snip == nil {
-            y = try context.stage.forward(x, batch: batch, tap: forwardTap, through: focus)
+        if loss == nil {
+            y = try context.stage.forward(x, batch: batch, tap: tap, through: focus)
             if let focus, context.stage.range.contains(focus) { return try retire(index) }
         } else if isBelow {
-            y = try context.stage.forward(x, batch: batch, tap: forwardTap)
+            y = try context.stage.forward(x, batch: batch, tap: tap)
         } else {
             let inFlight = context.isLast ? 1 : context.assignment.stageCount + 1
             let sums =
@@ -73,16 +79,16 @@ final class ScoreJob: StageJob {
                 * Stage.residentBytes(
                     context.config, layers: context.stage.range, first: context.isFirst, last: false)
             let keep = context.keepsActivations(tokens: batch.rowCount, inFlight: inFlight, reserved: sums)
-            y = try context.stage.forward(x, batch: batch, tap: forwardTap, tape: &tape, keep: keep)
+            y = try context.stage.forward(x, batch: batch, tap: tap, tape: &tape, keep: keep)
         }
         guard context.isLast else {
             var outputs: [StageOutput] = [
                 .packet(Packet(task: task, direction: .forward, index: index, payload: y))
             ]
-            if snip == nil { outputs += try retire(index) } else { tapes[index] = (batch, tape) }
+            if loss == nil { outputs += try retire(index) } else { tapes[index] = (batch, tape) }
             return outputs
         }
-        guard snip != nil else { return try retire(index) }
+        guard loss != nil else { return try retire(index) }
         let (values, dy) = try context.stage.head!.lossGradient(
             y, batch: batch, weights: weights(batch), tap: Silent(), headGradient: nil)
         for value in values {
@@ -106,7 +112,7 @@ final class ScoreJob: StageJob {
     private func finish(_ index: Int, _ batch: PackedBatch, _ tape: inout Stage.Tape, _ dy: AlignedBuffer) throws
         -> [StageOutput]
     {
-        let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: snip!, downTo: focus)
+        let dx = try context.stage.backward(dy, tape: &tape, batch: batch, tap: tap, downTo: focus)
         let isDone = focus.map { context.stage.range.contains($0) } ?? false
         return try passOn(index, isDone ? nil : dx)
     }
@@ -130,27 +136,10 @@ final class ScoreJob: StageJob {
     }
 
     private func result() throws -> StageOutput {
-        var entries = try moments?.take() ?? []
-        for layer in context.stage.range {
-            for stack in Stack.allCases {
-                for map in stack.maps {
-                    let name = map.weightName(layer: layer)
-                    let shape = map.shape(in: context.config)
-                    if let sum = snip?.sums[name] {
-                        entries.append(
-                            .init(
-                                name: "absolute_gradient." + name, type: .f32, shape: [shape.rows, shape.columns],
-                                buffer: sum))
-                    }
-                    if let squares = wanda?.squares[name] {
-                        entries.append(
-                            .init(name: "input_squares." + name, type: .f64, shape: [shape.columns], buffer: squares))
-                    }
-                }
-            }
-        }
+        // Nothing ran, and so nothing was seen, without batches.
+        let entries = batches.isEmpty ? [] : try collectors.flatMap { try $0.take() }
         var metadata: [String: String] = [:]
-        if context.isLast, loss != nil { metadata["losses"] = losses.map { "\($0)" }.joined(separator: ",") }
+        if context.isLast, loss != nil { metadata[ResultName.losses] = losses.map { "\($0)" }.joined(separator: ",") }
         return .result(task: task, TensorBundle(metadata: metadata, entries: entries))
     }
 

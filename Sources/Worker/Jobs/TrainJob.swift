@@ -251,7 +251,7 @@ final class TrainJob: StageJob {
         return .result(
             task: task,
             TensorBundle(entries: [
-                .init(name: "losses", type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
+                .init(name: ResultName.losses, type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))
             ]))
     }
 }

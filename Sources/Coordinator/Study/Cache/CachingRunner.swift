@@ -107,13 +107,27 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         return scores
     }
 
-    package func headOutputs(_ batches: [Batch], to path: String, label: String) async throws {
-        let key = keys.key(
-            "head outputs", try [weights] + batches.map { try TaskBody.headOutputs(batches: [$0]).digest() })
-        if cache.fetch(key, to: path) { return tell(label, 1, of: 1) }
+    /// Statistics that are cached; scores are files of the study's own.
+    package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
+        var missing: [(request: ScoreRequest, key: String?)] = []
+        for request in requests {
+            let key = request.isCached ? try key(of: request) : nil
+            if let key, cache.fetch(key, to: request.output) { continue }
+            missing.append((request, key))
+        }
+        tell(label, requests.count - missing.count, of: requests.count)
+        guard !missing.isEmpty else { return ScoreReceipt() }
         try await makeCurrent()
-        try await inner.headOutputs(batches, to: path, label: label)
-        try cache.store(key, file: path)
+        let receipt = try await inner.score(missing.map(\.request), label: label)
+        for case (let request, let key?) in missing { try cache.store(key, file: request.output) }
+        return receipt
+    }
+
+    private func key(of request: ScoreRequest) throws -> String {
+        keys.key(
+            "statistics",
+            try [weights]
+                + request.blocks.map { try TaskBody.score(statistics: request.statistics, batches: $0).digest() })
     }
 
     /// Changes of few ranks are kept; subspaces are files of the study's own.
@@ -139,17 +153,12 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: Passed on
 
-    package func score(_ requests: [ScoreRequest], label: String) async throws {
-        try await makeCurrent()
-        try await inner.score(requests, label: label)
-    }
-
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
         try await makeCurrent()
         try await inner.trainedWeights(body)
     }
 
-    package func scored(_ requests: [ScoreRequest]) throws { try inner.scored(requests) }
+    package func release(_ receipt: ScoreReceipt) throws { try inner.release(receipt) }
     package func concluded() throws { try inner.concluded() }
     package func shutdown() async { await inner.shutdown() }
 }

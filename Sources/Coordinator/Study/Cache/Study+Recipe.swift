@@ -18,7 +18,8 @@ extension Study {
             parts = ["random", "\(seed)", recipe]
             for side in sides(of: other) { parts.append(try data(side) ?? "?") }
         case .setDifference, .ranked:
-            parts += [scores.method.rawValue, scores.method == .snip ? scores.loss.rawValue : "", "\(seed)"]
+            let settings = scores.method.provenance(ScoreSettings(loss: scores.loss, seed: seed))
+            parts += settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" } + ["\(seed)"]
         case .lowRank: break
         }
         for side in sides(of: condition) {
