@@ -32,6 +32,8 @@ final class FakeRunner: ModelRunner {
 
     struct State {
         var edit = "none"
+        /// What is current, where it is still to be trained.
+        var untrained: TrainingRequest?
         var log: [String] = []
         var edits: [String: Mask] = [:]
         var frozen: [Mask?] = []
@@ -53,26 +55,36 @@ final class FakeRunner: ModelRunner {
     private let answers: [String: String]
     /// A condition under which the model's numbers are none.
     private let broken: String?
+    /// A condition whose answers never come.
+    private let stops: String?
     var seen: State { state.withLock { $0 } }
 
-    init(_ model: MatrixModel, answers: [String: String] = [:], broken: String? = nil) {
-        (self.model, self.answers, self.broken) = (model, answers, broken)
+    init(_ model: MatrixModel, answers: [String: String] = [:], broken: String? = nil, stops: String? = nil) {
+        (self.model, self.answers, self.broken, self.stops) = (model, answers, broken, stops)
     }
 
     private func note(_ line: String) { state.withLock { $0.log.append("\(line) [\($0.edit)]") } }
 
-    func apply(edit: Mask?) async throws {
+    func use(_ model: ModelState) async throws {
         state.withLock { state in
-            state.edit = edit.map { $0.metadata["condition"] ?? "unnamed" } ?? "none"
-            if let edit { state.edits[state.edit] = edit }
+            state.untrained = nil
+            switch model.kind {
+            case .checkpoint: state.edit = "none"
+            case .zeroed(let mask):
+                state.edit = mask.metadata["condition"] ?? "unnamed"
+                state.edits[state.edit] = mask
+            case .lowRank(let edit):
+                state.edit = edit.metadata["condition"] ?? "unnamed"
+                state.lowRanks[state.edit] = edit
+            case .trained(let request): state.untrained = request
+            }
         }
     }
 
-    func apply(lowRank edit: LowRankEdit) async throws {
-        state.withLock { state in
-            state.edit = edit.metadata["condition"] ?? "unnamed"
-            state.lowRanks[state.edit] = edit
-        }
+    /// Trains what is current and not trained yet.
+    private func makeCurrent() async throws {
+        guard let request = seen.untrained else { return }
+        _ = try await train(request, label: "again")
     }
 
     /// Subspaces: the first unit vectors, all that a map can have. Factors: −Qᵀ and Q · (ones).
@@ -113,6 +125,8 @@ final class FakeRunner: ModelRunner {
     }
 
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
+        try await makeCurrent()
+        if seen.edit == stops { throw InternalError("stopped") }
         note("generate \(groups.map(\.prompts.count))")
         state.withLock { $0.generations += groups }
         let edit = seen.edit
@@ -127,6 +141,7 @@ final class FakeRunner: ModelRunner {
     }
 
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
+        try await makeCurrent()
         note("likelihood")
         return batches.flatMap(\.sequences).map { sequence in
             let count = sequence.tokens.count - sequence.scoredFrom
@@ -185,6 +200,7 @@ final class FakeRunner: ModelRunner {
     }
 
     func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
+        try await makeCurrent()
         let name = requests.first?.statistics.first?.name
         if name == HeadOutput.name {
             try requests.forEach { try headOutputs($0) }
@@ -223,6 +239,7 @@ final class FakeRunner: ModelRunner {
         let steps = request.training.steps
         note("train \(steps.count)")
         state.withLock { state in
+            state.untrained = nil
             // As the fleet does it: what differs in rewinding alone is one run.
             let isKnown = request.freeze == nil && state.free == request.training
             if !isKnown { state.runs += 1 }
@@ -237,7 +254,10 @@ final class FakeRunner: ModelRunner {
         return steps.indices.map { 2 / Float($0 + 1) }
     }
 
-    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try body(TensorBundle()) }
+    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
+        try await makeCurrent()
+        try body(TensorBundle())
+    }
     func release(_ receipt: ScoreReceipt) throws {}
     func concluded() throws {}
     func shutdown() async { note("shutdown") }

@@ -23,7 +23,7 @@ import Testing
 
     private func run(
         _ conditions: String, name: String, cached: Bool = true, digest: String = "digest", more: String = "",
-        evaluation: String = ""
+        evaluation: String = "", stops: String? = nil
     ) async throws -> (results: StudyResults, runner: FakeRunner) {
         files.write(
             """
@@ -44,7 +44,7 @@ import Testing
               perplexity: {file: text.txt, window: 100}
             \(evaluation)
             """, to: "\(name).yaml")
-        let runner = FakeRunner(model)
+        let runner = FakeRunner(model, stops: stops)
         let results = try await StudyRun(
             try Study(contentsOf: files.file("\(name).yaml")), runner: runner, codec: ByteCodec(),
             model: LongModel(model), modelDigest: digest, folder: try RunFolder(files.file(name)), exporter: nil,
@@ -71,6 +71,28 @@ import Testing
             }
             #expect(bytes[0] != nil)
             #expect(Set(bytes).count == 1, "\(part)")
+        }
+    }
+
+    /// Answers are on record as they come; result files are written once they are rated, and never by halves.
+    @Test func aStoppedStudyAsksForNothingTwice() async throws {
+        let conditions = "[unedited, {set_difference: {p: [20], q: [20, 40]}}]"
+        await #expect(throws: InternalError.self) {
+            try await run(conditions, name: "run", stops: "set_difference-p20-q40")
+        }
+        let answers = try FileManager.default.contentsOfDirectory(atPath: files.file("run/answers"))
+        #expect(answers == ["unedited.jsonl"])
+        let again = try await run(conditions, name: "run")
+        let first = try #require(again.runner.seen.log.first)
+        #expect(first == "generate [4] [set_difference-p20-q40]")
+        #expect(!again.runner.seen.log.contains { $0.hasSuffix("[set_difference-p20-q20]") })
+        let whole = try await run(conditions, name: "whole", cached: false)
+        #expect(again.results.csv() == whole.results.csv())
+        for name in ["set_difference-p20-q20", "set_difference-p20-q40"] {
+            let bytes = ["run", "whole"].map {
+                FileManager.default.contents(atPath: files.file("\($0)/answers/\(name).jsonl"))
+            }
+            #expect(bytes[0] != nil && bytes[0] == bytes[1], "\(name)")
         }
     }
 

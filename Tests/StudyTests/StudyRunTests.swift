@@ -108,6 +108,17 @@ import Testing
             ])
     }
 
+    @Test func fourConditionsTakeFiveChangesOfTheWeights() async throws {
+        let runner = FakeRunner(model)
+        _ = try await run(runner)
+        var turns: [String] = []
+        for line in runner.seen.log where !line.hasPrefix("train") {
+            let model = line.split(separator: " ").last.map(String.init) ?? ""
+            if turns.last != model { turns.append(model) }
+        }
+        #expect(turns == ["[none]", "[set_difference]", "[random]", "[trained]", "[trained-frozen]", "[none]"])
+    }
+
     @Test func calibrationKeepsRefusalsOnlyAndWarnsOfOverlap() async throws {
         let runner = FakeRunner(model)
         let (results, folder) = try await run(runner)

@@ -8,29 +8,27 @@ package import Tensors
 /// Fine-tuning in segments of a few steps, with what the stages hold kept on disk in between.
 extension FleetRunner {
     package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
-        let rewound = request.rewind.map(Self.bits)
-        let run = try fineTuning(request)
+        let run = try fineTuning(request, ModelState(request))
         weights = .trained(run, rewound: nil)
         let losses = try train(run, label: label)
-        weights = .trained(run, rewound: rewound)
+        weights = .trained(run, rewound: request.rewind.map(Self.bits))
         return losses
     }
 
-    private func fineTuning(_ request: TrainingRequest) throws -> FineTuning {
+    func fineTuning(_ request: TrainingRequest, _ state: ModelState) throws -> FineTuning {
         var mask = request.freeze.map(Self.bits)
         mask?.metadata["edit"] = "freeze"
-        let frozen = mask.map { $0.image().sha256() } ?? "none"
         // The weights are what this task makes of the checkpoint; the task itself is known by them.
-        let content = try TaskBody.train(request.training).digest()
         var run = FineTuning(
-            training: request.training, content: content, freeze: mask, digest: "trained \(content) frozen \(frozen)",
+            training: request.training, content: try TaskBody.train(request.training).digest(), freeze: mask,
+            digest: state.trainedIdentity, rewoundDigest: state.identity,
             checkpointEvery: request.checkpointEvery ?? FineTuning.defaultInterval(request.training))
         run.isShared = request.isShared || request.rewind != nil
         return run
     }
 
     /// A mask without its provenance: equal bits are one training, whoever chose them.
-    private static func bits(_ mask: Mask) -> TensorBundle { Mask(maps: mask.maps).bundle }
+    static func bits(_ mask: Mask) -> TensorBundle { Mask(maps: mask.maps).bundle }
 
     private func train(_ run: FineTuning, label: String) throws -> [Float] {
         let key = try keys(of: [run.content])[0]

@@ -3,7 +3,7 @@ package import Evaluation
 import Foundation
 package import Protocol
 package import Reporting
-package import Selection
+import Selection
 package import Tensors
 
 /// A model on a fleet: turns what a study asks into tasks, and their results into numbers.
@@ -19,7 +19,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     private let temporary: OwnedFolder?
     private var plan: ModelPlan?
     /// What the next work is to be done with.
-    var weights = Weights.edited(nil, name: "unedited", digest: Weights.unedited)
+    var weights = Weights.edited(nil, name: "unedited", digest: ModelState.checkpoint.identity)
     /// What the workers hold.
     var held: String?
     /// Edits of whole models come between others: the pipelines stay as these need them.
@@ -29,7 +29,6 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// The weights a task computes with, known by a digest of what made them.
     enum Weights {
-        static let unedited = "unedited"
         case edited(TensorBundle?, name: String, digest: String)
         case trained(FineTuning, rewound: TensorBundle?)
 
@@ -37,7 +36,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             switch self {
             case .edited(_, _, let digest): digest
             case .trained(let run, nil): run.digest
-            case .trained(let run, let mask?): "\(run.digest) rewound \(mask.image().sha256())"
+            case .trained(let run, _?): run.rewoundDigest
             }
         }
     }
@@ -156,15 +155,14 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         return answers
     }
 
-    package func apply(edit mask: Mask?) async throws {
-        weights = .edited(
-            mask?.bundle, name: mask == nil ? "unedited" : "mask",
-            digest: mask.map { $0.bundle.image().sha256() } ?? Weights.unedited)
-    }
-
-    package func apply(lowRank edit: LowRankEdit) async throws {
-        let bundle = edit.bundle
-        weights = .edited(bundle, name: "low-rank edit", digest: bundle.image().sha256())
+    package func use(_ state: ModelState) async throws {
+        switch state.kind {
+        case .checkpoint: weights = .edited(nil, name: "unedited", digest: state.identity)
+        case .zeroed(let mask): weights = .edited(mask.bundle, name: "mask", digest: state.identity)
+        case .lowRank(let edit): weights = .edited(edit.bundle, name: "low-rank edit", digest: state.identity)
+        case .trained(let request):
+            weights = .trained(try fineTuning(request, state), rewound: request.rewind.map(Self.bits))
+        }
     }
 
     package func compute(_ request: RankRequest, label: String) async throws {

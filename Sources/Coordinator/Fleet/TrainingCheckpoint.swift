@@ -9,8 +9,9 @@ struct FineTuning {
     var content: String
     /// Bits of the weights that stay, as an edit.
     var freeze: TensorBundle?
-    /// Of everything that makes the trained weights.
+    /// Of everything that makes the trained weights; and of what rewinding makes of them.
     var digest: String
+    var rewoundDigest: String
     /// Steps between two checkpoints. Never changes a result.
     var checkpointEvery: Int
     /// What it ends with is kept, for others that begin there. Never changes a result.

@@ -26,7 +26,7 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
 
-    /// Fine-tunes from the unedited checkpoint. Until the next `apply` the trained weights, rewound where the request says
+    /// Fine-tunes from the unedited checkpoint. Until the next `use` the trained weights, rewound where the request says
     /// so, are the current ones. Requests that differ in `rewind` alone are trained once.
     /// - Returns: the loss of every step.
     func train(_ request: TrainingRequest, label: String) async throws -> [Float]
@@ -34,11 +34,9 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// The tensors (f32, checkpoint names) that the last `train` ended with, before any rewinding, one stage at a time.
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws
 
-    /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
-    func apply(edit: Mask?) async throws
-
-    /// Makes the unedited checkpoint, changed by few ranks, current.
-    func apply(lowRank: LowRankEdit) async throws
+    /// Makes a model current. That costs nothing: the weights are changed, or trained, when something is next computed with
+    /// them, and only where they are not so already.
+    func use(_ state: ModelState) async throws
 
     /// Computes at the level of ranks on the unedited weights, where they are; the tensors of all tasks' results become
     /// the request's output file. What was current before is current again.
@@ -49,6 +47,14 @@ package protocol ModelRunner: AnyObject, Sendable {
 
     /// Ends the workers.
     func shutdown() async
+}
+
+extension ModelRunner {
+    /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
+    package func apply(edit: Mask?) async throws { try await use(edit.map { ModelState($0) } ?? .checkpoint) }
+
+    /// Makes the unedited checkpoint, changed by few ranks, current.
+    package func apply(lowRank edit: LowRankEdit) async throws { try await use(ModelState(edit)) }
 }
 
 /// A fine-tuning run from the unedited checkpoint.

@@ -1,5 +1,5 @@
 import Protocol
-package import Tensors
+import Tensors
 
 /// What results are known by: everything that decides their bytes, and nothing of the fleet's shape.
 package struct CacheKeys: Sendable {
@@ -22,11 +22,6 @@ package struct CacheKeys: Sendable {
     /// A file that says of itself what it was made of.
     package func key(_ kind: String, _ words: [String: String]) -> String {
         key(kind, words.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
-    }
-
-    /// Of tensors, whatever their metadata calls them: a condition of another name is the same model.
-    package static func digest(_ bundle: TensorBundle) -> String {
-        TensorBundle(entries: bundle.entries).image().sha256()
     }
 
     /// Of the tokens that pairs come to, example by example.

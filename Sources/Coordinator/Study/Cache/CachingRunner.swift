@@ -1,10 +1,9 @@
 package import Evaluation
 package import Protocol
-package import Selection
 package import Tensors
 
-/// A runner that asks the cache first, and the fleet for what is new. The model is changed, or trained, only when something
-/// has to be computed with it.
+/// A runner that asks the cache first, and the fleet for what is new. The runner below changes, or trains, the model only
+/// when something has to be computed with it.
 ///
 /// Scores and subspaces are files of the study's own (`SharedFiles`): they pass through.
 package final class CachingRunner: ModelRunner, @unchecked Sendable {
@@ -13,9 +12,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     private let keys: CacheKeys
     private let say: (String) -> Void
     /// What the current model is known by.
-    private(set) var weights = "unedited"
-    /// Makes it current on the fleet; `nil`: it is.
-    private var change: (() async throws -> Void)?
+    private(set) var weights = ModelState.checkpoint.identity
 
     /// - Parameter say: is told what comes from the cache.
     package init(
@@ -31,37 +28,23 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: The model
 
-    package func apply(edit: Mask?) async throws {
-        weights = edit.map { "zero \(CacheKeys.digest($0.bundle))" } ?? "unedited"
-        change = { [inner] in try await inner.apply(edit: edit) }
-    }
-
-    package func apply(lowRank edit: LowRankEdit) async throws {
-        weights = "low rank \(CacheKeys.digest(edit.bundle))"
-        change = { [inner] in try await inner.apply(lowRank: edit) }
+    package func use(_ state: ModelState) async throws {
+        weights = state.identity
+        try await inner.use(state)
     }
 
     package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
-        let frozen = request.freeze.map { CacheKeys.digest($0.bundle) } ?? "none"
-        let trained = "trained \(try TaskBody.train(request.training).digest()) frozen \(frozen)"
-        weights = trained + (request.rewind.map { " rewound \(CacheKeys.digest($0.bundle))" } ?? "")
-        let key = keys.key("losses", [trained])
-        let train = { [inner] in try await inner.train(request, label: label) }
+        let state = try ModelState(request)
+        weights = state.identity
+        let key = keys.key("losses", [state.trainedIdentity])
         if let bytes = cache.bytes(key), let losses = CachedValues.floats(bytes) {
             say("\(label): from the cache")
-            change = { _ = try await train() }
+            try await inner.use(state)
             return losses
         }
-        change = nil
-        let losses = try await train()
+        let losses = try await inner.train(request, label: label)
         try cache.store(key, bytes: CachedValues.bytes(losses))
         return losses
-    }
-
-    private func makeCurrent() async throws {
-        guard let change else { return }
-        try await change()
-        self.change = nil
     }
 
     // MARK: What is asked of it
@@ -73,7 +56,6 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         }
         let missing = groups.indices.filter { known[$0] == nil }
         if !missing.isEmpty {
-            try await makeCurrent()
             let answers = try await inner.generate(missing.map { groups[$0] }, label: label)
             guard answers.count == missing.reduce(0, { $0 + groups[$1].prompts.count }) else {
                 throw InternalError("the fleet gave \(answers.count) answers to another number of prompts")
@@ -100,7 +82,6 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
             tell(label, 1, of: 1)
             return scores
         }
-        try await makeCurrent()
         let scores = try await inner.likelihood(batches, label: label)
         try cache.store(
             key, bytes: CachedValues.bytes(scores.flatMap(\.logProbabilities), greedy: scores.flatMap(\.greedy)))
@@ -117,7 +98,6 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         }
         tell(label, requests.count - missing.count, of: requests.count)
         guard !missing.isEmpty else { return ScoreReceipt() }
-        try await makeCurrent()
         let receipt = try await inner.score(missing.map(\.request), label: label)
         for case (let request, let key?) in missing { try cache.store(key, file: request.output) }
         return receipt
@@ -138,7 +118,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         var parts = request.metadata.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         for group in request.groups {
             for task in group.tasks { parts.append(try TaskBody.ranks(task).digest()) }
-            parts.append(CacheKeys.digest(try group.operands()))
+            parts.append(ModelState.digest(try group.operands()))
         }
         let key = keys.key("factors", parts)
         if cache.fetch(key, to: request.output) { return tell(label, 1, of: 1) }
@@ -154,7 +134,6 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     // MARK: Passed on
 
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
-        try await makeCurrent()
         try await inner.trainedWeights(body)
     }
 
