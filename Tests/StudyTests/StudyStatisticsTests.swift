@@ -1,5 +1,6 @@
 import Checkpoint
 import Coordinator
+import Foundation
 import Protocol
 import Selection
 import Synchronization
@@ -115,8 +116,8 @@ import Testing
         #expect(collects(first.runner) && !collects(again.runner) && !collects(other.runner))
         #expect(other.said.contains("statistic residual_state: from the cache"))
         #expect(
-            try TextFile.read(other.folder.statistic("residual_state"))
-                == TextFile.read(first.folder.statistic("residual_state")))
+            FileManager.default.contents(atPath: other.folder.statistic("residual_state"))
+                == FileManager.default.contents(atPath: first.folder.statistic("residual_state")))
         let changed = try await run(
             try self.study(Self.states.replacing("-3", with: "-2")), in: "three", cached: true)
         #expect(collects(changed.runner))
