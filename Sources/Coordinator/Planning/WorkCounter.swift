@@ -200,16 +200,16 @@ package struct WorkCounter {
         var moments = false
         switch step.change {
         case .none: return
-        case .mask: steps.append(.init("\(name): selection", .selection, [.init()]))
+        case .mask: steps.append(.init("selection", of: name, .selection, [.init()]))
         case .lowRank:
             moments = true
-            steps.append(.init("\(name): factors", .factors, [.init()]))
+            steps.append(.init("factors", of: name, .factors, [.init()]))
         case .training(let training):
             // Conditions that differ in what is rewound share a training.
             let restriction = training.settings.training.restriction
             guard try !isMade("training \(trained(training, restriction))") else { return }
             steps.append(
-                .init("\(name): fine-tuning", .training, Self.tasks(Array(training.training.steps.joined()))))
+                .init("fine-tuning", of: name, .training, Self.tasks(Array(training.training.steps.joined()))))
         }
         guard !step.blockSides.isEmpty else { return }
         for side in step.blockSides {
@@ -229,7 +229,7 @@ package struct WorkCounter {
         guard !answers.isEmpty else { return }
         let tasks = try ratings[step.isUnedited] ?? Self.tasks(schedule.evaluator.rating(of: answers).batches)
         ratings[step.isUnedited] = tasks
-        steps.append(.init("\(step.name): coherence", .forward, tasks, isKnown: known.contains(step.name)))
+        steps.append(.init("coherence", of: step.name, .forward, tasks, isKnown: known.contains(step.name)))
     }
 
     // MARK: What is known
