@@ -1,4 +1,6 @@
-"""Expressions and statements for make_template_fixtures.py: one a line of what Jinja can do."""
+"""Expressions and statements for make_template_fixtures.py: one a line of what Jinja can do.
+
+The file is long because it is a list."""
 
 VARIABLES = {
     "s": "  Hello, Wörld! ", "w": "straße ΑΣ", "n": 7, "m": -3, "f": 2.5, "big": 1e16, "tiny": 0.00001, "yes": True,

@@ -1,6 +1,6 @@
 """Chat templates in the shapes that published checkpoints have, and what their tokenizers call the special tokens.
 
-They are short ones of this project with the structure of the published ones, for make_template_fixtures.py.
+They are short ones of this project with the structure of the published ones, for make_template_fixtures.py. The file is long because it is a list: templates and what they are called, no logic.
 """
 
 

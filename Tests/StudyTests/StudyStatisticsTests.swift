@@ -138,4 +138,13 @@ import Testing
         _ = try await run(study, in: "one", cached: true)
         #expect(try step(cache)?.isKnown == true)
     }
+
+    @Test func thePlansDiskHoldsTheFileOfAStatistic() throws {
+        let schedule = try StudySchedule(try study(Self.states), config: model.config, codec: ByteCodec())
+        let kept = DiskPrediction(schedule, config: model.config, work: Work()).kept
+        let bytes = try #require(kept.first { $0.name == "statistics" }?.bytes)
+        // Of two layers' inputs, the output and the norm: means and mean squares of two classes at two positions.
+        let tensors = 4 * 2 * 2 * 2 * model.config.hiddenSize * 8
+        #expect(bytes >= tensors && bytes <= tensors + 4 * 2 * 8)
+    }
 }

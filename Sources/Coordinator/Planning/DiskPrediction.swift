@@ -31,6 +31,9 @@ package struct DiskPrediction {
             Part(
                 name: "subspaces",
                 bytes: isLinked ? 0 : ranks * maps.reduce(0) { $0 + 4 * ($1.rows + 1) * $1.rank }),
+            Part(
+                name: "statistics",
+                bytes: schedule.statistics.filter { !isLinked($0) }.reduce(0) { $0 + $1.byteCount(config) }),
             Part(name: "masks", bytes: schedule.maskCount * weights / 8),
             Part(name: "changes of few ranks", bytes: schedule.conditions.reduce(0) { $0 + factors(of: $1) }),
             Part(name: "exported models", bytes: exported.reduce(0) { $0 + model(of: $1) }),
@@ -59,6 +62,10 @@ package struct DiskPrediction {
 
     /// Scores and subspaces come from the cache.
     private var isLinked: Bool { work.steps.contains { $0.kind == .scores && $0.isKnown } }
+
+    private func isLinked(_ statistic: StatisticStep) -> Bool {
+        work.steps.contains { $0.work == statistic.label && $0.isKnown }
+    }
 
     /// Two factors, each as wide as the change has ranks.
     private func factors(of step: ConditionStep) -> Int {

@@ -155,7 +155,7 @@ package struct WorkCounter {
         }
         steps.append(
             .init(
-                "statistic \(step.plan.name)", .forward, tasks,
+                step.label, .forward, tasks,
                 bytes: try step.plan.request.statistic().byteCount(config, extent),
                 isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached))
     }

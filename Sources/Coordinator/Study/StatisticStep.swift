@@ -1,3 +1,4 @@
+package import Checkpoint
 package import Protocol
 import Selection
 import Tensors
@@ -10,6 +11,7 @@ package struct StatisticStep: Sendable {
     package let blocks: [[Batch]]
     /// How the blocks were cut, for the file.
     private let cut: [String: String]
+    private let statistic: any Statistic
 
     /// - Throws: `InputError` where a list cannot be read or a prompt is longer than the model's context; `SelectionError`
     ///   where a list is empty; `PackingError`.
@@ -19,7 +21,7 @@ package struct StatisticStep: Sendable {
             try list.prompts.read(seed: study.seed, name: "\(plan.name) \(list.name)", files)
         }
         var sequences: [Protocol.Sequence] = []
-        let statistic = try plan.request.statistic()
+        statistic = try plan.request.statistic()
         for (group, texts) in prompts.enumerated() {
             guard !texts.isEmpty else {
                 throw SelectionError.tooFew(
@@ -50,6 +52,16 @@ package struct StatisticStep: Sendable {
 
     package var promptCount: Int { prompts.reduce(0) { $0 + $1.count } }
 
+    /// What it is called in progress, warnings and plans.
+    package var label: String { "statistic \(plan.name)" }
+
+    /// Bytes of the file's tensors, at most.
+    package func byteCount(_ config: ModelConfig) -> Int {
+        statistic.byteCount(
+            config,
+            StatisticExtent(layers: 0..<config.layerCount, examples: promptCount, classes: plan.request.classes))
+    }
+
     /// What the file depends on, as it says itself.
     package func provenance(modelDigest: String) throws -> [String: String] {
         let digests = try blocks.map { try TaskBody.score(statistics: [plan.request], batches: $0).digest() }
@@ -68,7 +80,7 @@ package struct StatisticStep: Sendable {
     /// Makes the study's file of the combined tensors.
     /// - Throws: `TensorFileError`, or `SelectionError` where a tensor is missing.
     func write(_ combined: String, to path: String, metadata: [String: String]) throws {
-        let entries = try plan.request.statistic().finished(
+        let entries = try statistic.finished(
             try TensorBundle(mapping: combined), classes: plan.lists.map(\.name))
         try TensorBundle(metadata: metadata, entries: entries).write(safetensors: path)
     }

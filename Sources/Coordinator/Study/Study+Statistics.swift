@@ -57,11 +57,7 @@ extension Study {
         let known = Statistics.all.filter { $0.readsPrompts }.map { $0.name }
         let name = try entry.required("statistic", entry.string)
         guard known.contains(name) else {
-            let nearest = nearestName(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
-            throw entry.error(
-                "statistic",
-                "= \(name) is none that can be collected of prompts\(nearest) (known: \(known.joined(separator: ", ")))"
-            )
+            throw entry.unknown("statistic", name, "is none that can be collected of prompts", among: known)
         }
         var values: [String: String] = [:]
         for key in options {

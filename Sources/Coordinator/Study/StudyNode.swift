@@ -96,13 +96,16 @@ struct StudyNode {
     where T.RawValue == String {
         guard let text = try string(key) else { return nil }
         guard let value = T(rawValue: text) else {
-            let names = T.allCases.map(\.rawValue)
-            throw error(
-                key,
-                "= \(text) is unknown" + (nearestName(to: text, among: names).map { "; did you mean \($0)?" } ?? "")
-                    + " (known: \(names.joined(separator: ", ")))")
+            throw unknown(key, text, among: T.allCases.map(\.rawValue))
         }
         return value
+    }
+
+    /// The error of a key whose value is none of the known names; the nearest one is named.
+    /// - Parameter fault: what is wrong with it.
+    func unknown(_ key: String, _ text: String, _ fault: String = "is unknown", among names: [String]) -> InputError {
+        let nearest = nearestName(to: text, among: names).map { "; did you mean \($0)?" } ?? ""
+        return error(key, "= \(text) \(fault)\(nearest) (known: \(names.joined(separator: ", ")))")
     }
 
     func mapping(_ key: String, keys: [String]) throws(InputError) -> StudyNode? {

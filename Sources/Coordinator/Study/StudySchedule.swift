@@ -98,6 +98,11 @@ package struct StudySchedule: Sendable {
         steps.compactMap { if case .condition(let step) = $0 { step } else { nil } }
     }
 
+    /// Statistics of the study's own.
+    package var statistics: [StatisticStep] {
+        steps.compactMap { if case .statistic(let step) = $0 { step } else { nil } }
+    }
+
     /// Mask files: those of conditions, and those that are no condition's own, since a grid's cells share them.
     package var maskCount: Int {
         conditions.count { if case .mask = $0.change { true } else { false } } + study.shareMasks
