@@ -19,7 +19,7 @@ struct LivenessTests {
 
     /// Workers in one pipeline of their own each, loaded and edited, with their epochs.
     private func working(_ count: Int, tasks: Int = 2, settings: FleetSettings? = nil) -> (FleetCore, [UInt64]) {
-        var core = FleetCore(settings: settings ?? FleetSettings(runDirectory: "x"))
+        var core = FleetCore(policy: (settings ?? FleetSettings(runDirectory: "x")).policy)
         for id in 1...count { _ = core.hello([UInt8(id)], Self.capabilities("w\(id)"), now: 0) }
         let epochs = epochs(in: core.use(Self.model))
         for (index, epoch) in epochs.enumerated() { ready(&core, index + 1, epoch, now: 0) }

@@ -92,7 +92,7 @@ private struct SimulatedFleet {
         let count = 1 + chance.below(4)
         settings.awaited = count
         settings.pipelines = 1 + chance.below(count)
-        core = FleetCore(settings: settings)
+        core = FleetCore(policy: settings.policy)
         rate = 0.04 * chance.fraction()
         taskCount = 3 + chance.below(8)
         for index in 0..<count { at(chance.fraction(), .join("w\(index)")) }

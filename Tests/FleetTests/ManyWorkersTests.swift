@@ -73,7 +73,7 @@ struct ManyWorkersTests {
         settings.awaited = 256
         settings.registration = 60
         settings.pipelines = 32
-        settings.page = StatusPageSettings(port: 0)
+        try settings.show(StatusPageSettings(port: 0))
         settings.bound = { crowd.start(256, at: $0) }
         let fleet = try Fleet(settings)
         defer {
@@ -86,7 +86,7 @@ struct ManyWorkersTests {
             try? fleet.run(Fake.tasks(2000), label: "scoring") { _, _ in }
             finished.signal()
         }
-        let port = try #require(fleet.pageURL.flatMap { URL(string: $0)?.port }.flatMap { UInt16(exactly: $0) })
+        let port = try #require(fleet.viewURL.flatMap { URL(string: $0)?.port }.flatMap { UInt16(exactly: $0) })
         var answers = 0
         while answers < 21 {
             let answer = try HTTPClient.get(host: "127.0.0.1", port: port, path: "/status.json", seconds: 30)

@@ -17,7 +17,7 @@ struct StatusPageTests {
     init() throws { scratch = TemporaryFolder() }
 
     private func port(_ fleet: Fleet) throws -> UInt16 {
-        try #require(fleet.pageURL.flatMap { URL(string: $0)?.port }.flatMap { UInt16(exactly: $0) })
+        try #require(fleet.viewURL.flatMap { URL(string: $0)?.port }.flatMap { UInt16(exactly: $0) })
     }
 
     private func get(_ fleet: Fleet, _ path: String, _ headers: [(name: String, value: String)] = []) throws
@@ -58,7 +58,7 @@ struct StatusPageTests {
         let test = try TestFleet(
             workers: 3, pipelines: 1,
             settings: .init { settings in
-                settings.page = StatusPageSettings(port: 0)
+                try settings.show(StatusPageSettings(port: 0))
                 settings.firstEpoch = 3 << 32
                 settings.recent = { log.recent }
                 settings.logger = Logger(label: "") { _ in LineLogHandler(now: { 0 }) { log.keep($0.line) } }
@@ -121,7 +121,7 @@ struct StatusPageTests {
     }
 
     @Test func thePageIsWholeAndMayDoNothingElse() throws {
-        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { try $0.show(StatusPageSettings(port: 0)) })
         defer { _ = test.close() }
         let client = try #require(RawClient(port: try port(test.fleet)))
         client.say("GET / HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
@@ -137,7 +137,7 @@ struct StatusPageTests {
 
     /// A page of the web whose name is made to mean this machine.
     @Test func anotherNameIsRefused() throws {
-        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { try $0.show(StatusPageSettings(port: 0)) })
         defer { _ = test.close() }
         for (host, status) in [
             ("evil.example:80", 403), ("127.0.0.1.evil.example", 403), ("LOCALHOST:9", 200), ("[::1]:9", 200),
@@ -156,7 +156,7 @@ struct StatusPageTests {
         try ViewToken.make(at: scratch.file("view.token"))
         let token = try ViewToken(contentsOf: scratch.file("view.token"))
         let test = try TestFleet(
-            workers: 1, settings: .init { $0.page = StatusPageSettings(host: "0.0.0.0", port: 0, token: token) })
+            workers: 1, settings: .init { try $0.show(StatusPageSettings(host: "0.0.0.0", port: 0, token: token)) })
         defer { _ = test.close() }
         #expect(test.story.run.contains { if case .pageUnencrypted = $0 { true } else { false } })
         func basic(_ words: String) -> String { "Basic \(Data(words.utf8).base64EncodedString())" }
@@ -181,7 +181,7 @@ struct StatusPageTests {
     }
 
     @Test func whatCannotBeServedEndsInOneLineOfUsage() throws {
-        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { try $0.show(StatusPageSettings(port: 0)) })
         defer { _ = test.close() }
         let taken = try port(test.fleet)
         for (page, words) in [
@@ -191,7 +191,7 @@ struct StatusPageTests {
             (StatusPageSettings(host: "no.such.host.invalid", port: 0), "--status-host no.such.host.invalid"),
         ] {
             var settings = FleetSettings(runDirectory: scratch.file("run"))
-            settings.page = page
+            try settings.show(page)
             settings.localWorkers = 1
             settings.workerExecutable = "/nowhere/faultline-worker"
             let error = #expect(throws: FleetError.self) { try Fleet(settings) }
@@ -201,7 +201,7 @@ struct StatusPageTests {
     }
 
     @Test func afterTheRunNothingAnswers() throws {
-        let test = try TestFleet(workers: 1, settings: .init { $0.page = StatusPageSettings(port: 0) })
+        let test = try TestFleet(workers: 1, settings: .init { try $0.show(StatusPageSettings(port: 0)) })
         let port = try port(test.fleet)
         let remote = try RemoteStatus(url: "http://127.0.0.1:\(port)/", token: nil)
         #expect(try remote.read().progress.workers.count <= 1)

@@ -17,7 +17,7 @@ final class TestFleet: @unchecked Sendable {
     var fleet: Fleet!
 
     /// No closure, so that a trailing one is the engine.
-    struct Adjustment { var body: (inout FleetSettings) -> Void }
+    struct Adjustment { var body: (inout FleetSettings) throws -> Void }
 
     /// - Parameter inOrder: each joins after the one before it, so that neighbours share a pipeline.
     init(
@@ -41,7 +41,7 @@ final class TestFleet: @unchecked Sendable {
         settings.idle = idle
         settings.comeback = comeback
         settings.happened = { [story] in story.hear($0) }
-        adjust?.body(&settings)
+        try adjust?.body(&settings)
         let start: @Sendable (Int, String) -> Void = { [self] index, endpoint in
             var options = WorkerOptions(connect: endpoint)
             options.name = "w\(index)"

@@ -77,7 +77,7 @@ struct VirtualFleet {
         var settings = FleetSettings(runDirectory: "")
         settings.awaited = workers.count
         settings.pipelines = pipelines
-        core = FleetCore(settings: settings)
+        core = FleetCore(policy: settings.policy)
         self.layers = layers
         model = ModelPlan(
             path: "m", layerBytes: [Int](repeating: memoryEach, count: layers),

@@ -158,7 +158,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         plan.tasks = tasks
         plan.taskLimit = taskLimit
         plan.zeroShot = zeroShot.map { folder in
-            var zeroShot = Study.ZeroShotPlan(documents: folder)
+            var zeroShot = ZeroShotPlan(documents: folder)
             if !zeroShotTasks.isEmpty { zeroShot.tasks = zeroShotTasks }
             zeroShot.limit = zeroShotLimit
             zeroShot.maxLength = zeroShotLength

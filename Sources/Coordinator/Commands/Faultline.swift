@@ -11,7 +11,7 @@ package struct Faultline: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "faultline",
         abstract: "Finds the weights that carry a language model's refusals, and tests what happens without them.",
-        version: version,
+        version: Release.version,
         subcommands: [
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self, OverlapCommand.self,
             ProbeCommand.self, EvaluateCommand.self, FineTuneCommand.self,
@@ -19,8 +19,6 @@ package struct Faultline: AsyncParsableCommand {
             DrainCommand.self, KeygenCommand.self, DigestCommand.self, MeasureCommand.self, TokenizeCommand.self,
             RenderCommand.self,
         ])
-
-    package static let version = "0.1.0"
 
     package init() {}
 }

@@ -34,6 +34,6 @@ package enum Runners {
 /// Name and version pairs for reports.
 package enum Versions {
     package static var list: [(name: String, value: String)] {
-        [("faultline", Faultline.version)]
+        [("faultline", Release.version)]
     }
 }

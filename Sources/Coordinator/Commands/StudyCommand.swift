@@ -91,7 +91,7 @@ package struct StudyCommand: AsyncParsableCommand {
             }
             guard list.isList else { return }
             Terminal.say("")
-            Terminal.say("Index: \(StudyIndex.path(in: root))")
+            Terminal.say("Index: \(RunFolder.index(in: root))")
         }
 
         /// A study's tables, each between empty lines.

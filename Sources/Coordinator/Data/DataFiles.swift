@@ -67,7 +67,7 @@ package final class DataFiles {
 
     /// The documents of a zero-shot task.
     package func zeroShot(
-        _ task: ZeroShotTask, _ plan: Study.ZeroShotPlan, fault: (TaskDocument) throws -> EvaluationError?
+        _ task: ZeroShotTask, _ plan: ZeroShotPlan, fault: (TaskDocument) throws -> EvaluationError?
     ) throws -> [TaskDocument] {
         try questions("\(plan.documents)/\(task.rawValue)", TaskFile.read(task, plan), fault)
     }

@@ -10,7 +10,6 @@ package final class Fleet: @unchecked Sendable {
     private let sockets: OwnedFolder
     private var isOver = false
     private var joinFile: PostedJoinFile?
-    private let page: StatusServer?
     /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
     private var training: [FleetTask] = []
 
@@ -18,8 +17,6 @@ package final class Fleet: @unchecked Sendable {
     /// - Throws: `FleetError` where the address is taken or refused, or where not all workers join in time.
     package init(_ settings: FleetSettings) throws {
         self.settings = settings
-        // Before anything is started: its port may be taken.
-        page = try settings.page.map { try StatusServer($0, report: settings.report) }
         try Self.requireLimits(workers: settings.localWorkers ?? settings.awaited)
         let partials = "\(settings.runDirectory)/partials"
         let logs = "\(settings.runDirectory)/logs"
@@ -55,7 +52,7 @@ package final class Fleet: @unchecked Sendable {
             throw error
         }
         loop.start()
-        page?.start { [loop] in loop.status }
+        settings.view?.start { [loop] in loop.status }
         settings.bound(loop.endpoint)
         do {
             joinFile = try settings.joinFile.map { try PostedJoinFile(path: $0, bound: loop.endpoint) }
@@ -70,8 +67,8 @@ package final class Fleet: @unchecked Sendable {
 
     /// Where workers connect to.
     package var endpoint: String { loop.endpoint }
-    /// Where the status page is.
-    package var pageURL: String? { page?.url }
+    /// Where the run is shown.
+    package var viewURL: String? { settings.view?.url }
     /// The kernel level all workers run at, for the manifest.
     package var kernelLevel: String? { loop.level }
     /// All kernels that bits depend on: BLAS's, and our own.
@@ -261,7 +258,7 @@ package final class Fleet: @unchecked Sendable {
         isOver = true
         joinFile?.remove()
         loop.stop()
-        page?.stop()
+        settings.view?.stop()
         sockets.remove()
     }
 

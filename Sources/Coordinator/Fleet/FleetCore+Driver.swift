@@ -16,7 +16,7 @@ extension FleetCore {
         guard !membership.members.isEmpty else { return adopted + fail(.noWorkerLeft(last: lastCause)) }
         let free = available(membership.members.keys)
         // Who asked for as many pipelines as there were workers gets fewer when some of these are gone.
-        let someAreGone = max(tally.counts.joined, settings.localWorkers ?? 0) > membership.members.count
+        let someAreGone = max(tally.counts.joined, policy.localWorkers ?? 0) > membership.members.count
         return form(free, pipelines: wantedPipelines.map { someAreGone ? min($0, free.count) : $0 }) + advance()
     }
 
@@ -55,7 +55,7 @@ extension FleetCore {
             trainingLoss = nil
             return [.event(.trainingLost(cause))]
         }
-        let scheduler = Scheduler(tasks: tasks, minimumGain: settings.minimumGain, now: now)
+        let scheduler = Scheduler(tasks: tasks, minimumGain: policy.minimumGain, now: now)
         hosts.newRun()
         var directives: [Scheduler.Directive] = []
         self.scheduler = scheduler
@@ -102,5 +102,5 @@ extension FleetCore {
     }
 
     /// Workers that come by themselves may come again.
-    var mayReturn: Bool { settings.localWorkers == nil }
+    var mayReturn: Bool { policy.localWorkers == nil }
 }

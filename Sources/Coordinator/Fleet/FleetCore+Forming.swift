@@ -27,7 +27,7 @@ extension FleetCore {
     }
 
     /// Fine-tuning takes one, whatever the user asked for: a second one would hold other weights.
-    var wantedPipelines: Int? { model?.preferOnePipeline == true ? 1 : settings.pipelines }
+    var wantedPipelines: Int? { model?.preferOnePipeline == true ? 1 : policy.pipelines }
 
     mutating func form(_ ids: [Int], pipelines count: Int?) -> [Directive] {
         guard let model else { return [] }
@@ -57,7 +57,7 @@ extension FleetCore {
                     modelDigest: model!.content?.stage(stage.layers, index == 0, index + 1 == stages.count),
                     layers: stage.layers, stageIndex: index, stageCount: stages.count,
                     threads: membership[stage.worker]!.capabilities.threads, next: next,
-                    window: settings.window ?? stages.count + 1)
+                    window: policy.window ?? stages.count + 1)
                 if index + 1 < stages.count {
                     assignment.nextKey = membership[stages[index + 1].worker]!.capabilities.publicKey
                 }

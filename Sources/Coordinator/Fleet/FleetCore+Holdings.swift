@@ -17,7 +17,7 @@ extension FleetCore {
         if let (epoch, _) = seated, capabilities.holdings?.epoch != epoch { return nil }
         membership.move(id, to: session, now: now)
         var directives: [Directive] = [
-            .send(worker: id, .welcome(worker: membership[id]!.name, run: settings.run)), .returned(worker: id),
+            .send(worker: id, .welcome(worker: membership[id]!.name, run: policy.run)), .returned(worker: id),
             .happened(.returned(worker: membership[id]!.name, host: capabilities.host)),
         ]
         guard let (epoch, pipeline) = seated, let holdings = capabilities.holdings,
@@ -64,12 +64,12 @@ extension FleetCore {
 
     /// What an assignment is for, and with which kernels: only then are the results of an earlier life the same bytes.
     var planDigest: String {
-        Digest.sha256(Array("\(Faultline.version)\n\(level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
+        Digest.sha256(Array("\(Release.version)\n\(level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
     }
 
     /// It was listed by a worker of an earlier life, and what becomes of it is not decided yet: news of it are for later.
     func isStillToBeJudged(_ key: TaskKey, of worker: Int) -> Bool {
-        guard let holdings = membership[worker]?.capabilities.holdings, holdings.run == settings.run else {
+        guard let holdings = membership[worker]?.capabilities.holdings, holdings.run == policy.run else {
             return false
         }
         return holdings.tasks.contains { $0.key == key }
@@ -78,7 +78,7 @@ extension FleetCore {
     /// Some member's old pipeline lacks stages that may still come back.
     var awaitsPeers: Bool {
         let known = membership.members.values.compactMap(\.capabilities.holdings).filter {
-            $0.run == settings.run && !$0.isTrained
+            $0.run == policy.run && !$0.isTrained
         }
         return Dictionary(grouping: known, by: \.epoch).values.contains { $0.count < $0[0].stageCount }
     }
@@ -90,7 +90,7 @@ extension FleetCore {
         let plan = planDigest
         let candidates = membership.members.values.compactMap { member -> (id: Int, holdings: Holdings)? in
             guard !seated.contains(member.id), let holdings = member.capabilities.holdings,
-                holdings.run == settings.run, holdings.plan == plan, holdings.isLoaded, holdings.edit != nil,
+                holdings.run == policy.run, holdings.plan == plan, holdings.isLoaded, holdings.edit != nil,
                 !holdings.isTrained, pipelines[holdings.epoch] == nil
             else { return nil }
             return (member.id, holdings)

@@ -5,7 +5,7 @@ extension FleetCore {
     /// All run the level of the weakest; who joins later has to be able to.
     mutating func agreeOnLevel() -> [Directive] {
         if level == nil {
-            guard membership.members.count >= (settings.localWorkers ?? settings.awaited) else { return [] }
+            guard membership.members.count >= (policy.localWorkers ?? policy.awaited) else { return [] }
             level = membership.commonLevel?.name
         }
         guard let level else { return [] }

@@ -11,10 +11,10 @@ extension FleetCore {
         // This program stood still: it is not the workers who were silent.
         let slept = gap > 5
         if slept { membership.excuse(gap) }
-        var directives = membership.overdue(now: now, lease: settings.lease, stall: settings.stall)
+        var directives = membership.overdue(now: now, lease: policy.lease, stall: policy.stall)
             .flatMap { lose($0.id, $0.cause) }
         for epoch in idle.overdue(
-            activity, now: now, limit: settings.idle ?? settings.lease * 1.5, isWaiting: diskIsSlow || slept)
+            activity, now: now, limit: policy.idle ?? policy.lease * 1.5, isWaiting: diskIsSlow || slept)
         {
             directives.append(.happened(.idle(pipeline: epoch)))
             directives += dissolve(epoch, without: nil, .idle(pipeline: epoch), crashed: false)
@@ -39,9 +39,9 @@ extension FleetCore {
         }
         guard let since = deserted else {
             deserted = now
-            return [.happened(.deserted(last: lastCause, seconds: Int(settings.comeback)))]
+            return [.happened(.deserted(last: lastCause, seconds: Int(policy.comeback)))]
         }
-        return now - since > settings.comeback ? fail(.noWorkerLeft(last: lastCause)) : []
+        return now - since > policy.comeback ? fail(.noWorkerLeft(last: lastCause)) : []
     }
 
     /// A worker is no member any more, and its pipeline ends.

@@ -15,7 +15,7 @@ extension FleetCore {
                     batches: Double(tally.batches(of: seat.worker) - seat.batchesBefore)
                 )
             }
-            guard let slowest = seats.max(by: { $0.seconds < $1.seconds }), slowest.seconds >= settings.measuring,
+            guard let slowest = seats.max(by: { $0.seconds < $1.seconds }), slowest.seconds >= policy.measuring,
                 seats.allSatisfy({ $0.seconds > 0 && $0.batches > 0 && leaves[$0.id] == nil })
             else { continue }
             let before = speeds

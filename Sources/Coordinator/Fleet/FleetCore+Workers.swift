@@ -5,7 +5,7 @@ extension FleetCore {
     package mutating func hello(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive] {
         if let known = membership.id(of: session) {
             membership.heard(known, now: now)
-            return [.send(worker: known, .welcome(worker: membership[known]!.name, run: settings.run))]
+            return [.send(worker: known, .welcome(worker: membership[known]!.name, run: policy.run))]
         }
         tell(now)
         let acquittal = acquit(capabilities)
@@ -20,7 +20,7 @@ extension FleetCore {
         }
         let member = membership.join(session, capabilities, now: now)
         deserted = nil
-        directives.append(.send(worker: member.id, .welcome(worker: member.name, run: settings.run)))
+        directives.append(.send(worker: member.id, .welcome(worker: member.name, run: policy.run)))
         directives.append(
             .happened(
                 .joined(

@@ -48,7 +48,7 @@ package struct FleetCore: Sendable {
         var isReady: Bool { seats.allSatisfy { $0.loaded && $0.edited } }
     }
 
-    let settings: FleetSettings
+    let policy: FleetPolicy
     var membership = Membership()
     package internal(set) var pipelines: [UInt64: Pipeline] = [:]
     var scheduler: Scheduler?
@@ -93,12 +93,12 @@ package struct FleetCore: Sendable {
     /// Since when there has been nobody to work, where somebody may still come.
     var deserted: Double?
 
-    package init(settings: FleetSettings) {
-        self.settings = settings
-        epoch = settings.firstEpoch
-        taskBase = settings.firstEpoch
+    package init(policy: FleetPolicy) {
+        self.policy = policy
+        epoch = policy.firstEpoch
+        taskBase = policy.firstEpoch
         // Higher than in any earlier life of this run: workers that outlived it obey newer edits only.
-        editID = settings.firstEpoch
+        editID = policy.firstEpoch
     }
 
     mutating func advance() -> [Directive] {

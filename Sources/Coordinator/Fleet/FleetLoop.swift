@@ -81,7 +81,7 @@ final class FleetLoop: @unchecked Sendable {
 
     init(settings: FleetSettings, bind: String, partials: String, halves: String) throws {
         self.settings = settings
-        core = FleetCore(settings: settings)
+        core = FleetCore(policy: settings.policy)
         bulk = BulkDesk(partials: partials, halves: halves, settings: settings) { [commands] in
             commands.post(.bulk($0))
         }

@@ -37,7 +37,6 @@ extension FleetRunner {
         settings.lease = options.lease ?? settings.lease
         settings.comeback = options.wait ?? settings.comeback
         DiskPatience.wait { Terminal.log.info("\($0)") }
-        settings.page = try statusPage(options)
         let log = RunLog(file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") })
         settings.recent = { log.recent }
         let memory = try runDirectory.map { folder in
@@ -50,7 +49,7 @@ extension FleetRunner {
             settings.firstEpoch = memory.firstEpoch
             settings.run = memory.run
             settings.happened = { memory.record($0) }
-            memory.report(.started(version: Faultline.version, pid: getpid()))
+            memory.report(.started(version: Release.version, pid: getpid()))
         }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
@@ -62,6 +61,8 @@ extension FleetRunner {
                 "listening at \(endpoint): start workers with faultline-worker \(way)\(key)")
         }
         do {
+            // Before workers are started: its port may be taken.
+            settings.view = try statusPage(options).map { try StatusServer($0, report: settings.report) }
             let runner = FleetRunner(
                 fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
                 temporary: temporary)

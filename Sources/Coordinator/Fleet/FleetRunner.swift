@@ -325,5 +325,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// What every key has.
-    func common() throws -> [String] { [Faultline.version, try checkpoint.digest(), fleet.kernelLevel ?? ""] }
+    func common() throws -> [String] { [Release.version, try checkpoint.digest(), fleet.kernelLevel ?? ""] }
 }
+
+extension FleetError: ModelRunnerFailure {}

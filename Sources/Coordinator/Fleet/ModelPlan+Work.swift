@@ -37,10 +37,3 @@ extension ModelPlan {
         preferOnePipeline = onePipeline
     }
 }
-
-extension ModelConfig {
-    /// Weights of one layer's linear maps.
-    var layerWeightCount: Int {
-        LinearMap.allCases.reduce(0) { $0 + $1.shape(in: self).rows * $1.shape(in: self).columns }
-    }
-}

@@ -2,7 +2,7 @@ package import Foundation
 
 /// What a run does right now, in `status.json` of its directory, written once a second while it lasts.
 package struct RunStatus: Codable, Sendable, Equatable {
-    package var version = Faultline.version
+    package var version = Release.version
     package var process: Int32
     package var host = Self.ownHost
     /// The run directory.

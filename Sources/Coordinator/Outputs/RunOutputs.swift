@@ -26,7 +26,7 @@ package struct RunOutputs {
             for file in RunFolder.files(of: study, in: run) { try Self.checkFile(file) }
         }
         try Self.checkFile("\(root)/journal.sqlite")
-        if list.isList { try Self.checkFile(StudyIndex.path(in: root)) }
+        if list.isList { try Self.checkFile(RunFolder.index(in: root)) }
         try checkInputs([studyFile] + list.inputs, folders)
     }
 

@@ -114,12 +114,12 @@ extension FleetCore {
     private var phase: FleetProgress.Phase {
         if scheduler != nil { return .working }
         if awaitingReady { return .loading }
-        return model == nil && membership.members.count < (settings.localWorkers ?? settings.awaited)
+        return model == nil && membership.members.count < (policy.localWorkers ?? policy.awaited)
             ? .joining : .between
     }
 
     private func waits(_ progress: FleetProgress) -> [String] {
-        let wanted = settings.localWorkers ?? settings.awaited
+        let wanted = policy.localWorkers ?? policy.awaited
         let count = membership.members.count
         if progress.phase == .joining {
             return ["waits for \(wanted - count) more of \(wanted) worker\(wanted == 1 ? "" : "s") to join"]
@@ -136,7 +136,7 @@ extension FleetCore {
     ) -> (FleetProgress.Activity, String) {
         let silent = now - member.lastHeard
         if silent > 5 {
-            return (.silent, "silent for \(Int(silent)) s; given up after \(Int(settings.lease)) s")
+            return (.silent, "silent for \(Int(silent)) s; given up after \(Int(policy.lease)) s")
         }
         guard let place, let pipeline = pipelines[place.epoch] else { return (.spare, spareReason) }
         let layers = "layers \(place.seat.layers.lowerBound) to \(place.seat.layers.upperBound - 1)"
@@ -173,7 +173,7 @@ extension FleetCore {
 
     private var spareReason: String {
         guard let model else { return "waits for the study's first step" }
-        if let count = settings.pipelines { return "spare: --pipelines \(count) needs no more workers" }
+        if let count = policy.pipelines { return "spare: --pipelines \(count) needs no more workers" }
         if model.preferOnePipeline { return "spare: fine-tuning takes one pipeline" }
         return "spare: takes the place of a worker that is lost"
     }

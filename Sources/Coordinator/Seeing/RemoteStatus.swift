@@ -53,7 +53,7 @@ package struct RemoteStatus: Sendable {
             throw FleetError("\(url): it answers \(answer.status): \(words)")
         }
         guard let status = try? JSONDecoder().decode(RunStatus.self, from: Data(answer.body)) else {
-            throw FleetError("\(url): this is no status page of faultline \(Faultline.version)")
+            throw FleetError("\(url): this is no status page of faultline \(Release.version)")
         }
         return status
     }

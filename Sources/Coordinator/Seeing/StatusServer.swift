@@ -19,16 +19,16 @@ package struct StatusPageSettings: Sendable {
 
 /// The status page of a run, its JSON and its metrics. It has a thread of its own and reads published snapshots alone, so
 /// that whoever looks on costs the fleet nothing.
-final class StatusServer: Sendable {
-    typealias Source = @Sendable () -> (number: UInt64, status: RunStatus)
+package final class StatusServer: FleetView {
+    package typealias Source = @Sendable () -> (number: UInt64, status: RunStatus)
 
     private let server: HTTPServer
     private let pages: StatusPages
     private let report: @Sendable (RunOccurrence) -> Void
-    let url: String
+    package let url: String
 
     /// - Throws: `FleetError` (usage) where the port is taken, the host is not this machine's, or a token is missing.
-    init(_ settings: StatusPageSettings, report: @escaping @Sendable (RunOccurrence) -> Void) throws {
+    package init(_ settings: StatusPageSettings, report: @escaping @Sendable (RunOccurrence) -> Void) throws {
         let pages = StatusPages(settings, report: report)
         do throws(HTTPError) {
             server = try HTTPServer(host: settings.host, port: settings.port) { pages.answer($0, from: $1) }
@@ -57,13 +57,13 @@ final class StatusServer: Sendable {
         }
     }
 
-    func start(_ source: @escaping Source) {
+    package func start(_ source: @escaping Source) {
         pages.serve(source)
         server.start()
         report(.pageServed(url: url))
     }
 
-    func stop() { server.stop() }
+    package func stop() { server.stop() }
 }
 
 /// Answers requests; apart from the server, so that it needs no network.

@@ -182,9 +182,3 @@ package struct Evaluator: Sendable {
         CoherenceGates(unedited.sampled, asked: asked, stated: plan.coherenceFloor)
     }
 }
-
-/// Something that should not happen whatever the input. Exit code 1.
-package struct InternalError: Error, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
-}

@@ -104,7 +104,7 @@ package struct FolderExporter: ModelExporter {
     private func note(_ words: [String: String]) throws -> (name: String, bytes: [UInt8]) {
         var members = [
             JSON.Member("format", .text("faultline-model")), JSON.Member("version", .text("1")),
-            JSON.Member("program", .text("faultline \(Faultline.version)")),
+            JSON.Member("program", .text("faultline \(Release.version)")),
             JSON.Member("base_model", .text(try checkpoint.digest())),
             JSON.Member("base_model_name", .text(checkpoint.shortName)),
         ]

@@ -3,6 +3,9 @@ package import Protocol
 package import Selection
 package import Tensors
 
+/// Work that a runner gave up. Its words are the worker's, which say so where a number is not finite.
+package protocol ModelRunnerFailure: Error, CustomStringConvertible {}
+
 /// What the study needs of a fleet: one model, edited and asked.
 ///
 /// The calls of a study come one after the other. Every method shows its own progress under the label it is given, and

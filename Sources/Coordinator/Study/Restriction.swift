@@ -132,31 +132,6 @@ extension Study {
     }
 }
 
-/// Weights that a condition kept from fine-tuning.
-package struct RestrictedWeights: Sendable, Equatable {
-    package var count: Int
-    package var ofMaps: Double
-    package var ofParameters: Double
-
-    package init(_ mask: Mask, of config: ModelConfig) {
-        count = mask.count
-        ofMaps = Double(count) / Double(max(1, config.mapWeightCount))
-        ofParameters = Double(count) / Double(max(1, config.parameterCount))
-    }
-}
-
-extension ModelConfig {
-    /// Numbers in a checkpoint of this model; a tied embedding counts once.
-    package var parameterCount: Int { tensorShapes.reduce(0) { $0 + $1.shape.reduce(1, *) } }
-    /// Weights of all linear maps of the decoder blocks.
-    package var mapWeightCount: Int { WeightScores.maps(of: self).reduce(0) { $0 + $1.count } }
-}
-
-/// A percentage as its user wrote it: "9.61", "10".
-func plainNumber(_ value: Double) -> String {
-    value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
-}
-
 /// Rounded down, so that what is named as the most is possible.
 private func hundredths(_ value: Double) -> String {
     let scaled = Int((value * 100 + 1e-9).rounded(.down))

@@ -68,4 +68,6 @@ package struct RunFolder: Sendable {
     package var resultsJSON: String { "\(path)/results.json" }
     package var gridCSV: String { "\(path)/finetune-grid.csv" }
     package var resultsCSV: String { "\(path)/results.csv" }
+    /// The tables of all studies of a list, in the folder that holds theirs.
+    package static func index(in root: String) -> String { "\(root)/index.md" }
 }

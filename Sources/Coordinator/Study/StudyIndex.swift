@@ -13,8 +13,6 @@ package struct StudyIndex {
 
     package mutating func finished(_ results: StudyResults) { tables[results.study.name] = results.table() }
 
-    package static func path(in root: String) -> String { "\(root)/index.md" }
-
     package func markdown() -> String {
         var lines = ["# \(list.name)", "", "```", command, "```", "", "| study | conditions | |", "|---|---:|---|"]
         for study in list.studies {
@@ -28,5 +26,5 @@ package struct StudyIndex {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    package func write(to root: String) throws { try TextFile.write(markdown(), to: Self.path(in: root)) }
+    package func write(to root: String) throws { try TextFile.write(markdown(), to: RunFolder.index(in: root)) }
 }

@@ -12,7 +12,7 @@ package struct CacheKeys: Sendable {
     /// - Parameter kernels: which of the CPU's kernels the fleet runs (the last bits depend on them).
     package init(modelDigest: String, kernels: String) {
         self.modelDigest = modelDigest
-        common = ["faultline", Self.format, Faultline.version, modelDigest, kernels].joined(separator: "\n")
+        common = ["faultline", Self.format, Release.version, modelDigest, kernels].joined(separator: "\n")
     }
 
     package func key(_ kind: String, _ parts: [String]) -> String {

@@ -1,5 +1,3 @@
-import Tensors
-
 /// What a user gave that cannot be used, in one line: where, what, and what to do. Exit code 2.
 package struct InputError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Where in a file, or which option.
@@ -29,13 +27,4 @@ package struct FileLocation: Sendable, Equatable, CustomStringConvertible {
     package init(file: String, line: Int? = nil) { (self.file, self.line) = (file, line) }
 
     package var description: String { line.map { "\(file):\($0)" } ?? file }
-}
-
-/// Without white space at both ends.
-package func trimmed(_ text: String) -> String {
-    let scalars = text.unicodeScalars
-    guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
-        let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
-    else { return "" }
-    return String(scalars[first...last])
 }
