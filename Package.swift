@@ -71,20 +71,107 @@ let package = Package(
         // Pages for whoever looks on: a bounded server, and a client that asks it.
         .target(name: "HTTP", dependencies: ["Tensors"]),
         .target(name: "Journal", dependencies: ["Tensors", grdb]),
-        // The two programs.
+        // The coordinator's side.
+        // Files that users give: prompts, pairs, questions, plain text, chat layouts; what of them is left out.
+        .target(
+            name: "Datasets",
+            dependencies: ["Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting"]),
+        // Files that commands and runs write: checked before the work, recorded after it.
+        .target(name: "OutputFiles", dependencies: ["Tensors", "Datasets"]),
+        // What a study asks of whoever runs its model.
+        .target(
+            name: "ModelService",
+            dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets"]),
+        // What every kind of task's result has to look like.
+        .target(name: "Contracts", dependencies: ["CKernels", "Tensors", "Checkpoint", "Protocol", "Selection"]),
+        // The study file: its keys, and the study they make.
+        .target(
+            name: "StudyFile",
+            dependencies: [
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
+                "ModelService", yams,
+            ]),
+        // Results by what they were computed from, so that nothing is computed twice.
+        .target(
+            name: "Caching",
+            dependencies: [
+                "Tensors", "Protocol", "Selection", "Evaluation", "Datasets", "OutputFiles", "ModelService",
+            ]),
+        // A study's steps, carried out; its results as values; its files.
+        .target(
+            name: "Experiment",
+            dependencies: [
+                "CKernels", "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting",
+                "Datasets", "OutputFiles", "ModelService", "StudyFile", "Caching",
+            ]),
+        // A finished study's tables, claims, figures and page.
+        .target(
+            name: "StudyReport",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
+                "ModelService", "StudyFile", "Experiment",
+            ]),
+        // Which worker does what, when: a state machine without I/O or clock. No Foundation, no sockets, no journal.
+        .target(name: "Scheduling", dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "Contracts"]),
+        // The fleet's sockets, threads, files and journal.
+        .target(
+            name: "FleetIO",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting", "Journal",
+                "Datasets", "Contracts", "Scheduling", logging,
+            ]),
+        // A study's requests as tasks of a fleet.
+        .target(
+            name: "FleetBackend",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Journal",
+                "Datasets", "ModelService", "Contracts", "Scheduling", "FleetIO", logging,
+            ]),
+        // The status page of a run, its JSON and its metrics.
+        .target(
+            name: "StatusPage",
+            dependencies: ["Tensors", "Protocol", "Keys", "HTTP", "Reporting", "Scheduling", "FleetIO"],
+            resources: [.embedInCode("status.html")]),
+        // What a study will take: time, memory, disk.
+        .target(
+            name: "Planning",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
+                "ModelService", "StudyFile", "Caching", "Experiment", "Scheduling",
+            ]),
+        // The worker's side.
+        // One stage of the model, as the worker's runtime knows it.
+        .target(name: "Stages", dependencies: ["Tensors", "Checkpoint", "Protocol"]),
+        // The stage that computes. Of the two programs' rooms the only one above BLAS.
+        .target(
+            name: "DecoderEngine",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "Linalg", "Transformer", "Attribution",
+                "FineTuning", "Stages",
+            ],
+            swiftSettings: numeric),
+        // A worker's sockets, threads and files.
+        .target(
+            name: "WorkerIO",
+            dependencies: [
+                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting",
+                "Stages", logging,
+            ]),
+        // The two programs: commands and start-up.
         .executableTarget(
             name: "Worker",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", "Bulk", "Keys", "Reporting", arguments, logging,
+                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting",
+                "Stages", "DecoderEngine", "WorkerIO", arguments, logging,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
-                "CKernels", "Tensors", "Jinja", "Checkpoint", "Selection", "Evaluation", "Protocol", "ZeroMQ", "Bulk",
-                "Keys", "Reporting", "HTTP", "Journal", arguments, logging, yams,
-            ],
-            resources: [.embedInCode("Seeing/status.html")]),
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Keys",
+                "Reporting", "HTTP", "Journal", "Datasets", "OutputFiles", "ModelService", "Contracts", "StudyFile",
+                "Caching", "Experiment", "StudyReport", "Scheduling", "FleetIO", "FleetBackend", "StatusPage",
+                "Planning", arguments, logging,
+            ]),
         // Speeds side by side (`make bench`).
         .executableTarget(
             name: "Bench",

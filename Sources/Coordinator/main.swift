@@ -1,3 +1,4 @@
+import FleetBackend
 import Logging
 import Tensors
 import ZeroMQ

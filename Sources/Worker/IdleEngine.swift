@@ -1,5 +1,6 @@
 import Foundation
 package import Protocol
+package import Stages
 package import Tensors
 
 /// Stands in for a model where the fleet itself is measured (`faultline measure`): loads nothing, and every task is over as

@@ -1,12 +1,14 @@
 import ArgumentParser
 import Checkpoint
+import DecoderEngine
 import Foundation
 import Keys
-import Linalg
 import Logging
 import Protocol
 import Reporting
+import Stages
 import Tensors
+import WorkerIO
 import ZeroMQ
 
 /// `faultline-worker`: joins a fleet and computes what it is given.

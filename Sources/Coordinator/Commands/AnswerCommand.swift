@@ -1,7 +1,12 @@
 package import ArgumentParser
 import Checkpoint
+import Datasets
 import Evaluation
+import Experiment
 import Logging
+import ModelService
+import OutputFiles
+package import StudyFile
 
 package struct AnswerCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(

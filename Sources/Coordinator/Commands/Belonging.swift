@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoint
 import Logging
 import Selection
+import Tensors
 
 /// What a command does about files that do not belong together.
 package struct ForceOption: ParsableArguments {

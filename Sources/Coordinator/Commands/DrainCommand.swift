@@ -1,4 +1,6 @@
 package import ArgumentParser
+import FleetIO
+import Scheduling
 import Tensors
 
 package struct DrainCommand: ParsableCommand {

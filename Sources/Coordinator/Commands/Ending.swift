@@ -1,9 +1,12 @@
 import ArgumentParser
 import Checkpoint
 import Evaluation
+import Experiment
+import FleetIO
 import Journal
 import Keys
 import Protocol
+import Scheduling
 import Selection
 import Tensors
 

@@ -1,9 +1,16 @@
 package import ArgumentParser
 import Checkpoint
+import Datasets
 package import Evaluation
+import Experiment
 import Logging
+import ModelService
+import OutputFiles
 import Reporting
 import Selection
+package import StudyFile
+import StudyReport
+import Tensors
 
 package struct EvaluateCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -168,11 +175,12 @@ package struct EvaluateCommand: AsyncParsableCommand {
             Study.PerplexityText(file: $0, maxTokens: perplexityTokens, window: perplexityWindow)
         }
         plan.maxNewTokens = maxNewTokens
-        return Study(
-            name: name, model: model.model, template: model.template, system: model.layout.system,
-            thinking: model.layout.thinking, date: model.date, seed: batches.seed,
-            workers: 1, pipelines: nil, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens,
-            calibration: nil, scores: .init(), probe: nil, conditions: [], evaluation: plan, export: [])
+        var study = Study(
+            name: name, model: model.model, evaluation: plan, seed: batches.seed,
+            blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
+        study.template = model.template
+        (study.system, study.thinking, study.date) = (model.layout.system, model.layout.thinking, model.date)
+        return study
     }
 
     /// Where results, answers and questions go.

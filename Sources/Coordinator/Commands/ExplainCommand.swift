@@ -2,6 +2,7 @@ package import ArgumentParser
 import Foundation
 import Journal
 import Reporting
+import Tensors
 
 package struct ExplainCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(

@@ -1,6 +1,8 @@
 package import ArgumentParser
 import Checkpoint
+import Experiment
 import Logging
+import OutputFiles
 import Selection
 
 package struct ExportCommand: AsyncParsableCommand {

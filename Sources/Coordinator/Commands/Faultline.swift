@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Logging
+import Protocol
 import Reporting
 
 #if canImport(Glibc)

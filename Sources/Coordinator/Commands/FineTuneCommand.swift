@@ -1,9 +1,14 @@
 package import ArgumentParser
 import Checkpoint
+import Datasets
+import Experiment
 import Logging
+import ModelService
+import OutputFiles
 package import Protocol
 import Reporting
 import Selection
+import StudyFile
 import Tensors
 
 package struct FineTuneCommand: AsyncParsableCommand {

@@ -1,5 +1,7 @@
 package import ArgumentParser
 import Keys
+import OutputFiles
+import Tensors
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Logging
+import OutputFiles
 package import Selection
 import Tensors
 

@@ -1,8 +1,11 @@
 package import ArgumentParser
+import FleetBackend
+import FleetIO
 import Foundation
 import Keys
 import Logging
 import Protocol
+import Scheduling
 import Tensors
 
 /// Runs empty tasks, or tasks with large results, on a real fleet without a model: what `make bench` and the checks of bulk

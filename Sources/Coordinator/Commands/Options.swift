@@ -1,11 +1,14 @@
 public import ArgumentParser
 public import Checkpoint
+package import Datasets
 public import Evaluation
 public import Jinja
 import Logging
+import OutputFiles
 public import Protocol
 public import Reporting
 public import Selection
+import StudyFile
 package import Tensors
 
 extension Group: ExpressibleByArgument {}

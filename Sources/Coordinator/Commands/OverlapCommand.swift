@@ -1,7 +1,11 @@
 package import ArgumentParser
 import Checkpoint
+import Datasets
+import Experiment
+import OutputFiles
 import Reporting
 package import Selection
+import StudyReport
 import Tensors
 
 package struct OverlapCommand: ParsableCommand {

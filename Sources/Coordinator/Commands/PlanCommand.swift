@@ -1,10 +1,18 @@
 package import ArgumentParser
+import Caching
 import Checkpoint
+import Datasets
+import Experiment
 import Foundation
 import Jinja
 import Logging
+import ModelService
+import OutputFiles
+import Planning
 import Reporting
+import Scheduling
 import Selection
+import StudyFile
 import Tensors
 
 package struct PlanCommand: AsyncParsableCommand {

@@ -1,7 +1,12 @@
 package import ArgumentParser
 import Checkpoint
+import Datasets
+import Experiment
+import ModelService
+import OutputFiles
 import Reporting
 import Selection
+import StudyFile
 
 package struct ProbeCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(

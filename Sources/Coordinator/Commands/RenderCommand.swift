@@ -1,5 +1,6 @@
 package import ArgumentParser
 package import Jinja
+import Scheduling
 import Tensors
 
 /// Renders Jinja templates, for comparisons with jinja2: JSON lines with `template` and `variables` (name and value, where

@@ -1,6 +1,9 @@
 package import Checkpoint
+package import ModelService
+import Protocol
 import Reporting
 import Synchronization
+import Tensors
 
 /// Starts what carries a command's model work.
 package enum Runners {

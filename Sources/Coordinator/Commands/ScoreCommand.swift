@@ -1,7 +1,12 @@
 package import ArgumentParser
 import Checkpoint
+import Datasets
+import Experiment
+import ModelService
+import OutputFiles
 package import Protocol
 package import Selection
+import StudyFile
 
 package struct ScoreCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(

@@ -1,7 +1,10 @@
 package import ArgumentParser
+import FleetIO
 import Foundation
 import Journal
 import Keys
+import Scheduling
+import StatusPage
 
 package struct StatusCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(

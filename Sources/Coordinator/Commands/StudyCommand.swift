@@ -1,7 +1,14 @@
 package import ArgumentParser
+import Caching
 import Checkpoint
+import Datasets
+import Experiment
+import FleetIO
 import Logging
+import OutputFiles
 import Reporting
+import StudyFile
+import StudyReport
 import Tensors
 
 package struct StudyCommand: AsyncParsableCommand {

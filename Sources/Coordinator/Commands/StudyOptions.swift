@@ -1,4 +1,6 @@
 package import ArgumentParser
+import StudyFile
+import Tensors
 
 /// Where a study's model, data and cache are.
 package struct StudyOptions: ParsableArguments {

@@ -1,7 +1,12 @@
 package import ArgumentParser
 import Checkpoint
+import Datasets
+import Experiment
 import Logging
+import ModelService
+import OutputFiles
 package import Selection
+import StudyFile
 import Tensors
 
 #if canImport(Glibc)

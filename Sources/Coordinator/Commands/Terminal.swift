@@ -1,3 +1,4 @@
+package import FleetIO
 package import Logging
 package import Reporting
 import Synchronization

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+import Scheduling
 import Tensors
 
 /// Tokens of texts and text of tokens, for comparisons with other programs (`scripts/check-sweep`).

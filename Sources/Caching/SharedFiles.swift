@@ -1,0 +1,41 @@
+package import OutputFiles
+
+/// The files of a run that other studies may take over: scores, subspaces, edits made block by block. Each says in its
+/// metadata what it was made of; that, and the fleet's kernels, is its key.
+package struct SharedFiles: Sendable {
+    private let cache: ResultCache
+    private let keys: CacheKeys
+    private let ledger: RunLedger
+
+    /// - Parameter ledger: of the run that takes files over and hands them on.
+    package init(_ cache: ResultCache, _ keys: CacheKeys, _ ledger: RunLedger) {
+        self.cache = cache
+        self.keys = keys
+        self.ledger = ledger
+    }
+
+    /// Takes the file over where the cache has it and it is not there yet.
+    /// - Returns: whether it came from the cache.
+    package func recall(_ path: String, _ words: [String: String]) throws -> Bool {
+        guard !ledger.holds(path, words), let digest = cache.fetched(keys.key("file", words), to: path) else {
+            return false
+        }
+        try ledger.record(path, digest: digest)
+        return true
+    }
+
+    /// Hands a file on that is what the run recorded.
+
+    package func remember(_ path: String, _ words: [String: String]) throws {
+        let key = keys.key("file", words)
+        guard !cache.has(key), ledger.holds(path, words) else { return }
+        try cache.store(key, file: path, digest: ledger.digest(of: path))
+    }
+
+    /// Which weights a recipe comes to.
+    package func note(recipe: String, weights: String) throws {
+        let key = keys.key("recipe", [recipe])
+        guard !cache.has(key) else { return }
+        try cache.store(key, bytes: Array(weights.utf8))
+    }
+}

@@ -1,0 +1,142 @@
+import CKernels
+package import Checkpoint
+import Linalg
+package import Protocol
+package import Stages
+package import Tensors
+import Transformer
+
+/// The real engine: one stage of a decoder, and one job a task.
+package final class TransformerEngine: StageEngine {
+    private let memoryBytes: Int
+    private let open: (String) throws -> any WeightSource
+    private var jobs: [UInt64: any StageJob] = [:]
+    private var context: StageContext?
+
+    /// - Parameters:
+    ///   - memoryBytes: what weights, activations and statistics may take together.
+    ///   - open: reads a checkpoint.
+    package init(memoryBytes: Int, open: @escaping (String) throws -> any WeightSource) {
+        self.memoryBytes = memoryBytes
+        self.open = open
+    }
+
+    package func load(_ assignment: StageAssignment) throws {
+        jobs = [:]
+        context = nil
+        let source = try open(assignment.model)
+        try Self.compare(source, with: assignment)
+        let bytes = Stage.residentBytes(
+            source.config, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast)
+        let pool = ThreadPool(threads: assignment.threads)
+        let resident = bytes <= memoryBytes / 10 * 6
+        let stage = try Stage(
+            source: source, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast, pool: pool,
+            resident: resident)
+        let spare = max(0, memoryBytes - (resident ? bytes : 0))
+        // A batch's activations use at most half of what is left (`keepsActivations`); half of that may lie idle.
+        BufferPool.setLimit(max(64 << 20, spare / 4))
+        context = StageContext(
+            stage: stage, assignment: assignment, pool: pool, resident: resident, spareBytes: spare)
+    }
+
+    /// Before anything is computed: this copy's layers hold what the coordinator's do.
+    private static func compare(_ source: any WeightSource, with assignment: StageAssignment) throws {
+        guard let expected = assignment.modelDigest, let checkpoint = source as? Checkpoint else { return }
+        let own = checkpoint.digest(
+            layers: assignment.layers, isFirst: assignment.isFirst, isLast: assignment.isLast)
+        guard own != expected else { return }
+        let layers = "\(assignment.layers.lowerBound) to \(assignment.layers.upperBound - 1)"
+        throw UnfitWorker(
+            "\(assignment.model) here is another model than the coordinator's: layers \(layers) have digest \(own.prefix(12))…, not \(expected.prefix(12))…; copy the same files to every machine"
+        )
+    }
+
+    package func apply(edit: TensorBundle?) throws {
+        let context = try loaded()
+        guard jobs.isEmpty else { throw EngineError.busy }
+        try context.apply(edit)
+    }
+
+    package func begin(task: UInt64, body: TaskBody) throws -> [StageOutput] {
+        let context = try loaded()
+        let job: any StageJob =
+            switch body {
+            case .score(let statistics, let batches):
+                try ScoreJob(task, context, statistics: statistics, batches: batches)
+            case .likelihood(let batches): try LikelihoodJob(task, context, batches: batches)
+            case .generate(let generation): try GenerateJob(task, context, generation)
+            case .train(let training): try TrainJob(task, context, training)
+            case .export: ExportJob(task, context, moments: false)
+            case .checkpoint: ExportJob(task, context, moments: true)
+            case .ranks(let ranks): RankJob(task, context, ranks)
+            }
+        let outputs = try job.begin()
+        jobs[task] = job
+        return try finish(task, outputs)
+    }
+
+    package func receive(_ packet: Packet) throws -> [StageOutput] {
+        guard let job = jobs[packet.task] else { return [] }
+        return try finish(packet.task, try job.receive(packet))
+    }
+
+    package func abort(task: UInt64) { jobs[task] = nil }
+
+    /// - Throws: `StageError.notFinite`: no number leaves a worker that is none.
+    private func finish(_ task: UInt64, _ outputs: [StageOutput]) throws -> [StageOutput] {
+        for case .result(_, let bundle) in outputs {
+            jobs[task] = nil
+            if let name = NotFinite.entry(of: bundle.entries) { throw StageError.notFinite(name) }
+        }
+        return outputs
+    }
+
+    private func loaded() throws -> StageContext {
+        guard let context else { throw EngineError.noModel }
+        return context
+    }
+}
+
+/// What the engine refuses.
+enum EngineError: Error, CustomStringConvertible {
+    case noModel
+    case busy
+    case twoLosses
+    case severalLayers
+    case statisticTwice(String)
+    case notTrained
+    case trainingNeedsMemory
+    case outOfOrder(step: Int)
+    case wrongMask(String)
+    case badState(String)
+    case badGeneration(String)
+    case wrongFactors(String)
+    case missingOperand(String)
+
+    var description: String {
+        switch self {
+        case .noModel: "no model is loaded"
+        case .busy: "an edit came while tasks were running"
+        case .twoLosses: "a scoring task may differentiate one loss only: ask for mean or sum"
+        case .severalLayers: "a scoring task is about all layers or about one"
+        case .statisticTwice(let name): "a scoring task may ask for \(name) once only, with one set of options"
+        case .notTrained: "there is nothing to export: no fine-tuning has run on this stage"
+        case .trainingNeedsMemory:
+            "fine-tuning keeps weights, gradients and moments as f32 in memory: give the worker more --memory or add workers"
+        case .outOfOrder(let step):
+            "fine-tuning cannot go on at step \(step): this stage does not hold the steps before it"
+        case .wrongMask(let what): "the mask does not fit the model: \(what)"
+        case .badState(let what): "the saved state of fine-tuning does not fit the model: \(what)"
+        case .badGeneration(let what): "bad generation task: \(what)"
+        case .wrongFactors(let what): "the low-rank edit does not fit the model: \(what)"
+        case .missingOperand(let name): "\(name) was not sent along, or is of another shape"
+        }
+    }
+}
+
+/// One task on one stage.
+protocol StageJob: AnyObject {
+    func begin() throws -> [StageOutput]
+    func receive(_ packet: Packet) throws -> [StageOutput]
+}

@@ -1,0 +1,101 @@
+package import Evaluation
+package import ModelService
+import Protocol
+package import Selection
+package import StudyFile
+
+/// What a condition came to.
+package struct ConditionResult: Sendable {
+    package var name: String
+    /// The method and its settings in words.
+    package var method: String
+    /// Weights set to zero, and as a fraction of all linear maps' weights.
+    package var zeroed: Int
+    package var sparsity: Double
+    /// Ranks of the change of the weights, and as a fraction of all linear maps' ranks.
+    package var ranks: Int
+    package var rankFraction: Double
+    /// Weights that fine-tuning left as they were, where it was restricted.
+    package var restricted: RestrictedWeights?
+    /// By setting, in the study's order.
+    package var attacks: [AttackResult]
+    package var overRefusal: OverRefusal?
+    package var tasks: [TaskAccuracy]
+    package var zeroShot: Estimate?
+    package var questions: [(document: TaskDocument, result: MultipleChoice.Result)]
+    package var perplexity: Estimate?
+    /// Loss of every fine-tuning step.
+    package var losses: [Float]
+    package var harmless: [(answer: Answer, verdict: Verdict)]
+    /// What its row in every table is marked with.
+    package var remark: Remark?
+
+    package enum Remark: Sendable, Equatable {
+        /// Its model is the unedited one, and why.
+        case changesNothing(String)
+        /// Fine-tuning was to keep weights, and the mask has none.
+        case keepsNothing(String)
+        /// Its model's numbers are not finite, and how that showed: it has no measures.
+        case notFinite(String)
+
+        /// Beside its name.
+        package var mark: String {
+            switch self {
+            case .changesNothing: "changes nothing"
+            case .keepsNothing: "keeps nothing"
+            case .notFinite: "not finite"
+            }
+        }
+        /// Its name in files.
+        package var key: String {
+            switch self {
+            case .changesNothing: "changes_nothing"
+            case .keepsNothing: "keeps_nothing"
+            case .notFinite: "not_finite"
+            }
+        }
+        package var reason: String {
+            switch self {
+            case .changesNothing(let reason), .keepsNothing(let reason), .notFinite(let reason): reason
+            }
+        }
+    }
+
+    /// For tables: its name, with what it is marked with.
+    package var title: String { remark.map { "\(name) (\($0.mark))" } ?? name }
+    package var isMeasured: Bool { if case .notFinite = remark { false } else { true } }
+    /// Answers that ended inside their thinking, of all.
+    package var unfinished: (count: Int, all: Int) {
+        let all = attacks.flatMap(\.answers) + harmless
+        return (all.count { $0.verdict.isUnfinished }, all.count)
+    }
+
+    /// - Parameter measurement: with rated answers; `nil`: the condition's numbers are not finite, so it has no measures.
+    /// - Throws: `EvaluationError` where a setting has no answers.
+    package init(
+        name: String, method: String, measurement: Measurement?, attacks: [AttackSetting], gate: CoherenceGates,
+        judges: Judges, change: ModelChange = ModelChange(), maps: [MapShape], remark: Remark? = nil
+    ) throws {
+        self.name = name
+        self.method = method
+        self.remark = remark
+        (losses, restricted, zeroed, ranks) = (change.losses, change.restricted, change.zeroed, change.ranks)
+        sparsity = Double(zeroed) / Double(max(1, maps.reduce(0) { $0 + $1.count }))
+        rankFraction = Double(ranks) / Double(max(1, maps.reduce(0) { $0 + $1.rank }))
+        let attacks = measurement == nil ? [] : attacks
+        let measurement = measurement ?? Measurement()
+        tasks = measurement.tasks
+        zeroShot = measurement.zeroShot
+        questions = measurement.questions
+        perplexity = measurement.perplexity
+        self.attacks = try attacks.enumerated().map { number, setting in
+            try AttackResult(setting, measurement.attack(number), judges: judges, gates: gate)
+        }
+        harmless = measurement.harmless.map { ($0, Verdict($0, judges: judges, gate: gate.chat)) }
+        overRefusal = harmless.isEmpty ? nil : try OverRefusal(harmless.map { ($0.answer.prompt, $0.verdict) })
+    }
+
+    /// In the first setting.
+    package var attack: AttackSuccess? { attacks.first?.success }
+    package var harmful: [(answer: Answer, verdict: Verdict)] { attacks.first?.answers ?? [] }
+}

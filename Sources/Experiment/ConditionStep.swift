@@ -1,0 +1,102 @@
+package import Datasets
+import ModelService
+package import Protocol
+package import Selection
+package import StudyFile
+import Tensors
+
+/// A condition's model: how it is made, what it is asked, and whether it is written.
+package struct ConditionStep: Sendable {
+    package enum Change: Sendable {
+        /// The unedited model.
+        case none
+        /// The coordinator chooses weights that are set to zero.
+        case mask
+        /// A change of few ranks, of the subspaces of these data sets in the order the recipe takes them.
+        case lowRank(Ranks, [Study.Side])
+        case training(TrainingStep)
+    }
+
+    package enum Ranks: Sendable {
+        case recipe(RankRecipe)
+        /// As many random ranks of every linear map as the condition of that name takes there.
+        case randomLike(String)
+    }
+
+    package let condition: Study.Condition
+    package let change: Change
+    package let questions: Questions
+    package let isExported: Bool
+    /// Data sets that each decoder block is scored on in turn, where the condition is made block by block.
+    package let blockSides: [Study.Side]
+
+    package var name: String { condition.name }
+    package var isUnedited: Bool { if case .none = change { true } else { false } }
+
+    package init(_ condition: Study.Condition, of study: Study, change: Change, questions: Questions) {
+        (self.condition, self.change, self.questions) = (condition, change, questions)
+        isExported = study.export.contains(condition.name)
+        blockSides = condition.isSequential ? study.sides(of: condition) : []
+    }
+}
+
+/// A fine-tuning run over examples that are drawn and packed.
+package struct TrainingStep: Sendable {
+    package let settings: Study.FineTune
+    package let pairs: [Pair]
+    package let training: TaskBody.Training
+    /// Other conditions begin where this run ends.
+    package let isShared: Bool
+
+    /// - Parameter kept: the weights that the settings' restriction leaves as they were.
+    func request(kept: Mask?) -> TrainingRequest {
+        let isRewound = settings.restriction?.kind == .rewind
+        return TrainingRequest(
+            training, freeze: isRewound ? nil : kept, rewind: isRewound ? kept : nil, isShared: isShared,
+            checkpointEvery: settings.checkpointEvery)
+    }
+}
+
+/// Makes the fine-tuning runs of a study; those with the same examples and batches hold them once.
+struct TrainingSteps {
+    private let study: Study
+    private let codec: any TextCodec
+    private let files: DataFiles
+    private var drawn: [String: (pairs: [Pair], groups: [SequenceGroup])] = [:]
+    private var packed: [(settings: Study.FineTune, training: TaskBody.Training)] = []
+
+    init(_ study: Study, codec: any TextCodec, files: DataFiles) {
+        (self.study, self.codec, self.files) = (study, codec, files)
+    }
+
+    /// - Throws: `InputError`, or `PackingError` where an example is larger than a micro-batch.
+    mutating func step(_ settings: Study.FineTune) throws -> TrainingStep {
+        let data = try examples(settings)
+        return TrainingStep(
+            settings: settings, pairs: data.pairs, training: try training(settings, data.groups),
+            isShared: study.sharing(settings).count > 1)
+    }
+
+    private mutating func examples(
+        _ settings: Study.FineTune
+    ) throws(InputError) -> (pairs: [Pair], groups: [SequenceGroup]) {
+        let key = "\(settings.samples ?? -1) \(settings.pairs)"
+        if let known = drawn[key] { return known }
+        let data = try FineTunePlan.examples(settings, seed: study.seed, codec: codec, files)
+        drawn[key] = data
+        return data
+    }
+
+    private mutating func training(
+        _ settings: Study.FineTune, _ groups: [SequenceGroup]
+    ) throws(PackingError) -> TaskBody.Training {
+        // What is frozen or rewound has no part in how the examples are laid out.
+        var same = settings.training
+        same.restriction = nil
+        if let known = packed.first(where: { $0.settings == same }) { return known.training }
+        let training = try FineTunePlan.training(
+            groups, settings: settings, seed: study.seed, batchTokens: settings.batchTokens ?? study.batchTokens)
+        packed.append((same, training))
+        return training
+    }
+}

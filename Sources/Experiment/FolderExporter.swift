@@ -1,0 +1,122 @@
+import CKernels
+package import Checkpoint
+package import ModelService
+import Protocol
+package import Selection
+package import Tensors
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Exports over a checkpoint, one matrix in memory at a time.
+package struct FolderExporter: ModelExporter {
+    private let checkpoint: Checkpoint
+    private let type: ElementType
+
+    /// - Parameter type: f32, f16 or bf16; by default the checkpoint's own, f16 where it is quantised.
+    package init(_ checkpoint: Checkpoint, type: ElementType? = nil) {
+        self.checkpoint = checkpoint
+        self.type = type ?? Self.ownType(checkpoint)
+    }
+
+    private static func ownType(_ checkpoint: Checkpoint) -> ElementType {
+        switch checkpoint.fileType(of: LinearMap.q.weightName(layer: 0)) {
+        case .f64?, .f32?: .f32
+        case .bf16?: .bf16
+        default: .f16
+        }
+    }
+
+    package func export(mask: Mask, to folder: String) throws {
+        let maps = Dictionary(mask.maps.map { ($0.shape.name, $0) }) { first, _ in first }
+        try makeParent(of: folder)
+        try writer(of: mask.metadata).write(to: folder) { name, rows, values in
+            try checkpoint.read(name, rows: rows, into: values)
+            guard let map = maps[name] else { return }
+            let first = rows.lowerBound * map.shape.columns
+            for index in 0..<rows.count * map.shape.columns where map.bits[first + index] { values[index] = 0 }
+        }
+    }
+
+    package func export(lowRank edit: LowRankEdit, to folder: String) throws {
+        let maps = Dictionary(edit.maps.map { ($0.shape.name, $0) }) { first, _ in first }
+        try makeParent(of: folder)
+        try writer(of: edit.metadata).write(to: folder) { name, rows, values in
+            try checkpoint.read(name, rows: rows, into: values)
+            guard let map = maps[name] else { return }
+            // As the workers do it, to the bit.
+            fl_low_rank_add(
+                values, map.left.floats.baseAddress! + rows.lowerBound * map.rank, map.right.floats.baseAddress!,
+                map.rank, rows.count, map.shape.columns)
+        }
+    }
+
+    package func exportAdapter(_ edit: LowRankEdit, to folder: String) throws {
+        try makeParent(of: folder)
+        try AdapterExport(base: checkpoint.path, notes: [try note(edit.metadata)]).write(edit, to: folder)
+    }
+
+    package func exportTrained(
+        _ runner: any ModelRunner, rewind: Mask?, words: [String: String], to folder: String
+    ) async throws {
+        try makeParent(of: folder)
+        let spool = "\(folder).trained-\(getpid())"
+        var paths: [String] = []
+        defer { for path in paths { unlink(path) } }
+        // Spooled, so that a model never has to fit into the coordinator's memory.
+        try await runner.trainedWeights { bundle in
+            let path = "\(spool)-\(paths.count)"
+            paths.append(path)
+            try bundle.write(safetensors: path)
+        }
+        let files = try paths.map { try SafetensorsFile(path: $0) }
+        let maps = Dictionary((rewind?.maps ?? []).map { ($0.shape.name, $0) }) { first, _ in first }
+        try writer(of: words).write(to: folder) { name, rows, values in
+            for file in files {
+                guard let tensor = file.description(of: name) else { continue }
+                guard tensor.type == .f32, tensor.shape == checkpoint.shape(of: name) else {
+                    throw SelectionError.shape(
+                        map: name, expected: checkpoint.shape(of: name) ?? [], found: tensor.shape)
+                }
+                let columns = tensor.shape.dropFirst().reduce(1, *)
+                _ = file.withBytes(of: name) { bytes in
+                    memcpy(values, bytes.baseAddress! + rows.lowerBound * columns * 4, rows.count * columns * 4)
+                }
+                guard let map = maps[name] else { return }
+                let original = AlignedBuffer(floats: rows.count * columns, zeroed: false)
+                try checkpoint.read(name, rows: rows, into: original.floats.baseAddress!)
+                // As the workers do it.
+                map.bits.withBytes { bits in
+                    fl_mask_copy(
+                        values, original.floats.baseAddress!, bits.baseAddress!.assumingMemoryBound(to: UInt8.self),
+                        rows.lowerBound * columns, rows.count * columns)
+                }
+                return
+            }
+            try checkpoint.read(name, rows: rows, into: values)
+        }
+    }
+
+    private func writer(of words: [String: String]) throws -> HuggingFaceExport {
+        HuggingFaceExport(checkpoint: checkpoint, type: type, notes: [try note(words)])
+    }
+
+    /// What was done to which model.
+    private func note(_ words: [String: String]) throws -> (name: String, bytes: [UInt8]) {
+        var members = [
+            JSON.Member("format", .text("faultline-model")), JSON.Member("version", .text("1")),
+            JSON.Member("program", .text("faultline \(Release.version)")),
+            JSON.Member("base_model", .text(try checkpoint.digest())),
+            JSON.Member("base_model_name", .text(checkpoint.shortName)),
+        ]
+        let made = words.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .text($0.value)) }
+        members.append(JSON.Member("made_by", .object(made)))
+        return ("faultline.json", JSON.object(members).encoded(indent: true) + [10])
+    }
+
+    private func makeParent(of folder: String) throws {
+        let parent = Paths.folder(of: folder)
+        if parent != "." { try Paths.makeFolder(parent) }
+    }
+}

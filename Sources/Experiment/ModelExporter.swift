@@ -1,0 +1,16 @@
+package import ModelService
+package import Selection
+
+/// Writes models as Hugging Face folders.
+package protocol ModelExporter: Sendable {
+    /// The checkpoint with the mask's weights set to zero.
+    func export(mask: Mask, to folder: String) throws
+    /// The checkpoint changed by few ranks.
+    func export(lowRank edit: LowRankEdit, to folder: String) throws
+    /// The change alone, as a PEFT adapter.
+    func exportAdapter(_ edit: LowRankEdit, to folder: String) throws
+    /// The checkpoint with what the fleet has trained in its last `train`, but for the weights that are rewound.
+    /// - Parameter words: how it was trained, for the folder's `faultline.json`.
+    func exportTrained(_ runner: any ModelRunner, rewind: Mask?, words: [String: String], to folder: String)
+        async throws
+}

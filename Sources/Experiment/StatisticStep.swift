@@ -1,0 +1,90 @@
+package import Checkpoint
+package import Datasets
+package import ModelService
+package import Protocol
+import Selection
+package import StudyFile
+import Tensors
+
+/// A statistic of a study's own: the blocks of prompts that it is collected over, and the file that it becomes.
+package struct StatisticStep: Sendable {
+    package let plan: Study.StatisticPlan
+    /// Of every list, in the classes' order.
+    let prompts: [[String]]
+    package let blocks: [[Batch]]
+    /// How the blocks were cut, for the file.
+    private let cut: [String: String]
+    private let statistic: any Statistic
+
+    /// - Throws: `InputError` where a list cannot be read or a prompt is longer than the model's context; `SelectionError`
+    ///   where a list is empty; `PackingError`.
+    package init(_ plan: Study.StatisticPlan, study: Study, codec: any TextCodec, _ files: DataFiles) throws {
+        self.plan = plan
+        prompts = try plan.lists.map { list in
+            try list.prompts.read(seed: study.seed, name: "\(plan.name) \(list.name)", files)
+        }
+        var sequences: [Protocol.Sequence] = []
+        statistic = try plan.request.statistic()
+        for (group, texts) in prompts.enumerated() {
+            guard !texts.isEmpty else {
+                throw SelectionError.tooFew(
+                    what: "\(plan.lists[group].name) prompts for statistic \(plan.name)", wanted: 1, available: 0)
+            }
+            for text in texts {
+                let tokens = try codec.prompt(text)
+                try ContextLimit.check(tokens.count, codec.longest, "the prompt \"\(text.prefix(40))…\"")
+                guard tokens.count >= statistic.leastPromptTokens else {
+                    throw InputError(
+                        "statistic \(plan.name)",
+                        "the prompt \"\(text.prefix(40))\" has \(tokens.count) tokens, and at least \(statistic.leastPromptTokens) are looked at"
+                    )
+                }
+                sequences.append(Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count, group: group))
+            }
+        }
+        cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        var blocks: [[Batch]] = []
+        for start in stride(from: 0, to: sequences.count, by: study.blockExamples) {
+            let part = Array(sequences[start..<min(sequences.count, start + study.blockExamples)])
+            let groups = SequenceGroup.sharingPrefix(part, name: "prompts", maximumTokens: study.batchTokens)
+            // A prompt may be as long as the model's context, whatever a batch holds.
+            blocks.append(try BatchPacking.pack(groups, maximumTokens: study.batchTokens, letsLargeAlone: true))
+        }
+        self.blocks = blocks
+    }
+
+    package var promptCount: Int { prompts.reduce(0) { $0 + $1.count } }
+
+    /// What it is called in progress, warnings and plans.
+    package var label: String { "statistic \(plan.name)" }
+
+    /// Bytes of the file's tensors, at most.
+    package func byteCount(_ config: ModelConfig) -> Int {
+        statistic.byteCount(
+            config,
+            StatisticExtent(layers: 0..<config.layerCount, examples: promptCount, classes: plan.request.classes))
+    }
+
+    /// What the file depends on, as it says itself.
+    package func provenance(modelDigest: String) throws -> [String: String] {
+        let digests = try blocks.map { try TaskBody.score(statistics: [plan.request], batches: $0).digest() }
+        var words = ["model": modelDigest, "statistic": plan.request.name]
+        for (key, value) in plan.request.options { words["option_\(key)"] = value }
+        for (list, texts) in zip(plan.lists, prompts) { words["\(list.name)_prompts"] = "\(texts.count)" }
+        words["blocks"] = Digest.sha256(Array(digests.joined(separator: "\n").utf8))
+        return words.merging(cut) { $1 }
+    }
+
+    /// - Parameter output: where the combined tensors go.
+    package func request(output: String) -> ScoreRequest {
+        ScoreRequest(name: plan.name, statistics: [plan.request], blocks: blocks, output: output)
+    }
+
+    /// Makes the study's file of the combined tensors.
+    /// - Throws: `TensorFileError`, or `SelectionError` where a tensor is missing.
+    func write(_ combined: String, to path: String, metadata: [String: String]) throws {
+        let entries = try statistic.finished(
+            try TensorBundle(mapping: combined), classes: plan.lists.map(\.name))
+        try TensorBundle(metadata: metadata, entries: entries).write(safetensors: path)
+    }
+}

@@ -1,0 +1,235 @@
+import Caching
+import Checkpoint
+import Datasets
+import Evaluation
+import Foundation
+import ModelService
+import OutputFiles
+import Selection
+import StudyFile
+import Tensors
+
+/// A condition's model: made current, measured, exported; its answers rated, its results written.
+extension StudyRun {
+    /// A condition that is measured and not yet rated.
+    struct Measured {
+        var change = ModelChange()
+        var remark: ConditionResult.Remark?
+        /// `nil`: its numbers are not finite.
+        package var measurement: Measurement?
+    }
+
+    /// A condition's model, as far as an export takes it.
+    struct Made {
+        var mask: Mask?
+        package var lowRank: LowRankEdit?
+        /// Weights that a fine-tuned model has back from the checkpoint.
+        var rewind: Mask?
+        var change = ModelChange()
+    }
+
+    /// Makes the condition's model, measures it, and exports it where that is wished. Where its numbers are not finite the
+    /// result says so and has no measures; the study goes on.
+    func measure(_ step: ConditionStep) async throws {
+        announce("condition \(step.name)" + (step.isUnedited ? "" : ": \(step.condition.words)"))
+        var own = Measured()
+        do {
+            let made = try await make(step)
+            own.change = made.change
+            if !step.isUnedited { try noteRecipe(step.condition) }
+            own.measurement = try await evaluator.measure(step.questions, runner, label: step.name)
+            if step.isExported { try await export(step.condition, made) }
+            own.remark = try remark(step, made)
+        } catch {
+            try fail(step, &own, error)
+        }
+        measured[step.name] = own
+    }
+
+    /// Rates the answers of conditions on the unedited model, and writes their results.
+    func rate(_ steps: [ConditionStep]) async throws {
+        try await runner.apply(edit: nil)
+        for step in steps {
+            guard var own = measured.removeValue(forKey: step.name) else {
+                throw InternalError("condition \(step.name) is not measured yet")
+            }
+            do {
+                if let measurement = own.measurement {
+                    own.measurement = try await evaluator.rate(measurement, runner, label: step.name)
+                }
+            } catch {
+                try fail(step, &own, error)
+            }
+            if step.isUnedited, let measurement = own.measurement { calibrateGate(measurement) }
+            let result = try ConditionResult(
+                name: step.name, method: step.condition.words, measurement: own.measurement,
+                attacks: evaluator.attacks, gate: try calibratedGate, judges: judges, change: own.change, maps: maps,
+                remark: own.remark)
+            results[step.name] = result
+            try write(result)
+        }
+    }
+
+    /// Takes a condition's measures away where its numbers are not finite.
+    /// - Throws: every other error; all of the unedited model's, without which there is no study.
+    private func fail(_ step: ConditionStep, _ own: inout Measured, _ error: any Error) throws {
+        guard !step.isUnedited, let reason = NoNumber.reason(error) else { throw error }
+        announce("condition \(step.name): no measures: \(reason)")
+        (own.measurement, own.remark) = (nil, .notFinite(reason))
+    }
+
+    private func calibrateGate(_ unedited: Measurement) {
+        let gate = evaluator.gates(unedited)
+        if evaluator.attacks.contains(where: gate.lacksFloor) {
+            warnings.append("coherence: the unedited model gave no answer to calibrate the floor on; there is none")
+        }
+        self.gate = gate
+    }
+
+    private func remark(_ step: ConditionStep, _ made: Made) throws -> ConditionResult.Remark? {
+        var reason: String?
+        if let mask = made.mask { reason = try EditEffect.nothing(mask, in: model) }
+        if let edit = made.lowRank { reason = EditEffect.nothing(edit) }
+        if case .training(let training) = step.change {
+            reason = EditEffect.nothing(training.settings, restricted: made.change.restricted, in: model)
+        }
+        if let reason { return .changesNothing(reason) }
+        guard made.change.restricted?.count == 0 else { return nil }
+        return .keepsNothing("the mask whose weights it was to keep selects no weight, so it is a free training")
+    }
+
+    /// Makes the condition's model current.
+    private func make(_ step: ConditionStep) async throws -> Made {
+        switch step.change {
+        case .none: return Made()
+        case .mask:
+            let mask = try await mask(step)
+            masks[step.name] = mask
+            try await runner.apply(edit: mask)
+            return Made(mask: mask, change: ModelChange(mask))
+        case .lowRank(let ranks, let sides):
+            let edit = try await lowRank(step, ranks, sides)
+            lowRanks[step.name] = edit
+            try await runner.apply(lowRank: edit)
+            return Made(lowRank: edit, change: ModelChange(edit))
+        case .training(let training): return try await train(training, step)
+        }
+    }
+
+    private func train(_ step: TrainingStep, _ own: ConditionStep) async throws -> Made {
+        let settings = step.settings
+        warn(step.pairs.map(\.prompt), name: settings.grid.map { "\($0), \(step.pairs.count) pairs" } ?? own.name)
+        let kept = try settings.restriction.map { try restrictions.mask($0, of: own.condition, made: masks) }
+        let request = step.request(kept: kept)
+        var change = ModelChange()
+        change.losses = try await runner.train(request, label: "\(own.name): fine-tuning")
+        change.restricted = kept.map { RestrictedWeights($0, of: model.config) }
+        return Made(rewind: request.rewind, change: change)
+    }
+
+    /// The condition's change of few ranks.
+    private func lowRank(
+        _ step: ConditionStep, _ ranks: ConditionStep.Ranks, _ sides: [Study.Side]
+    ) async throws -> LowRankEdit {
+        let recipe: RankRecipe
+        switch ranks {
+        case .recipe(let own): recipe = own
+        case .randomLike(let name):
+            guard let other = lowRanks[name] else { throw InternalError("condition \(name) has changed no ranks yet") }
+            let counts = Dictionary(other.maps.map { ($0.shape.name, $0.rank) }) { first, _ in first }
+            recipe = .randomRanks(counts: counts, seed: study.seed)
+        }
+        if !step.blockSides.isEmpty { return try await blockByBlock(step).lowRank(step.condition, recipe) }
+        let edit = try await RankStore(model.config).edit(
+            recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
+            to: folder.edit(step.name),
+            metadata: [
+                "condition": step.name, "words": step.condition.words, Provenance.modelKey: modelDigest,
+                Provenance.nameKey: study.modelName,
+            ])
+        try folder.ledger.record(folder.edit(step.name))
+        return edit
+    }
+
+    /// So that `faultline plan` knows what the cache has.
+    private func noteRecipe(_ condition: Study.Condition) throws {
+        guard let shared, let caching,
+            let recipe = try study.recipe(
+                condition, data: { side in try calibrated[side].map { try CacheKeys.digest($0, codec: codec) } })
+        else { return }
+        try shared.note(recipe: recipe, weights: caching.weights)
+    }
+
+    private func blockByBlock(_ step: ConditionStep) -> BlockByBlock {
+        BlockByBlock(
+            study: study, sides: step.blockSides, model: model, modelDigest: modelDigest, runner: runner, codec: codec,
+            folder: folder, pairs: calibrated, shared: shared)
+    }
+
+    /// The weights that the condition sets to zero, as a file of the run.
+    private func mask(_ step: ConditionStep) async throws -> Mask {
+        let condition = step.condition
+        // One that is found block by block is the file itself.
+        if !step.blockSides.isEmpty {
+            return try await blockByBlock(step).mask(condition) { try Self.select(condition.method, $0)! }
+        }
+        var mask: Mask
+        switch condition.method {
+        case .setDifference, .ranked:
+            let files = try study.sides(of: condition).map { try ScoreFile(path: folder.scores($0.rawValue)) }
+            mask = try Self.select(condition.method, files)!
+        case .heads(let selection): mask = try selection.mask(probe, in: model.config, seed: study.seed)
+        case .random(let like):
+            let other = masks[like]!
+            mask = try Selector.mask(
+                of: WeightScores.random(maps: other.maps.map(\.shape), seed: study.seed), sizedLike: other)
+        case .unedited, .fineTune, .lowRank: throw InternalError("condition \(condition.name) selects no weights")
+        }
+        mask.metadata["condition"] = condition.name
+        mask.metadata["selection"] = condition.words
+        mask.metadata.merge([Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName]) { $1 }
+        try mask.write(to: folder.mask(condition.name))
+        try folder.ledger.record(folder.mask(condition.name))
+        return mask
+    }
+
+    /// What a method takes of scores, which come in the order of its sides; `nil`: it takes none.
+    private static func select(_ method: Study.Condition.Method, _ scores: [ScoreFile]) throws -> Mask? {
+        switch method {
+        case .setDifference(let p, let q, let group):
+            try SetDifference.mask(safety: scores[0], q: q, utility: scores[1], p: p, group: group)
+        case .ranked(_, let q, let group, let order):
+            try Selector.mask(of: scores[0], percent: q, name: "q", group: group, order: order)
+        case .unedited, .random, .heads, .fineTune, .lowRank: nil
+        }
+    }
+
+    private func export(_ condition: Study.Condition, _ made: Made) async throws {
+        guard let exporter else { return }
+        let target = folder.model(condition.name)
+        announce("writing \(target)")
+        // The run's own folder: an earlier run of the same study may have left its model there.
+        if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
+        if let edit = made.lowRank {
+            try exporter.export(lowRank: edit, to: target)
+            let adapter = folder.adapter(condition.name)
+            if FileManager.default.fileExists(atPath: adapter) { try FileManager.default.removeItem(atPath: adapter) }
+            try exporter.exportAdapter(edit, to: adapter)
+        } else if let mask = made.mask {
+            try exporter.export(mask: mask, to: target)
+        } else {
+            try await exporter.exportTrained(
+                runner, rewind: made.rewind, words: ["condition": condition.name, "selection": condition.words],
+                to: target)
+        }
+    }
+
+    private func write(_ result: ConditionResult) throws {
+        try AnswerFile.write(
+            result, of: provenance, judges: judges, harmful: evaluator.harmful,
+            harmless: evaluator.harmless, to: folder.answers(result.name))
+        if !result.questions.isEmpty {
+            try QuestionFile.write(result, of: provenance, to: folder.questions(result.name))
+        }
+    }
+}

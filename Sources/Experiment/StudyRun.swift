@@ -1,0 +1,109 @@
+package import Caching
+package import Checkpoint
+package import Datasets
+import Evaluation
+import Foundation
+package import ModelService
+import Selection
+package import StudyFile
+import Tensors
+
+/// Carries a study out, step by step as its schedule says: own refusals → scores → masks → every condition measured → answers
+/// rated → table and report.
+///
+/// All fleet work goes through `ModelRunner`, all text through `TextCodec`; what is computed follows from the study alone.
+package final class StudyRun {
+    let study: Study
+    let schedule: StudySchedule
+    let runner: any ModelRunner
+    let codec: any TextCodec
+    let model: any WeightSource
+    let modelDigest: String
+    let folder: RunFolder
+    let exporter: (any ModelExporter)?
+    let announce: (String) -> Void
+    let files: DataFiles
+    let maps: [MapShape]
+    var masks: [String: Mask] = [:]
+    var restrictions: RestrictionMasks
+    var lowRanks: [String: LowRankEdit] = [:]
+    var calibrated: [Study.Side: [Pair]] = [:]
+    var probe: HeadProbe?
+    var overlaps: [OverlapTable] = []
+    var warnings: [String] = []
+    /// Conditions whose answers are not rated yet.
+    var measured: [String: Measured] = [:]
+    var gate: CoherenceGates?
+    var results: [String: ConditionResult] = [:]
+    let shared: SharedFiles?
+    let caching: CachingRunner?
+
+    var evaluator: Evaluator { schedule.evaluator }
+    var judges: Judges { schedule.judges }
+
+    /// Reads every file the study names; nothing is computed before all of them are sound.
+    /// - Parameters:
+    ///   - cache: what other studies computed; `nil`: everything is computed here.
+    ///   - announce: gets a line at the start of every step.
+    package init(
+        _ study: Study, runner: any ModelRunner, codec: any TextCodec, model: any WeightSource, modelDigest: String,
+        folder: RunFolder, exporter: (any ModelExporter)?, cache: ResultCache? = nil,
+        announce: @escaping (String) -> Void
+    ) throws {
+        self.study = study
+        if let cache {
+            let keys = CacheKeys(modelDigest: modelDigest, kernels: runner.kernels)
+            let runner = CachingRunner(runner, cache: cache, keys: keys, say: announce)
+            (self.runner, caching, shared) = (runner, runner, SharedFiles(cache, keys, folder.ledger))
+        } else {
+            (self.runner, caching, shared) = (runner, nil, nil)
+        }
+        self.codec = codec
+        self.model = model
+        self.modelDigest = modelDigest
+        self.folder = folder
+        self.exporter = exporter
+        self.announce = announce
+        files = DataFiles(maxSkipped: study.maxSkipped, codec: codec, say: announce)
+        schedule = try StudySchedule(study, config: model.config, codec: codec, files: files)
+        try study.check(model.config)
+        maps = WeightScores.maps(of: model.config)
+        warnings = schedule.evaluator.warnings
+        restrictions = RestrictionMasks(study, folder: folder, config: model.config, modelDigest: modelDigest)
+    }
+
+    /// Which model everything belongs to that is written.
+    var provenance: Provenance { Provenance(model: modelDigest, name: study.modelName) }
+
+    package func run() async throws -> StudyResults {
+        try await runner.apply(edit: nil)
+        for step in schedule.steps { try await carryOut(step) }
+        warnings += results.values.sorted { $0.name < $1.name }.flatMap { Self.warnings($0) }
+        return StudyResults(
+            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: try calibratedGate,
+            judges: judges, harmful: evaluator.harmful, harmless: evaluator.harmless,
+            warnings: files.notes.compactMap(\.warning) + warnings, modelDigest: modelDigest,
+            codec: codec.description, thinking: codec.thinking, probe: probe, overlaps: overlaps, files: files.notes)
+    }
+
+    private func carryOut(_ step: StudySchedule.Step) async throws {
+        switch step {
+        case .scoresWithoutData: try scoreWithoutData()
+        case .pairs(let step): try await collect(step)
+        case .scores(let step): try await score(step)
+        case .overlap(let plan): try findOverlaps(plan)
+        case .probe(let step): try await probeHeads(step)
+        case .statistic(let step): try await collect(step)
+        case .condition(let step): try await measure(step)
+        case .ratings(let steps): try await rate(steps)
+        }
+    }
+
+    /// The unedited model is rated before all others.
+    var calibratedGate: CoherenceGates {
+        get throws {
+            guard let gate else { throw InternalError("the unedited model's answers are not rated yet") }
+            return gate
+        }
+    }
+}

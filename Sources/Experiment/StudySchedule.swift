@@ -1,0 +1,118 @@
+package import Checkpoint
+package import Datasets
+import Evaluation
+import Protocol
+import Selection
+package import StudyFile
+
+/// What a study does, step by step, with what the fleet is asked in every step.
+///
+/// It is made once, of the study and its files: `StudyRun` carries the steps out, and the plan counts the same steps. A
+/// request that depends on an earlier step's result (the text of an answer, a mask) is made by one function of its step; the
+/// plan calls that function with stand-ins.
+package struct StudySchedule: Sendable {
+    package enum Step: Sendable {
+        /// Scores that take no data: the coordinator makes them alone.
+        case scoresWithoutData
+        case pairs(PairStep)
+        /// Scores and second moments of all data sets in one job, and the subspaces of the moments.
+        case scores(ScoreStep)
+        case overlap(Study.OverlapPlan)
+        case probe(ProbeStep)
+        /// A statistic of the study's own.
+        case statistic(StatisticStep)
+        /// A condition's model is made and asked.
+        case condition(ConditionStep)
+        /// The unedited model rates the answers of these conditions.
+        case ratings([ConditionStep])
+    }
+
+    package let study: Study
+    package let evaluator: Evaluator
+    package let codec: any TextCodec
+    package let steps: [Step]
+    let judges: Judges
+
+    /// Reads and tokenises every file of the study, so that bad input ends a run before it begins.
+    /// - Parameter files: reads the files, and counts what of them cannot be used.
+    /// - Throws: `InputError`, `EvaluationError`, `PackingError`, and `SelectionError` where there are too few prompts to probe
+    ///   with.
+    package init(
+        _ study: Study, config: ModelConfig, codec: any TextCodec, files: DataFiles = DataFiles()
+    ) throws {
+        (self.study, self.codec) = (study, codec)
+        judges = try JudgeFile.judges(phrases: study.refusalPhrases, files)
+        evaluator = try Evaluator(
+            study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: config.maxPositions,
+            codec: codec, files: files)
+        var steps: [Step] = []
+        if study.needsScores, !study.scores.method.needsData { steps.append(.scoresWithoutData) }
+        for side in Study.Side.allCases {
+            // What no condition needs is checked, too.
+            guard let source = study.calibration?[side] else { continue }
+            let step = try PairStep(side, source, study: study, judge: judges.own, codec: codec, files)
+            if study.calibratedSides.contains(side) { steps.append(.pairs(step)) }
+        }
+        let scored = ScoreStep(study)
+        if !scored.parts.isEmpty { steps.append(.scores(scored)) }
+        if let overlap = study.overlap { steps.append(.overlap(overlap)) }
+        if let probe = study.probe { steps.append(.probe(try ProbeStep(probe, study: study, codec: codec, files))) }
+        steps += try study.statistics.map { .statistic(try StatisticStep($0, study: study, codec: codec, files)) }
+        steps += try Self.conditions(study, evaluator, codec, files)
+        self.steps = steps
+    }
+
+    /// The unedited model comes first, and its answers are rated at once: the floor of coherence is calibrated on them. All
+    /// others are rated at the end, so that the fleet goes back to the unedited model once.
+    private static func conditions(
+        _ study: Study, _ evaluator: Evaluator, _ codec: any TextCodec, _ files: DataFiles
+    ) throws -> [Step] {
+        let questions = try (unedited: evaluator.questions(isUnedited: true), edited: evaluator.questions())
+        var trainings = TrainingSteps(study, codec: codec, files: files)
+        let all = try study.workOrder.map { condition in
+            ConditionStep(
+                condition, of: study, change: try change(condition, of: study, &trainings),
+                questions: condition.method == .unedited ? questions.unedited : questions.edited)
+        }
+        let (own, others) = (all.filter(\.isUnedited), all.filter { !$0.isUnedited })
+        return own.map { .condition($0) } + [.ratings(own)]
+            + (others.isEmpty ? [] : others.map { .condition($0) } + [.ratings(others)])
+    }
+
+    private static func change(
+        _ condition: Study.Condition, of study: Study, _ trainings: inout TrainingSteps
+    ) throws -> ConditionStep.Change {
+        switch condition.method {
+        case .unedited: return .none
+        case .setDifference, .ranked, .heads: return .mask
+        case .lowRank(let recipe, _): return .lowRank(.recipe(recipe), study.sides(of: condition))
+        case .random(let like):
+            let other = study.conditions.first { $0.name == like }
+            guard case .lowRank(_, let side)? = other?.method else { return .mask }
+            // Random directions are drawn in the subspace that the imitated condition takes its own from.
+            return .lowRank(.randomLike(like), [side])
+        case .fineTune(let settings): return .training(try trainings.step(settings))
+        }
+    }
+
+    /// Every condition in the order of work.
+    package var conditions: [ConditionStep] {
+        steps.compactMap { if case .condition(let step) = $0 { step } else { nil } }
+    }
+
+    /// Statistics of the study's own.
+    package var statistics: [StatisticStep] {
+        steps.compactMap { if case .statistic(let step) = $0 { step } else { nil } }
+    }
+
+    /// Mask files: those of conditions, and those that are no condition's own, since a grid's cells share them.
+    package var maskCount: Int {
+        conditions.count { if case .mask = $0.change { true } else { false } } + study.shareMasks
+    }
+
+    /// The scores and moments that are wanted of the unedited model.
+    package var scoring: ScoreStep? {
+        for case .scores(let step) in steps { return step }
+        return nil
+    }
+}

@@ -1,0 +1,335 @@
+package import Checkpoint
+import Contracts
+package import Evaluation
+package import FleetIO
+import Foundation
+package import ModelService
+package import Protocol
+package import Reporting
+import Scheduling
+import Selection
+package import Tensors
+
+/// A model on a fleet: turns what a study asks into tasks, and their results into numbers.
+///
+/// Calls block the calling task while the fleet works; a study makes them one after the other. What the run's journal
+/// holds is not computed again, and the fleet's weights are changed only when something has to be computed with them.
+package final class FleetRunner: ModelRunner, @unchecked Sendable {
+    let fleet: Fleet
+    let checkpoint: Checkpoint
+    let progress: ProgressLine
+    let memory: RunMemory?
+    /// A folder of this run alone, removed at the end.
+    private let temporary: OwnedFolder?
+    private var plan: ModelPlan?
+    /// What the next work is to be done with.
+    var weights = Weights.edited(nil, name: "unedited", digest: ModelState.checkpoint.identity)
+    /// What the workers hold.
+    var held: String?
+    /// Edits of whole models come between others: the pipelines stay as these need them.
+    var leastCopies = 0.0
+    /// Fine-tuning as far as it got.
+    private(set) lazy var shelf = CheckpointShelf(memory)
+
+    /// The weights a task computes with, known by a digest of what made them.
+    enum Weights {
+        case edited(TensorBundle?, name: String, digest: String)
+        case trained(FineTuning, rewound: TensorBundle?)
+
+        var digest: String {
+            switch self {
+            case .edited(_, _, let digest): digest
+            case .trained(let run, nil): run.digest
+            case .trained(let run, _?): run.rewoundDigest
+            }
+        }
+    }
+
+    package init(
+        fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, memory: RunMemory? = nil,
+        temporary: OwnedFolder? = nil
+    ) {
+        self.fleet = fleet
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.memory = memory
+        self.temporary = temporary
+    }
+
+    @discardableResult
+    package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
+        var tasks: [FleetTask] = []
+        var owner: [Int] = []
+        for (number, request) in requests.enumerated() {
+            for block in request.blocks {
+                tasks.append(
+                    FleetTask(
+                        body: .score(statistics: request.statistics, batches: block),
+                        cost: Double(block.reduce(0) { $0 + $1.tokenCount })))
+                owner.append(number)
+            }
+        }
+        var partials: [[[StageResult]]] = requests.map { _ in [] }
+        let statistics = try requests.map { try $0.statistics.map { try $0.statistic() } }
+        let keys = try run(
+            tasks, label: label,
+            copies: ModelPlan.Copies.statistics(statistics.flatMap { $0 }, checkpoint.config)
+        ) { task, results in
+            let number = owner[task]
+            partials[number].append(results)
+            // A request is combined as soon as its last block is in, which bounds the disk the partials take.
+            guard partials[number].count == requests[number].blocks.count else { return }
+            try combine(partials[number], of: statistics[number], to: requests[number].output)
+            partials[number] = []
+        }
+        return ScoreReceipt(keys: keys)
+    }
+
+    package func release(_ receipt: ScoreReceipt) throws { try memory?.forget(receipt.keys) }
+
+    private func combine(_ blocks: [[StageResult]], of statistics: [any Statistic], to path: String) throws {
+        let combinations = statistics.map(\.combination)
+        guard let combination = combinations.first, combinations.allSatisfy({ $0 == combination }) else {
+            throw InternalError("statistics that are combined in different ways were asked for in one request")
+        }
+        switch combination {
+        case .sum: try fold(blocks, to: path)
+        case .rows: try Concatenation.write(try blocks.map(Self.partials), to: path)
+        }
+        removeFiles(of: blocks)
+    }
+
+    private func fold(_ blocks: [[StageResult]], to path: String, metadata: [String: String] = [:]) throws {
+        try Fold.fold(blocks: try blocks.map(Self.partials), to: path, metadata: metadata)
+    }
+
+    private static func partials(_ results: [StageResult]) throws -> [any Partial] {
+        try results.map { result in
+            switch result.bundle {
+            case .memory(let bundle): BundlePartial(bundle, label: "stage \(result.stage)")
+            case .file(let path): try SafetensorsFile(path: path)
+            }
+        }
+    }
+
+    /// Where there is a journal they stay on record until the caller says that what was made of them is safe.
+    private func removeFiles(of blocks: [[StageResult]]) {
+        guard memory == nil else { return }
+        for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
+    }
+
+    package func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
+        var scores: [SequenceScore] = []
+        try run(
+            batches.map { FleetTask(body: .likelihood(batches: [$0]), cost: Double($0.tokenCount)) }, label: label
+        ) { task, results in
+            guard let bundle = try results.last?.load(), let values = bundle[ResultName.logProbability],
+                let hits = bundle[ResultName.greedy],
+                let split = SequenceScore.split(
+                    logProbabilities: values.buffer.floatArray(), greedy: hits.buffer.byteArray().map { $0 != 0 },
+                    over: batches[task].sequences)
+            else { throw InternalError("a worker's log-probabilities do not fit the batch it was sent") }
+            scores += split
+        }
+        return scores
+    }
+
+    package func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
+        var answers: [[Int32]] = []
+        try run(
+            groups.map { group in
+                let prompts = group.prompts.reduce(0) { $0 + $1.count }
+                return FleetTask(
+                    body: .generate(group), cost: Double(prompts + group.prompts.count * group.maxNewTokens))
+            }, label: label
+        ) { task, results in
+            guard let bundle = try results.first?.load(), let tokens = bundle[ResultName.tokens],
+                let lengths = bundle[ResultName.lengths]
+            else { throw InternalError("a worker's answer to a generation task holds no tokens") }
+            let all = tokens.buffer.int32Array()
+            var start = 0
+            for length in lengths.buffer.int32Array().map(Int.init) {
+                guard length >= 0, start + length <= all.count else {
+                    throw InternalError("a worker's answer lengths do not fit its tokens")
+                }
+                answers.append(Array(all[start..<start + length]))
+                start += length
+            }
+        }
+        return answers
+    }
+
+    package func use(_ state: ModelState) async throws {
+        switch state.kind {
+        case .checkpoint: weights = .edited(nil, name: "unedited", digest: state.identity)
+        case .zeroed(let mask): weights = .edited(mask.bundle, name: "mask", digest: state.identity)
+        case .lowRank(let edit): weights = .edited(edit.bundle, name: "low-rank edit", digest: state.identity)
+        case .trained(let request):
+            weights = .trained(try fineTuning(request, state), rewound: request.rewind.map(Self.bits))
+        }
+    }
+
+    package func compute(_ request: RankRequest, label: String) async throws {
+        let before = weights
+        defer { weights = before }
+        var parts: [StageResult] = []
+        var keys: [String] = []
+        for (number, group) in request.groups.enumerated() {
+            var bundle = try group.operands()
+            bundle.metadata["edit"] = OperandEdit.kind
+            weights = .edited(bundle, name: "operands", digest: bundle.image().sha256())
+            let words = request.groups.count == 1 ? label : "\(label) (\(number + 1) of \(request.groups.count))"
+            keys += try run(
+                group.tasks.map { FleetTask(body: .ranks($0), cost: 1) }, label: words, unit: "layers",
+                copies: ModelPlan.Copies.ranks(checkpoint.config)
+            ) {
+                parts += $1
+            }
+        }
+        // One block of many partials: every tensor is there once, and comes out as it is.
+        try fold([parts], to: request.output, metadata: request.metadata)
+        removeFiles(of: [parts])
+        try memory?.forget(keys)
+    }
+
+    package func concluded() throws { try memory?.conclude() }
+
+    package func shutdown() async { end() }
+
+    /// What is under way ends: see `Fleet.stop`.
+    package func stop(within seconds: Double) { fleet.stop(within: seconds) }
+
+    /// Leaves everything as it is, but for what is temporary.
+    package func abandon() {
+        progress.end()
+        fleet.abandon()
+        temporary?.remove()
+    }
+
+    /// Ends the workers and removes what is temporary.
+    package func end() {
+        progress.end()
+        fleet.shutdown()
+        memory?.report(.ended)
+        memory?.close()
+        temporary?.remove()
+    }
+
+    // MARK: Fleet
+
+    /// Makes the workers hold what `weights` says; does nothing where they do.
+    /// - Parameter copies: how many times the weights' memory the work takes.
+    func ready(copies: Double) throws {
+        switch weights {
+        case .edited(let bundle, let name, let digest):
+            try use(copies: max(copies, leastCopies), onePipeline: false)
+            guard held != digest else { return }
+            held = nil
+            try fleet.apply(edit: bundle, name: name)
+            held = digest
+        case .trained(let run, let mask):
+            guard held != weights.digest else { return }
+            try restore(run, rewound: mask, copies: copies, digest: weights.digest)
+        }
+    }
+
+    func use(copies: Double, onePipeline: Bool) throws {
+        var wanted = ModelPlan(checkpoint.config, path: checkpoint.path, copies: copies, onePipeline: onePipeline)
+        wanted.content = ModelPlan.Content(digest: try checkpoint.digest()) { [checkpoint] layers, isFirst, isLast in
+            checkpoint.digest(layers: layers, isFirst: isFirst, isLast: isLast)
+        }
+        guard wanted != plan else { return }
+        (plan, held) = (nil, nil)
+        try fleet.use(model: wanted)
+        plan = wanted
+    }
+
+    /// Runs tasks with the current weights; those that the journal knows are not run again.
+    /// - Parameter committed: called in index order.
+    /// - Returns: what the tasks are known by in the journal; empty where there is none.
+    @discardableResult
+    func run(
+        _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = ModelPlan.Copies.reading,
+        committed: (Int, [StageResult]) throws -> Void
+    ) throws -> [String] {
+        guard !tasks.isEmpty else { return [] }
+        // A body that cannot be encoded fails when it is sent, with the reason.
+        let contents = memory == nil ? [] : tasks.map { (try? $0.body.digest()) ?? "" }
+        let keys = try self.keys(of: contents)
+        var known: [Int: [StageResult]] = [:]
+        for (index, key) in keys.enumerated() { known[index] = try memory?.results(of: key) }
+        let missing = tasks.indices.filter { known[$0] == nil }
+        var next = 0
+        func deliverKnown() throws {
+            while let results = known.removeValue(forKey: next) {
+                try committed(next, results)
+                next += 1
+            }
+        }
+        try deliverKnown()
+        guard !missing.isEmpty else {
+            progress.note("\(label): on record")
+            return keys
+        }
+        try ready(copies: copies)
+        let pending = missing.map { index in
+            var task = tasks[index]
+            task.name = "\(label) \(index + 1)"
+            if memory != nil { task.content = contents[index] }
+            task.contract = TaskContract(task.body, of: checkpoint, operands: operands)
+            return task
+        }
+        try runOnFleet(pending, label: label, unit: unit) { recorded in
+            // At once, not in its turn: what is finished is not computed again.
+            try memory?.commit(
+                recorded.map {
+                    RunMemory.Entry(key: keys[missing[$0.index]], label: pending[$0.index].name, results: $0.results)
+                })
+        } committed: { number, results in
+            let index = missing[number]
+            try committed(index, results)
+            next = index + 1
+            try deliverKnown()
+        }
+        return keys
+    }
+
+    /// What tasks at the level of ranks compute with.
+    private var operands: TensorBundle? {
+        guard case .edited(let bundle?, _, _) = weights, bundle.metadata["edit"] == OperandEdit.kind else { return nil }
+        return bundle
+    }
+
+    private func runOnFleet(
+        _ tasks: [FleetTask], label: String, unit: String, recorded: ([Fleet.Recorded]) throws -> Void = { _ in },
+        committed: (Int, [StageResult]) throws -> Void
+    ) throws {
+        let total = tasks.reduce(0.0) { $0 + $1.cost }
+        progress.begin(label, total: Int(total), unit: unit)
+        defer { progress.end() }
+        try fleet.run(
+            tasks, label: label, progress: { [progress] in progress.update(Int($0.costDone)) }, recorded: recorded,
+            committed: committed)
+    }
+
+    // MARK: What a task is known by
+
+    package var kernels: String { fleet.kernels }
+
+    /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
+    /// - Parameter contents: digests of the tasks' bodies.
+    func keys(of contents: [String]) throws -> [String] {
+        let whole = (try common() + [weights.digest]).joined(separator: "\n")
+        var seen: [String: Int] = [:]
+        return contents.map { content in
+            let key = Digest.sha256(Array("\(whole)\n\(content)".utf8))
+            seen[key, default: 0] += 1
+            return "\(key)-\(seen[key]!)"
+        }
+    }
+
+    /// What every key has.
+    func common() throws -> [String] { [Release.version, try checkpoint.digest(), fleet.kernelLevel ?? ""] }
+}
+
+extension FleetError: ModelRunnerFailure {}

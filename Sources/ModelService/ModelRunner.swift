@@ -1,0 +1,151 @@
+package import Evaluation
+package import Protocol
+package import Selection
+package import Tensors
+
+/// Work that a runner gave up. Its words are the worker's, which say so where a number is not finite.
+package protocol ModelRunnerFailure: Error, CustomStringConvertible {}
+
+/// What the study needs of a fleet: one model, edited and asked.
+///
+/// The calls of a study come one after the other. Every method shows its own progress under the label it is given, and
+/// retries what a dying worker left behind.
+package protocol ModelRunner: AnyObject, Sendable {
+    /// Which kernels the last bits of its results depend on.
+    var kernels: String { get }
+
+    /// Collects statistics over every request's blocks, all in one job, and combines each request's in block order into its
+    /// output file. Runs on the weights as they are.
+    /// - Returns: what `release` takes.
+    @discardableResult
+    func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt
+
+    /// The outputs of a scoring job are safe where the caller keeps them: what they were folded from may go.
+    func release(_ receipt: ScoreReceipt) throws
+
+    /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
+    func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
+
+    /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
+    func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
+
+    /// Fine-tunes from the unedited checkpoint. Until the next `use` the trained weights, rewound where the request says
+    /// so, are the current ones. Requests that differ in `rewind` alone are trained once.
+    /// - Returns: the loss of every step.
+    func train(_ request: TrainingRequest, label: String) async throws -> [Float]
+
+    /// The tensors (f32, checkpoint names) that the last `train` ended with, before any rewinding, one stage at a time.
+    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws
+
+    /// Makes a model current. That costs nothing: the weights are changed, or trained, when something is next computed with
+    /// them, and only where they are not so already.
+    func use(_ state: ModelState) async throws
+
+    /// Computes at the level of ranks on the unedited weights, where they are; the tensors of all tasks' results become
+    /// the request's output file. What was current before is current again.
+    func compute(_ request: RankRequest, label: String) async throws
+
+    /// All that was asked for is done: what is on record beside it may go.
+    func concluded() throws
+
+    /// Ends the workers.
+    func shutdown() async
+}
+
+extension ModelRunner {
+    /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
+    package func apply(edit: Mask?) async throws { try await use(edit.map { ModelState($0) } ?? .checkpoint) }
+
+    /// Makes the unedited checkpoint, changed by few ranks, current.
+    package func apply(lowRank edit: LowRankEdit) async throws { try await use(ModelState(edit)) }
+}
+
+/// A fine-tuning run from the unedited checkpoint.
+package struct TrainingRequest: Sendable {
+    package var training: TaskBody.Training
+    /// Weights that get no update.
+    package var freeze: Mask?
+    /// Weights that get the checkpoint's values back when the run is over.
+    package var rewind: Mask?
+    /// Other requests differ from this one in `rewind` alone: what the run ends with is kept until the next run.
+    package var isShared: Bool
+    /// Steps after which a lost worker or a stopped program can go on; `nil`: about 50,000 tokens. Never changes a result.
+    package var checkpointEvery: Int?
+
+    package init(
+        _ training: TaskBody.Training, freeze: Mask? = nil, rewind: Mask? = nil, isShared: Bool = false,
+        checkpointEvery: Int? = nil
+    ) {
+        self.training = training
+        self.freeze = freeze
+        self.rewind = rewind
+        self.isShared = isShared
+        self.checkpointEvery = checkpointEvery
+    }
+
+    /// Where nobody says otherwise. A step of T tokens computes 6 P T FLOP over P weights and a checkpoint
+    /// moves 12 P bytes, so that what it costs beside the steps depends on neither the model nor the fleet's size: about a
+    /// tenth at 10¹¹ FLOP/s and 40 MB/s, or at 10¹² and 400.
+    package static let tokensBetweenCheckpoints = 50_000
+
+    /// Steps between two checkpoints: as asked, else so that about `tokensBetweenCheckpoints` lie between them.
+    package var checkpointInterval: Int {
+        if let checkpointEvery { return checkpointEvery }
+        let tokens = training.steps.joined().reduce(0) { $0 + $1.tokenCount }
+        return max(1, Self.tokensBetweenCheckpoints * training.steps.count / max(1, tokens))
+    }
+}
+
+/// Work at the level of ranks, in groups of layers whose operands are sent together.
+package struct RankRequest: Sendable {
+    package struct Group: Sendable {
+        package var tasks: [TaskBody.RankTask]
+        /// What the tasks compute with; made when it is the group's turn, so that memory holds one group's at a time.
+        package var operands: @Sendable () throws -> TensorBundle
+
+        package init(tasks: [TaskBody.RankTask], operands: @escaping @Sendable () throws -> TensorBundle) {
+            self.tasks = tasks
+            self.operands = operands
+        }
+    }
+
+    package var groups: [Group]
+    /// A safetensors file.
+    package var output: String
+    package var metadata: [String: String]
+
+    package init(groups: [Group], output: String, metadata: [String: String]) {
+        self.groups = groups
+        self.output = output
+        self.metadata = metadata
+    }
+}
+
+/// Names the partials that a scoring job's outputs were folded from.
+package struct ScoreReceipt: Sendable {
+    /// Of the job's tasks in the run's journal; empty where there is none.
+    package var keys: [String]
+
+    package init(keys: [String] = []) { self.keys = keys }
+}
+
+/// Statistics of one data set.
+package struct ScoreRequest: Sendable {
+    package var name: String
+    package var statistics: [StatisticRequest]
+    package var blocks: [[Batch]]
+    /// The safetensors file of what the blocks' tensors come to.
+    package var output: String
+    /// The cache keeps the file by what the request says. Scores are kept otherwise, as files that say what they are of.
+    package var isCached: Bool
+
+    package init(
+        name: String, statistics: [StatisticRequest], blocks: [[Batch]], output: String, isCached: Bool = false
+    ) {
+        self.name = name
+        self.statistics = statistics
+        self.blocks = blocks
+        self.output = output
+        self.isCached = isCached
+    }
+}

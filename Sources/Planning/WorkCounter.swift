@@ -1,0 +1,310 @@
+package import Caching
+package import Checkpoint
+import Datasets
+import Evaluation
+package import Experiment
+import ModelService
+import Protocol
+import Selection
+import StudyFile
+import Tensors
+
+/// Counts the work of a schedule's steps. Answers are taken to be as long as they may be, unless the cache knows them.
+package struct WorkCounter {
+    private let schedule: StudySchedule
+    private let model: any WeightSource
+    private let cache: ResultCache?
+    private let keys: CacheKeys?
+    /// What steps so far make: studies of a list have these in common.
+    private var made: Set<String>
+    private var steps: [Work.Step] = []
+    private var data: [Study.Side: Examples] = [:]
+    /// Conditions that leave nothing to compute.
+    private var known: Set<String> = []
+    /// What the unedited model, and what every other, is asked: a digest of it, and the work of rating the answers.
+    private var asked: [Bool: String] = [:]
+    private var ratings: [Bool: [Work.Task]] = [:]
+
+    /// A data set's examples: real ones, or stand-ins for what only the model's answers tell.
+    private struct Examples {
+        /// What the examples are known by.
+        var name: String
+        var groups: [SequenceGroup]
+        /// `nil`: not known yet.
+        var pairs: [Pair]?
+    }
+
+    private var study: Study { schedule.study }
+    private var config: ModelConfig { model.config }
+    private var store: ScoreStore {
+        study.scoreStore(model, modelDigest: keys?.modelDigest ?? "", codec: schedule.codec)
+    }
+
+    /// - Parameters:
+    ///   - cache, keys: what earlier studies computed; `nil`: nothing is known.
+    ///   - made: by studies that run before this one, and, after `count`, by this one.
+    /// - Throws: `InputError`, `PackingError`: what the study's data do not allow.
+    package static func count(
+        _ schedule: StudySchedule, model: any WeightSource, cache: ResultCache? = nil, keys: CacheKeys? = nil,
+        made: inout Set<String>
+    ) throws -> Work {
+        var counter = WorkCounter(schedule, model: model, cache: cache, keys: keys, made: made)
+        for step in schedule.steps { try counter.count(step) }
+        made = counter.made
+        return Work(counter.steps)
+    }
+
+    private init(
+        _ schedule: StudySchedule, model: any WeightSource, cache: ResultCache?, keys: CacheKeys?, made: Set<String>
+    ) {
+        (self.schedule, self.model) = (schedule, model)
+        (self.cache, self.keys, self.made) = (cache, keys, made)
+    }
+
+    private mutating func count(_ step: StudySchedule.Step) throws {
+        switch step {
+        // The coordinator makes these alone, in seconds.
+        case .scoresWithoutData, .overlap: break
+        case .pairs(let step): data[step.side] = try examples(step)
+        case .scores(let step): try count(step)
+        case .probe(let step):
+            let digests = try step.batches.map {
+                try TaskBody.score(statistics: [.headOutput], batches: [$0]).digest()
+            }
+            steps.append(
+                .init("head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)")))
+        case .statistic(let step): try count(step)
+        case .condition(let step): try count(step)
+        case .ratings(let conditions):
+            for step in conditions { try countRating(step) }
+        }
+    }
+
+    /// Whether a step before makes this, and from now on one does.
+    private mutating func isMade(_ name: String) -> Bool { !made.insert(name).inserted }
+
+    // MARK: Calibration
+
+    private mutating func examples(_ step: PairStep) throws -> Examples {
+        switch step.content {
+        case .read(let pairs): return try examples(pairs)
+        case .answered(let request):
+            let name = try "\(request.groups.map { try TaskBody.generate($0).digest() }) \(step.selection)"
+            guard let answers = answers(request.groups, of: "unedited") else {
+                steps.append(
+                    .init(
+                        step.label, .answers, request.groups.map { Self.task($0) },
+                        isKnown: isMade("answers unedited \(name)")))
+                return Examples(name: name, groups: step.standIns(request))
+            }
+            steps.append(.init(step.label, .answers, [], isKnown: true))
+            return try examples(step.pairs(request, answers).pairs)
+        }
+    }
+
+    private func examples(_ pairs: [Pair]) throws -> Examples {
+        Examples(
+            name: try CacheKeys.digest(pairs, codec: schedule.codec),
+            groups: try Calibration.groups(pairs, codec: schedule.codec), pairs: pairs)
+    }
+
+    private mutating func count(_ step: ScoreStep) throws {
+        var tasks: [Work.Task] = []
+        var bytes = 0
+        var open: [ScoreStep.Part] = []
+        for part in step.parts {
+            guard let examples = data[part.side] else { continue }
+            let words =
+                "\(examples.name) \(study.scores.method) \(study.scores.loss) \(study.blockExamples) \(study.batchTokens)"
+            let scores = try part.scores && !isMade("scores \(words)") && !isCached(examples.pairs, moments: false)
+            let moments = try part.subspaces && !isMade("ranks \(words)") && !isCached(examples.pairs, moments: true)
+            guard scores || moments else { continue }
+            open.append(.init(side: part.side, scores: scores, subspaces: moments))
+            tasks += try blocks(part.side, scores: scores, moments: moments)
+            bytes = max(
+                bytes,
+                (scores ? study.scores.byteCount(config) : 0) + (moments ? SecondMoments().byteCount(config) : 0))
+        }
+        steps.append(.init("scores and second moments", .scores, tasks, bytes: bytes, isKnown: open.isEmpty))
+        let found = open.filter(\.subspaces)
+        if !found.isEmpty { steps.append(.init("subspaces", .subspaces, found.map { _ in .init() })) }
+    }
+
+    /// The tasks of one pass over a data set.
+    private func blocks(_ side: Study.Side, scores: Bool, moments: Bool, layer: Int? = nil) throws -> [Work.Task] {
+        let request = try store.request(
+            side.rawValue, data[side]?.groups ?? [], scores: scores, moments: moments, layer: layer,
+            blockExamples: study.blockExamples, batchTokens: study.batchTokens, output: "")
+        return request.blocks.map { block in
+            Self.tasks(block).reduce(Work.Task()) {
+                Work.Task(tokens: $0.tokens + $1.tokens, scored: $0.scored + $1.scored)
+            }
+        }
+    }
+
+    private func isCached(_ pairs: [Pair]?, moments: Bool) throws -> Bool {
+        guard let cache, let keys, let pairs else { return false }
+        let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        let words =
+            moments ? RankStore.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)
+        return cache.has(keys.key("file", words))
+    }
+
+    private mutating func count(_ step: StatisticStep) throws {
+        let words = try step.provenance(modelDigest: keys?.modelDigest ?? "")
+        let isCached = keys.map { cache?.has($0.key("file", words)) ?? false } ?? false
+        let classes = step.plan.request.classes
+        let extent = StatisticExtent(layers: 0..<config.layerCount, examples: study.blockExamples, classes: classes)
+        let tasks = step.blocks.map { block in
+            Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
+        }
+        steps.append(
+            .init(
+                step.label, .forward, tasks,
+                bytes: try step.plan.request.statistic().byteCount(config, extent),
+                isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached))
+    }
+
+    // MARK: Conditions
+
+    private mutating func count(_ step: ConditionStep) throws {
+        let (name, questions) = (step.name, step.questions)
+        let recipe = step.isUnedited ? "unedited" : recipe(step.condition)
+        let weights = step.isUnedited ? "unedited" : recipe.flatMap { known(recipe: $0) }
+        let isCached = weights.map { answers(questions.groups, of: $0) != nil } ?? false
+        let symbol = try recipe ?? weightsName(step)
+        if try isMade("\(symbol) \(digest(step))") || isCached { known.insert(name) }
+        let isKnown = known.contains(name)
+        if !isKnown { try countChange(step) }
+        if !questions.groups.isEmpty {
+            steps.append(
+                .init("answers", of: name, .answers, questions.groups.map { Self.task($0) }, isKnown: isKnown))
+        }
+        if !questions.batches.isEmpty {
+            steps.append(
+                .init(
+                    "tasks and perplexity", of: name, .forward, Self.tasks(questions.batches), isKnown: isKnown))
+        }
+        if step.isExported {
+            steps.append(.init("writing the model", of: name, .export, [], bytes: Int(2 * ModelCost(config).linear)))
+        }
+    }
+
+    private mutating func digest(_ step: ConditionStep) throws -> String {
+        if let digest = asked[step.isUnedited] { return digest }
+        let parts =
+            try step.questions.groups.map { try TaskBody.generate($0).digest() }
+            + step.questions.batches.map { try TaskBody.likelihood(batches: [$0]).digest() }
+        let digest = Digest.sha256(Array(parts.joined(separator: "\n").utf8))
+        asked[step.isUnedited] = digest
+        return digest
+    }
+
+    private mutating func countChange(_ step: ConditionStep) throws {
+        let name = step.name
+        var moments = false
+        switch step.change {
+        case .none: return
+        case .mask: steps.append(.init("selection", of: name, .selection, [.init()]))
+        case .lowRank:
+            moments = true
+            steps.append(.init("factors", of: name, .factors, [.init()]))
+        case .training(let training):
+            // Conditions that differ in what is rewound share a training.
+            let restriction = training.settings.training.restriction
+            guard try !isMade("training \(trained(training, restriction))") else { return }
+            steps.append(
+                .init("fine-tuning", of: name, .training, Self.tasks(Array(training.training.steps.joined()))))
+        }
+        guard !step.blockSides.isEmpty else { return }
+        for side in step.blockSides {
+            for layer in 0..<config.layerCount {
+                // Only the block in question is differentiated, but the data run through all before it.
+                steps.append(
+                    .init(
+                        "a block", of: name, .forward,
+                        try blocks(side, scores: !moments, moments: moments, layer: layer)))
+            }
+        }
+    }
+
+    /// Answers as long as they may be, as the unedited model rates them.
+    private mutating func countRating(_ step: ConditionStep) throws {
+        let answers = schedule.evaluator.standIns(step.questions)
+        guard !answers.isEmpty else { return }
+        let tasks = try ratings[step.isUnedited] ?? Self.tasks(schedule.evaluator.rating(of: answers).batches)
+        ratings[step.isUnedited] = tasks
+        steps.append(.init("coherence", of: step.name, .forward, tasks, isKnown: known.contains(step.name)))
+    }
+
+    // MARK: What is known
+
+    /// What decides a condition's weights where no recipe does.
+    private func weightsName(_ step: ConditionStep) throws -> String {
+        guard case .training(let training) = step.change else {
+            return "\(step.condition.method) \(study.seed) \(study.probe.map { "\($0)" } ?? "")"
+        }
+        return try trained(training, training.settings.restriction)
+    }
+
+    /// The run's own task, and which weights are kept from it.
+    private func trained(_ step: TrainingStep, _ restriction: Study.Restriction?) throws -> String {
+        let training = try TaskBody.train(step.training).digest()
+        guard let restriction else { return "trained \(training)" }
+        var parts = ["trained", training, restriction.kind.rawValue]
+        switch restriction.weights {
+        case .mask(let name):
+            let other = study.conditions.first { $0.name == name }
+            parts.append(other.flatMap { recipe($0) } ?? other.map { "\($0.method)" } ?? name)
+        case .share(let share):
+            parts += ["\(share)", "\(study.scores)", "\(study.seed)"] + data.values.map(\.name).sorted()
+        }
+        return parts.joined(separator: " ")
+    }
+
+    /// All answers, where the cache has them.
+    private func answers(_ groups: [TaskBody.Generation], of weights: String) -> [[Int32]]? {
+        guard let cache, let keys, !groups.isEmpty else { return nil }
+        var all: [[Int32]] = []
+        for group in groups {
+            guard let digest = try? TaskBody.generate(group).digest(),
+                let bytes = cache.bytes(keys.key("answers", [weights, digest])),
+                let lists = CachedValues.lists(bytes)
+            else { return nil }
+            all += lists
+        }
+        return all
+    }
+
+    private func recipe(_ condition: Study.Condition) -> String? {
+        try? study.recipe(condition) { side in
+            guard let data = data[side] else { return nil }
+            return data.name
+        }
+    }
+
+    private func known(recipe: String) -> String? {
+        guard let cache, let keys else { return nil }
+        return cache.bytes(keys.key("recipe", [recipe])).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    // MARK: Tasks
+
+    static func task(_ group: TaskBody.Generation) -> Work.Task {
+        let count = group.prompts.count
+        let shared =
+            count < 2 ? 0 : CommonPrefix.length(group.prompts, atMost: group.prompts.map(\.count).min()! - 1)
+        let rows = min(group.slots, max(1, count))
+        return Work.Task(
+            tokens: shared + group.prompts.reduce(0) { $0 + $1.count - shared }, scored: count,
+            steps: (count + rows - 1) / rows * group.maxNewTokens, rows: rows)
+    }
+
+    static func tasks(_ batches: [Batch]) -> [Work.Task] {
+        batches.map { batch in
+            Work.Task(
+                tokens: batch.tokenCount,
+                scored: batch.sequences.reduce(0) { $0 + $1.tokens.count - $1.scoredFrom })
+        }
+    }
+}

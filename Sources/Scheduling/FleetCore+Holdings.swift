@@ -1,0 +1,192 @@
+import Protocol
+import Tensors
+
+/// Work that outlives a session: of a worker whose connection was cut, and of workers whose coordinator was started anew.
+///
+/// Per task that a worker lists the answer is: keep (nothing is said), drop (`abort` or `committed`), or send (`pull`).
+extension FleetCore {
+    // MARK: The same coordinator
+
+    /// A member came back in another session: what was said meanwhile may be lost on either side, so both are made level.
+    /// - Returns: `nil` where it has to join as somebody new.
+    mutating func resume(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive]? {
+        guard let instance = capabilities.instance, let id = membership.id(instance: instance),
+            membership[id]!.capabilities.publicKey == capabilities.publicKey
+        else { return nil }
+        let seated = pipelines.first { $0.value.seats.contains { $0.worker == id } }
+        if let (epoch, _) = seated, capabilities.holdings?.epoch != epoch { return nil }
+        membership.move(id, to: session, now: now)
+        var directives: [Directive] = [
+            .send(worker: id, .welcome(worker: membership[id]!.name, run: policy.run)), .returned(worker: id),
+            .happened(.returned(worker: membership[id]!.name, host: capabilities.host)),
+        ]
+        guard let (epoch, pipeline) = seated, let holdings = capabilities.holdings,
+            let number = pipeline.seats.firstIndex(where: { $0.worker == id })
+        else { return directives + drop(capabilities.holdings?.tasks ?? [], of: id) }
+        if holdings.isLoaded { directives += catchUp(epoch, number, holdings) }
+        let running = Dictionary(
+            (scheduler?.running(on: epoch) ?? []).map { (key(epoch, $0), $0) }, uniquingKeysWith: { first, _ in first })
+        for (key, task) in running.sorted(by: { $0.value < $1.value }) {
+            guard scheduler?.wants(task, stage: number, from: epoch) == true else { continue }
+            guard let held = holdings.tasks.first(where: { $0.key == key }) else {
+                directives.append(.sendTask(worker: id, key, scheduler!.body(of: task)))
+                continue
+            }
+            if let digest = held.digest {
+                directives.append(fetch(held, digest, index: task, stage: number, pipeline.seats[number]))
+            }
+        }
+        return directives + drop(holdings.tasks.filter { running[$0.key] == nil && !isUnrecorded($0.key) }, of: id)
+    }
+
+    /// What the worker has loaded and applied, where its words about it were lost, or ours.
+    private mutating func catchUp(_ epoch: UInt64, _ number: Int, _ holdings: Holdings) -> [Directive] {
+        pipelines[epoch]!.seats[number].loaded = true
+        guard holdings.edit == currentEdit else {
+            pipelines[epoch]!.seats[number].edited = false
+            return [offer(epoch, number)]
+        }
+        pipelines[epoch]!.seats[number].edited = true
+        return advance()
+    }
+
+    private func drop(_ tasks: [Holding], of worker: Int) -> [Directive] {
+        tasks.map { .send(worker: worker, .abort($0.key)) }
+    }
+
+    private func fetch(_ held: Holding, _ digest: String, index: Int, stage: Int, _ seat: Seat) -> Directive {
+        .fetch(
+            worker: seat.worker, held.key, index: index, stage: stage, layers: seat.layers, digest: digest,
+            byteCount: held.byteCount)
+    }
+
+    // MARK: A coordinator started anew
+
+    /// What an assignment is for, and with which kernels: only then are the results of an earlier life the same bytes.
+    var planDigest: String {
+        Digest.sha256(Array("\(Release.version)\n\(level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
+    }
+
+    /// It was listed by a worker of an earlier life, and what becomes of it is not decided yet: news of it are for later.
+    func isStillToBeJudged(_ key: TaskKey, of worker: Int) -> Bool {
+        guard let holdings = membership[worker]?.capabilities.holdings, holdings.run == policy.run else {
+            return false
+        }
+        return holdings.tasks.contains { $0.key == key }
+    }
+
+    /// Some member's old pipeline lacks stages that may still come back.
+    package var awaitsPeers: Bool {
+        let known = membership.members.values.compactMap(\.capabilities.holdings).filter {
+            $0.run == policy.run && !$0.isTrained
+        }
+        return Dictionary(grouping: known, by: \.epoch).values.contains { $0.count < $0[0].stageCount }
+    }
+
+    /// Takes over pipelines of an earlier life whose workers are all here, with the same layers.
+    mutating func adopt() -> [Directive] {
+        guard let model else { return [] }
+        let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
+        let plan = planDigest
+        let candidates = membership.members.values.compactMap { member -> (id: Int, holdings: Holdings)? in
+            guard !seated.contains(member.id), let holdings = member.capabilities.holdings,
+                holdings.run == policy.run, holdings.plan == plan, holdings.isLoaded, holdings.edit != nil,
+                !holdings.isTrained, pipelines[holdings.epoch] == nil
+            else { return nil }
+            return (member.id, holdings)
+        }
+        var directives: [Directive] = []
+        for (epoch, group) in Dictionary(grouping: candidates, by: \.holdings.epoch).sorted(by: { $0.key < $1.key }) {
+            let stages = group.sorted { $0.holdings.stageIndex < $1.holdings.stageIndex }
+            guard pipelines.count < wantedPipelines ?? model.maxPipelines ?? .max,
+                Self.isWhole(stages.map(\.holdings), model)
+            else { continue }
+            pipelines[epoch] = Pipeline(
+                seats: stages.map {
+                    Seat(worker: $0.id, layers: $0.holdings.firstLayer..<$0.holdings.endLayer, loaded: true)
+                }, isAdopted: true, isDeferred: true)
+            for stage in stages {
+                let layers = stage.holdings.firstLayer..<stage.holdings.endLayer
+                directives.append(
+                    .happened(.adopted(pipeline: epoch, worker: membership[stage.id]!.name, layers: layers)))
+            }
+        }
+        return directives
+    }
+
+    private static func isWhole(_ stages: [Holdings], _ model: ModelPlan) -> Bool {
+        var layer = 0
+        for (index, stage) in stages.enumerated() {
+            guard stage.stageIndex == index, stage.stageCount == stages.count, stage.firstLayer == layer,
+                stage.endLayer > layer
+            else { return false }
+            layer = stage.endLayer
+        }
+        return layer == model.layerCount
+    }
+
+    /// A pipeline taken over learns what weights are wanted when that is settled: an edit in between would end its work.
+    mutating func offerDeferred() -> [Directive] {
+        var directives: [Directive] = []
+        for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isDeferred {
+            pipelines[epoch]!.isDeferred = false
+            directives += pipeline.seats.indices.map { offer(epoch, $0) }
+        }
+        return directives
+    }
+
+    /// A worker that held other weights drops its work when these are offered.
+    package mutating func offered(_ digest: String, to worker: Int) {
+        guard let holdings = membership[worker]?.capabilities.holdings, holdings.editDigest != digest else { return }
+        membership.forgetHoldings(of: worker)
+    }
+
+    /// What those hold who have no place in a pipeline is of no use.
+    mutating func dropSpareWork() -> [Directive] {
+        let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
+        return membership.members.values.filter { !seated.contains($0.id) }.sorted { $0.id < $1.id }.flatMap { member in
+            defer { membership.forgetHoldings(of: member.id) }
+            return drop(member.capabilities.holdings?.tasks ?? [], of: member.id)
+        }
+    }
+
+    /// The tasks that an adopted pipeline is at and that are still to be done go on there; the others are called off.
+    mutating func takeOver(_ epoch: UInt64) -> [Directive] {
+        guard let pipeline = pipelines[epoch], pipeline.isAdopted, scheduler != nil else { return [] }
+        pipelines[epoch]!.isAdopted = false
+        let lists = pipeline.seats.map { seat in
+            let tasks = membership[seat.worker]?.capabilities.holdings?.tasks ?? []
+            return Dictionary(tasks.map { ($0.key, $0) }) { first, _ in first }
+        }
+        var directives: [Directive] = []
+        var kept: [Int] = []
+        for seat in pipeline.seats { membership.forgetHoldings(of: seat.worker) }
+        for key in Set(lists.flatMap(\.keys)).sorted(by: { $0.task < $1.task }) {
+            let held = lists.compactMap { $0[key] }
+            let isWhole = held.count == lists.count && Set(held.map(\.content)).count == 1
+            // In the same life of the run a task is known by its number. A worker begins it once in an epoch, so it must
+            // not be called off where it is still to be done.
+            let same = index(of: key).flatMap { scheduler!.isWaiting($0) && !kept.contains($0) ? $0 : nil }
+            guard isWhole, let index = same ?? scheduler!.waiting(content: held[0].content, except: kept) else {
+                for (seat, list) in zip(pipeline.seats, lists) where list[key] != nil {
+                    directives.append(.send(worker: seat.worker, .abort(key)))
+                }
+                continue
+            }
+            kept.append(index)
+            alias(key, index)
+            directives.append(
+                .happened(
+                    .takenOver(
+                        task: scheduler!.name(of: index),
+                        workers: pipeline.seats.compactMap { membership[$0.worker]?.name },
+                        isFinished: held.allSatisfy { $0.digest != nil })))
+            for (stage, held) in held.enumerated() {
+                guard let digest = held.digest else { continue }
+                directives.append(fetch(held, digest, index: index, stage: stage, pipeline.seats[stage]))
+            }
+        }
+        scheduler!.adopt(epoch, stageCount: pipeline.seats.count, running: kept)
+        return directives
+    }
+}

@@ -1,0 +1,125 @@
+package import Checkpoint
+import Protocol
+package import Tensors
+
+/// Fine-tuning under restriction for any model (paper §5, Table 3): examples × share of the weights × how they are kept ×
+/// which they are. Every cell is a condition.
+package struct FineTuneGrid: Sendable, Equatable {
+    /// The paper's.
+    package static let standardExamples = [10, 50, 100]
+    package static let standardPercents = [0, 9.61, 19.22, 28.83, 48.05, 67.27]
+    package static let standardEpochs = 5
+
+    package var name: String
+    /// What all cells share; without samples and restriction.
+    package var settings: Study.FineTune
+    package var examples: [Int]
+    package var kinds: [Study.Restriction.Kind]
+    /// What is restricted, by choice and by size; sizes of 0 are left out.
+    package var shares: [Study.WeightShare]
+    /// There are cells in which nothing is restricted.
+    package var hasFree: Bool
+
+    /// All cells, those that share a training one after the other.
+    package var conditions: [Study.Condition] {
+        examples.flatMap { count in
+            (hasFree ? [cell(count, nil)] : [])
+                + Study.Restriction.Kind.trainingOrder.filter(kinds.contains).flatMap { kind in
+                    shares.map { cell(count, Study.Restriction(kind, .share($0))) }
+                }
+        }
+    }
+
+    private func cell(_ count: Int, _ restriction: Study.Restriction?) -> Study.Condition {
+        var settings = settings
+        (settings.samples, settings.restriction, settings.grid) = (count, restriction, name)
+        let end =
+            restriction.map { "\($0.kind.rawValue)-\($0.share?.name ?? "")" } ?? "free"
+        return Study.Condition(name: "\(name)-n\(count)-\(end)", method: .fineTune(settings))
+    }
+}
+
+extension Study.Restriction.Kind {
+    /// What is rewound begins where the free training ends, so it comes next.
+    static let trainingOrder: [Self] = [.rewind, .freeze]
+}
+
+extension Study.Restriction {
+    package var share: Study.WeightShare? { if case .share(let share) = weights { share } else { nil } }
+}
+
+extension Study.FineTune {
+    /// For tables and reports.
+    var words: String {
+        let size =
+            switch length {
+            case .steps(let count): "\(count) steps × \(batch)"
+            case .epochs(let count): "\(count) epoch\(count == 1 ? "" : "s") in steps of \(batch)"
+            }
+        return
+            "fine-tuned\(samples.map { " on \($0) pairs" } ?? ""), \(size), lr \(learningRate), \(parameters.rawValue) parameters, \(restriction?.words ?? "nothing frozen")"
+    }
+
+    /// What the optimiser sees of it: runs that are equal in this are one.
+    package var training: Study.FineTune {
+        var run = self
+        if run.restriction?.kind == .rewind { run.restriction = nil }
+        (run.grid, run.checkpointEvery) = (nil, nil)
+        return run
+    }
+}
+
+extension Study {
+    /// Fine-tuning runs, what is rewound not counted again.
+    package var trainings: [FineTune] {
+        var runs: [FineTune] = []
+        for case .fineTune(let settings) in conditions.map(\.method) where !runs.contains(settings.training) {
+            runs.append(settings.training)
+        }
+        return runs
+    }
+
+    /// Conditions that begin where this one's training ends, itself among them; those of ranks and masks have none.
+    package func sharing(_ settings: FineTune) -> [Condition] {
+        conditions.filter {
+            if case .fineTune(let other) = $0.method { other.training == settings.training } else { false }
+        }
+    }
+
+    /// Conditions in the order they are carried out: fine-tuning last, and what shares a training together, because what
+    /// a training ended with is kept until the next one.
+    package var workOrder: [Condition] {
+        let others = conditions.filter { if case .fineTune = $0.method { false } else { true } }
+        return others + trainings.flatMap { sharing($0) }
+    }
+
+    /// The file in `masks/` of a grid's mask, which all its cells share.
+    package func maskName(_ share: WeightShare, of condition: Condition) -> String {
+        guard case .fineTune(let settings) = condition.method, let grid = settings.grid else { return condition.name }
+        return "\(grid)-\(share.name)"
+    }
+
+    /// Every share against the model.
+    /// - Throws: `InputError`, naming the condition and what is possible.
+    package func checkShares(_ config: ModelConfig) throws(InputError) {
+        for condition in conditions {
+            guard case .fineTune(let settings) = condition.method, let share = settings.restriction?.share else {
+                continue
+            }
+            try share.check(config, condition: condition.name)
+        }
+    }
+}
+
+extension Study {
+    /// Masks that are no condition's own: a grid's cells share them.
+    package var shareMasks: Int {
+        let names = conditions.compactMap { condition -> String? in
+            guard case .fineTune(let settings) = condition.method, let share = settings.restriction?.share else {
+                return nil
+            }
+            return maskName(share, of: condition)
+        }
+        return Set(names).count
+    }
+}

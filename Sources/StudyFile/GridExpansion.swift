@@ -1,0 +1,110 @@
+import Tensors
+import Yams
+
+/// Lists in a condition stand for a grid: `set_difference: {p: [1, 3], q: [1, 3]}` is four conditions.
+///
+/// A point's name is the condition's own (or its method's), then every listed key with its value: `set_difference-p1-q3`.
+/// A percent sign, which no name has, becomes `pct`. `random: {like: …}` of a whole grid is a grid, too.
+enum GridExpansion {
+    /// The keys that may hold a list, in the order in which they vary, the last one fastest.
+    static let keys: [String: [String]] = {
+        var keys = [
+            "set_difference": ["p", "q"], "top": ["q"], "bottom": ["q"], "heads": ["top", "bottom", "random"],
+        ]
+        for method in Study.rankMethodKeys { keys[method] = ["rank"] }
+        keys["orthogonal_projection"] = ["r_u", "r_s"]
+        return keys
+    }()
+
+    /// More points are a slip of the pen.
+    static let limit = 10_000
+
+    /// The conditions that a list of them stands for, each with the place it has in the file's own list.
+    /// - Throws: `InputError`.
+    static func expand(_ nodes: [Node], file: String) throws(InputError) -> [(index: Int, node: Node)] {
+        var result: [(index: Int, node: Node)] = []
+        /// Names of a grid's points by the grid's own name.
+        var grids: [String: [String]] = [:]
+        for (index, node) in nodes.enumerated() {
+            let points = try points(of: node, index, grids, file)
+            if let name = points.grid {
+                let names = points.nodes.compactMap { $0.mapping?["name"]?.scalar?.string }
+                grids[name, default: []] += names
+            }
+            result += points.nodes.map { (index, $0) }
+            guard result.count <= limit else {
+                throw InputError(
+                    StudyNode.place(file, node.mark?.line), "conditions[\(index)]: more than \(limit) conditions")
+            }
+        }
+        return result
+    }
+
+    private static func points(
+        of node: Node, _ index: Int, _ grids: [String: [String]], _ file: String
+    ) throws(InputError) -> (grid: String?, nodes: [Node]) {
+        guard let mapping = node.mapping,
+            let (method, settings) = mapping.lazy.compactMap({ key, value in
+                value.mapping.flatMap { settings in key.string.map { ($0, settings) } }
+            }).first
+        else { return (nil, [node]) }
+        let own = mapping["name"].flatMap { $0.isNull ? nil : $0.scalar?.string }
+        let base = own ?? method
+        var axes: [(key: String, values: [String])] = []
+        if method == "random" {
+            let values = try values(settings["like"], "conditions[\(index)].random.like", file)
+            let named = (settings["like"]?.scalar?.string).flatMap { grids[$0] }
+            guard let likes = values ?? named else { return (nil, [node]) }
+            axes = [("like", likes.flatMap { grids[$0] ?? [$0] })]
+        } else {
+            for key in keys[method] ?? [] {
+                guard let values = try values(settings[key], "conditions[\(index)].\(method).\(key)", file) else {
+                    continue
+                }
+                axes.append((key, values))
+            }
+        }
+        guard !axes.isEmpty else { return (nil, [node]) }
+        guard axes.reduce(1.0, { $0 * Double($1.values.count) }) <= Double(limit) else {
+            throw InputError(
+                StudyNode.place(file, node.mark?.line), "conditions[\(index)]: more than \(limit) conditions")
+        }
+        var points: [[(key: String, value: String)]] = [[]]
+        for axis in axes { points = points.flatMap { point in axis.values.map { point + [(axis.key, $0)] } } }
+        return (
+            base,
+            points.map { point in
+                let suffixes: [String] = point.map { method == "random" ? "-\($0.value)" : "-\($0.key)\($0.value)" }
+                let suffix = suffixes.joined().replacing("%", with: "pct")
+                var own = settings
+                for (key, value) in point { own[key] = scalar(value, like: settings[key]) }
+                var condition = mapping
+                condition["name"] = .scalar(
+                    .init(base + suffix, Tag(.str), .doubleQuoted, node.mark))
+                condition[method] = .mapping(own)
+                return .mapping(condition)
+            }
+        )
+    }
+
+    /// `nil` where the key holds no list.
+    private static func values(_ node: Node?, _ name: String, _ file: String) throws(InputError) -> [String]? {
+        guard let node, let list = node.sequence else { return nil }
+        let place = StudyNode.place(file, node.mark?.line)
+        guard !list.isEmpty else { throw InputError(place, "\(name) is an empty list") }
+        var values: [String] = []
+        for item in list {
+            guard let text = item.scalar?.string, !text.isEmpty, !item.isNull else {
+                throw InputError(place, "\(name) has to be a value or a list of values")
+            }
+            guard !values.contains(text) else { throw InputError(place, "\(name) has \(text) twice") }
+            values.append(text)
+        }
+        return values
+    }
+
+    /// Stands where the list stood, so that errors name its line.
+    private static func scalar(_ text: String, like list: Node?) -> Node {
+        .scalar(.init(text, Tag(.implicit), .any, list?.mark))
+    }
+}

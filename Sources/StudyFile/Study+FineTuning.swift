@@ -1,0 +1,145 @@
+import Protocol
+import Selection
+package import Tensors
+import Yams
+
+/// The study file's `finetune` and `finetune_grid`.
+extension Study {
+    static let gridKey = "finetune_grid"
+    /// What both have.
+    private static let fineTuneKeys = [
+        "pairs", "steps", "epochs", "batch", "batch_tokens", "lr", "parameters", "checkpoint_every",
+    ]
+
+    package static func fineTune(_ entry: StudyNode, _ path: (String) -> String) throws(InputError) -> FineTune {
+        let node = try entry.required("finetune") { key throws(InputError) in
+            try entry.mapping(key, keys: fineTuneKeys + ["samples", "freeze", "rewind"])
+        }
+        var settings = try fineTune(node, path, epochs: nil)
+        settings.samples = try node.integer("samples", in: 1...Int.max)
+        var kept: [Restriction] = []
+        for kind in Restriction.Kind.allCases {
+            guard let name = try node.string(kind.rawValue), name != "none" else { continue }
+            kept.append(Restriction(kind, .mask(of: name)))
+        }
+        if kept.count > 1 { throw node.error("rewind", "goes not with freeze: make two conditions of it") }
+        settings.restriction = kept.first
+        return settings
+    }
+
+    /// - Parameter epochs: where the file says nothing.
+    private static func fineTune(
+        _ node: StudyNode, _ path: (String) -> String, epochs standard: Int?
+    ) throws(InputError) -> FineTune {
+        let length: FineTune.Length
+        switch (try node.integer("steps", in: 1...1_000_000), try node.integer("epochs", in: 1...1_000_000)) {
+        case (let steps?, nil): length = .steps(steps)
+        case (nil, let epochs?): length = .epochs(epochs)
+        case (_?, _?): throw node.error("epochs", "goes not with steps: give one of them")
+        case (nil, nil):
+            guard let standard else { throw node.error("steps", "is missing (or epochs)") }
+            length = .epochs(standard)
+        }
+        var settings = FineTune(
+            pairs: path(try node.required("pairs", node.string)), samples: nil, length: length,
+            batch: try node.integer("batch", in: 1...100_000) ?? 10,
+            batchTokens: try node.integer("batch_tokens", in: 16...1_000_000),
+            learningRate: try node.number("lr", in: 0...1) ?? 5e-5,
+            parameters: try node.choice("parameters", as: TaskBody.Training.Parameters.self) ?? .all)
+        settings.checkpointEvery = try node.integer("checkpoint_every", in: 1...1_000_000)
+        return settings
+    }
+
+    static func fineTuneGrid(_ entry: StudyNode, _ path: (String) -> String) throws(InputError) -> FineTuneGrid {
+        if entry.has("order") { throw entry.error("order", "goes not with \(gridKey)") }
+        let node = try entry.required(gridKey) { key throws(InputError) in
+            try entry.mapping(
+                key,
+                keys: fineTuneKeys + ["examples", "frozen", "of", "restrict", "by", "p", "group", "layers"])
+        }
+        let examples =
+            try numbers(node, "examples", in: 1...1_000_000) { Int(exactly: $0) } ?? FineTuneGrid.standardExamples
+        let percents = try numbers(node, "frozen", in: 0...100) { $0 } ?? FineTuneGrid.standardPercents
+        let choices = try choices(node, "by", as: WeightShare.Choice.self)
+        let whole = try node.choice("of", as: WeightShare.Whole.self) ?? .parameters
+        let p = try node.percent("p") ?? 0
+        let group = try node.choice("group", as: Group.self) ?? .matrix
+        let layers = try node.choice("layers", as: WeightShare.LayerOrder.self) ?? .score
+        return FineTuneGrid(
+            name: try entry.string("name") ?? "finetune",
+            settings: try fineTune(node, path, epochs: FineTuneGrid.standardEpochs), examples: examples,
+            kinds: try self.choices(node, "restrict", as: Restriction.Kind.self),
+            shares: choices.flatMap { choice in
+                percents.filter { $0 > 0 }.map {
+                    WeightShare(choice, percent: $0, of: whole, p: p, group: group, layerOrder: layers)
+                }
+            }, hasFree: percents.contains(0))
+    }
+
+    private static func numbers<T: Hashable>(
+        _ node: StudyNode, _ key: String, in range: ClosedRange<Double>, _ convert: (Double) -> T?
+    ) throws(InputError) -> [T]? {
+        guard let items = try node.items(key) else { return nil }
+        guard !items.isEmpty else { throw node.error(key, "is empty") }
+        var values: [T] = []
+        for item in items {
+            guard let number = item.realNumber, let value = convert(number) else {
+                throw node.error(key, "has \(item.shown), which is no such number")
+            }
+            guard range.contains(number) else {
+                throw node.error(
+                    key,
+                    "has \(plainNumber(number)), which is out of range: \(plainNumber(range.lowerBound)) to \(plainNumber(range.upperBound))"
+                )
+            }
+            guard !values.contains(value) else { throw node.error(key, "has \(plainNumber(number)) twice") }
+            values.append(value)
+        }
+        return values
+    }
+
+    /// All where the file says nothing.
+    private static func choices<T: RawRepresentable & CaseIterable & Equatable>(
+        _ node: StudyNode, _ key: String, as: T.Type
+    ) throws(InputError) -> [T] where T.RawValue == String {
+        guard let items = try node.items(key) else { return Array(T.allCases) }
+        guard !items.isEmpty else { throw node.error(key, "is empty") }
+        let known = T.allCases.map(\.rawValue)
+        var values: [T] = []
+        for item in items {
+            let text = item.scalar?.string ?? "a list or mapping"
+            guard let value = T(rawValue: text) else {
+                throw node.error(
+                    key,
+                    "has \(text)" + (nearestName(to: text, among: known).map { "; did you mean \($0)?" } ?? "")
+                        + " (known: \(known.joined(separator: ", ")))")
+            }
+            guard !values.contains(value) else { throw node.error(key, "has \(text) twice") }
+            values.append(value)
+        }
+        return values
+    }
+
+    /// What a restriction needs of the rest of the study.
+    func check(_ settings: FineTune, of condition: Condition, _ top: StudyNode) throws(InputError) {
+        guard let restriction = settings.restriction else { return }
+        switch restriction.weights {
+        case .mask(let name): try checkMask(name, of: condition, key: "finetune.\(restriction.kind.rawValue)", top)
+        case .share(let share):
+            let file = maskName(share, of: condition)
+            if conditions.contains(where: { $0.name == file && $0.method.makesMask }) {
+                throw top.error("conditions", "have a mask called \(file), and so has the grid; rename one")
+            }
+            guard share.needsScores else { return }
+            if scores.method.needsData, calibration == nil {
+                throw top.error("calibration", "is missing: condition \(condition.name) needs scores")
+            }
+            if share.needsUtility, !scores.method.needsData {
+                throw top.error(
+                    "scores",
+                    "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) with p = \(plainNumber(share.p)) needs snip or wanda"
+                )
+            }
+        }
+    }
+}

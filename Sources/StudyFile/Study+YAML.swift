@@ -1,0 +1,287 @@
+import Checkpoint
+import Datasets
+import Protocol
+import Selection
+package import Tensors
+import Yams
+
+extension Study {
+    static let keys = [
+        "name", "model", "data", "template", "system", "thinking", "date", "seed", "workers", "pipelines",
+        "block_examples", "batch_tokens", "calibration", "scores", "probe", "overlap", "statistics", "conditions",
+        "evaluation",
+        "export", "max_skipped", "refusal_phrases",
+    ]
+
+    /// Reads a study file; paths in it are relative to its folder.
+    /// - Throws: `InputError` with file, line, and the key's path.
+    package init(
+        contentsOf path: String, overriding: StudyOverrides = StudyOverrides()
+    ) throws(InputError) {
+        try self.init(
+            yaml: String(decoding: try TextFile.read(path), as: UTF8.self), file: path, overriding: overriding)
+    }
+
+    /// - Parameter file: names the text in errors, and its folder is where relative paths begin.
+    package init(
+        yaml text: String, file: String, overriding: StudyOverrides = StudyOverrides()
+    ) throws(InputError) {
+        let text = try StudyText(text, file: file)
+        guard let node = text.node else { throw InputError(file, "empty study") }
+        do throws(InputError) {
+            try self.init(StudyNode(node, path: "", keys: Self.keys, file: file), file: file, overriding)
+        } catch { throw text.placed(error) }
+    }
+
+    private init(_ top: StudyNode, file: String, _ overriding: StudyOverrides) throws(InputError) {
+        let folder = Paths.folder(of: file)
+        let ownData = try top.string("data").map { Paths.resolve($0, in: folder) }
+        let data = overriding.data ?? ownData ?? folder
+        func path(_ text: String) -> String { Paths.resolve(text, in: data) }
+
+        name = try RunName.of(top, file: file)
+        let ownModel = try top.string("model").map { Paths.resolve($0, in: folder) }
+        guard let model = overriding.model ?? ownModel else {
+            throw top.error("model", "is missing; name one, or give --model")
+        }
+        self.model = model
+        template = try Self.template(top, path)
+        system = SystemPrompt(word: try top.string("system"))
+        thinking = try Self.thinking(top)
+        date = try Self.date(top)
+        seed = UInt64(try top.integer("seed", in: 0...Int.max) ?? 42)
+        workers = try top.integer("workers", in: 1...4096) ?? 2
+        pipelines = try top.integer("pipelines", in: 1...4096)
+        blockExamples = try top.integer("block_examples", in: 1...Int.max) ?? 8
+        batchTokens = try top.integer("batch_tokens", in: 16...1_000_000) ?? BatchPacking.standardTokens
+        calibration = nil
+        if let data = try top.mapping("calibration", keys: ["safety", "utility"]) {
+            calibration = CalibrationData(
+                safety: try Self.pairs(data, "safety", path), utility: try Self.pairs(data, "utility", path))
+        }
+        scores = Scores()
+        if let node = try top.mapping("scores", keys: ["method", "loss"]) {
+            scores.method = try node.choice("method", as: ScoreMethod.self) ?? .snip
+            scores.loss = try node.choice("loss", as: Loss.self) ?? .mean
+        }
+        probe = try Self.probe(top, path)
+        overlap = try Self.overlap(top)
+        statistics = try Self.statistics(top, path)
+        conditions = try Self.conditions(top, file: file, path)
+        evaluation = EvaluationPlan()
+        if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
+            evaluation = try Self.evaluation(node, path)
+        }
+        export = try top.strings("export") ?? []
+        maxSkipped = try top.percent("max_skipped") ?? maxSkipped
+        refusalPhrases = try top.string("refusal_phrases").map(path)
+        try check(top)
+    }
+
+    private static func pairs(
+        _ parent: StudyNode, _ key: String, _ path: (String) -> String
+    ) throws(InputError) -> PairSource {
+        let keys = ["pairs", "prompts", "limit", "keep", "samples", "max_new_tokens"]
+        guard let node = try parent.mapping(key, keys: keys) else { throw parent.error(key, "is missing") }
+        let samples = try node.integer("samples", in: 1...Int.max)
+        switch (try node.string("pairs"), try node.string("prompts")) {
+        case (let file?, nil):
+            for other in ["limit", "keep", "max_new_tokens"] where node.has(other) {
+                throw node.error(other, "goes with prompts, not with pairs")
+            }
+            return .pairs(file: path(file), samples: samples)
+        case (nil, let file?):
+            return .answers(
+                prompts: path(file), limit: try node.integer("limit", in: 1...1_000_000),
+                keep: try node.choice("keep", as: Keep.self) ?? .refusals, samples: samples,
+                maxNewTokens: try node.integer("max_new_tokens", in: 1...100_000) ?? 64)
+        default: throw parent.error(key, "needs either pairs or prompts")
+        }
+    }
+
+    private static let methodKeys =
+        ["unedited", "set_difference", "top", "bottom", "random", "heads", "finetune", gridKey] + rankMethodKeys
+
+    private static func conditions(
+        _ top: StudyNode, file: String, _ path: (String) -> String
+    ) throws(InputError) -> [Condition] {
+        guard let nodes = try top.list("conditions"), !nodes.isEmpty else {
+            throw top.error("conditions", "has to be a list that has unedited in it")
+        }
+        var conditions: [Condition] = []
+        for (index, node) in try GridExpansion.expand(nodes, file: file) {
+            let place = StudyNode.place(file, node.mark?.line)
+            let condition: Condition
+            guard !node.isNull else { throw InputError(place, "conditions[\(index)] is empty") }
+            if let word = node.scalar?.string {
+                guard word == "unedited" else {
+                    throw InputError(place, "conditions[\(index)]: \(word) needs settings, as in \"\(word): {…}\"")
+                }
+                condition = Condition(name: word, method: .unedited)
+            } else {
+                let entry = try StudyNode(
+                    node, path: "conditions[\(index)]", keys: ["name", "order"] + methodKeys, file: file)
+                let methods = entry.keys.filter { $0 != "name" && $0 != "order" }
+                guard methods.count == 1, let key = methods.first else {
+                    throw InputError(
+                        place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
+                }
+                if key == gridKey {
+                    let cells = try fineTuneGrid(entry, path).conditions
+                    for cell in cells { try check(name: cell.name, among: conditions, place) }
+                    conditions += cells
+                    continue
+                }
+                condition = Condition(
+                    name: try entry.string("name") ?? key, method: try method(entry, key, path),
+                    isSequential: try entry.choice("order", as: BlockOrder.self) == .sequential)
+                try checkOrder(condition, entry)
+            }
+            try check(name: condition.name, among: conditions, place)
+            conditions.append(condition)
+        }
+        return conditions
+    }
+
+    private static func check(name: String, among conditions: [Condition], _ place: FileLocation) throws(InputError) {
+        guard !conditions.contains(where: { $0.name == name }) else {
+            throw InputError(place, "two conditions are called \(name); give one a name of its own")
+        }
+        if let fault = RunName.fault(condition: name) { throw InputError(place, "the name \(name) \(fault)") }
+    }
+
+    private enum BlockOrder: String, CaseIterable { case independent, sequential }
+
+    /// Only what is selected by scores or subspaces has an order of blocks.
+    private static func checkOrder(_ condition: Condition, _ entry: StudyNode) throws(InputError) {
+        guard condition.isSequential else { return }
+        switch condition.method {
+        case .setDifference(_, _, .model), .ranked(_, _, .model, _):
+            throw entry.error("order", "= sequential edits block by block, and group: model compares blocks")
+        case .setDifference, .ranked, .lowRank: break
+        case .unedited, .random, .heads, .fineTune:
+            throw entry.error("order", "= sequential goes with what data decide, not with \(condition.method.words)")
+        }
+    }
+
+    private static func method(
+        _ entry: StudyNode, _ key: String, _ path: (String) -> String
+    ) throws(InputError) -> Condition.Method {
+        switch key {
+        case "set_difference":
+            let node = try entry.required(key) { key throws(InputError) in
+                try entry.mapping(key, keys: ["p", "q", "group"])
+            }
+            return .setDifference(
+                p: try node.required("p", node.percent), q: try node.required("q", node.percent),
+                group: try node.choice("group", as: Group.self) ?? .matrix)
+        case "top", "bottom":
+            let node = try entry.required(key) { key throws(InputError) in
+                try entry.mapping(key, keys: ["of", "q", "group"])
+            }
+            return .ranked(
+                side: try node.choice("of", as: Side.self) ?? .safety, q: try node.required("q", node.percent),
+                group: try node.choice("group", as: Group.self) ?? .matrix, order: key == "top" ? .largest : .smallest)
+        case "random":
+            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
+            return .random(like: try node.required("like", node.string))
+        case "unedited":
+            guard !entry.has(key) else { throw entry.error(key, "takes no settings") }
+            return .unedited
+        case "heads": return .heads(try heads(entry))
+        case "finetune": return .fineTune(try fineTune(entry, path))
+        default: return try rankMethod(entry, key) ?? .unedited
+        }
+    }
+
+    /// What no single key can tell.
+    private func check(_ top: StudyNode) throws(InputError) {
+        guard conditions.contains(where: { $0.method == .unedited }) else {
+            throw top.error("conditions", "have to include unedited: the coherence floor is calibrated on its answers")
+        }
+        for condition in conditions {
+            switch condition.method {
+            case .setDifference, .ranked:
+                if scores.method.needsData, calibration == nil {
+                    throw top.error("calibration", "is missing: condition \(condition.name) needs scores")
+                }
+                if condition.isSequential, !scores.method.needsData {
+                    throw top.error(
+                        "scores",
+                        "method \(scores.method.rawValue) looks at no data: condition \(condition.name) needs no order")
+                }
+                if case .setDifference = condition.method, !scores.method.needsData {
+                    throw top.error(
+                        "scores",
+                        "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda"
+                    )
+                }
+            case .random(let like): try checkMask(like, of: condition, key: "random.like", orRanks: true, top)
+            case .lowRank:
+                if calibration == nil {
+                    throw top.error("calibration", "is missing: condition \(condition.name) needs subspaces")
+                }
+            case .heads(let selection):
+                if selection.needsProbe, probe == nil {
+                    throw top.error("probe", "is missing: condition \(condition.name) needs the heads' ranking")
+                }
+            case .fineTune(let settings): try check(settings, of: condition, top)
+            case .unedited: break
+            }
+        }
+        try checkOverlap(top)
+        for name in export where !conditions.contains(where: { $0.name == name && $0.method != .unedited }) {
+            throw top.error("export", "names \(name), which is no edited condition of this study")
+        }
+        if let window = evaluation.perplexity?.window, window > batchTokens {
+            throw top.error("evaluation", "perplexity.window = \(window) is larger than batch_tokens = \(batchTokens)")
+        }
+    }
+
+    func checkMask(
+        _ name: String, of condition: Condition, key: String, orRanks: Bool = false, _ top: StudyNode
+    ) throws(InputError) {
+        let earlier = conditions.prefix { $0.name != condition.name }
+        let masks = earlier.filter { item in
+            if orRanks, case .lowRank = item.method { return true }
+            return item.method.makesMask
+        }.map(\.name)
+        guard masks.contains(name) else {
+            let nearest = nearestName(to: name, among: masks)
+            throw top.error(
+                "conditions",
+                "\(condition.name): \(key) = \(name) is no earlier condition with a mask"
+                    + (orRanks ? " or of ranks" : "")
+                    + (nearest.map { "; did you mean \($0)?" } ?? ""))
+        }
+    }
+}
+
+extension Study.Condition.Method {
+    /// Whether the condition selects weights.
+    package var makesMask: Bool {
+        switch self {
+        case .setDifference, .ranked, .random, .heads: true
+        case .unedited, .fineTune, .lowRank: false
+        }
+    }
+}
+
+extension SystemPrompt {
+    /// `template` (or nothing), `none`, or the prompt itself.
+    package init(word: String?) {
+        switch word {
+        case nil, "template": self = .template
+        case "none": self = .none
+        case .some(let text): self = .text(text)
+        }
+    }
+
+    package var word: String {
+        switch self {
+        case .template: "template"
+        case .none: "none"
+        case .text(let text): text
+        }
+    }
+}

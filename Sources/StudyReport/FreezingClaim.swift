@@ -1,0 +1,88 @@
+import Datasets
+package import Evaluation
+package import Reporting
+import StudyFile
+
+/// "Freezing does not protect": fine-tuning breaks safety whatever few weights stay as they are.
+package enum FreezingClaim {
+    /// One restricted fine-tuning run beside the unrestricted one on the same examples.
+    package struct Pair: Sendable {
+        package var name: String
+        package var examples: Int
+        package var restricted: Estimate
+        package var free: Estimate
+
+        package init(name: String, examples: Int, restricted: Estimate, free: Estimate) {
+            self.name = name
+            self.examples = examples
+            self.restricted = restricted
+            self.free = free
+        }
+    }
+
+    /// Fewer examples than these may be held off (paper.md, Table 3).
+    package static let leastExamples = 50
+
+    static func finding(_ evidence: Evidence) -> Finding {
+        var pairs: [Pair] = []
+        for point in evidence.points(.fineTunedFrozen) where point.keepsSafetyWeights {
+            let peer = evidence.points(.fineTuned).first {
+                $0.examples == point.examples && $0.training == point.training
+            }
+            guard let peer, let restricted = point.success, let free = peer.success else { continue }
+            pairs.append(
+                Pair(name: point.name, examples: point.examples ?? .max, restricted: restricted, free: free))
+        }
+        return finding(pairs, unedited: evidence.unedited.success)
+    }
+
+    /// - Parameter unedited: gated ASR before any fine-tuning.
+    package static func finding(_ pairs: [Pair], unedited: Estimate?) -> Finding {
+        let claim =
+            "Freezing or rewinding safety-critical weights does not protect against fine-tuning on \(leastExamples) examples or more"
+        let pairs = pairs.filter { $0.examples >= leastExamples }
+        guard let unedited, !pairs.isEmpty else {
+            return Claims.unmeasured(
+                claim, "fine-tuning on \(leastExamples) examples or more, with and without frozen weights")
+        }
+        let numbers = pairs.map {
+            "\($0.name): \(Words.rate("gated ASR", $0.restricted)), unrestricted \(Words.rate("", $0.free).trimmingStart())"
+        }.joined(separator: "; ")
+        let broken = pairs.filter { Difference(ofRates: $0.free, minus: unedited).isAbove }
+        guard !broken.isEmpty else {
+            return Finding(
+                claim: claim, outcome: .open,
+                evidence:
+                    "\(numbers); unedited \(Words.rate("gated ASR", unedited)): the fine-tuning itself breaks nothing.")
+        }
+        let differences = broken.map { Difference(ofRates: $0.restricted, minus: $0.free) }
+        let outcome: Finding.Outcome =
+            differences.contains(where: \.isBelow)
+            ? .fails : differences.allSatisfy { $0.isNone || $0.isAbove } ? .holds : .open
+        return Finding(
+            claim: claim, outcome: outcome, evidence: "\(numbers); unedited \(Words.rate("gated ASR", unedited)).")
+    }
+}
+
+extension Study.FineTune {
+    /// Some weights stay, or get back, their old values.
+    var isRestricted: Bool { restriction != nil }
+    /// These weights were chosen for safety, not at random or by their layer.
+    var keepsSafetyWeights: Bool {
+        switch restriction?.weights {
+        case .mask: true
+        case .share(let share): share.choice == .mask
+        case nil: false
+        }
+    }
+    /// The same training with all weights free.
+    var unrestricted: Study.FineTune {
+        var settings = self
+        (settings.restriction, settings.grid, settings.checkpointEvery) = (nil, nil, nil)
+        return settings
+    }
+}
+
+extension String {
+    fileprivate func trimmingStart() -> String { String(drop(while: \.isWhitespace)) }
+}

@@ -1,0 +1,108 @@
+package import Evaluation
+package import Experiment
+import Selection
+package import StudyFile
+
+/// A condition as figures and findings see it: where it lies in its method's grid, and what it came to.
+package struct GridPoint: Sendable {
+    /// A setting by which a grid is laid out.
+    package struct Axis: Sendable, Equatable {
+        package var name: String
+        package var words: String
+        package var value: Double
+
+        package init(_ name: String, _ words: String, _ value: Double) {
+            self.name = name
+            self.words = words
+            self.value = value
+        }
+    }
+
+    package var name: String
+    package var family: MethodFamily
+    /// None, one or two.
+    package var axes: [Axis] = []
+    /// Weights set to zero, and ranks of the change, as fractions of all.
+    package var zeroed = 0.0
+    package var ranks = 0.0
+    /// The condition whose size a random one has.
+    package var like: String?
+    /// Of a fine-tuning run: the number of examples, what it would be without restriction, and whether it keeps weights
+    /// that were chosen for safety.
+    package var examples: Int?
+    package var training: String?
+    package var keepsSafetyWeights = false
+    /// Coherence-gated, by attack setting.
+    package var gated: [Estimate] = []
+    /// Share of degenerate answers to harmful prompts, by attack setting.
+    package var degenerate: [Estimate] = []
+    package var overRefusal: Estimate?
+    /// Mean zero-shot accuracy, or the mean of the study's own tasks where it asks no zero-shot ones.
+    package var accuracy: Estimate?
+    package var perplexity: Estimate?
+
+    package init(name: String, family: MethodFamily) {
+        self.name = name
+        self.family = family
+    }
+
+    package init(_ condition: Study.Condition, _ result: ConditionResult) {
+        self.init(
+            name: condition.name, family: MethodFamily(condition, changesRanks: result.ranks > 0))
+        (zeroed, ranks) = (result.sparsity, result.rankFraction)
+        gated = result.attacks.map(\.success.gated.mean)
+        degenerate = result.attacks.map(\.success.degenerate.mean)
+        overRefusal = result.overRefusal?.own.mean
+        accuracy = result.zeroShot ?? (result.tasks.isEmpty ? nil : TaskAccuracy.mean(result.tasks))
+        perplexity = result.perplexity.flatMap { $0.isFinite ? $0 : nil }
+        axes = Self.axes(condition.method)
+        switch condition.method {
+        case .random(let like): self.like = like
+        case .fineTune(let settings):
+            examples = settings.samples
+            training = Study.Condition.Method.fineTune(settings.unrestricted).words
+            keepsSafetyWeights = settings.keepsSafetyWeights
+        default: break
+        }
+    }
+
+    private static func axes(_ method: Study.Condition.Method) -> [Axis] {
+        func percent(_ name: String, _ value: Double) -> Axis { Axis("\(name), %", words(value), value) }
+        func rank(_ name: String, _ amount: RankAmount) -> Axis {
+            switch amount {
+            case .count(let count): Axis(name, "\(count)", Double(count))
+            case .percent(let share): Axis("\(name), %", words(share), share)
+            }
+        }
+        func words(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }
+        switch method {
+        case .setDifference(let p, let q, _): return [percent("p", p), percent("q", q)]
+        case .ranked(_, let q, _, _): return [percent("q", q)]
+        case .heads(let selection): return [Axis("heads", "\(selection.count)", Double(selection.count))]
+        case .lowRank(.orthogonalProjection(let utility, let safety), _):
+            return [rank("r_u", utility), rank("r_s", safety)]
+        case .lowRank(.removeTop(let amount), _), .lowRank(.keepTop(let amount), _),
+            .lowRank(.removeBottom(let amount), _):
+            return [rank("rank", amount)]
+        case .unedited, .random, .fineTune, .lowRank(.randomRanks, _): return []
+        }
+    }
+
+    /// Weights or ranks changed, as a fraction: what two edits of a kind are compared by.
+    package var size: Double { ranks > 0 ? ranks : zeroed }
+
+    /// Gated ASR over all attack settings.
+    package var success: Estimate? { Self.mean(gated) }
+    /// Degenerate answers over all attack settings.
+    package var degeneration: Estimate? { Self.mean(degenerate) }
+
+    /// The mean of numbers found on the same prompts. They may go up and down together, so the mean's error is taken to be
+    /// the mean error, which it never exceeds.
+    private static func mean(_ estimates: [Estimate]) -> Estimate? {
+        guard !estimates.isEmpty else { return nil }
+        let n = Double(estimates.count)
+        return Estimate(
+            value: estimates.reduce(0) { $0 + $1.value } / n,
+            standardError: estimates.reduce(0) { $0 + $1.standardError } / n, count: estimates[0].count)
+    }
+}
