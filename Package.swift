@@ -182,47 +182,54 @@ let package = Package(
         // Tests, one target a room.
         .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
-        .testTarget(name: "JinjaTests", dependencies: ["Jinja", "TestSupport"], exclude: ["Fixtures"]),
+        .testTarget(name: "JinjaTests", dependencies: ["Jinja"], exclude: ["Fixtures"]),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["Checkpoint", "Jinja", "Tensors", "TestSupport"],
+            name: "CheckpointTests", dependencies: ["Tensors", "Jinja", "Checkpoint", "TestSupport"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "SelectionTests", dependencies: ["Selection", "Checkpoint", "Protocol", "Tensors", "TestSupport"],
+            name: "SelectionTests", dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "TestSupport"],
             exclude: ["Fixtures"]),
-        .testTarget(name: "LinalgTests", dependencies: ["Linalg", "CKernels", "Tensors", "TestSupport"]),
+        .testTarget(name: "LinalgTests", dependencies: ["CKernels", "Tensors", "Linalg"]),
         .testTarget(
             name: "TransformerTests",
             dependencies: [
-                "Transformer", "Attribution", "Checkpoint", "Linalg", "Tensors", "Selection", "FineTuning", "Protocol",
-                "Worker", "CKernels", "TestSupport",
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Linalg", "Transformer", "Attribution", "Stages",
+                "DecoderEngine", "TestSupport",
             ],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "EvaluationTests", dependencies: ["Evaluation", "Protocol", "Tensors", "TestSupport"],
+            name: "EvaluationTests", dependencies: ["Tensors", "Protocol", "Evaluation"],
             exclude: ["Fixtures"]),
-        .testTarget(name: "JournalTests", dependencies: ["Journal", "Tensors", "TestSupport"]),
-        .testTarget(name: "ReportingTests", dependencies: ["Reporting", "TestSupport", logging]),
+        .testTarget(name: "JournalTests", dependencies: ["Tensors", "Journal", "TestSupport"]),
+        .testTarget(
+            name: "ReportingTests",
+            dependencies: [
+                "Reporting", "Datasets", "StudyFile", "FleetIO", "Worker", "Coordinator", "TestSupport", logging,
+            ]),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
         .testTarget(
             name: "StudyTests",
             dependencies: [
-                "Coordinator", "Evaluation", "Protocol", "Selection", "Reporting", "Tensors", "Jinja", "Checkpoint",
-                "TestSupport", arguments,
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
+                "OutputFiles", "ModelService", "StudyFile", "Caching", "Experiment", "StudyReport", "Planning",
+                "Coordinator", "TestSupport", arguments,
             ],
             exclude: ["Fixtures"]),
-        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Tensors", "TestSupport"]),
-        .testTarget(name: "BulkTests", dependencies: ["Bulk", "Protocol", "ZeroMQ", "Tensors"]),
+        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Scheduling"]),
+        .testTarget(name: "BulkTests", dependencies: ["Tensors", "Protocol", "ZeroMQ", "Bulk"]),
         .testTarget(
             name: "FleetTests",
             dependencies: [
-                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "HTTP", "Selection", "Tensors", "Checkpoint",
-                "Evaluation", "Journal", "Reporting", "TestSupport", arguments, logging,
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Keys", "Reporting", "HTTP",
+                "Journal", "Datasets", "ModelService", "Contracts", "Experiment", "Scheduling", "FleetIO",
+                "FleetBackend", "StatusPage", "Planning", "Stages", "DecoderEngine", "WorkerIO", "Worker",
+                "Coordinator", "TestSupport", logging,
             ]),
         .testTarget(
             name: "SecurityTests",
             dependencies: [
-                "Worker", "Coordinator", "Protocol", "ZeroMQ", "Keys", "HTTP", "Tensors", "Checkpoint", "Selection",
-                "Reporting", "TestSupport", arguments, logging,
+                "Checkpoint", "Protocol", "ZeroMQ", "Keys", "HTTP", "Scheduling", "FleetIO", "WorkerIO", "Worker",
+                "Coordinator", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

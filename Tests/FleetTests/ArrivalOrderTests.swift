@@ -1,6 +1,6 @@
-import Coordinator
 import Foundation
 import Protocol
+import Scheduling
 import Selection
 import Tensors
 import TestSupport

@@ -1,10 +1,13 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
+import Stages
 import Tensors
 import TestSupport
 import Testing
 import Worker
+import WorkerIO
 import ZeroMQ
 
 /// Large results and edits over a slow wire that breaks.

@@ -3,7 +3,7 @@ import Protocol
 import Synchronization
 import TestSupport
 import Testing
-import Worker
+import WorkerIO
 import ZeroMQ
 
 struct CoordinatorSearchTests {

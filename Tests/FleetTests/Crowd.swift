@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import Protocol
+import Scheduling
 import Synchronization
 import Tensors
 import ZeroMQ

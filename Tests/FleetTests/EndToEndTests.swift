@@ -1,7 +1,8 @@
 import Checkpoint
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Selection
 import Tensors
 import TestSupport

@@ -1,7 +1,7 @@
 import Foundation
 import Protocol
+import Stages
 import Tensors
-import Worker
 
 /// An engine whose "layers" are exact integer steps on every token, so that results depend on data, task, edit and all
 /// layers in order, but not on how the layers are shared out.

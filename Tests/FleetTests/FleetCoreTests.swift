@@ -1,5 +1,5 @@
-import Coordinator
 import Protocol
+import Scheduling
 import Synchronization
 import Testing
 

@@ -1,9 +1,11 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
+import Stages
 import Tensors
 import Testing
-import Worker
+import WorkerIO
 
 /// What happens when workers die, stall, lie or refuse.
 @Suite(.serialized, .timeLimit(.minutes(2)))

@@ -1,4 +1,4 @@
-import Coordinator
+import Scheduling
 import Testing
 
 @Suite struct FleetTallyTests {

@@ -1,9 +1,9 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
 import Tensors
 import Testing
-import Worker
+import WorkerIO
 
 /// Whole fleets over ipc, their engines faked.
 @Suite(.serialized, .timeLimit(.minutes(1)))

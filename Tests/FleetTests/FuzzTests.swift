@@ -1,11 +1,12 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Selection
 import Tensors
 import TestSupport
 import Testing
-import Worker
+import WorkerIO
 import ZeroMQ
 
 /// Garbage and damaged messages by the ten thousand to either side, while it works: nothing changes.

@@ -1,5 +1,6 @@
-import Coordinator
+import FleetIO
 import Foundation
+import Scheduling
 import Tensors
 import TestSupport
 import Testing

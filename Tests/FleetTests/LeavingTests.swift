@@ -1,8 +1,9 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Testing
-import Worker
+import WorkerIO
 
 /// Workers that come and go while real ones work, over ipc with faked engines.
 @Suite(.serialized, .timeLimit(.minutes(2)))

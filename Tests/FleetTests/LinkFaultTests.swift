@@ -1,9 +1,10 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Tensors
 import Testing
-import Worker
+import WorkerIO
 
 /// Real workers whose links lose, double, delay or reorder one message of each kind in turn: the same results.
 @Suite(.timeLimit(.minutes(5)))

@@ -1,6 +1,7 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Testing
 
 /// Who is given up, and who is not, under a clock of the test's own.

@@ -1,15 +1,21 @@
 import Checkpoint
-import Coordinator
+import Contracts
+import DecoderEngine
 import Evaluation
+import FleetBackend
+import FleetIO
 import Foundation
+import ModelService
 import Protocol
 import Reporting
+import Scheduling
 import Selection
+import Stages
 import Synchronization
 import Tensors
 import TestSupport
 import Testing
-import Worker
+import WorkerIO
 
 /// A worker that sends other results than were asked for is left out by name, and the others finish.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct LyingWorkerTests {

@@ -1,7 +1,9 @@
-import Coordinator
+import FleetIO
 import Foundation
 import HTTP
 import Protocol
+import Scheduling
+import StatusPage
 import TestSupport
 import Testing
 import ZeroMQ

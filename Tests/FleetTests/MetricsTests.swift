@@ -1,5 +1,6 @@
-import Coordinator
+import FleetIO
 import Foundation
+import StatusPage
 import Testing
 
 @Suite struct MetricsTests {

@@ -1,6 +1,8 @@
 import Checkpoint
-import Coordinator
+import Datasets
+import FleetIO
 import Foundation
+import Scheduling
 import Tensors
 import TestSupport
 import Testing

@@ -1,4 +1,6 @@
 import Coordinator
+import FleetIO
+import Scheduling
 import Testing
 
 /// The sentences, words and levels of all that happens, in one place: other tests compare values.

@@ -1,6 +1,7 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Tensors
 import TestSupport
 import Testing

@@ -1,9 +1,13 @@
 import Checkpoint
-import Coordinator
 import Evaluation
+import Experiment
+import FleetBackend
+import FleetIO
 import Foundation
+import ModelService
 import Protocol
 import Reporting
+import Scheduling
 import Selection
 import Tensors
 import TestSupport

@@ -1,4 +1,4 @@
-import Coordinator
+import Scheduling
 import Testing
 
 /// Slow stages of the only pipeline: no other can help out.

@@ -1,11 +1,13 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Journal
+import Planning
 import Protocol
+import Scheduling
 import Tensors
 import TestSupport
 import Testing
-import Worker
+import WorkerIO
 
 /// Workers that lose their coordinator, for a moment or for good, and what becomes of the work they hold.
 @Suite(.serialized, .timeLimit(.minutes(5)))

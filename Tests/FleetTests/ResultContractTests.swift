@@ -1,5 +1,5 @@
 import Checkpoint
-import Coordinator
+import Contracts
 import Foundation
 import Protocol
 import Selection

@@ -1,9 +1,12 @@
 import Checkpoint
-import Coordinator
+import FleetBackend
+import FleetIO
 import Foundation
 import Journal
+import ModelService
 import Protocol
 import Reporting
+import Scheduling
 import Selection
 import Tensors
 import TestSupport

@@ -1,8 +1,11 @@
 import Checkpoint
-import Coordinator
+import FleetBackend
+import FleetIO
 import Foundation
+import ModelService
 import Protocol
 import Reporting
+import Scheduling
 import Selection
 import Tensors
 import TestSupport

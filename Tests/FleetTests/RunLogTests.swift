@@ -1,7 +1,8 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Logging
 import Reporting
+import Scheduling
 import TestSupport
 import Testing
 

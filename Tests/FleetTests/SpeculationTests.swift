@@ -1,8 +1,9 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Testing
-import Worker
+import WorkerIO
 
 /// Late tasks run a second time where somebody idles.
 @Suite(.timeLimit(.minutes(2)))

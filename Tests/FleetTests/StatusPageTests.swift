@@ -1,13 +1,16 @@
-import Coordinator
+import FleetIO
 import Foundation
 import HTTP
 import Keys
 import Logging
 import Protocol
 import Reporting
+import Scheduling
+import StatusPage
+import Tensors
 import TestSupport
 import Testing
-import Worker
+import WorkerIO
 
 /// The status page of a real coordinator in this process.
 @Suite(.serialized, .timeLimit(.minutes(2)))

@@ -1,4 +1,5 @@
-import Coordinator
+import FleetIO
+import Scheduling
 import TestSupport
 
 /// All that a fleet reports, as values. What people read of it stands in `OccurrenceTests`.

@@ -1,9 +1,11 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Protocol
+import Scheduling
 import Selection
+import Stages
 import Tensors
-import Worker
+import WorkerIO
 
 /// A real fleet over ipc whose workers are threads of this process.
 final class TestFleet: @unchecked Sendable {

@@ -1,8 +1,8 @@
-import Coordinator
+import FleetIO
 import Protocol
+import Scheduling
 import Selection
 import Tensors
-import Worker
 
 /// A fleet without a network, under a clock of its own: the coordinator's state machine, and workers that take a set time
 /// for a batch.

@@ -1,5 +1,5 @@
 import Testing
-import Worker
+import WorkerIO
 import ZeroMQ
 
 /// What a worker makes of a handshake that failed.

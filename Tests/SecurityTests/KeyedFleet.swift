@@ -1,6 +1,7 @@
-import Coordinator
+import FleetIO
 import Foundation
 import Keys
+import Scheduling
 import Synchronization
 import TestSupport
 import ZeroMQ

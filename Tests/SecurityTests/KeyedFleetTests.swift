@@ -1,7 +1,9 @@
 import Coordinator
+import FleetIO
 import Foundation
 import Keys
 import Protocol
+import Scheduling
 import TestSupport
 import Testing
 import ZeroMQ

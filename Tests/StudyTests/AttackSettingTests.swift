@@ -1,5 +1,5 @@
 import Checkpoint
-import Coordinator
+import StudyFile
 import Testing
 
 @Suite struct AttackSettingTests {

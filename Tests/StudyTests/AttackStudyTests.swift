@@ -1,8 +1,11 @@
 import Checkpoint
-import Coordinator
+import Datasets
 import Evaluation
+import Experiment
 import Protocol
 import Reporting
+import StudyFile
+import StudyReport
 import Tensors
 import TestSupport
 import Testing

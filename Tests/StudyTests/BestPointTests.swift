@@ -1,6 +1,6 @@
-import Coordinator
 import Evaluation
 import Reporting
+import StudyReport
 import Testing
 
 @Suite struct BestPointTests {

@@ -1,4 +1,4 @@
-import Coordinator
+import Datasets
 import Foundation
 import Tensors
 import Testing

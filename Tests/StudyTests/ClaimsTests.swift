@@ -1,7 +1,8 @@
-import Coordinator
+import Datasets
 import Evaluation
 import Reporting
 import Selection
+import StudyReport
 import Testing
 
 @Suite struct ClaimsTests {

@@ -1,6 +1,9 @@
-import Coordinator
+import Datasets
 import Evaluation
+import Experiment
 import Protocol
+import StudyFile
+import Tensors
 import TestSupport
 import Testing
 

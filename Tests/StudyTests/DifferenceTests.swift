@@ -1,5 +1,5 @@
-import Coordinator
 import Evaluation
+import StudyReport
 import Testing
 
 @Suite struct DifferenceTests {

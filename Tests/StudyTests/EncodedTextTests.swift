@@ -1,4 +1,4 @@
-import Coordinator
+import Datasets
 import Tensors
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Checkpoint
-import Coordinator
+import Datasets
 import Evaluation
+import ModelService
 import Protocol
 import Selection
 import Synchronization

@@ -1,8 +1,13 @@
 import Checkpoint
-import Coordinator
+import Datasets
+import Experiment
+import ModelService
+import Planning
 import Protocol
 import Reporting
 import Selection
+import StudyFile
+import StudyReport
 import Tensors
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
-import Coordinator
+import Experiment
 import Protocol
+import StudyFile
 import Testing
 
 @Suite struct FineTunePlanTests {

@@ -1,5 +1,5 @@
-import Coordinator
 import Selection
+import StudyFile
 import Testing
 
 @Suite struct GridExpansionTests {

@@ -1,6 +1,9 @@
 import Checkpoint
-import Coordinator
+import Datasets
+import Experiment
 import Selection
+import StudyFile
+import StudyReport
 import Tensors
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Coordinator
 import Selection
+import Tensors
 import TestSupport
 import Testing
 

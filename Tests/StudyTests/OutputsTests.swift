@@ -1,5 +1,8 @@
-import Coordinator
+import Experiment
 import Foundation
+import OutputFiles
+import StudyFile
+import Tensors
 import TestSupport
 import Testing
 

@@ -1,5 +1,7 @@
 import Checkpoint
 import Coordinator
+import Datasets
+import Experiment
 import Selection
 import Tensors
 import TestSupport

@@ -1,5 +1,5 @@
-import Coordinator
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 

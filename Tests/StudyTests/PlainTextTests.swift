@@ -1,4 +1,5 @@
-import Coordinator
+import Datasets
+import Tensors
 import TestSupport
 import Testing
 

@@ -1,10 +1,14 @@
+import Caching
 import Checkpoint
-import Coordinator
 import Evaluation
+import Experiment
 import Foundation
+import ModelService
+import Planning
 import Protocol
 import Reporting
 import Selection
+import StudyFile
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
-import Coordinator
 import Evaluation
+import StudyReport
 
 /// Grid points with numbers of the test's own.
 enum Fake {

@@ -1,6 +1,8 @@
 import Checkpoint
-import Coordinator
+import ModelService
 import Selection
+import StudyFile
+import Tensors
 import TestSupport
 import Testing
 

@@ -1,7 +1,8 @@
+import Caching
 import Checkpoint
-import Coordinator
 import Dispatch
 import Foundation
+import ModelService
 import Synchronization
 import Tensors
 import TestSupport

@@ -1,7 +1,11 @@
+import Caching
 import Checkpoint
-import Coordinator
+import Experiment
 import Foundation
+import OutputFiles
 import Selection
+import StudyFile
+import StudyReport
 import Synchronization
 import TestSupport
 import Testing

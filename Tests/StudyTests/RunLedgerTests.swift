@@ -1,5 +1,5 @@
-import Coordinator
 import Foundation
+import OutputFiles
 import Synchronization
 import TestSupport
 import Testing

@@ -1,7 +1,9 @@
 import Checkpoint
-import Coordinator
 import Evaluation
+import Experiment
 import Reporting
+import StudyFile
+import StudyReport
 import Testing
 
 @Suite struct SampleAnswersTests {

@@ -1,7 +1,9 @@
 import Checkpoint
-import Coordinator
 import Evaluation
+import Experiment
 import Foundation
+import Planning
+import StudyFile
 import TestSupport
 import Testing
 

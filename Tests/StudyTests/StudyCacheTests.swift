@@ -1,7 +1,12 @@
+import Caching
 import Checkpoint
-import Coordinator
+import Experiment
 import Foundation
+import ModelService
 import Selection
+import StudyFile
+import StudyReport
+import Tensors
 import TestSupport
 import Testing
 

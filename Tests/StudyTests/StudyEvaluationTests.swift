@@ -1,6 +1,7 @@
 import Checkpoint
-import Coordinator
+import Datasets
 import Evaluation
+import StudyFile
 import Testing
 
 @Suite struct StudyEvaluationTests {
@@ -66,7 +67,7 @@ import Testing
         #expect(zeroShot.seed == 7)
         #expect(zeroShot.maxLength == 512)
         let short = try plan("model: m\nconditions: [unedited]\nevaluation: {zero_shot: docs}").zeroShot
-        #expect(short == Study.ZeroShotPlan(documents: "dir/docs"))
+        #expect(short == ZeroShotPlan(documents: "dir/docs"))
         #expect(short?.tasks == ZeroShotTask.allCases)
         #expect(short?.limit == 200)
         #expect(short?.seed == 42)

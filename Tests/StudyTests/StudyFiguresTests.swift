@@ -1,7 +1,8 @@
-import Coordinator
 import Evaluation
+import Experiment
 import Reporting
 import Selection
+import StudyReport
 import Testing
 
 @Suite struct StudyFiguresTests {

@@ -1,6 +1,7 @@
 import Checkpoint
-import Coordinator
+import Datasets
 import Jinja
+import StudyFile
 import TestSupport
 import Testing
 

@@ -1,6 +1,9 @@
-import Coordinator
+import Datasets
+import Experiment
 import Reporting
 import Selection
+import StudyFile
+import StudyReport
 import Tensors
 import TestSupport
 import Testing

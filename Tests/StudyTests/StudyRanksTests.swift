@@ -1,8 +1,11 @@
 import Checkpoint
-import Coordinator
+import Experiment
+import ModelService
 import Protocol
 import Reporting
 import Selection
+import StudyFile
+import StudyReport
 import Tensors
 import TestSupport
 import Testing

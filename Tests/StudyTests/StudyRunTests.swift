@@ -1,9 +1,13 @@
 import Checkpoint
-import Coordinator
+import Datasets
 import Evaluation
+import Experiment
+import ModelService
 import Protocol
 import Reporting
 import Selection
+import StudyFile
+import StudyReport
 import Tensors
 import TestSupport
 import Testing

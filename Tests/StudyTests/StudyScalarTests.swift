@@ -1,5 +1,6 @@
 import Checkpoint
-import Coordinator
+import StudyFile
+import Tensors
 import Testing
 
 /// YAML 1.2's core schema, whatever YAML 1.1 says.

@@ -1,8 +1,13 @@
+import Caching
 import Checkpoint
-import Coordinator
+import Datasets
+import Experiment
 import Foundation
+import Planning
 import Protocol
 import Selection
+import StudyFile
+import StudyReport
 import Synchronization
 import Tensors
 import TestSupport

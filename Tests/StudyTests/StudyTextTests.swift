@@ -1,5 +1,5 @@
-import Coordinator
 import Evaluation
+import StudyFile
 import TestSupport
 import Testing
 

@@ -1,7 +1,8 @@
 import Checkpoint
-import Coordinator
 import Protocol
 import Selection
+import StudyFile
+import Tensors
 import Testing
 
 @Suite struct StudyYAMLTests {

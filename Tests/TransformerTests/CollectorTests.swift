@@ -4,7 +4,6 @@ import Protocol
 import Selection
 import Tensors
 import Testing
-import Worker
 
 /// What a worker collects is what the statistic says it is.
 @Suite struct CollectorTests {

@@ -1,8 +1,9 @@
 import Checkpoint
+import DecoderEngine
 import Foundation
+import Stages
 import TestSupport
 import Testing
-import Worker
 
 /// A worker's own copy of the model is compared with the coordinator's before anything is computed.
 @Suite struct DifferingCopyTests {

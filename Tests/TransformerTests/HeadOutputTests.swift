@@ -4,7 +4,6 @@ import Selection
 import Tensors
 import Testing
 import Transformer
-import Worker
 
 /// Head outputs and their removal against PyTorch (scripts/make_probe_fixtures.py), from any number of stages and threads.
 @Suite struct HeadOutputTests {

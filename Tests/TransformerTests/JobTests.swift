@@ -5,7 +5,6 @@ import Selection
 import Tensors
 import Testing
 import Transformer
-import Worker
 
 /// The engine's jobs against PyTorch, and the same bits from any number of stages and threads.
 @Suite struct JobTests {

@@ -1,7 +1,8 @@
 import Checkpoint
+import DecoderEngine
 import Protocol
+import Stages
 import Tensors
-import Worker
 
 /// The stages of one pipeline in one process, passing packets by hand: the reference for what a fleet must compute.
 final class LocalPipeline {

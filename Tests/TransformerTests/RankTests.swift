@@ -7,7 +7,6 @@ import Selection
 import Tensors
 import TestSupport
 import Testing
-import Worker
 
 /// The rank level against NumPy (scripts/make_rank_fixtures.py), from the data to the changed weights, and the same bits
 /// from any number of stages and threads.

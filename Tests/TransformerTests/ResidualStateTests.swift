@@ -3,7 +3,6 @@ import Protocol
 import Selection
 import Tensors
 import Testing
-import Worker
 
 /// Mean residual states against transformers (scripts/make_residual_fixtures.py), from any stages, threads and batches.
 @Suite struct ResidualStateTests {
