@@ -179,58 +179,159 @@ let package = Package(
                 "CKernels", "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning",
                 "Protocol", "ZeroMQ", "Bulk", arguments,
             ]),
-        // Tests, one target a room.
-        .target(name: "TestSupport", dependencies: ["Tensors", "Checkpoint"], path: "Tests/TestSupport"),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "TestSupport"]),
-        .testTarget(name: "JinjaTests", dependencies: ["Jinja"], exclude: ["Fixtures"]),
+        // Tests, one target a room; what several of them use comes first.
+        .target(
+            name: "TestSupport",
+            dependencies: ["Tensors", "Checkpoint"],
+            path: "Tests/TestSupport"),
+        .target(
+            name: "ModelFixtures",
+            dependencies: ["Tensors", "Checkpoint", "Protocol", "Linalg", "Transformer"],
+            path: "Tests/ModelFixtures",
+            exclude: ["Fixtures"]),
+        .target(
+            name: "StudySupport",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets", "ModelService",
+                "StudyReport", "TestSupport",
+            ],
+            path: "Tests/StudySupport"),
+        .target(
+            name: "FleetSupport",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Selection", "ZeroMQ", "Scheduling", "FleetIO", "StatusPage",
+                "Stages", "WorkerIO", "TestSupport",
+            ],
+            path: "Tests/FleetSupport"),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["Tensors", "Jinja", "Checkpoint", "TestSupport"],
+            name: "TensorsTests",
+            dependencies: ["Tensors", "TestSupport"]),
+        .testTarget(
+            name: "JinjaTests",
+            dependencies: ["Jinja"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "SelectionTests", dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "TestSupport"],
+            name: "CheckpointTests",
+            dependencies: ["Tensors", "Jinja", "Checkpoint", "TestSupport"],
             exclude: ["Fixtures"]),
-        .testTarget(name: "LinalgTests", dependencies: ["CKernels", "Tensors", "Linalg"]),
+        .testTarget(
+            name: "ProtocolTests",
+            dependencies: ["Protocol", "ZeroMQ"]),
+        .testTarget(
+            name: "SelectionTests",
+            dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "TestSupport"],
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "LinalgTests",
+            dependencies: ["CKernels", "Tensors", "Linalg"]),
         .testTarget(
             name: "TransformerTests",
             dependencies: [
-                "Tensors", "Checkpoint", "Protocol", "Selection", "Linalg", "Transformer", "Attribution", "Stages",
-                "DecoderEngine", "TestSupport",
-            ],
+                "Tensors", "Checkpoint", "Protocol", "Linalg", "Transformer", "TestSupport", "ModelFixtures",
+            ]),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: ["Tensors", "Protocol", "Evaluation"],
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "EvaluationTests", dependencies: ["Tensors", "Protocol", "Evaluation"],
-            exclude: ["Fixtures"]),
-        .testTarget(name: "JournalTests", dependencies: ["Tensors", "Journal", "TestSupport"]),
+            name: "ZeroMQTests",
+            dependencies: ["ZeroMQ", "TestSupport"]),
+        .testTarget(
+            name: "BulkTests",
+            dependencies: ["Tensors", "Protocol", "ZeroMQ", "Bulk"]),
+        .testTarget(
+            name: "KeysTests",
+            dependencies: ["ZeroMQ", "Keys", "TestSupport"]),
         .testTarget(
             name: "ReportingTests",
-            dependencies: [
-                "Reporting", "Datasets", "StudyFile", "FleetIO", "Worker", "Coordinator", "TestSupport", logging,
-            ]),
-        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"]),
+            dependencies: ["Reporting", "Datasets", "FleetIO", "TestSupport", logging]),
         .testTarget(
-            name: "StudyTests",
+            name: "HTTPTests",
+            dependencies: ["HTTP", "TestSupport"]),
+        .testTarget(
+            name: "JournalTests",
+            dependencies: ["Tensors", "Journal", "TestSupport"]),
+        .testTarget(
+            name: "DatasetsTests",
             dependencies: [
-                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
-                "OutputFiles", "ModelService", "StudyFile", "Caching", "Experiment", "StudyReport", "Planning",
-                "Coordinator", "TestSupport", arguments,
+                "Tensors", "Checkpoint", "Protocol", "Evaluation", "Datasets", "StudyFile", "TestSupport",
+                "StudySupport",
             ],
             exclude: ["Fixtures"]),
-        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "ZeroMQ", "Scheduling"]),
-        .testTarget(name: "BulkTests", dependencies: ["Tensors", "Protocol", "ZeroMQ", "Bulk"]),
+        .testTarget(
+            name: "OutputFilesTests",
+            dependencies: ["Tensors", "OutputFiles", "StudyFile", "Experiment", "TestSupport"]),
+        .testTarget(
+            name: "ContractsTests",
+            dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "Contracts", "TestSupport"]),
+        .testTarget(
+            name: "StudyFileTests",
+            dependencies: [
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets", "ModelService",
+                "StudyFile", "TestSupport", "StudySupport",
+            ]),
+        .testTarget(
+            name: "CachingTests",
+            dependencies: ["Tensors", "Checkpoint", "ModelService", "Caching", "TestSupport"]),
+        .testTarget(
+            name: "ExperimentTests",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets", "OutputFiles",
+                "ModelService", "StudyFile", "Caching", "Experiment", "StudyReport", "TestSupport", "StudySupport",
+            ]),
+        .testTarget(
+            name: "StudyReportTests",
+            dependencies: [
+                "Checkpoint", "Selection", "Evaluation", "Reporting", "Datasets", "StudyFile", "Experiment",
+                "StudyReport", "StudySupport",
+            ]),
+        .testTarget(
+            name: "SchedulingTests",
+            dependencies: ["Tensors", "Protocol", "Selection", "Scheduling", "FleetIO", "TestSupport", "FleetSupport"]),
+        .testTarget(
+            name: "FleetIOTests",
+            dependencies: ["Protocol", "Reporting", "Scheduling", "FleetIO", "TestSupport", logging]),
+        .testTarget(
+            name: "StatusPageTests",
+            dependencies: [
+                "Tensors", "Protocol", "Keys", "Reporting", "HTTP", "Scheduling", "FleetIO", "StatusPage", "WorkerIO",
+                "TestSupport", "FleetSupport", logging,
+            ]),
+        .testTarget(
+            name: "PlanningTests",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets", "ModelService",
+                "StudyFile", "Caching", "Experiment", "StudyReport", "Planning", "TestSupport", "StudySupport",
+            ]),
+        .testTarget(
+            name: "DecoderEngineTests",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Linalg", "Transformer", "Attribution", "Stages",
+                "DecoderEngine", "TestSupport", "ModelFixtures",
+            ]),
+        .testTarget(
+            name: "WorkerIOTests",
+            dependencies: ["Protocol", "ZeroMQ", "WorkerIO", "TestSupport"]),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["Checkpoint", "Worker", "TestSupport"]),
+        .testTarget(
+            name: "CoordinatorTests",
+            dependencies: [
+                "Tensors", "Checkpoint", "Selection", "Datasets", "Experiment", "Scheduling", "FleetIO", "Coordinator",
+                "TestSupport", "StudySupport", arguments,
+            ]),
         .testTarget(
             name: "FleetTests",
             dependencies: [
-                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Keys", "Reporting", "HTTP",
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Reporting", "HTTP",
                 "Journal", "Datasets", "ModelService", "Contracts", "Experiment", "Scheduling", "FleetIO",
-                "FleetBackend", "StatusPage", "Planning", "Stages", "DecoderEngine", "WorkerIO", "Worker",
-                "Coordinator", "TestSupport", logging,
+                "FleetBackend", "StatusPage", "Stages", "DecoderEngine", "WorkerIO", "Worker", "TestSupport",
+                "FleetSupport",
             ]),
         .testTarget(
             name: "SecurityTests",
-            dependencies: [
-                "Checkpoint", "Protocol", "ZeroMQ", "Keys", "HTTP", "Scheduling", "FleetIO", "WorkerIO", "Worker",
-                "Coordinator", "TestSupport",
-            ]),
+            dependencies: ["Protocol", "ZeroMQ", "Keys", "HTTP", "Scheduling", "FleetIO", "Coordinator", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Tests/StudyTests/Fixtures/csv.json: short texts, and what Python's csv makes of them (null: it refuses them)."""
+"""Writes Tests/DatasetsTests/Fixtures/csv.json: short texts, and what Python's csv makes of them (null: it refuses them)."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ def main():
         alphabet = ["a", "é", " ", '"', '""', "\n", "\r", "\r\n", ",", "\t"]
         text = "".join(draw.choices(alphabet, [4, 1, 2, 4, 2, 3, 1, 2, 4, 1], k=draw.randint(1, 12)))
         cases.append({"text": text, "separator": separator, "records": read(text, separator)})
-    path = pathlib.Path(__file__).parent.parent / "Tests/StudyTests/Fixtures/csv.json"
+    path = pathlib.Path(__file__).parent.parent / "Tests/DatasetsTests/Fixtures/csv.json"
     path.write_text(json.dumps(cases, ensure_ascii=False, separators=(",", ":")).replace("},{", "},\n{") + "\n")
 
 

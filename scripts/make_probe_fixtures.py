@@ -1,6 +1,6 @@
 """Makes what the tests of head probing compare with (needs torch, transformers, safetensors, scikit-learn).
 
-Tests/TransformerTests/Fixtures/MODEL/probe.safetensors, in F64 and stored as F32, for the models of
+Tests/ModelFixtures/Fixtures/MODEL/probe.safetensors, in F64 and stored as F32, for the models of
 make_transformer_fixtures.py (its sequences, prompts being tokens 0..<scored_from):
 
     head_output.L      [sequences, heads * head_dim]: what layer L's output projection reads at the last prompt token
@@ -24,7 +24,7 @@ HEADS = [(0, 1), (1, 0)]  # (layer, query head)
 
 
 def probe(name):
-    folder = ROOT / "TransformerTests/Fixtures" / name
+    folder = ROOT / "ModelFixtures/Fixtures" / name
     expected = load_file(folder / "expected.safetensors")
     model = load(folder)
     heads = model.config.num_attention_heads

@@ -1,4 +1,4 @@
-"""Makes Tests/TransformerTests/Fixtures/ranks.safetensors: ActSVD and orthogonal projections of the tiny models there,
+"""Makes Tests/ModelFixtures/Fixtures/ranks.safetensors: ActSVD and orthogonal projections of the tiny models there,
 as NumPy computes them from the activations that transformers shows.
 
     python3 scripts/make_rank_fixtures.py [FIXTURES]
@@ -137,4 +137,4 @@ def main(folder):
 if __name__ == "__main__":
     here = pathlib.Path(__file__).resolve().parent.parent
     torch.set_num_threads(1)
-    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "Tests/TransformerTests/Fixtures")
+    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "Tests/ModelFixtures/Fixtures")

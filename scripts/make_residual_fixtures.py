@@ -2,7 +2,7 @@
 
     python3 scripts/make_residual_fixtures.py
 
-Tests/TransformerTests/Fixtures/MODEL/residual.safetensors, in F64, for the models of make_transformer_fixtures.py. The
+Tests/ModelFixtures/Fixtures/MODEL/residual.safetensors, in F64, for the models of make_transformer_fixtures.py. The
 prompts are the first scored_from tokens of its sequences; those with an even number are of class 0, the others of class 1.
 PLACE is input.L (the input of decoder block L), output (of the last block) or norm (the final norm's output):
 
@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from make_transformer_fixtures import MODELS, load
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent / "Tests/TransformerTests/Fixtures"
+ROOT = pathlib.Path(__file__).resolve().parent.parent / "Tests/ModelFixtures/Fixtures"
 POSITIONS = [-1, -3]  # -1 is a prompt's last token
 
 

@@ -1,4 +1,4 @@
-"""Makes Tests/TransformerTests/Fixtures: tiny random models and what PyTorch computes with them.
+"""Makes Tests/ModelFixtures/Fixtures: tiny random models and what PyTorch computes with them.
 
     python3 scripts/make_transformer_fixtures.py [FIXTURES]
 
@@ -189,7 +189,7 @@ def make(name, config, root, seed):
 
 if __name__ == "__main__":
     here = pathlib.Path(__file__).resolve().parent.parent
-    fixtures = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "Tests/TransformerTests/Fixtures"
+    fixtures = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "Tests/ModelFixtures/Fixtures"
     torch.manual_seed(0)
     torch.set_num_threads(1)  # the same bits whenever it is run
     total = sum(make(name, config, fixtures, 100 + i) for i, (name, config) in enumerate(MODELS.items()))

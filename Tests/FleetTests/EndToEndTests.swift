@@ -20,7 +20,7 @@ import Testing
 
     private static let model =
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
-        + "/TransformerTests/Fixtures/qwen2"
+        + "/ModelFixtures/Fixtures/qwen2"
 
     /// A few examples a batch, more blocks than any fleet here has pipelines.
     private static func blocks(ofBatches count: Int) -> [[Batch]] {

@@ -1,4 +1,5 @@
 import FleetIO
+import FleetSupport
 import Foundation
 import Protocol
 import Scheduling

@@ -4,6 +4,7 @@ import DecoderEngine
 import Evaluation
 import FleetBackend
 import FleetIO
+import FleetSupport
 import Foundation
 import ModelService
 import Protocol

@@ -13,7 +13,7 @@ struct ProcessTests {
     static let worker = ChildProcess.product("faultline-worker")
     /// Two decoder layers.
     static let model = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../TransformerTests/Fixtures/llama").standardized.path
+        .appendingPathComponent("../ModelFixtures/Fixtures/llama").standardized.path
 
     static func layers() throws -> Int {
         let data = try Data(contentsOf: URL(fileURLWithPath: model + "/config.json"))

@@ -1,6 +1,7 @@
 import Checkpoint
 import FleetBackend
 import FleetIO
+import FleetSupport
 import Foundation
 import Journal
 import ModelService
@@ -16,7 +17,7 @@ import Testing
 @Suite(.serialized) struct ResumeTests {
     private static let model =
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
-        + "/TransformerTests/Fixtures/qwen2"
+        + "/ModelFixtures/Fixtures/qwen2"
 
     private static let request: [[Batch]] = (0..<6).map { block in
         (0..<40).map { batch in

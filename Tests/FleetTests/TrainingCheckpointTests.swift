@@ -1,6 +1,7 @@
 import Checkpoint
 import FleetBackend
 import FleetIO
+import FleetSupport
 import Foundation
 import Journal
 import ModelService

@@ -1,5 +1,4 @@
 import Protocol
-import Scheduling
 import Testing
 import ZeroMQ
 

@@ -1,7 +1,6 @@
 import Foundation
 import FoundationXML
 import Reporting
-import StudyFile
 import Testing
 
 @Suite struct HTMLReportTests {

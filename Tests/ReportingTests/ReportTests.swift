@@ -1,5 +1,4 @@
 import Reporting
-import StudyFile
 import Testing
 
 @Suite struct ReportTests {

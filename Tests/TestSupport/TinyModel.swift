@@ -4,7 +4,7 @@ import Foundation
 public enum TinyModel {
     /// Weights and configuration alone.
     public static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../TransformerTests/Fixtures/llama").standardized.path
+        .appendingPathComponent("../ModelFixtures/Fixtures/llama").standardized.path
 
     /// - Parameter pairs: how many pairs there are to score.
     public static func make(in scratch: TemporaryFolder, pairs count: Int = 24) throws -> (model: String, pairs: String)

@@ -1,5 +1,6 @@
 import Checkpoint
 import Linalg
+import ModelFixtures
 import Protocol
 import Tensors
 import TestSupport
