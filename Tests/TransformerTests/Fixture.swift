@@ -5,7 +5,7 @@ import Protocol
 import Tensors
 import Transformer
 
-/// A tiny random model and what PyTorch computed with it (scripts/make_transformer_fixtures.py).
+/// A tiny random model and what PyTorch computed with it (scripts/fixtures/make_transformer.py).
 struct Fixture: CustomStringConvertible, Sendable {
     static let names = [
         "llama", "llama_gqa_llama3_tied", "llama_linear_biases", "llama_yarn", "mistral", "qwen2", "qwen3",
