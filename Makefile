@@ -20,8 +20,8 @@ help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## install the system libraries that are missing
-	@bash scripts/apt-install.sh libzmq3-dev libopenblas-dev liblapacke-dev libsqlite3-dev pkg-config
-	@command -v gnuplot >/dev/null || bash scripts/apt-install.sh gnuplot-nox || \
+	@bash scripts/setup/apt-install.sh libzmq3-dev libopenblas-dev liblapacke-dev libsqlite3-dev pkg-config
+	@command -v gnuplot >/dev/null || bash scripts/setup/apt-install.sh gnuplot-nox || \
 	    echo "setup: going on without gnuplot; reports will have tables in place of plots" >&2
 	@$(SWIFT) --version >/dev/null 2>&1 || \
 	    { echo "setup: no swift in PATH; install Swift 6.3 (https://www.swift.org/install) and try again" >&2; exit 1; }
@@ -39,15 +39,15 @@ test: setup ## the tests
 	    { echo "== what failed"; grep -aE '^✘|crashed:|Fatal error|error:.*unexpected' .build/tests.log | head -n 60; exit 1; }
 
 demo: build ## the whole story on a real model: table, report and edited model in runs/demo
-	@MODEL="$(MODEL)" bash scripts/fetch-demo.sh
+	@MODEL="$(MODEL)" bash scripts/fetch/demo.sh
 	@bin/faultline study run studies/demo.yaml --workers $(WORKERS) --run-dir "$(RUN_DIR)" \
 	    --model "$(or $(MODEL),$(CACHE)/model.gguf)"
 
 check-full: build ## scores against PyTorch, accuracies against lm-eval, random templates against jinja2, the byte test, a Slurm and slow networks, on SmolLM2 (minutes)
-	@bash scripts/check-full.sh
+	@bash scripts/check/full.sh
 
 bench: build ## speeds beside SGEMM, PyTorch, bare libzmq, Dask and Parsl, on this machine
-	@THREADS=$(THREADS) bash scripts/bench.sh
+	@THREADS=$(THREADS) bash scripts/bench/run.sh
 
 format: ## put every Swift file into the house's form
 	$(SWIFT) format -i -r Sources Tests Package.swift

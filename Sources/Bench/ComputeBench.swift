@@ -18,7 +18,7 @@ struct ComputeBench: ParsableCommand {
     @Option(help: "Sequences in the batch.") var sequences = 20
     @Option(help: "Tokens in a sequence; the last half is the response.") var length = 100
     @Option(help: "Decode slots.") var slots = 48
-    @Option(help: "Write the batch's token ids here (JSON lines), for bench_pytorch.py.") var tokensOut: String?
+    @Option(help: "Write the batch's token ids here (JSON lines), for scripts/bench/pytorch.py.") var tokensOut: String?
 
     func run() throws {
         // What a worker with 8 GiB to spare keeps (TransformerEngine).

@@ -111,9 +111,6 @@ public final class Trainer: Tap {
         }
     }
 
-    /// Bytes of gradients and moments for `weights` trained floats.
-    public static func stateBytes(weights: Int) -> Int { 3 * 4 * weights }
-
     public func gradient(
         layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
         batch: PackedBatch

@@ -63,14 +63,6 @@ extension FleetCore {
         scheduler?.body(of: task).knownSteps
     }
 
-    /// How many tasks have to run again without this worker.
-    func interruptedTasks(by worker: Int) -> Int {
-        guard let scheduler,
-            let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == worker } })?.key
-        else { return 0 }
-        return scheduler.running(on: epoch).count
-    }
-
     /// Adds to a progress whose workers are in it, in id order.
     func describe(_ progress: inout FleetProgress, now: Double) {
         let places = places

@@ -9,8 +9,6 @@ package struct Member: Sendable {
     var beat = Beat()
     /// When it last computed something or moved bytes.
     var lastActive: Double
-    /// Sent away to come back at the fleet's kernel level.
-    var restarting = false
     package var name: String { capabilities.name.isEmpty ? "worker \(id)" : capabilities.name }
 }
 

@@ -115,7 +115,6 @@ package struct Scheduler: Sendable {
         entries[min(firstWaiting, limit)..<limit].count { $0.isWaiting } + entries.count - limit
     }
     /// More is not handed out before the caller has taken results.
-    package var isHeldByCaller: Bool { limit < entries.count }
     private var limit: Int { min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count)) }
 
     /// Whether this stage's result is still to come from there.

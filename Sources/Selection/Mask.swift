@@ -56,19 +56,6 @@ public struct Mask: Sendable, Equatable {
         return Mask(maps: result)
     }
 
-    /// |A ∩ B| / k per matrix, k the size of this mask's selection there; 1 where both select nothing.
-    /// - Throws: `SelectionError.missing` or `.shape` where the masks do not cover the same matrices.
-    public func agreement(with other: Mask) throws(SelectionError) -> [String: Double] {
-        let common = try intersection(other)
-        var result: [String: Double] = [:]
-        for (mine, both) in zip(maps, common.maps) {
-            let k = mine.bits.count
-            let theirs = other[mine.shape.name]?.bits.count ?? 0
-            result[mine.shape.name] = k == 0 ? (theirs == 0 ? 1 : 0) : Double(both.bits.count) / Double(k)
-        }
-        return result
-    }
-
     /// Checks that every masked matrix is a weight of this model, in this shape.
     /// - Throws: `SelectionError`.
     public func check(against model: any WeightSource, named source: String) throws(SelectionError) {

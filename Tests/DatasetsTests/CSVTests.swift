@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    /// What Python's csv makes of 400 texts, or that it refuses them (scripts/make_csv_fixtures.py).
+    /// What Python's csv makes of 400 texts, or that it refuses them (scripts/fixtures/make_csv.py).
     @Test func readsWhatPythonReads() throws {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
             "Fixtures/csv.json")

@@ -6,7 +6,7 @@ import Tensors
 import Testing
 import Transformer
 
-/// Head outputs and their removal against PyTorch (scripts/make_probe_fixtures.py), from any number of stages and threads.
+/// Head outputs and their removal against PyTorch (scripts/fixtures/make_probe.py), from any number of stages and threads.
 @Suite struct HeadOutputTests {
     private func probe(_ fixture: Fixture) throws -> TensorBundle {
         try TensorBundle(safetensors: fixture.path + "/probe.safetensors")

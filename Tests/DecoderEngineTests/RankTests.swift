@@ -9,7 +9,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The rank level against NumPy (scripts/make_rank_fixtures.py), from the data to the changed weights, and the same bits
+/// The rank level against NumPy (scripts/fixtures/make_rank.py), from the data to the changed weights, and the same bits
 /// from any number of stages and threads.
 @Suite struct RankTests {
     static let models = ["llama", "qwen2"]

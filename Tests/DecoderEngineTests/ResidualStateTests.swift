@@ -5,7 +5,7 @@ import Selection
 import Tensors
 import Testing
 
-/// Mean residual states against transformers (scripts/make_residual_fixtures.py), from any stages, threads and batches.
+/// Mean residual states against transformers (scripts/fixtures/make_residual.py), from any stages, threads and batches.
 @Suite struct ResidualStateTests {
     private static let positions = [-1, -3]
     private static let labels = ["0", "1"]

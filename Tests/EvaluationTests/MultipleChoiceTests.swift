@@ -70,7 +70,7 @@ func toyTokens(_ text: String) -> [Int32] {
     }
 
     /// What lm-eval 0.4.13 gives a model, and which tokens it scores, on a tokenizer whose merges cross the border
-    /// (scripts/make_choice_fixtures.py).
+    /// (scripts/fixtures/make_choice.py).
     @Test func asTheHarnessHasIt() throws {
         let fixture = try ChoiceFixture.load()
         #expect(fixture.cases.contains { $0.merges } && fixture.cases.contains { $0.cut })

@@ -17,7 +17,7 @@ struct KillPointTests {
             .filter { index, task in !all[index...].contains { $0.kind == .granted && $0.task == task } }.map(\.1)
     }
 
-    /// `transfer` needs results too large for an offer: scripts/check-faults.sh.
+    /// `transfer` needs results too large for an offer: scripts/check/faults.sh.
     @Test(arguments: ["hello:1", "load:1", "compute:1", "compute:17", "offer:1", "offer:3", "commit:1", "commit:3"])
     func aWorkerKilledThereChangesNoByte(point: String) throws {
         let folder = TemporaryFolder()

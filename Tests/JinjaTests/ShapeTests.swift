@@ -2,7 +2,7 @@ import Foundation
 import Jinja
 import Testing
 
-/// Templates in the shapes of published checkpoints against jinja2 (`scripts/make_template_fixtures.py`).
+/// Templates in the shapes of published checkpoints against jinja2 (`scripts/fixtures/make_template.py`).
 @Suite struct ShapeTests {
     struct Shapes: Decodable {
         struct Shape: Decodable {

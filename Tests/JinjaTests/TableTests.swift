@@ -2,7 +2,7 @@ import Foundation
 import Jinja
 import Testing
 
-/// Expressions and statements against jinja2 (`scripts/make_template_fixtures.py`).
+/// Expressions and statements against jinja2 (`scripts/fixtures/make_template.py`).
 @Suite struct TableTests {
     struct Table: Decodable {
         struct Case: Decodable {

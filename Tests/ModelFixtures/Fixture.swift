@@ -5,7 +5,7 @@ package import Protocol
 package import Tensors
 package import Transformer
 
-/// A tiny random model and what PyTorch computed with it (scripts/make_transformer_fixtures.py).
+/// A tiny random model and what PyTorch computed with it (scripts/fixtures/make_transformer.py).
 package struct Fixture: CustomStringConvertible, Sendable {
     package static let names = [
         "llama", "llama_gqa_llama3_tied", "llama_linear_biases", "llama_yarn", "mistral", "qwen2", "qwen3",

@@ -3,7 +3,7 @@ import Selection
 import Tensors
 import Testing
 
-/// Against scikit-learn (scripts/make_probe_fixtures.py), and by what a minimum is.
+/// Against scikit-learn (scripts/fixtures/make_probe.py), and by what a minimum is.
 @Suite struct LogisticRegressionTests {
     struct Case: Sendable {
         var x: [Double]

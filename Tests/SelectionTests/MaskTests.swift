@@ -58,14 +58,10 @@ import Testing
         #expect(fault(bundle { $0.entries[0].buffer.bytes[7] = 0xFF })?.contains("not the bits") == true)
     }
 
-    @Test func agreementIsIntersectionOverK() throws {
-        var (a, b) = (BitSet(size: 8), BitSet(size: 8))
-        for index in [0, 1, 2, 3] { a[index] = true }
-        for index in [1, 2, 3, 7] { b[index] = true }
-        let shape = MapShape(name: "w", rows: 2, columns: 4)
-        let first = Mask(maps: [.init(shape: shape, bits: a)])
-        #expect(try first.agreement(with: Mask(maps: [.init(shape: shape, bits: b)])) == ["w": 0.75])
-        #expect(first.sparsity == 0.5)
+    @Test func sparsityIsTheShareOfSelectedWeights() {
+        var bits = BitSet(size: 8)
+        for index in [0, 1, 2, 3] { bits[index] = true }
+        #expect(Mask(maps: [.init(shape: MapShape(name: "w", rows: 2, columns: 4), bits: bits)]).sparsity == 0.5)
     }
 
     @Test func isCheckedAgainstAModel() {

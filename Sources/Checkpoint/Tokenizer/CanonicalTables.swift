@@ -1,4 +1,4 @@
-// Made by scripts/make_canonical_tables.py; do not edit.
+// Made by scripts/fixtures/make_canonical_tables.py; do not edit.
 
 /// Unicode's canonical decompositions and combining classes, as the `tokenizers` library has them.
 enum CanonicalTables {

@@ -3,7 +3,7 @@ import Checkpoint
 import Scheduling
 import Tensors
 
-/// Tokens of texts and text of tokens, for comparisons with other programs (`scripts/check-sweep`).
+/// Tokens of texts and text of tokens, for comparisons with other programs (`scripts/check/sweep`).
 package struct TokenizeCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "tokenize", abstract: "Tokens of texts, and their text again.", shouldDisplay: false)

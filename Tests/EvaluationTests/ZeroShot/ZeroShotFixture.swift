@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 
-/// What Python and lm-eval made (scripts/make_zero_shot_fixtures.py).
+/// What Python and lm-eval made (scripts/fixtures/make_zero_shot.py).
 enum ZeroShotFixture {
     static let json: JSON = {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
