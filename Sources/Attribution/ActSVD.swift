@@ -2,7 +2,7 @@ import CKernels
 public import Linalg
 public import Selection
 
-/// The left singular vectors of W X from a second moment (paper.md, "Rank level").
+/// The left singular vectors of W X from a second moment (arXiv 2402.05162, section 2, ActSVD).
 public enum ActSVD {
     /// Directions and singular values, decreasing.
     public struct Subspace {

@@ -1,7 +1,8 @@
 public import Linalg
 
-/// What is removed of W at the level of ranks, as factors (paper.md, "Rank level"): ΔW = P_n … P_1 W, where every P is a
-/// projection on orthonormal directions, Qᵀ Q, or its complement I − Qᵀ Q.
+/// What is removed of W at the level of ranks, as factors (arXiv 2402.05162, section 2, ActSVD and orthogonal
+/// projection): ΔW = P_n … P_1 W, where every P is a projection on orthonormal directions, Qᵀ Q, or its complement
+/// I − Qᵀ Q.
 public struct LowRankFactors {
     public struct Projection {
         /// Orthonormal rows [c × d_out].

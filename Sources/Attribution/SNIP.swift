@@ -5,7 +5,7 @@ public import Selection
 public import Tensors
 public import Transformer
 
-/// Σ_x abs(∇_W L(x)) for every linear map of a stage (arXiv 2402.05162, section 3.1; Lee et al. 2019).
+/// Σ_x abs(∇_W L(x)) for every linear map of a stage (arXiv 2402.05162, section 2; Lee et al. 2019).
 ///
 /// The absolute value is taken per example, so gradients of examples are never summed before it. An example's gradient
 /// exists in registers only; tiles of the accumulator stay in cache while the batch's examples pass over them.

@@ -4,7 +4,7 @@ public import Selection
 public import Tensors
 public import Transformer
 
-/// Σ x² per input column over response positions, f64: the norms of Wanda's score (arXiv 2402.05162, section 3.1; Sun et al.
+/// Σ x² per input column over response positions, f64: the norms of Wanda's score (arXiv 2402.05162, section 2; Sun et al.
 /// 2024).
 ///
 /// Response positions are those of the response tokens taken as inputs, without a shift.

@@ -91,7 +91,8 @@ package struct ChatCodec: TextCodec {
     package func spell(_ tokens: [Int32]) -> String { tokenizer.decode(tokens, skipSpecial: false) }
 }
 
-/// Pairs as the token sequences that are scored or trained on (paper.md, "Calibration data").
+/// Pairs as the token sequences that are scored or trained on (arXiv 2402.05162, section 3, the data sets of
+/// attribution).
 package enum Calibration {
     /// The prompt in its template, then the response, tokenised apart and alone scored.
     /// - Parameter endOfAnswer: closes the response; for fine-tuning only.

@@ -4,7 +4,7 @@ public import Protocol
     import Glibc
 #endif
 
-/// exp(mean NLL) over non-overlapping windows of a text's tokens (paper.md, "Utility").
+/// exp(mean NLL) over non-overlapping windows of a text's tokens (arXiv 2402.05162, section 3, utility).
 ///
 /// In every window all tokens but the first are scored. A last window that is not full is left out, as in the published
 /// code, unless it is the only one.

@@ -10,7 +10,7 @@ import StudyFile
 import Tensors
 
 /// Edits that are found block by block: every decoder block's scores or subspaces come from data that ran through the
-/// blocks already edited, as the published code does it (paper.md: `order: sequential`).
+/// blocks already edited, as the code published with arXiv 2402.05162 does it (`order: sequential`).
 ///
 /// It costs a pass over the data for every block. What a block came to stays in the run's folder until the whole edit is
 /// written, so that a run that is started again goes on at its block.

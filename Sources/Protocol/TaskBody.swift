@@ -26,7 +26,8 @@ public struct Batch: Codable, Sendable, Equatable {
     public init(sequences: [Sequence]) { self.sequences = sequences }
 }
 
-/// Which loss SNIP differentiates (arXiv 2402.05162, section 3.1): the mean over response tokens (published code) or their sum (text).
+/// Which loss SNIP differentiates (arXiv 2402.05162, section 2): the mean over response tokens (published code)
+/// or their sum (text).
 public enum Loss: String, Codable, Sendable, CaseIterable { case mean, sum }
 
 /// What a stage is asked to do with tokens. Every stage of a pipeline gets the same body.

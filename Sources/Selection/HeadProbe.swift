@@ -2,7 +2,8 @@ public import Checkpoint
 import Dispatch
 public import Tensors
 
-/// How well harmful and harmless prompts can be told apart by each attention head's output alone (paper.md, "probing").
+/// How well harmful and harmless prompts can be told apart by each attention head's output alone (arXiv 2402.05162,
+/// probing of attention heads).
 ///
 /// A classifier per head is trained on five sevenths of the prompts of either kind; its accuracy on the others ranks the
 /// head, ties going to the lower layer and head.

@@ -5,7 +5,8 @@ import Tensors
     import Glibc
 #endif
 
-/// How much two selections or two subspaces have in common, per linear map (paper.md, "Overlap").
+/// How much two selections or two subspaces have in common, per linear map (arXiv 2402.05162, section 4,
+/// Jaccard indices and subspace similarity).
 public enum Overlap {
     /// One map's value.
     public struct Value: Sendable, Equatable {

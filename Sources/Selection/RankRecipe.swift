@@ -1,6 +1,7 @@
 public import Tensors
 
-/// What is removed of a linear map at the level of ranks (paper.md, "Rank level").
+/// What is removed of a linear map at the level of ranks (arXiv 2402.05162, section 2, ActSVD and orthogonal
+/// projection).
 public enum RankRecipe: Sendable, Equatable {
     /// ActSVD: W − U_r U_rᵀ W, U_r the first r directions.
     case removeTop(RankAmount)

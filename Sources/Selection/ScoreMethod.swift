@@ -2,7 +2,7 @@ public import Checkpoint
 public import Protocol
 public import Tensors
 
-/// How a weight's importance is measured (arXiv 2402.05162, section 3.1): a name, the statistics it is made of, and what it
+/// How a weight's importance is measured (arXiv 2402.05162, section 2): a name, the statistics it is made of, and what it
 /// makes of them. A new one is a file in `Selection/Scores` and its place in `allCases`.
 public struct ScoreMethod: Sendable, CaseIterable {
     public static let allCases: [ScoreMethod] = [.snip, .wanda, .magnitude, .random]

@@ -1,4 +1,4 @@
-/// Inside what scores are compared (paper.md, "Neuron level").
+/// Inside what scores are compared (arXiv 2402.05162, section 2).
 public enum Group: String, Sendable, Codable, CaseIterable {
     /// One weight matrix: the published code.
     case matrix

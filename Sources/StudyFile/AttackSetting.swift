@@ -2,7 +2,8 @@ package import Checkpoint
 package import Datasets
 package import Tensors
 
-/// One way of putting the harmful prompts to the model (paper.md, "Attack success rate, three settings").
+/// One way of putting the harmful prompts to the model (arXiv 2402.05162, section 3: ASR Vanilla, Adv-Suffix and
+/// Adv-Decoding).
 package struct AttackSetting: Sendable, Equatable {
     package enum Kind: String, Sendable, CaseIterable {
         /// The prompt as a user's turn.

@@ -1,7 +1,8 @@
 package import Selection
 import Tensors
 
-/// The study file's `overlap`: how much safety and utility share, per linear map (paper.md, "Overlap").
+/// The study file's `overlap`: how much safety and utility share, per linear map (arXiv 2402.05162, section 4, Jaccard
+/// indices and subspace similarity).
 extension Study {
     package struct OverlapPlan: Sendable, Equatable {
         /// Jaccard index of the top p % of utility and the top q % of safety scores; `nil`: not asked for.

@@ -20,7 +20,7 @@ package enum FreezingClaim {
         }
     }
 
-    /// Fewer examples than these may be held off (paper.md, Table 3).
+    /// Fewer examples than these may be held off (arXiv 2402.05162, section 4, fine-tuning with frozen weights).
     package static let leastExamples = 50
 
     static func finding(_ evidence: Evidence) -> Finding {

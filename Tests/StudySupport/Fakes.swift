@@ -186,20 +186,24 @@ package final class FakeRunner: ModelRunner {
         ).write(safetensors: request.output)
     }
 
-    /// Statistics whose every element is 1.
+    /// Any statistic of prompts, every element of its tensors 1.
     private func ones(_ request: ScoreRequest) throws {
         note("statistics \(request.name) \(request.blocks.count)")
         let config = model.config
+        let examples = request.blocks.flatMap { $0 }.reduce(0) { $0 + $1.exampleCount }
         let tensors = try request.statistics.flatMap { asked in
             try asked.statistic().tensors(
-                config, StatisticExtent(layers: 0..<config.layerCount, classes: asked.classes))
+                config,
+                StatisticExtent(layers: 0..<config.layerCount, examples: examples, classes: asked.classes))
         }
         try TensorBundle(
             entries: tensors.map { tensor in
-                let count = tensor.byteCount / 8
-                return .init(
-                    name: tensor.name, type: tensor.type, shape: tensor.shape,
-                    buffer: AlignedBuffer(doubles: [Double](repeating: 1, count: count)))
+                let count = tensor.shape.reduce(1, *)
+                let ones =
+                    tensor.type == .f64
+                    ? AlignedBuffer(doubles: [Double](repeating: 1, count: count))
+                    : AlignedBuffer([Float](repeating: 1, count: count))
+                return .init(name: tensor.name, type: tensor.type, shape: tensor.shape, buffer: ones)
             }
         ).write(safetensors: request.output)
     }
@@ -211,7 +215,7 @@ package final class FakeRunner: ModelRunner {
             try requests.forEach { try headOutputs($0) }
             return ScoreReceipt()
         }
-        if name == ResidualState.name {
+        if let first = try requests.first?.statistics.first?.statistic(), type(of: first).readsPrompts {
             try requests.forEach { try ones($0) }
             return ScoreReceipt()
         }

@@ -20,7 +20,7 @@ package struct ScoreCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Pairs: JSON lines, JSON, CSV or TSV with prompt and response.", valueName: "file"))
     package var data: String?
 
-    @Option(help: "snip, wanda, magnitude or random.")
+    @Option(help: "How weights are scored.")
     package var method: ScoreMethod
 
     @Option(help: "For snip: the mean over response tokens or their sum.")

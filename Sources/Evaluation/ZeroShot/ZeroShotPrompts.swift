@@ -1,4 +1,4 @@
-/// Prompt and choices of every task (paper.md, "Utility").
+/// Prompt and choices of every task (arXiv 2402.05162, section 3, utility; the prompts are lm-evaluation-harness's).
 extension ZeroShotTask {
     /// - Throws: `EvaluationError` naming the line and the field that is missing or out of range.
     func document(_ fields: DocumentFields, id: String) throws(EvaluationError) -> TaskDocument {

@@ -12,7 +12,7 @@ extension ScoreMethod {
 }
 
 extension WeightScores {
-    /// SNIP: E_x abs(W ⊙ ∇_W L(x)) = abs(W) ⊙ Σ_x abs(∇_W L(x)) / n (arXiv 2402.05162, section 3.1;
+    /// SNIP: E_x abs(W ⊙ ∇_W L(x)) = abs(W) ⊙ Σ_x abs(∇_W L(x)) / n (arXiv 2402.05162, section 2;
     /// Lee et al. 2019).
     /// - Parameters:
     ///   - folded: F32 [d_out × d_in] Σ_x abs(∇_W L(x)) per linear map, named as the workers name it.

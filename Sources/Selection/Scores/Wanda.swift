@@ -12,7 +12,7 @@ extension ScoreMethod {
 }
 
 extension WeightScores {
-    /// Wanda: abs(W_ij) · ‖X_j‖₂ over response positions (arXiv 2402.05162, section 3.1; Sun et al.
+    /// Wanda: abs(W_ij) · ‖X_j‖₂ over response positions (arXiv 2402.05162, section 2; Sun et al.
     /// 2024).
     /// - Parameter folded: F64 [d_in] Σ x² per linear map, named as the workers name it.
     public static func wanda(

@@ -2,7 +2,7 @@ public import Checkpoint
 public import Protocol
 import Tensors
 
-/// Σ_x abs(∇_W L(x)) of every weight of the linear maps: what SNIP is made of (arXiv 2402.05162, section 3.1).
+/// Σ_x abs(∇_W L(x)) of every weight of the linear maps: what SNIP is made of (arXiv 2402.05162, section 2).
 public struct AbsoluteGradient: Statistic {
     public static let name = "absolute_gradient"
     public static let optionKeys = ["loss"]

@@ -3,7 +3,7 @@ public import Protocol
 import Tensors
 
 /// Σ x² of every input column of the linear maps over response positions: what Wanda is made of (arXiv 2402.05162,
-/// section 3.1).
+/// section 2).
 public struct InputSquares: Statistic {
     public static let name = "input_squares"
     public var room: StatisticRoom { .weights }
