@@ -35,7 +35,9 @@ final class FakeRunner: ModelRunner {
         /// What is current, where it is still to be trained.
         var untrained: TrainingRequest?
         var log: [String] = []
+        /// By condition: masks, changes of few ranks, and edits of every kind.
         var edits: [String: Mask] = [:]
+        var all: [String: any WeightEdit] = [:]
         var frozen: [Mask?] = []
         var trainings: [TaskBody.Training] = []
         var rewound: [Mask?] = []
@@ -70,12 +72,11 @@ final class FakeRunner: ModelRunner {
             state.untrained = nil
             switch model.kind {
             case .checkpoint: state.edit = "none"
-            case .zeroed(let mask):
-                state.edit = mask.metadata["condition"] ?? "unnamed"
-                state.edits[state.edit] = mask
-            case .lowRank(let edit):
+            case .edited(let edit):
                 state.edit = edit.metadata["condition"] ?? "unnamed"
-                state.lowRanks[state.edit] = edit
+                state.edits[state.edit] = (edit as? ZeroedWeights)?.mask
+                state.lowRanks[state.edit] = edit as? LowRankEdit
+                state.all[state.edit] = edit
             case .trained(let request): state.untrained = request
             }
         }

@@ -2,6 +2,7 @@ import Checkpoint
 import Foundation
 import Linalg
 import Protocol
+import Selection
 import Tensors
 import TestSupport
 import Testing
@@ -40,7 +41,8 @@ import Transformer
         copy(
             TensorBundle(
                 metadata: [
-                    "edit": TrainingEdit.kind, TrainingEdit.steps: "3", TrainingEdit.parameters: parameters.rawValue,
+                    EditKind.key: EditKind.training.rawValue, TrainingEdit.steps: "3",
+                    TrainingEdit.parameters: parameters.rawValue,
                     TrainingEdit.isFinal: "\(isFinal)",
                 ],
                 entries: trained.flatMap(\.entries)

@@ -7,7 +7,7 @@ package struct ConditionStep: Sendable {
         /// The unedited model.
         case none
         /// The coordinator chooses weights that are set to zero.
-        case mask
+        case mask(@Sendable (EditInputs) throws -> Mask)
         /// A change of few ranks, of the subspaces of these data sets in the order the recipe takes them.
         case lowRank(Ranks, [Study.Side])
         case training(TrainingStep)
@@ -32,7 +32,7 @@ package struct ConditionStep: Sendable {
     init(_ condition: Study.Condition, of study: Study, change: Change, questions: Questions) {
         (self.condition, self.change, self.questions) = (condition, change, questions)
         isExported = study.export.contains(condition.name)
-        blockSides = condition.isSequential ? study.sides(of: condition) : []
+        blockSides = condition.isSequential ? condition.method.sides : []
     }
 }
 

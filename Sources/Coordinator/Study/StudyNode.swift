@@ -1,7 +1,7 @@
 import Yams
 
 /// A mapping of the study file that knows where it stands and which keys it may have.
-struct StudyNode {
+package struct StudyNode {
     /// Path inside the file ("calibration.safety"), empty at the top.
     let path: String
     private let file: String

@@ -34,10 +34,7 @@ extension Study {
     /// Masks that are no condition's own: a grid's cells share them.
     var shareMasks: Int {
         let names = conditions.compactMap { condition -> String? in
-            guard case .fineTune(let settings) = condition.method, let share = settings.restriction?.share else {
-                return nil
-            }
-            return maskName(share, of: condition)
+            condition.fineTune?.restriction?.share.map { maskName($0, of: condition) }
         }
         return Set(names).count
     }
