@@ -38,7 +38,7 @@ final class StageContext {
     func apply(_ edit: TensorBundle?) throws {
         forgetTraining()
         for layer in stage.layers { for matrix in layer.stacks { try matrix.restore() } }
-        (frozen, operands) = ([:], [:])
+        (frozen, operands, stage.writer) = ([:], [:], nil)
         if let edit { try change(by: edit) }
     }
 
@@ -57,9 +57,11 @@ final class StageContext {
     }
 
     func pack(_ batch: Batch) throws -> PackedBatch {
-        try PackedBatch(
-            batch.sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) },
-            groups: batch.sequences.map { $0.group ?? 0 })
+        let layout = stage.writer.map { WrittenBatch(batch.sequences, $0) }
+        let sequences = layout?.sequences ?? batch.sequences
+        return try PackedBatch(
+            sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) }, groups: sequences.map { $0.group ?? 0 },
+            firstWritten: layout?.firstWritten ?? [])
     }
 
     /// The stage's input: the embedding's rows in the first stage, else what the previous stage sent.

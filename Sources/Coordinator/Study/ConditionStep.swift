@@ -8,6 +8,8 @@ package struct ConditionStep: Sendable {
         case none
         /// The coordinator chooses weights that are set to zero.
         case mask(@Sendable (EditInputs) throws -> Mask)
+        /// The coordinator makes an edit of another kind.
+        case edit(@Sendable (EditInputs) throws -> any WeightEdit)
         /// A change of few ranks, of the subspaces of these data sets in the order the recipe takes them.
         case lowRank(Ranks, [Study.Side])
         case training(TrainingStep)

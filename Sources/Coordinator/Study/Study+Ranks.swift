@@ -11,7 +11,7 @@ extension Study {
                     case .ranks(_, let sides): !condition.isSequential && sides.contains(side)
                     // Random ranks are those of the unedited model, whatever they are to be compared with.
                     case .randomRanks(_, let own): own == side
-                    case .nothing, .mask, .training: false
+                    case .nothing, .mask, .edit, .training: false
                     }
                 }
         }

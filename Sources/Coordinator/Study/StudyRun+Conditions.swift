@@ -100,6 +100,7 @@ extension StudyRun {
             let mask = try await mask(step, choose)
             masks[step.name] = mask
             return try await apply(ZeroedWeights(mask))
+        case .edit(let make): return try await apply(try edit(step, make))
         case .lowRank(let ranks, let sides):
             let edit = try await lowRank(step, ranks, sides)
             lowRanks[step.name] = edit
@@ -177,6 +178,17 @@ extension StudyRun {
         return mask
     }
 
+    /// The condition's edit of another kind, as a file of the run.
+    private func edit(_ step: ConditionStep, _ make: (EditInputs) throws -> any WeightEdit) throws -> any WeightEdit {
+        var edit = try make(inputs)
+        edit.metadata["condition"] = step.name
+        edit.metadata["selection"] = step.condition.title
+        edit.metadata.merge([Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName]) { $1 }
+        try edit.bundle.write(safetensors: folder.edit(step.name))
+        try folder.ledger.record(folder.edit(step.name))
+        return edit
+    }
+
     /// What the coordinator has by now.
     private var inputs: EditInputs {
         EditInputs(
@@ -185,7 +197,9 @@ extension StudyRun {
             mask: { [masks] name in
                 guard let mask = masks[name] else { throw InternalError("condition \(name) has made no mask yet") }
                 return mask
-            })
+            },
+            statistic: { [folder] name in try TensorBundle(safetensors: folder.statistic(name)) },
+            prompts: evaluator.prompts, codec: codec, files: files)
     }
 
     private func export(_ condition: Study.Condition, _ made: Made) async throws {

@@ -83,6 +83,7 @@ package struct StudySchedule: Sendable {
         switch study.resolved(condition.method.making) {
         case .nothing: .none
         case .mask(let choose): .mask(choose)
+        case .edit(let make): .edit(make)
         case .ranks(let recipe, let sides): .lowRank(.recipe(recipe), sides)
         case .randomRanks(let like, let side): .lowRank(.randomLike(like), [side])
         case .training(let settings): .training(try trainings.step(settings))

@@ -25,6 +25,8 @@ package protocol ConditionMethod: Sendable, Equatable {
     /// Its place in a grid: none, one or two settings.
     var coordinates: [GridAxis] { get }
 
+    /// Files that it reads.
+    var files: [String] { get }
     /// The data sets that it looks at, in the order its rankings or projections take them.
     var sides: [Study.Side] { get }
     /// Its weights are chosen by scores.

@@ -25,6 +25,7 @@ package struct FineTuneMethod: ConditionMethod {
         settings.restriction == nil ? .fineTuned : .fineTunedFrozen
     }
     package var coordinates: [GridAxis] { [] }
+    package var files: [String] { [settings.pairs] }
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { settings.restriction?.share?.needsScores ?? false }
     package var sequence: BlockSequence { .withoutData }

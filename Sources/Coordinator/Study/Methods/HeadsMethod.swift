@@ -31,6 +31,7 @@ package struct HeadsMethod: ConditionMethod {
     }
 
     package var coordinates: [GridAxis] { [GridAxis("heads", "\(selection.count)", Double(selection.count))] }
+    package var files: [String] { [] }
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }

@@ -68,6 +68,7 @@ package struct LowRankMethod: ConditionMethod {
         }
     }
 
+    package var files: [String] { [] }
     package var sides: [Study.Side] {
         if case .orthogonalProjection = recipe { [.safety, .utility] } else { [side] }
     }

@@ -18,6 +18,7 @@ package struct RandomLikeMethod: ConditionMethod {
     package var title: String { "random, sized like \(like)" }
     package func family(_ extent: EditExtent) -> ConditionFamily { extent.ranks > 0 ? .randomRanks : .randomWeights }
     package var coordinates: [GridAxis] { [] }
+    package var files: [String] { [] }
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
@@ -54,6 +55,7 @@ extension ConditionFamily {
 package enum ResolvedMaking: Sendable {
     case nothing
     case mask(@Sendable (EditInputs) throws -> Mask)
+    case edit(@Sendable (EditInputs) throws -> any WeightEdit)
     case ranks(RankRecipe, [Study.Side])
     /// As many random ranks of every linear map as the condition of that name takes there.
     case randomRanks(like: String, Study.Side)
@@ -65,6 +67,7 @@ extension Study {
         switch making {
         case .nothing: return .nothing
         case .mask(let choose): return .mask(choose)
+        case .edit(let make): return .edit(make)
         case .ranks(let recipe, let sides): return .ranks(recipe, sides)
         case .training(let settings): return .training(settings)
         case .like(let name):

@@ -37,6 +37,7 @@ package struct RankedMethod: ConditionMethod {
     }
 
     package var coordinates: [GridAxis] { [.percent("q", q)] }
+    package var files: [String] { [] }
     package var sides: [Study.Side] { [side] }
     package var needsScores: Bool { true }
     package var sequence: BlockSequence { group == .model ? .comparesBlocks : .possible }

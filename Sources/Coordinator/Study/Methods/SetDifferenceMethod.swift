@@ -23,6 +23,7 @@ package struct SetDifferenceMethod: ConditionMethod {
     package var title: String { "set difference p=\(p)% q=\(q)% per \(group.rawValue)" }
     package func family(_ extent: EditExtent) -> ConditionFamily { .setDifference }
     package var coordinates: [GridAxis] { [.percent("p", p), .percent("q", q)] }
+    package var files: [String] { [] }
     package var sides: [Study.Side] { [.safety, .utility] }
     package var needsScores: Bool { true }
     package var sequence: BlockSequence { group == .model ? .comparesBlocks : .possible }

@@ -16,6 +16,7 @@ package struct UneditedMethod: ConditionMethod {
     package var title: String { "unedited" }
     package func family(_ extent: EditExtent) -> ConditionFamily { .unedited }
     package var coordinates: [GridAxis] { [] }
+    package var files: [String] { [] }
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
