@@ -8,6 +8,7 @@ public enum EditKind: String, Sendable, CaseIterable {
     case lowRank = "low_rank"
     case training
     case operands
+    case steering
 
     public var type: any WeightEdit.Type {
         switch self {
@@ -16,6 +17,7 @@ public enum EditKind: String, Sendable, CaseIterable {
         case .lowRank: LowRankEdit.self
         case .training: TrainingState.self
         case .operands: Operands.self
+        case .steering: Steering.self
         }
     }
 

@@ -8,7 +8,7 @@ package enum ConditionMethods {
     /// Errors list the keys in this order.
     package static let all: [any ConditionMethod.Type] = [
         UneditedMethod.self, SetDifferenceMethod.self, RankedMethod.self, RandomLikeMethod.self, HeadsMethod.self,
-        FineTuneMethod.self, LowRankMethod.self,
+        FineTuneMethod.self, LowRankMethod.self, SteeringMethod.self,
     ]
 
     static var keys: [String] { all.flatMap { $0.keys } }
