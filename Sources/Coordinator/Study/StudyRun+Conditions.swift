@@ -153,7 +153,10 @@ extension StudyRun {
     private func noteRecipe(_ condition: Study.Condition) throws {
         guard let shared, let caching,
             let recipe = try study.recipe(
-                condition, data: { side in try calibrated[side].map { try CacheKeys.digest($0, codec: codec) } })
+                condition,
+                data: { [calibrated, codec] side in
+                    try calibrated[side].map { try CacheKeys.digest($0, codec: codec) }
+                })
         else { return }
         try shared.note(recipe: recipe, weights: caching.weights)
     }

@@ -5,9 +5,10 @@ import Selection
 extension Study {
     /// - Parameter data: what a side's pairs are known by; `nil`: by nothing yet.
     /// - Returns: `nil` where the words do not decide the weights.
-    func recipe(_ condition: Condition, data: (Side) throws -> String?) throws -> String? {
+    func recipe(_ condition: Condition, data: @escaping (Side) throws -> String?) throws -> String? {
         if condition.isUnedited { return "unedited" }
-        guard var parts = try condition.method.fingerprint(condition, in: self, data: data) else { return nil }
+        let known = KnownInputs(data: data) { try recipe($0, data: data) }
+        guard var parts = try condition.method.fingerprint(condition, in: self, known) else { return nil }
         for side in condition.method.sides {
             guard let known = try data(side) else { return nil }
             parts.append("\(side.rawValue) \(known)")

@@ -41,10 +41,9 @@ package protocol ConditionMethod: Sendable, Equatable {
     /// - Throws: `InputError` or `SelectionError` where the model does not allow it.
     func check(_ condition: Study.Condition, against config: ModelConfig) throws
     /// What decides its weights beside the data of its sides and how they are cut.
-    /// - Parameter data: what a side's pairs are known by; `nil`: by nothing yet.
     /// - Returns: `nil` where no words decide the weights.
     func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) throws -> [String]?
 }
 
@@ -78,6 +77,20 @@ package struct ConditionEntry {
     /// - Throws: `InputError` where it is missing or has other keys.
     func settings(_ keys: [String]) throws(InputError) -> StudyNode {
         try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
+    }
+}
+
+/// What the inputs of a study's conditions are known by.
+package struct KnownInputs {
+    /// The pairs of a side; `nil`: by nothing yet.
+    package var data: (Study.Side) throws -> String?
+    /// The model of another condition; `nil`: no words decide it.
+    package var recipe: (Study.Condition) throws -> String?
+
+    package init(
+        data: @escaping (Study.Side) throws -> String?, recipe: @escaping (Study.Condition) throws -> String?
+    ) {
+        (self.data, self.recipe) = (data, recipe)
     }
 }
 

@@ -41,7 +41,7 @@ package struct FineTuneMethod: ConditionMethod {
 
     /// Its data and settings say more than its words do.
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) -> [String]? { nil }
 }
 

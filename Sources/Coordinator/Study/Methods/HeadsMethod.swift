@@ -54,7 +54,7 @@ package struct HeadsMethod: ConditionMethod {
 
     /// The probe's data say more than its words do.
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) -> [String]? { nil }
 }
 

@@ -87,7 +87,7 @@ package struct LowRankMethod: ConditionMethod {
     }
 
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) -> [String]? { condition.fingerprint }
 }
 

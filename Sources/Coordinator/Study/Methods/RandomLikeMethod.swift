@@ -31,12 +31,12 @@ package struct RandomLikeMethod: ConditionMethod {
     package func check(_ condition: Study.Condition, against config: ModelConfig) {}
 
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) throws -> [String]? {
         guard let other = study.conditions.first(where: { $0.name == like }),
-            let recipe = try study.recipe(other, data: data)
+            let recipe = try known.recipe(other)
         else { return nil }
-        return ["random", "\(study.seed)", recipe] + (try other.method.sides.map { try data($0) ?? "?" })
+        return ["random", "\(study.seed)", recipe] + (try other.method.sides.map { try known.data($0) ?? "?" })
     }
 
     /// As many random weights of every matrix as the mask has.
@@ -63,7 +63,7 @@ package enum ResolvedMaking: Sendable {
 }
 
 extension Study {
-    func resolved(_ making: Making) -> ResolvedMaking {
+    package func resolved(_ making: Making) -> ResolvedMaking {
         switch making {
         case .nothing: return .nothing
         case .mask(let choose): return .mask(choose)

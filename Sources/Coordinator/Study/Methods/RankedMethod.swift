@@ -55,7 +55,7 @@ package struct RankedMethod: ConditionMethod {
     package func check(_ condition: Study.Condition, against config: ModelConfig) {}
 
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) -> [String]? { condition.fingerprint + study.scoreFingerprint }
 }
 

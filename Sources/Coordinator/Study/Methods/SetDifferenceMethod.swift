@@ -48,7 +48,7 @@ package struct SetDifferenceMethod: ConditionMethod {
     package func check(_ condition: Study.Condition, against config: ModelConfig) {}
 
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) -> [String]? { condition.fingerprint + study.scoreFingerprint }
 }
 

@@ -241,7 +241,7 @@ package struct SteeringMethod: ConditionMethod {
 
     /// A file's content is known before a run; what a statistic comes to, and which prompts a gate names, is not.
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) throws -> [String]? {
         guard case .file(let path) = source, gate == .all else { return nil }
         return condition.fingerprint + [try Digest.sha256(file: path)]

@@ -24,7 +24,7 @@ package struct UneditedMethod: ConditionMethod {
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) {}
     package func check(_ condition: Study.Condition, against config: ModelConfig) {}
     package func fingerprint(
-        _ condition: Study.Condition, in study: Study, data: (Study.Side) throws -> String?
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) -> [String]? { ["unedited"] }
 }
 
