@@ -20,6 +20,8 @@ final class GenerateJob: StageJob {
     private let cache: KeyValueCache
     /// Tokens that all prompts begin with: every prefill runs them once.
     private let shared: Int
+    /// Of every prompt, the first position whose residual stream is changed.
+    private let firstWritten: [Int?]
     /// Prompt in each slot, and how many tokens it has been given.
     private var prompts: [Int?]
     private var counts: [Int]
@@ -50,8 +52,11 @@ final class GenerateJob: StageJob {
         self.task = task
         self.context = context
         self.generation = generation
-        shared = CommonPrefix.length(
+        let common = CommonPrefix.length(
             generation.prompts, atMost: generation.prompts.count < 2 ? 0 : generation.prompts.map(\.count).min()! - 1)
+        let writer = context.stage.writer
+        firstWritten = generation.prompts.map { writer?.firstPosition(prompt: $0) }
+        shared = WrittenBatch.commonPositions(firstWritten, of: common)
         let slots = min(generation.slots, max(1, generation.prompts.count))
         cache = KeyValueCache(
             context.config, layers: context.stage.layers.count, slots: slots,
@@ -141,13 +146,16 @@ final class GenerateJob: StageJob {
                     + rows.map { slot in
                         let rest = Array(generation.prompts[prompts[slot]!].dropFirst(shared))
                         return (rest, rest.count, heads.isEmpty ? nil : 0)
-                    })
+                    },
+                firstWritten: heads.map { _ in firstWritten[0] } + rows.map { firstWritten[prompts[$0]!] })
             let x = try payload ?? stage.embedding!.rows(batch.tokens)
             y = try stage.prefill(x, batch: batch, slots: heads.map { _ in nil } + rows, cache: cache)
             lastRows = batch.spans.dropFirst(heads.count).map { $0.rows.upperBound - 1 }
         } else {
             let last = context.isFirst ? rows.map { answers[prompts[$0]!].last! } : rows.map { _ in Int32(0) }
-            let batch = DecodeBatch.make(tokens: last, positions: rows.map { cache.lengths[$0] })
+            let batch = DecodeBatch.make(
+                tokens: last, positions: rows.map { cache.lengths[$0] },
+                firstWritten: rows.map { firstWritten[prompts[$0]!] })
             let x = try payload ?? stage.embedding!.rows(batch.tokens)
             y = try stage.decode(x, batch: batch, slots: rows, cache: cache)
             lastRows = Array(rows.indices)

@@ -16,8 +16,8 @@ final class StageContext {
     let spareBytes: Int
     /// Bits of the weights that fine-tuning leaves alone, by weight name.
     var frozen: [String: AlignedBuffer] = [:]
-    /// Tensors that tasks compute with, by name (`OperandEdit`).
-    private(set) var operands: [String: TensorBundle.Entry] = [:]
+    /// Tensors that tasks compute with, by name (`Operands`).
+    var operands: [String: TensorBundle.Entry] = [:]
     var trainer: Trainer?
     var nextStep = 0
     /// The weights are no longer those of the checkpoint.
@@ -35,56 +35,13 @@ final class StageContext {
         self.spareBytes = spareBytes
     }
 
-    /// A bundle of U8 bit masks by weight name. Its metadata `edit` says what they do: `zero` (the default) or `freeze`.
-    /// Other edits are `training`: the bundle is where fine-tuning goes on (`TrainingEdit`); `low_rank`: factors of a change
-    /// (`LowRankEdit`); `operands`: what tasks compute with (`OperandEdit`).
+    /// Takes back what the edit before did, and makes this one current; `nil`: the checkpoint as it is.
+    /// - Throws: `SelectionError.unknownEdit`; `EngineError` where the edit does not fit the model.
     func apply(_ edit: TensorBundle?) throws {
         forgetTraining()
         for layer in stage.layers { for matrix in layer.stacks { try matrix.restore() } }
-        (frozen, operands) = ([:], [:])
-        guard let edit else { return }
-        if edit.metadata["edit"] == TrainingEdit.kind { return try resumeTraining(edit) }
-        let byName = Dictionary(edit.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        switch edit.metadata["edit"] {
-        case OperandEdit.kind: operands = byName
-        case LowRankEdit.kind: try change(byName)
-        default: try mask(edit, byName)
-        }
-    }
-
-    /// Adds a change of few ranks to the maps that it names.
-    private func change(_ byName: [String: TensorBundle.Entry]) throws {
-        for layer in stage.layers {
-            for matrix in layer.stacks {
-                for (number, part) in matrix.parts.enumerated() {
-                    guard let left = byName[LowRankEdit.left(part.name)] else { continue }
-                    guard let right = byName[LowRankEdit.right(part.name)], left.type == .f32, right.type == .f32,
-                        left.shape.count == 2, left.shape[0] == part.rows.count,
-                        right.shape == [left.shape[1], matrix.columns]
-                    else { throw EngineError.wrongFactors(part.name) }
-                    try matrix.add(part: number, left: left.buffer, right: right.buffer, rank: left.shape[1])
-                }
-            }
-        }
-    }
-
-    private func mask(_ edit: TensorBundle, _ byName: [String: TensorBundle.Entry]) throws {
-        for layer in stage.layers {
-            for matrix in layer.stacks {
-                for (number, part) in matrix.parts.enumerated() {
-                    guard let mask = byName[part.name] else { continue }
-                    let bytes = (part.rows.count * matrix.columns + 7) / 8
-                    guard mask.type == .u8, mask.buffer.byteCount == bytes else {
-                        throw EngineError.wrongMask("\(part.name) has \(mask.buffer.byteCount) bytes, not \(bytes)")
-                    }
-                    if edit.metadata["edit"] == "freeze" {
-                        frozen[part.name] = mask.buffer
-                    } else {
-                        matrix.zero(part: number, mask: mask.buffer)
-                    }
-                }
-            }
-        }
+        (frozen, operands, stage.writer) = ([:], [:], nil)
+        if let edit { try change(by: edit) }
     }
 
     /// Weights as the checkpoint has them, once training has changed them.
@@ -102,9 +59,11 @@ final class StageContext {
     }
 
     func pack(_ batch: Batch) throws -> PackedBatch {
-        try PackedBatch(
-            batch.sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) },
-            groups: batch.sequences.map { $0.group ?? 0 })
+        let layout = stage.writer.map { WrittenBatch(batch.sequences, $0) }
+        let sequences = layout?.sequences ?? batch.sequences
+        return try PackedBatch(
+            sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) }, groups: sequences.map { $0.group ?? 0 },
+            firstWritten: layout?.firstWritten ?? [])
     }
 
     /// The stage's input: the embedding's rows in the first stage, else what the previous stage sent.

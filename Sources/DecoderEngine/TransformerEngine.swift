@@ -112,6 +112,7 @@ enum EngineError: Error, CustomStringConvertible {
     case badState(String)
     case badGeneration(String)
     case wrongFactors(String)
+    case cannotApply(String)
     case missingOperand(String)
 
     var description: String {
@@ -130,6 +131,7 @@ enum EngineError: Error, CustomStringConvertible {
         case .badState(let what): "the saved state of fine-tuning does not fit the model: \(what)"
         case .badGeneration(let what): "bad generation task: \(what)"
         case .wrongFactors(let what): "the low-rank edit does not fit the model: \(what)"
+        case .cannotApply(let kind): "this engine does nothing with edits of kind \(kind)"
         case .missingOperand(let name): "\(name) was not sent along, or is of another shape"
         }
     }

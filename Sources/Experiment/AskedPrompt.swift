@@ -26,6 +26,19 @@ package struct AskedPrompt: Sendable {
     }
 }
 
+extension Evaluator {
+    /// What is put to every condition: the harmful prompts in every setting, and the harmless ones.
+    var prompts: [PutPrompt] {
+        asked.compactMap { item in
+            switch item.purpose {
+            case .attack: PutPrompt(text: harmful[item.prompt], isHarmful: true, tokens: item.tokens)
+            case .harmless: PutPrompt(text: harmless[item.prompt], isHarmful: false, tokens: item.tokens)
+            case .calibration: nil
+            }
+        }
+    }
+}
+
 /// One answer that is asked for.
 struct AnswerRequest: Sendable {
     /// Index of the `AskedPrompt`.

@@ -35,7 +35,7 @@ struct BlockByBlock {
     /// What the finished edit depends on, for its metadata.
     func words(_ condition: Study.Condition) throws -> [String: String] {
         var words = [
-            "condition": condition.name, "selection": condition.words, "model": modelDigest, "order": "sequential",
+            "condition": condition.name, "selection": condition.title, "model": modelDigest, "order": "sequential",
             "scores": "\(study.scores.method.rawValue) \(study.scores.loss.rawValue)",
             "block_examples": "\(study.blockExamples)", "batch_tokens": "\(study.batchTokens)",
         ]
@@ -47,17 +47,28 @@ struct BlockByBlock {
     }
 
     /// Weights of all blocks.
-    /// - Parameter select: chooses among one block's scores, which come in the order of the condition's sides.
-    func mask(_ condition: Study.Condition, select: ([ScoreFile]) throws -> Mask) async throws -> Mask {
+    /// - Parameters:
+    ///   - inputs: what the choice is made of; its scores are those of the block in question.
+    ///   - choose: makes the block's mask.
+    func mask(
+        _ condition: Study.Condition, _ inputs: EditInputs, _ choose: (EditInputs) throws -> Mask
+    ) async throws -> Mask {
         let words = try words(condition)
         let target = folder.mask(condition.name)
         _ = try shared?.recall(target, words)
         if folder.ledger.holds(target, words) { return try Mask(contentsOf: target) }
         var whole = Mask(maps: [], metadata: words.merging([Provenance.nameKey: study.modelName]) { $1 })
         for layer in layers {
-            try await runner.apply(edit: layer == 0 ? nil : whole)
+            try await runner.apply(layer == 0 ? nil : ZeroedWeights(whole))
             let paths = try await score(condition, layer, edited: whole.bundle.image().sha256(), moments: false)
-            whole.maps += try select(try paths.map { try ScoreFile(path: $0) }).maps
+            var inputs = inputs
+            inputs.scores = { [sides] side in
+                guard let place = sides.firstIndex(of: side) else {
+                    throw InternalError("condition \(condition.name) does not look at \(side.rawValue)")
+                }
+                return try ScoreFile(path: paths[place])
+            }
+            whole.maps += try choose(inputs).maps
         }
         try whole.write(to: target)
         try folder.ledger.record(target)
@@ -84,7 +95,7 @@ struct BlockByBlock {
             let place = folder.blocks(condition.name)
             let edited = whole.bundle.image().sha256()
             let path = "\(place)/\(layer).edit"
-            if layer == 0 { try await runner.apply(edit: nil) } else { try await runner.apply(lowRank: whole) }
+            try await runner.apply(layer == 0 ? nil : whole)
             if folder.ledger.holds(path, ["edited": edited]) {
                 whole.maps += try LowRankEdit(contentsOf: path).maps
                 continue

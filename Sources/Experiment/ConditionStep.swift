@@ -11,7 +11,9 @@ package struct ConditionStep: Sendable {
         /// The unedited model.
         case none
         /// The coordinator chooses weights that are set to zero.
-        case mask
+        case mask(@Sendable (EditInputs) throws -> Mask)
+        /// The coordinator makes an edit of another kind.
+        case edit(@Sendable (EditInputs) throws -> any WeightEdit)
         /// A change of few ranks, of the subspaces of these data sets in the order the recipe takes them.
         case lowRank(Ranks, [Study.Side])
         case training(TrainingStep)
@@ -36,7 +38,7 @@ package struct ConditionStep: Sendable {
     package init(_ condition: Study.Condition, of study: Study, change: Change, questions: Questions) {
         (self.condition, self.change, self.questions) = (condition, change, questions)
         isExported = study.export.contains(condition.name)
-        blockSides = condition.isSequential ? study.sides(of: condition) : []
+        blockSides = condition.isSequential ? condition.method.sides : []
     }
 }
 

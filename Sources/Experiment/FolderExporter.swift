@@ -28,27 +28,12 @@ package struct FolderExporter: ModelExporter {
         }
     }
 
-    package func export(mask: Mask, to folder: String) throws {
-        let maps = Dictionary(mask.maps.map { ($0.shape.name, $0) }) { first, _ in first }
-        try makeParent(of: folder)
-        try writer(of: mask.metadata).write(to: folder) { name, rows, values in
-            try checkpoint.read(name, rows: rows, into: values)
-            guard let map = maps[name] else { return }
-            let first = rows.lowerBound * map.shape.columns
-            for index in 0..<rows.count * map.shape.columns where map.bits[first + index] { values[index] = 0 }
-        }
-    }
-
-    package func export(lowRank edit: LowRankEdit, to folder: String) throws {
-        let maps = Dictionary(edit.maps.map { ($0.shape.name, $0) }) { first, _ in first }
+    package func export(_ edit: any WeightEdit, to folder: String) throws {
+        let rewrite = try edit.rewrite()
         try makeParent(of: folder)
         try writer(of: edit.metadata).write(to: folder) { name, rows, values in
             try checkpoint.read(name, rows: rows, into: values)
-            guard let map = maps[name] else { return }
-            // As the workers do it, to the bit.
-            fl_low_rank_add(
-                values, map.left.floats.baseAddress! + rows.lowerBound * map.rank, map.right.floats.baseAddress!,
-                map.rank, rows.count, map.shape.columns)
+            rewrite(name, rows, values)
         }
     }
 

@@ -3,10 +3,9 @@ package import Selection
 
 /// Writes models as Hugging Face folders.
 package protocol ModelExporter: Sendable {
-    /// The checkpoint with the mask's weights set to zero.
-    func export(mask: Mask, to folder: String) throws
-    /// The checkpoint changed by few ranks.
-    func export(lowRank edit: LowRankEdit, to folder: String) throws
+    /// The edited checkpoint.
+    /// - Throws: `SelectionError.notExported` where weights alone do not hold what the edit does.
+    func export(_ edit: any WeightEdit, to folder: String) throws
     /// The change alone, as a PEFT adapter.
     func exportAdapter(_ edit: LowRankEdit, to folder: String) throws
     /// The checkpoint with what the fleet has trained in its last `train`, but for the weights that are rewound.

@@ -89,7 +89,7 @@ package struct RankStore {
             }
         }
         let words = metadata.merging([
-            "format": LowRankEdit.format, "version": LowRankEdit.version, "edit": LowRankEdit.kind,
+            "format": LowRankEdit.format, "version": LowRankEdit.version, EditKind.key: LowRankEdit.kind.rawValue,
             "selection": recipe.words,
         ]) { $1 }
         try await runner.compute(

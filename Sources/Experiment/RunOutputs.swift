@@ -108,6 +108,6 @@ extension Study {
         files += prompts.compactMap { $0?.file }
         files += evaluation.attacks.compactMap(\.suffixes)
         files += (evaluation.zeroShot?.files ?? []) + [evaluation.perplexity?.file].compactMap { $0 }
-        return (files + trainings.map(\.pairs)).map { DataFile.split($0).path }
+        return (files + conditions.flatMap(\.method.files)).map { DataFile.split($0).path }
     }
 }

@@ -21,8 +21,8 @@ extension StudyRun {
 
     /// A condition's model, as far as an export takes it.
     struct Made {
-        var mask: Mask?
-        package var lowRank: LowRankEdit?
+        /// `nil`: the checkpoint, or what fine-tuning makes of it.
+        var edit: (any WeightEdit)?
         /// Weights that a fine-tuned model has back from the checkpoint.
         var rewind: Mask?
         var change = ModelChange()
@@ -31,7 +31,7 @@ extension StudyRun {
     /// Makes the condition's model, measures it, and exports it where that is wished. Where its numbers are not finite the
     /// result says so and has no measures; the study goes on.
     func measure(_ step: ConditionStep) async throws {
-        announce("condition \(step.name)" + (step.isUnedited ? "" : ": \(step.condition.words)"))
+        announce("condition \(step.name)" + (step.isUnedited ? "" : ": \(step.condition.title)"))
         var own = Measured()
         do {
             let made = try await make(step)
@@ -48,7 +48,7 @@ extension StudyRun {
 
     /// Rates the answers of conditions on the unedited model, and writes their results.
     func rate(_ steps: [ConditionStep]) async throws {
-        try await runner.apply(edit: nil)
+        try await runner.apply(nil)
         for step in steps {
             guard var own = measured.removeValue(forKey: step.name) else {
                 throw InternalError("condition \(step.name) is not measured yet")
@@ -62,7 +62,7 @@ extension StudyRun {
             }
             if step.isUnedited, let measurement = own.measurement { calibrateGate(measurement) }
             let result = try ConditionResult(
-                name: step.name, method: step.condition.words, measurement: own.measurement,
+                name: step.name, method: step.condition.title, measurement: own.measurement,
                 attacks: evaluator.attacks, gate: try calibratedGate, judges: judges, change: own.change, maps: maps,
                 remark: own.remark)
             results[step.name] = result
@@ -88,8 +88,7 @@ extension StudyRun {
 
     private func remark(_ step: ConditionStep, _ made: Made) throws -> ConditionResult.Remark? {
         var reason: String?
-        if let mask = made.mask { reason = try EditEffect.nothing(mask, in: model) }
-        if let edit = made.lowRank { reason = EditEffect.nothing(edit) }
+        if let edit = made.edit { reason = try edit.reasonForNoEffect(in: model) }
         if case .training(let training) = step.change {
             reason = EditEffect.nothing(training.settings, restricted: made.change.restricted, in: model)
         }
@@ -102,18 +101,22 @@ extension StudyRun {
     private func make(_ step: ConditionStep) async throws -> Made {
         switch step.change {
         case .none: return Made()
-        case .mask:
-            let mask = try await mask(step)
+        case .mask(let choose):
+            let mask = try await mask(step, choose)
             masks[step.name] = mask
-            try await runner.apply(edit: mask)
-            return Made(mask: mask, change: ModelChange(mask))
+            return try await apply(ZeroedWeights(mask))
+        case .edit(let make): return try await apply(try edit(step, make))
         case .lowRank(let ranks, let sides):
             let edit = try await lowRank(step, ranks, sides)
             lowRanks[step.name] = edit
-            try await runner.apply(lowRank: edit)
-            return Made(lowRank: edit, change: ModelChange(edit))
+            return try await apply(edit)
         case .training(let training): return try await train(training, step)
         }
+    }
+
+    private func apply(_ edit: any WeightEdit) async throws -> Made {
+        try await runner.apply(edit)
+        return Made(edit: edit, change: ModelChange(edit.extent))
     }
 
     private func train(_ step: TrainingStep, _ own: ConditionStep) async throws -> Made {
@@ -144,7 +147,7 @@ extension StudyRun {
             recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
             to: folder.edit(step.name),
             metadata: [
-                "condition": step.name, "words": step.condition.words, Provenance.modelKey: modelDigest,
+                "condition": step.name, "words": step.condition.title, Provenance.modelKey: modelDigest,
                 Provenance.nameKey: study.modelName,
             ])
         try folder.ledger.record(folder.edit(step.name))
@@ -155,7 +158,10 @@ extension StudyRun {
     private func noteRecipe(_ condition: Study.Condition) throws {
         guard let shared, let caching,
             let recipe = try study.recipe(
-                condition, data: { side in try calibrated[side].map { try CacheKeys.digest($0, codec: codec) } })
+                condition,
+                data: { [calibrated, codec] side in
+                    try calibrated[side].map { try CacheKeys.digest($0, codec: codec) }
+                })
         else { return }
         try shared.note(recipe: recipe, weights: caching.weights)
     }
@@ -167,41 +173,41 @@ extension StudyRun {
     }
 
     /// The weights that the condition sets to zero, as a file of the run.
-    private func mask(_ step: ConditionStep) async throws -> Mask {
+    private func mask(_ step: ConditionStep, _ choose: (EditInputs) throws -> Mask) async throws -> Mask {
         let condition = step.condition
         // One that is found block by block is the file itself.
-        if !step.blockSides.isEmpty {
-            return try await blockByBlock(step).mask(condition) { try Self.select(condition.method, $0)! }
-        }
-        var mask: Mask
-        switch condition.method {
-        case .setDifference, .ranked:
-            let files = try study.sides(of: condition).map { try ScoreFile(path: folder.scores($0.rawValue)) }
-            mask = try Self.select(condition.method, files)!
-        case .heads(let selection): mask = try selection.mask(probe, in: model.config, seed: study.seed)
-        case .random(let like):
-            let other = masks[like]!
-            mask = try Selector.mask(
-                of: WeightScores.random(maps: other.maps.map(\.shape), seed: study.seed), sizedLike: other)
-        case .unedited, .fineTune, .lowRank: throw InternalError("condition \(condition.name) selects no weights")
-        }
+        if !step.blockSides.isEmpty { return try await blockByBlock(step).mask(condition, inputs, choose) }
+        var mask = try choose(inputs)
         mask.metadata["condition"] = condition.name
-        mask.metadata["selection"] = condition.words
+        mask.metadata["selection"] = condition.title
         mask.metadata.merge([Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName]) { $1 }
         try mask.write(to: folder.mask(condition.name))
         try folder.ledger.record(folder.mask(condition.name))
         return mask
     }
 
-    /// What a method takes of scores, which come in the order of its sides; `nil`: it takes none.
-    private static func select(_ method: Study.Condition.Method, _ scores: [ScoreFile]) throws -> Mask? {
-        switch method {
-        case .setDifference(let p, let q, let group):
-            try SetDifference.mask(safety: scores[0], q: q, utility: scores[1], p: p, group: group)
-        case .ranked(_, let q, let group, let order):
-            try Selector.mask(of: scores[0], percent: q, name: "q", group: group, order: order)
-        case .unedited, .random, .heads, .fineTune, .lowRank: nil
-        }
+    /// The condition's edit of another kind, as a file of the run.
+    private func edit(_ step: ConditionStep, _ make: (EditInputs) throws -> any WeightEdit) throws -> any WeightEdit {
+        var edit = try make(inputs)
+        edit.metadata["condition"] = step.name
+        edit.metadata["selection"] = step.condition.title
+        edit.metadata.merge([Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName]) { $1 }
+        try edit.bundle.write(safetensors: folder.edit(step.name))
+        try folder.ledger.record(folder.edit(step.name))
+        return edit
+    }
+
+    /// What the coordinator has by now.
+    private var inputs: EditInputs {
+        EditInputs(
+            model: model, seed: study.seed, probe: probe,
+            scores: { [folder] side in try ScoreFile(path: folder.scores(side.rawValue)) },
+            mask: { [masks] name in
+                guard let mask = masks[name] else { throw InternalError("condition \(name) has made no mask yet") }
+                return mask
+            },
+            statistic: { [folder] name in try TensorBundle(safetensors: folder.statistic(name)) },
+            prompts: evaluator.prompts, codec: codec, files: files)
     }
 
     private func export(_ condition: Study.Condition, _ made: Made) async throws {
@@ -210,16 +216,15 @@ extension StudyRun {
         announce("writing \(target)")
         // The run's own folder: an earlier run of the same study may have left its model there.
         if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
-        if let edit = made.lowRank {
-            try exporter.export(lowRank: edit, to: target)
+        if let edit = made.edit {
+            try exporter.export(edit, to: target)
+            guard let change = edit.adapter else { return }
             let adapter = folder.adapter(condition.name)
             if FileManager.default.fileExists(atPath: adapter) { try FileManager.default.removeItem(atPath: adapter) }
-            try exporter.exportAdapter(edit, to: adapter)
-        } else if let mask = made.mask {
-            try exporter.export(mask: mask, to: target)
+            try exporter.exportAdapter(change, to: adapter)
         } else {
             try await exporter.exportTrained(
-                runner, rewind: made.rewind, words: ["condition": condition.name, "selection": condition.words],
+                runner, rewind: made.rewind, words: ["condition": condition.name, "selection": condition.title],
                 to: target)
         }
     }

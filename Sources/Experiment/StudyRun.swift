@@ -76,7 +76,7 @@ package final class StudyRun {
     var provenance: Provenance { Provenance(model: modelDigest, name: study.modelName) }
 
     package func run() async throws -> StudyResults {
-        try await runner.apply(edit: nil)
+        try await runner.apply(nil)
         for step in schedule.steps { try await carryOut(step) }
         warnings += results.values.sorted { $0.name < $1.name }.flatMap { Self.warnings($0) }
         return StudyResults(

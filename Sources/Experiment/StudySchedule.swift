@@ -72,7 +72,7 @@ package struct StudySchedule: Sendable {
         let all = try study.workOrder.map { condition in
             ConditionStep(
                 condition, of: study, change: try change(condition, of: study, &trainings),
-                questions: condition.method == .unedited ? questions.unedited : questions.edited)
+                questions: condition.isUnedited ? questions.unedited : questions.edited)
         }
         let (own, others) = (all.filter(\.isUnedited), all.filter { !$0.isUnedited })
         return own.map { .condition($0) } + [.ratings(own)]
@@ -82,16 +82,13 @@ package struct StudySchedule: Sendable {
     private static func change(
         _ condition: Study.Condition, of study: Study, _ trainings: inout TrainingSteps
     ) throws -> ConditionStep.Change {
-        switch condition.method {
-        case .unedited: return .none
-        case .setDifference, .ranked, .heads: return .mask
-        case .lowRank(let recipe, _): return .lowRank(.recipe(recipe), study.sides(of: condition))
-        case .random(let like):
-            let other = study.conditions.first { $0.name == like }
-            guard case .lowRank(_, let side)? = other?.method else { return .mask }
-            // Random directions are drawn in the subspace that the imitated condition takes its own from.
-            return .lowRank(.randomLike(like), [side])
-        case .fineTune(let settings): return .training(try trainings.step(settings))
+        switch study.resolved(condition.method.making) {
+        case .nothing: .none
+        case .mask(let choose): .mask(choose)
+        case .edit(let make): .edit(make)
+        case .ranks(let recipe, let sides): .lowRank(.recipe(recipe), sides)
+        case .randomRanks(let like, let side): .lowRank(.randomLike(like), [side])
+        case .training(let settings): .training(try trainings.step(settings))
         }
     }
 

@@ -20,8 +20,8 @@ extension FleetRunner {
     }
 
     func fineTuning(_ request: TrainingRequest, _ state: ModelState) throws -> FineTuning {
-        var mask = request.freeze.map(Self.bits)
-        mask?.metadata["edit"] = "freeze"
+        // Without its provenance: equal bits are one training, whoever chose them.
+        let mask = request.freeze.map { FrozenWeights(Mask(maps: $0.maps)).bundle }
         // The weights are what this task makes of the checkpoint; the task itself is known by them.
         var run = FineTuning(
             training: request.training, content: try TaskBody.train(request.training).digest(), freeze: mask,
@@ -118,7 +118,7 @@ extension FleetRunner {
             try fleet.apply(edit: try saved.edit(run), name: "checkpoint at step \(saved.step)")
             (step, losses) = (saved.step, saved.losses)
         } else {
-            try fleet.apply(edit: run.freeze, name: run.freeze == nil ? "unedited" : "freeze")
+            try fleet.apply(edit: run.freeze, name: run.freeze == nil ? "unedited" : FrozenWeights.title)
         }
         progress.begin(label, total: Int(run.tokens(0..<count)), unit: "tokens")
         defer { progress.end() }

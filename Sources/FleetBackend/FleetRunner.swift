@@ -34,11 +34,13 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// The weights a task computes with, known by a digest of what made them.
     enum Weights {
         case edited(TensorBundle?, name: String, digest: String)
+        /// The checkpoint's, with tensors that tasks compute with.
+        case operands(TensorBundle, digest: String)
         case trained(FineTuning, rewound: TensorBundle?)
 
         var digest: String {
             switch self {
-            case .edited(_, _, let digest): digest
+            case .edited(_, _, let digest), .operands(_, let digest): digest
             case .trained(let run, nil): run.digest
             case .trained(let run, _?): run.rewoundDigest
             }
@@ -162,8 +164,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     package func use(_ state: ModelState) async throws {
         switch state.kind {
         case .checkpoint: weights = .edited(nil, name: "unedited", digest: state.identity)
-        case .zeroed(let mask): weights = .edited(mask.bundle, name: "mask", digest: state.identity)
-        case .lowRank(let edit): weights = .edited(edit.bundle, name: "low-rank edit", digest: state.identity)
+        case .edited(let edit):
+            weights = .edited(edit.bundle, name: type(of: edit).title, digest: state.identity)
         case .trained(let request):
             weights = .trained(try fineTuning(request, state), rewound: request.rewind.map(Self.bits))
         }
@@ -175,9 +177,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         var parts: [StageResult] = []
         var keys: [String] = []
         for (number, group) in request.groups.enumerated() {
-            var bundle = try group.operands()
-            bundle.metadata["edit"] = OperandEdit.kind
-            weights = .edited(bundle, name: "operands", digest: bundle.image().sha256())
+            let bundle = Operands(try group.operands()).bundle
+            weights = .operands(bundle, digest: bundle.image().sha256())
             let words = request.groups.count == 1 ? label : "\(label) (\(number + 1) of \(request.groups.count))"
             keys += try run(
                 group.tasks.map { FleetTask(body: .ranks($0), cost: 1) }, label: words, unit: "layers",
@@ -221,16 +222,20 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// - Parameter copies: how many times the weights' memory the work takes.
     func ready(copies: Double) throws {
         switch weights {
-        case .edited(let bundle, let name, let digest):
-            try use(copies: max(copies, leastCopies), onePipeline: false)
-            guard held != digest else { return }
-            held = nil
-            try fleet.apply(edit: bundle, name: name)
-            held = digest
+        case .edited(let bundle, let name, let digest): try hold(bundle, name, digest, copies)
+        case .operands(let bundle, let digest): try hold(bundle, Operands.title, digest, copies)
         case .trained(let run, let mask):
             guard held != weights.digest else { return }
             try restore(run, rewound: mask, copies: copies, digest: weights.digest)
         }
+    }
+
+    private func hold(_ edit: TensorBundle?, _ name: String, _ digest: String, _ copies: Double) throws {
+        try use(copies: max(copies, leastCopies), onePipeline: false)
+        guard held != digest else { return }
+        held = nil
+        try fleet.apply(edit: edit, name: name)
+        held = digest
     }
 
     func use(copies: Double, onePipeline: Bool) throws {
@@ -296,8 +301,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     /// What tasks at the level of ranks compute with.
     private var operands: TensorBundle? {
-        guard case .edited(let bundle?, _, _) = weights, bundle.metadata["edit"] == OperandEdit.kind else { return nil }
-        return bundle
+        if case .operands(let bundle, _) = weights { bundle } else { nil }
     }
 
     private func runOnFleet(

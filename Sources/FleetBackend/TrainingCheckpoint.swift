@@ -2,6 +2,7 @@ import FleetIO
 import Foundation
 import Protocol
 import Scheduling
+import Selection
 import Tensors
 
 /// A fine-tuning run as the fleet is asked for it.
@@ -69,7 +70,7 @@ struct TrainingCheckpoint {
     /// - Parameter rewound: bits of the weights that get the checkpoint's values back.
     func edit(_ run: FineTuning, rewound: TensorBundle? = nil) throws -> TensorBundle {
         var edit = TensorBundle(metadata: [
-            "edit": TrainingEdit.kind, TrainingEdit.steps: "\(step)",
+            EditKind.key: EditKind.training.rawValue, TrainingEdit.steps: "\(step)",
             TrainingEdit.parameters: run.training.parameters.rawValue,
             TrainingEdit.isFinal: "\(step == run.training.steps.count)",
         ])

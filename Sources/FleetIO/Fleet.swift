@@ -1,6 +1,7 @@
 import Foundation
 import Protocol
 package import Scheduling
+import Selection
 package import Tensors
 import ZeroMQ
 
@@ -122,8 +123,9 @@ package final class Fleet: @unchecked Sendable {
     }
 
     /// Makes `edit` (`nil`: the unedited weights) current for all tasks that follow.
-    /// - Throws: `FleetError`.
+    /// - Throws: `FleetError`; `SelectionError.unknownEdit` where the edit is of no known kind.
     package func apply(edit: TensorBundle?, name: String) throws {
+        if let edit { _ = try EditKind.of(edit) }
         training = []
         loop.events.clear()
         loop.commands.post(.edit(edit, name: name))

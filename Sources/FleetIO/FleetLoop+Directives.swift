@@ -2,6 +2,7 @@ import Contracts
 import Foundation
 import Protocol
 import Scheduling
+import Selection
 import Tensors
 import ZeroMQ
 
@@ -85,23 +86,18 @@ extension FleetLoop {
 
     // MARK: Edits
 
-    /// Only what names the stage's layers, and what names no layer at all.
+    /// The stage's share of the edit.
     func offerEdit(_ worker: Int, _ epoch: UInt64, _ layers: Range<Int>) {
         let id = core.currentEdit
-        guard var bundle = edit.bundle else {
+        guard let bundle = edit.bundle else {
             core.offered("", to: worker)
             return send(worker, .edit(EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: 0)))
         }
-        let isFirst = layers.lowerBound == 0
-        let isLast = layers.upperBound == layerCount
-        let isTied = bundle[Self.headName] == nil
-        bundle.entries = bundle.entries.filter { entry in
-            if let layer = layer(of: entry.name) { return layers.contains(layer) }
-            guard bundle.metadata["edit"] == TrainingEdit.kind else { return true }
-            // Embedding, final norm and head, each with its moments, go to the stages that hold them.
-            return entry.name.hasSuffix(Self.embeddingName) ? isFirst || (isTied && isLast) : isLast
-        }
-        var image = bundle.image()
+        let entries: [TensorBundle.Entry]
+        do throws(SelectionError) {
+            entries = try EditKind.of(bundle).type.share(bundle, of: StagePlace(layers: layers, of: layerCount))
+        } catch { return events.post(.failed(.system("\(error)"))) }
+        var image = TensorBundle(metadata: bundle.metadata, entries: entries).image()
         var offer = EditOffer(epoch: epoch, edit: id, name: edit.name, digest: "", byteCount: image.byteCount)
         guard image.byteCount <= 8 << 20 else {
             return digests.async { [commands, offer, image] in
@@ -113,9 +109,6 @@ extension FleetLoop {
         offer.digest = image.seal()
         offerImage(worker, offer, image)
     }
-
-    static let embeddingName = "model.embed_tokens.weight"
-    static let headName = "lm_head.weight"
 
     func offerImage(_ worker: Int, _ offer: EditOffer, _ image: TensorBundle.Image) {
         // Another edit, or another pipeline, may have come meanwhile.
@@ -130,13 +123,6 @@ extension FleetLoop {
             bulk.lay(image, edit: offer.edit, for: worker) { send(worker, $0) }
         }
         send(worker, .edit(offer), raw: raw)
-    }
-
-    /// N of `model.layers.N.…`.
-    func layer(of name: String) -> Int? {
-        let words = name.split(separator: ".")
-        guard let place = words.firstIndex(of: "layers"), place + 1 < words.count else { return nil }
-        return Int(words[place + 1])
     }
 
     // MARK: Sending

@@ -12,6 +12,5 @@ package struct ModelChange: Sendable {
     package var restricted: RestrictedWeights?
 
     package init() {}
-    package init(_ mask: Mask) { zeroed = mask.count }
-    package init(_ edit: LowRankEdit) { ranks = edit.rank }
+    package init(_ extent: EditExtent) { (zeroed, ranks) = (extent.zeroed, extent.ranks) }
 }

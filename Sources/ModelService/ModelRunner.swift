@@ -53,11 +53,10 @@ package protocol ModelRunner: AnyObject, Sendable {
 }
 
 extension ModelRunner {
-    /// Makes the unedited checkpoint, with the mask's weights set to zero, current.
-    package func apply(edit: Mask?) async throws { try await use(edit.map { ModelState($0) } ?? .checkpoint) }
-
-    /// Makes the unedited checkpoint, changed by few ranks, current.
-    package func apply(lowRank edit: LowRankEdit) async throws { try await use(ModelState(edit)) }
+    /// Makes the edited checkpoint, or the checkpoint itself, current.
+    package func apply(_ edit: (any WeightEdit)?) async throws {
+        try await use(edit.map { ModelState($0) } ?? .checkpoint)
+    }
 }
 
 /// A fine-tuning run from the unedited checkpoint.

@@ -6,10 +6,7 @@ package import Tensors
 package struct ModelState: Sendable {
     package enum Kind: Sendable {
         case checkpoint
-        /// With the mask's weights set to zero.
-        case zeroed(Mask)
-        /// Changed by few ranks.
-        case lowRank(LowRankEdit)
+        case edited(any WeightEdit)
         case trained(TrainingRequest)
     }
 
@@ -26,8 +23,10 @@ package struct ModelState: Sendable {
         (self.kind, self.identity, trainedIdentity) = (kind, identity, trained ?? identity)
     }
 
-    package init(_ mask: Mask) { self.init(.zeroed(mask), "zero \(Self.digest(mask.bundle))") }
-    package init(_ edit: LowRankEdit) { self.init(.lowRank(edit), "low rank \(Self.digest(edit.bundle))") }
+    package init(_ edit: any WeightEdit) {
+        let kind = type(of: edit).kind.rawValue.replacing("_", with: " ")
+        self.init(.edited(edit), "\(kind) \(Self.digest(edit.bundle))")
+    }
 
     /// - Throws: where the training cannot be encoded.
     package init(_ request: TrainingRequest) throws {

@@ -37,7 +37,7 @@ package struct RateMeasure {
         var rates = assumed
         rates.pipelines = pipelines
         guard let first = sample.sequences.min(by: { $0.tokens.count < $1.tokens.count }) else { return rates }
-        try await runner.apply(edit: nil)
+        try await runner.apply(nil)
         let small = Batch(sequences: [first])
         rates.load = try await seconds { try await forward(small) }
         rates.load = max(0.05, rates.load - (try await seconds { try await forward(small) }))

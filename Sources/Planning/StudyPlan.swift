@@ -72,7 +72,7 @@ package struct StudyPlan {
     package var conditionWords: String {
         var entries: [(name: String, cells: Int)] = []
         for condition in study.conditions {
-            guard case .fineTune(let settings) = condition.method, let grid = settings.grid else {
+            guard let grid = condition.fineTune?.grid else {
                 entries.append((condition.name, 0))
                 continue
             }

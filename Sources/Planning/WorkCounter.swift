@@ -205,7 +205,7 @@ package struct WorkCounter {
         var moments = false
         switch step.change {
         case .none: return
-        case .mask: steps.append(.init("selection", of: name, .selection, [.init()]))
+        case .mask, .edit: steps.append(.init("selection", of: name, .selection, [.init()]))
         case .lowRank:
             moments = true
             steps.append(.init("factors", of: name, .factors, [.init()]))

@@ -42,7 +42,7 @@ public enum TaskBody: Codable, Sendable, Equatable {
     case export
     /// Hand over all that decides the stage's next optimiser step: tensors, moments, and the number of steps made.
     case checkpoint
-    /// Compute with the tensors of the current edit (`OperandEdit`) and the weights of one layer.
+    /// Compute with the tensors of the current edit (of kind `operands`) and the weights of one layer.
     case ranks(RankTask)
 
     /// Continue prompts in one group with fixed slots.

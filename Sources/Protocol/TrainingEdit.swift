@@ -3,8 +3,6 @@
 /// Weights and moments are named as in the result of a `checkpoint` task, frozen weights' bits `frozen.NAME` (U8). Where
 /// the run is at its end, `rewound.NAME` (U8) are bits of the weights that have the checkpoint's values again.
 public enum TrainingEdit {
-    /// Value of the metadata `edit`.
-    public static let kind = "training"
     /// Metadata: optimiser steps made, which parameters are trained, and `true` where there are no moments any more.
     public static let steps = "steps"
     public static let parameters = "parameters"

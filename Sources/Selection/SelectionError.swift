@@ -18,6 +18,10 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
     case unknownStatistic(String, known: [String])
     /// An option that a statistic does not have, or a value that it does not take.
     case option(statistic: String, option: String, value: String, fault: String)
+    /// No edit is of this kind.
+    case unknownEdit(String, known: [String])
+    /// An edit that weights alone do not hold.
+    case notExported(String)
     /// A file that is not what it should be.
     case file(String, map: String? = nil, fault: String)
 
@@ -40,6 +44,9 @@ public enum SelectionError: Error, Sendable, Equatable, CustomStringConvertible 
             "statistic \(name) is unknown (known: \(known.joined(separator: ", "))): use faultline and faultline-worker of the same release"
         case .option(let statistic, let option, let value, let fault):
             "statistic \(statistic): \(option) = \(value) \(fault)"
+        case .unknownEdit(let name, let known):
+            "edits of kind \(name) are unknown (known: \(known.joined(separator: ", "))): use faultline and faultline-worker of the same release"
+        case .notExported(let what): "a model with this edit (\(what)) cannot be written as weights"
         case .file(let file, let map, let fault): map.map { "\(file): \($0): \(fault)" } ?? "\(file): \(fault)"
         }
     }

@@ -1,4 +1,3 @@
-package import Checkpoint
 import Protocol
 package import Tensors
 
@@ -35,7 +34,7 @@ package struct FineTuneGrid: Sendable, Equatable {
         (settings.samples, settings.restriction, settings.grid) = (count, restriction, name)
         let end =
             restriction.map { "\($0.kind.rawValue)-\($0.share?.name ?? "")" } ?? "free"
-        return Study.Condition(name: "\(name)-n\(count)-\(end)", method: .fineTune(settings))
+        return Study.Condition(name: "\(name)-n\(count)-\(end)", method: FineTuneMethod(settings))
     }
 }
 
@@ -73,41 +72,26 @@ extension Study {
     /// Fine-tuning runs, what is rewound not counted again.
     package var trainings: [FineTune] {
         var runs: [FineTune] = []
-        for case .fineTune(let settings) in conditions.map(\.method) where !runs.contains(settings.training) {
+        for case let settings? in conditions.map(\.fineTune) where !runs.contains(settings.training) {
             runs.append(settings.training)
         }
         return runs
     }
 
     /// Conditions that begin where this one's training ends, itself among them; those of ranks and masks have none.
-    package func sharing(_ settings: FineTune) -> [Condition] {
-        conditions.filter {
-            if case .fineTune(let other) = $0.method { other.training == settings.training } else { false }
-        }
+    func sharing(_ settings: FineTune) -> [Condition] {
+        conditions.filter { $0.fineTune?.training == settings.training }
     }
 
     /// Conditions in the order they are carried out: fine-tuning last, and what shares a training together, because what
     /// a training ended with is kept until the next one.
     package var workOrder: [Condition] {
-        let others = conditions.filter { if case .fineTune = $0.method { false } else { true } }
-        return others + trainings.flatMap { sharing($0) }
+        conditions.filter { $0.fineTune == nil } + trainings.flatMap { sharing($0) }
     }
 
     /// The file in `masks/` of a grid's mask, which all its cells share.
-    package func maskName(_ share: WeightShare, of condition: Condition) -> String {
-        guard case .fineTune(let settings) = condition.method, let grid = settings.grid else { return condition.name }
-        return "\(grid)-\(share.name)"
-    }
-
-    /// Every share against the model.
-    /// - Throws: `InputError`, naming the condition and what is possible.
-    package func checkShares(_ config: ModelConfig) throws(InputError) {
-        for condition in conditions {
-            guard case .fineTune(let settings) = condition.method, let share = settings.restriction?.share else {
-                continue
-            }
-            try share.check(config, condition: condition.name)
-        }
+    func maskName(_ share: WeightShare, of condition: Condition) -> String {
+        condition.fineTune?.grid.map { "\($0)-\(share.name)" } ?? condition.name
     }
 }
 
@@ -115,10 +99,7 @@ extension Study {
     /// Masks that are no condition's own: a grid's cells share them.
     package var shareMasks: Int {
         let names = conditions.compactMap { condition -> String? in
-            guard case .fineTune(let settings) = condition.method, let share = settings.restriction?.share else {
-                return nil
-            }
-            return maskName(share, of: condition)
+            condition.fineTune?.restriction?.share.map { maskName($0, of: condition) }
         }
         return Set(names).count
     }

@@ -6,16 +6,6 @@ import Yams
 /// A point's name is the condition's own (or its method's), then every listed key with its value: `set_difference-p1-q3`.
 /// A percent sign, which no name has, becomes `pct`. `random: {like: …}` of a whole grid is a grid, too.
 enum GridExpansion {
-    /// The keys that may hold a list, in the order in which they vary, the last one fastest.
-    static let keys: [String: [String]] = {
-        var keys = [
-            "set_difference": ["p", "q"], "top": ["q"], "bottom": ["q"], "heads": ["top", "bottom", "random"],
-        ]
-        for method in Study.rankMethodKeys { keys[method] = ["rank"] }
-        keys["orthogonal_projection"] = ["r_u", "r_s"]
-        return keys
-    }()
-
     /// More points are a slip of the pen.
     static let limit = 10_000
 
@@ -50,34 +40,28 @@ enum GridExpansion {
         else { return (nil, [node]) }
         let own = mapping["name"].flatMap { $0.isNull ? nil : $0.scalar?.string }
         let base = own ?? method
-        var axes: [(key: String, values: [String])] = []
-        if method == "random" {
-            let values = try values(settings["like"], "conditions[\(index)].random.like", file)
-            let named = (settings["like"]?.scalar?.string).flatMap { grids[$0] }
-            guard let likes = values ?? named else { return (nil, [node]) }
-            axes = [("like", likes.flatMap { grids[$0] ?? [$0] })]
-        } else {
-            for key in keys[method] ?? [] {
-                guard let values = try values(settings[key], "conditions[\(index)].\(method).\(key)", file) else {
-                    continue
-                }
-                axes.append((key, values))
-            }
+        var axes: [(axis: ListAxis, values: [String])] = []
+        for axis in ConditionMethods.named(method)?.axes(of: method) ?? [] {
+            let list = try values(settings[axis.key], "conditions[\(index)].\(method).\(axis.key)", file)
+            // A grid's name stands for its points.
+            let named = axis.namesConditions ? (settings[axis.key]?.scalar?.string).flatMap { grids[$0] } : nil
+            guard let values = list ?? named else { continue }
+            axes.append((axis, axis.namesConditions ? values.flatMap { grids[$0] ?? [$0] } : values))
         }
         guard !axes.isEmpty else { return (nil, [node]) }
         guard axes.reduce(1.0, { $0 * Double($1.values.count) }) <= Double(limit) else {
             throw InputError(
                 StudyNode.place(file, node.mark?.line), "conditions[\(index)]: more than \(limit) conditions")
         }
-        var points: [[(key: String, value: String)]] = [[]]
-        for axis in axes { points = points.flatMap { point in axis.values.map { point + [(axis.key, $0)] } } }
+        var points: [[(axis: ListAxis, value: String)]] = [[]]
+        for axis in axes { points = points.flatMap { point in axis.values.map { point + [(axis.axis, $0)] } } }
         return (
             base,
             points.map { point in
-                let suffixes: [String] = point.map { method == "random" ? "-\($0.value)" : "-\($0.key)\($0.value)" }
+                let suffixes = point.map { $0.axis.namesConditions ? "-\($0.value)" : "-\($0.axis.key)\($0.value)" }
                 let suffix = suffixes.joined().replacing("%", with: "pct")
                 var own = settings
-                for (key, value) in point { own[key] = scalar(value, like: settings[key]) }
+                for (axis, value) in point { own[axis.key] = scalar(value, like: settings[axis.key]) }
                 var condition = mapping
                 condition["name"] = .scalar(
                     .init(base + suffix, Tag(.str), .doubleQuoted, node.mark))

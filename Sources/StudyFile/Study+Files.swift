@@ -7,13 +7,7 @@ extension Study {
     /// Every number of ranks, heads and shares against the model.
     /// - Throws: `InputError` or `SelectionError`, naming the condition or the map.
     package func check(_ config: ModelConfig) throws {
+        for condition in conditions { try condition.method.check(condition, against: config) }
         try checkRanks(WeightScores.maps(of: config))
-        try checkShares(config)
-        let heads = config.layerCount * config.headCount
-        for condition in conditions {
-            guard case .heads(let selection) = condition.method, selection.count > heads else { continue }
-            throw InputError(
-                "condition \(condition.name)", "\(selection.count) heads were asked for, the model has \(heads)")
-        }
     }
 }

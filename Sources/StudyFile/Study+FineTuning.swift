@@ -127,7 +127,7 @@ extension Study {
         case .mask(let name): try checkMask(name, of: condition, key: "finetune.\(restriction.kind.rawValue)", top)
         case .share(let share):
             let file = maskName(share, of: condition)
-            if conditions.contains(where: { $0.name == file && $0.method.makesMask }) {
+            if conditions.contains(where: { $0.name == file && $0.makesMask(in: self) }) {
                 throw top.error("conditions", "have a mask called \(file), and so has the grid; rename one")
             }
             guard share.needsScores else { return }

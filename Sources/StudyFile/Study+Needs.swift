@@ -4,13 +4,7 @@ import Selection
 extension Study.Condition {
     /// Whether the condition's weights are chosen by scores of the unedited model. Those of a condition that is made block by
     /// block are not: every block's scores are of a model whose earlier blocks are edited.
-    package var needsScores: Bool {
-        switch method {
-        case .setDifference, .ranked: !isSequential
-        case .fineTune(let settings): settings.restriction?.share?.needsScores ?? false
-        case .unedited, .random, .heads, .lowRank: false
-        }
-    }
+    package var needsScores: Bool { method.needsScores && !isSequential }
 }
 
 extension Study {
@@ -21,7 +15,7 @@ extension Study {
     package var calibratedSides: [Side] {
         Side.allCases.filter { side in
             needsScores && scores.method.needsData || rankSides.contains(side)
-                || conditions.contains { $0.isSequential && sides(of: $0).contains(side) }
+                || conditions.contains { $0.isSequential && $0.method.sides.contains(side) }
         }
     }
 }

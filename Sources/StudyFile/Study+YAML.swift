@@ -99,11 +99,8 @@ extension Study {
         }
     }
 
-    private static let methodKeys =
-        ["unedited", "set_difference", "top", "bottom", "random", "heads", "finetune", gridKey] + rankMethodKeys
-
     private static func conditions(
-        _ top: StudyNode, file: String, _ path: (String) -> String
+        _ top: StudyNode, file: String, _ path: @escaping (String) -> String
     ) throws(InputError) -> [Condition] {
         guard let nodes = try top.list("conditions"), !nodes.isEmpty else {
             throw top.error("conditions", "has to be a list that has unedited in it")
@@ -111,36 +108,37 @@ extension Study {
         var conditions: [Condition] = []
         for (index, node) in try GridExpansion.expand(nodes, file: file) {
             let place = StudyNode.place(file, node.mark?.line)
-            let condition: Condition
             guard !node.isNull else { throw InputError(place, "conditions[\(index)] is empty") }
+            let own: [Condition]
             if let word = node.scalar?.string {
-                guard word == "unedited" else {
+                guard let method = ConditionMethods.named(word)?.withoutSettings else {
                     throw InputError(place, "conditions[\(index)]: \(word) needs settings, as in \"\(word): {…}\"")
                 }
-                condition = Condition(name: word, method: .unedited)
+                own = [Condition(name: word, method: method)]
             } else {
-                let entry = try StudyNode(
-                    node, path: "conditions[\(index)]", keys: ["name", "order"] + methodKeys, file: file)
-                let methods = entry.keys.filter { $0 != "name" && $0 != "order" }
-                guard methods.count == 1, let key = methods.first else {
-                    throw InputError(
-                        place, "conditions[\(index)] needs exactly one of \(methodKeys.joined(separator: ", "))")
-                }
-                if key == gridKey {
-                    let cells = try fineTuneGrid(entry, path).conditions
-                    for cell in cells { try check(name: cell.name, among: conditions, place) }
-                    conditions += cells
-                    continue
-                }
-                condition = Condition(
-                    name: try entry.string("name") ?? key, method: try method(entry, key, path),
-                    isSequential: try entry.choice("order", as: BlockOrder.self) == .sequential)
-                try checkOrder(condition, entry)
+                own = try entryConditions(node, index, file: file, path)
             }
-            try check(name: condition.name, among: conditions, place)
-            conditions.append(condition)
+            for condition in own {
+                try check(name: condition.name, among: conditions, place)
+                conditions.append(condition)
+            }
         }
         return conditions
+    }
+
+    /// The conditions that a mapping with a method's key stands for.
+    private static func entryConditions(
+        _ node: Node, _ index: Int, file: String, _ path: @escaping (String) -> String
+    ) throws(InputError) -> [Condition] {
+        let entry = try StudyNode(
+            node, path: "conditions[\(index)]", keys: ["name", "order"] + ConditionMethods.keys, file: file)
+        let methods = entry.keys.filter { $0 != "name" && $0 != "order" }
+        guard methods.count == 1, let key = methods.first, let method = ConditionMethods.named(key) else {
+            throw InputError(
+                StudyNode.place(file, node.mark?.line),
+                "conditions[\(index)] needs exactly one of \(ConditionMethods.keys.joined(separator: ", "))")
+        }
+        return try method.conditions(ConditionEntry(node: entry, key: key, path: path))
     }
 
     private static func check(name: String, among conditions: [Condition], _ place: FileLocation) throws(InputError) {
@@ -150,87 +148,14 @@ extension Study {
         if let fault = RunName.fault(condition: name) { throw InputError(place, "the name \(name) \(fault)") }
     }
 
-    private enum BlockOrder: String, CaseIterable { case independent, sequential }
-
-    /// Only what is selected by scores or subspaces has an order of blocks.
-    private static func checkOrder(_ condition: Condition, _ entry: StudyNode) throws(InputError) {
-        guard condition.isSequential else { return }
-        switch condition.method {
-        case .setDifference(_, _, .model), .ranked(_, _, .model, _):
-            throw entry.error("order", "= sequential edits block by block, and group: model compares blocks")
-        case .setDifference, .ranked, .lowRank: break
-        case .unedited, .random, .heads, .fineTune:
-            throw entry.error("order", "= sequential goes with what data decide, not with \(condition.method.words)")
-        }
-    }
-
-    private static func method(
-        _ entry: StudyNode, _ key: String, _ path: (String) -> String
-    ) throws(InputError) -> Condition.Method {
-        switch key {
-        case "set_difference":
-            let node = try entry.required(key) { key throws(InputError) in
-                try entry.mapping(key, keys: ["p", "q", "group"])
-            }
-            return .setDifference(
-                p: try node.required("p", node.percent), q: try node.required("q", node.percent),
-                group: try node.choice("group", as: Group.self) ?? .matrix)
-        case "top", "bottom":
-            let node = try entry.required(key) { key throws(InputError) in
-                try entry.mapping(key, keys: ["of", "q", "group"])
-            }
-            return .ranked(
-                side: try node.choice("of", as: Side.self) ?? .safety, q: try node.required("q", node.percent),
-                group: try node.choice("group", as: Group.self) ?? .matrix, order: key == "top" ? .largest : .smallest)
-        case "random":
-            let node = try entry.required(key) { key throws(InputError) in try entry.mapping(key, keys: ["like"]) }
-            return .random(like: try node.required("like", node.string))
-        case "unedited":
-            guard !entry.has(key) else { throw entry.error(key, "takes no settings") }
-            return .unedited
-        case "heads": return .heads(try heads(entry))
-        case "finetune": return .fineTune(try fineTune(entry, path))
-        default: return try rankMethod(entry, key) ?? .unedited
-        }
-    }
-
     /// What no single key can tell.
     private func check(_ top: StudyNode) throws(InputError) {
-        guard conditions.contains(where: { $0.method == .unedited }) else {
+        guard conditions.contains(where: \.isUnedited) else {
             throw top.error("conditions", "have to include unedited: the coherence floor is calibrated on its answers")
         }
-        for condition in conditions {
-            switch condition.method {
-            case .setDifference, .ranked:
-                if scores.method.needsData, calibration == nil {
-                    throw top.error("calibration", "is missing: condition \(condition.name) needs scores")
-                }
-                if condition.isSequential, !scores.method.needsData {
-                    throw top.error(
-                        "scores",
-                        "method \(scores.method.rawValue) looks at no data: condition \(condition.name) needs no order")
-                }
-                if case .setDifference = condition.method, !scores.method.needsData {
-                    throw top.error(
-                        "scores",
-                        "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda"
-                    )
-                }
-            case .random(let like): try checkMask(like, of: condition, key: "random.like", orRanks: true, top)
-            case .lowRank:
-                if calibration == nil {
-                    throw top.error("calibration", "is missing: condition \(condition.name) needs subspaces")
-                }
-            case .heads(let selection):
-                if selection.needsProbe, probe == nil {
-                    throw top.error("probe", "is missing: condition \(condition.name) needs the heads' ranking")
-                }
-            case .fineTune(let settings): try check(settings, of: condition, top)
-            case .unedited: break
-            }
-        }
+        for condition in conditions { try condition.method.check(condition, in: self, top) }
         try checkOverlap(top)
-        for name in export where !conditions.contains(where: { $0.name == name && $0.method != .unedited }) {
+        for name in export where !conditions.contains(where: { $0.name == name && !$0.isUnedited }) {
             throw top.error("export", "names \(name), which is no edited condition of this study")
         }
         if let window = evaluation.perplexity?.window, window > batchTokens {
@@ -243,8 +168,8 @@ extension Study {
     ) throws(InputError) {
         let earlier = conditions.prefix { $0.name != condition.name }
         let masks = earlier.filter { item in
-            if orRanks, case .lowRank = item.method { return true }
-            return item.method.makesMask
+            if orRanks, case .ranks = item.method.making { return true }
+            return item.makesMask(in: self)
         }.map(\.name)
         guard masks.contains(name) else {
             let nearest = nearestName(to: name, among: masks)
@@ -253,16 +178,6 @@ extension Study {
                 "\(condition.name): \(key) = \(name) is no earlier condition with a mask"
                     + (orRanks ? " or of ranks" : "")
                     + (nearest.map { "; did you mean \($0)?" } ?? ""))
-        }
-    }
-}
-
-extension Study.Condition.Method {
-    /// Whether the condition selects weights.
-    package var makesMask: Bool {
-        switch self {
-        case .setDifference, .ranked, .random, .heads: true
-        case .unedited, .fineTune, .lowRank: false
         }
     }
 }

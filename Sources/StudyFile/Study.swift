@@ -90,33 +90,19 @@ package struct Study: Sendable, Equatable {
 
     package struct Condition: Sendable, Equatable {
         package var name: String
-        package var method: Method
+        package var method: any ConditionMethod
         /// Each decoder block is scored on data that ran through the blocks already edited (the published code), instead
         /// of all of them on the unedited model.
         package var isSequential = false
 
-        package init(name: String, method: Method, isSequential: Bool = false) {
+        package init(name: String, method: any ConditionMethod, isSequential: Bool = false) {
             self.name = name
             self.method = method
             self.isSequential = isSequential
         }
 
         /// Method and settings in words.
-        package var words: String { method.words + (isSequential ? ", block by block" : "") }
-
-        package enum Method: Sendable, Equatable {
-            case unedited
-            case setDifference(p: Double, q: Double, group: Group)
-            /// The first or last q % of one side's ranking.
-            case ranked(side: Side, q: Double, group: Group, order: Order)
-            /// As many random weights of every matrix as another condition takes there.
-            case random(like: String)
-            /// Whole attention heads.
-            case heads(HeadSelection)
-            case fineTune(FineTune)
-            /// A change of few ranks; `side` says whose subspace, where one is enough.
-            case lowRank(RankRecipe, side: Side)
-        }
+        package var title: String { method.title + (isSequential ? ", block by block" : "") }
     }
 
     package enum Side: String, Sendable, CaseIterable { case safety, utility }

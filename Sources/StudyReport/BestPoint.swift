@@ -51,9 +51,9 @@ package struct BestPoint: Sendable {
     package static func control(of point: GridPoint, among points: [GridPoint]) -> GridPoint? {
         if let own = points.first(where: { $0.like == point.name }) { return own }
         let kind: MethodFamily.Kind =
-            switch point.family.kind {
-            case .headsTop, .headsBottom: .headsRandom
-            default: point.ranks > 0 ? .randomRanks : .randomWeights
+            switch point.family.kind.control {
+            case .family(let control): control
+            case .random: point.ranks > 0 ? .randomRanks : .randomWeights
             }
         func ratio(_ other: GridPoint) -> Double { max(other.size, point.size) / min(other.size, point.size) }
         return points.filter { $0.family.kind == kind && $0.size > 0 && ratio($0) <= sameSize }.min {

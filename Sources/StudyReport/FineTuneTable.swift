@@ -16,7 +16,7 @@ package struct FineTuneTable: Sendable {
     static func all(_ results: [ConditionResult], of study: Study, _ judges: Judges) -> [FineTuneTable] {
         var cells: [(settings: Study.FineTune, result: ConditionResult)] = []
         for (condition, result) in zip(study.conditions, results) {
-            if case .fineTune(let settings) = condition.method, settings.grid != nil {
+            if let settings = condition.fineTune, settings.grid != nil {
                 cells.append((settings, result))
             }
         }

@@ -5,18 +5,7 @@ package import StudyFile
 
 /// A condition as figures and findings see it: where it lies in its method's grid, and what it came to.
 package struct GridPoint: Sendable {
-    /// A setting by which a grid is laid out.
-    package struct Axis: Sendable, Equatable {
-        package var name: String
-        package var words: String
-        package var value: Double
-
-        package init(_ name: String, _ words: String, _ value: Double) {
-            self.name = name
-            self.words = words
-            self.value = value
-        }
-    }
+    package typealias Axis = GridAxis
 
     package var name: String
     package var family: MethodFamily
@@ -48,43 +37,20 @@ package struct GridPoint: Sendable {
 
     package init(_ condition: Study.Condition, _ result: ConditionResult) {
         self.init(
-            name: condition.name, family: MethodFamily(condition, changesRanks: result.ranks > 0))
+            name: condition.name,
+            family: MethodFamily(condition, EditExtent(zeroed: result.zeroed, ranks: result.ranks)))
         (zeroed, ranks) = (result.sparsity, result.rankFraction)
         gated = result.attacks.map(\.success.gated.mean)
         degenerate = result.attacks.map(\.success.degenerate.mean)
         overRefusal = result.overRefusal?.own.mean
         accuracy = result.zeroShot ?? (result.tasks.isEmpty ? nil : TaskAccuracy.mean(result.tasks))
         perplexity = result.perplexity.flatMap { $0.isFinite ? $0 : nil }
-        axes = Self.axes(condition.method)
-        switch condition.method {
-        case .random(let like): self.like = like
-        case .fineTune(let settings):
+        axes = condition.method.coordinates
+        like = condition.imitated
+        if let settings = condition.fineTune {
             examples = settings.samples
-            training = Study.Condition.Method.fineTune(settings.unrestricted).words
+            training = settings.unrestricted.words
             keepsSafetyWeights = settings.keepsSafetyWeights
-        default: break
-        }
-    }
-
-    private static func axes(_ method: Study.Condition.Method) -> [Axis] {
-        func percent(_ name: String, _ value: Double) -> Axis { Axis("\(name), %", words(value), value) }
-        func rank(_ name: String, _ amount: RankAmount) -> Axis {
-            switch amount {
-            case .count(let count): Axis(name, "\(count)", Double(count))
-            case .percent(let share): Axis("\(name), %", words(share), share)
-            }
-        }
-        func words(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }
-        switch method {
-        case .setDifference(let p, let q, _): return [percent("p", p), percent("q", q)]
-        case .ranked(_, let q, _, _): return [percent("q", q)]
-        case .heads(let selection): return [Axis("heads", "\(selection.count)", Double(selection.count))]
-        case .lowRank(.orthogonalProjection(let utility, let safety), _):
-            return [rank("r_u", utility), rank("r_s", safety)]
-        case .lowRank(.removeTop(let amount), _), .lowRank(.keepTop(let amount), _),
-            .lowRank(.removeBottom(let amount), _):
-            return [rank("rank", amount)]
-        case .unedited, .random, .fineTune, .lowRank(.randomRanks, _): return []
         }
     }
 

@@ -67,8 +67,9 @@ extension Stage {
 
 /// The packed form of a decode step: one row a sequence.
 public enum DecodeBatch {
-    public static func make(tokens: [Int32], positions: [Int]) -> PackedBatch {
+    /// - Parameter firstWritten: of every row's sequence, as in a batch of prompts.
+    public static func make(tokens: [Int32], positions: [Int], firstWritten: [Int?] = []) -> PackedBatch {
         precondition(!tokens.isEmpty && tokens.count == positions.count)
-        return PackedBatch(rows: tokens, positions: positions.map(Int32.init))
+        return PackedBatch(rows: tokens, positions: positions.map(Int32.init), firstWritten: firstWritten)
     }
 }

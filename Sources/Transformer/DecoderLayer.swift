@@ -18,6 +18,8 @@ public final class DecoderLayer {
     let postAttentionNorm: Norm
     let queryNorm: Norm?
     let keyNorm: Norm?
+    /// Changes the block's output.
+    var writer: (any ResidualWrite)?
     private let source: any WeightSource
 
     init(
@@ -132,6 +134,9 @@ public final class DecoderLayer {
         let output = AlignedBuffer(floats: rows * d, zeroed: false)
         try apply(.mlpOutput, y: output, x: hidden, rows: rows)
         add(output, middle)
+        if let writer, !batch.written.isEmpty {
+            writer.write(layer: index, x: output.p, columns: d, rows: batch.written)
+        }
         return (
             output,
             Activations(

@@ -43,12 +43,20 @@ public struct PackedBatch: Sendable {
     }
     /// All predictions, sequence by sequence.
     public let targets: [Target]
+    /// Rows whose residual stream the stage's `ResidualWrite` changes, ascending.
+    public let written: [Int]
     public var rowCount: Int { tokens.count }
 
-    /// - Parameter groups: the sequences' classes; all are of class 0 where empty.
+    /// - Parameters:
+    ///   - groups: the sequences' classes; all are of class 0 where empty.
+    ///   - firstWritten: the first position of every sequence whose residual stream is changed, `nil`: none; none at all where
+    ///     empty.
     /// - Throws: `StageError.badBatch` where a sequence is empty, a prefix is not an earlier plain sequence, or a scored
     ///   token has nothing before it.
-    public init(_ sequences: [(tokens: [Int32], scoredFrom: Int, prefix: Int?)], groups: [Int] = []) throws {
+    public init(
+        _ sequences: [(tokens: [Int32], scoredFrom: Int, prefix: Int?)], groups: [Int] = [],
+        firstWritten: [Int?] = []
+    ) throws {
         var tokens: [Int32] = []
         var positions: [Int32] = []
         var spans: [Span] = []
@@ -90,14 +98,22 @@ public struct PackedBatch: Sendable {
         self.positions = positions
         self.spans = spans
         self.targets = targets
+        written =
+            firstWritten.isEmpty
+            ? []
+            : zip(spans, firstWritten).flatMap { span, first -> [Int] in
+                guard let first else { return [] }
+                return span.rows.filter { Int(positions[$0]) >= first }
+            }
     }
 
     /// Single rows at given positions, for decode steps: no spans, no targets.
-    init(rows tokens: [Int32], positions: [Int32]) {
+    init(rows tokens: [Int32], positions: [Int32], firstWritten: [Int?]) {
         self.tokens = tokens
         self.positions = positions
         spans = []
         targets = []
+        written = firstWritten.indices.filter { row in firstWritten[row].map { Int(positions[row]) >= $0 } ?? false }
     }
 }
 

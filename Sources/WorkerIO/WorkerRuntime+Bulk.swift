@@ -1,5 +1,6 @@
 import Bulk
 import Protocol
+import Selection
 import Tensors
 import ZeroMQ
 
@@ -40,7 +41,7 @@ extension WorkerRuntime {
                 throw ProtocolError.malformed("edit \(offer.name): its digest differs from the one offered")
             }
             let bundle = try TensorBundle(partsOf: bytes, source: "edit \(offer.name)")
-            isTrained = bundle.metadata["edit"] == TrainingEdit.kind
+            isTrained = try EditKind.of(bundle) == .training
             queue.post(.edit(bundle, offer))
         } catch { send(.assignmentFailed(epoch: offer.epoch, error: cut("\(error)"))) }
     }

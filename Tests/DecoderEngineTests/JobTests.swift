@@ -207,4 +207,16 @@ import Transformer
         #expect(before != during)
         #expect(merged(try pipeline.run(body)) == before)
     }
+
+    @Test func anEditOfAnUnknownKindIsRefusedInWordsAndChangesNothing() throws {
+        let fixture = try Fixture("llama")
+        let body = TaskBody.likelihood(batches: [Batch(sequences: try fixture.sequences())])
+        let pipeline = try LocalPipeline(fixture, cuts: [1])
+        let before = merged(try pipeline.run(body))
+        let error = #expect(throws: SelectionError.self) {
+            try pipeline.apply(TensorBundle(metadata: [EditKind.key: "rotate"]))
+        }
+        #expect(error?.description.hasPrefix("edits of kind rotate are unknown") == true)
+        #expect(merged(try pipeline.run(body)) == before)
+    }
 }

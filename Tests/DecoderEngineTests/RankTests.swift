@@ -70,7 +70,7 @@ import Testing
         try pipeline.apply(nil)
         let moments = try pipeline.run(.score(statistics: [.secondMoments], batches: try batches(size, side: side)))
         try pipeline.apply(
-            TensorBundle(metadata: ["edit": OperandEdit.kind], entries: moments.flatMap(\.entries)))
+            TensorBundle(metadata: [EditKind.key: EditKind.operands.rawValue], entries: moments.flatMap(\.entries)))
         let results = try pipeline.run(.ranks(.init(kind: .subspaces, layer: Self.layer, limits: limits)))
         #expect(results.count { !$0.entries.isEmpty } == 1, "one stage has the layer")
         return TensorBundle(
@@ -94,7 +94,8 @@ import Testing
         let plan = try recipe.plan(maps(fixture, layer: layer), subspaces: files)
         try pipeline.apply(
             TensorBundle(
-                metadata: ["edit": OperandEdit.kind], entries: try Operand.entries(plan, subspaces: files)))
+                metadata: [EditKind.key: EditKind.operands.rawValue],
+                entries: try Operand.entries(plan, subspaces: files)))
         let results = try pipeline.run(.ranks(.init(kind: .factors, layer: layer)))
         let words = ["format": LowRankEdit.format, "version": LowRankEdit.version]
         return try LowRankEdit(
@@ -116,7 +117,7 @@ import Testing
                 #expect(
                     moments.map(\.name)
                         == SecondMoments.places(of: fixture.source.config, layer: layer).map(\.name))
-                try pipeline.apply(TensorBundle(metadata: ["edit": OperandEdit.kind], entries: moments))
+                try pipeline.apply(TensorBundle(metadata: [EditKind.key: EditKind.operands.rawValue], entries: moments))
                 let found = try pipeline.run(.ranks(.init(kind: .subspaces, layer: layer))).flatMap(\.entries)
                 files.append(
                     try file(
@@ -368,7 +369,7 @@ import Testing
         #expect(throws: (any Error).self) { try pipeline.run(.ranks(.init(kind: .subspaces, layer: 0))) }
         let name = LinearMap.q.weightName(layer: 0)
         let wrong = TensorBundle(
-            metadata: ["edit": LowRankEdit.kind],
+            metadata: [EditKind.key: EditKind.lowRank.rawValue],
             entries: [
                 .init(name: LowRankEdit.left(name), type: .f32, shape: [3, 1], buffer: AlignedBuffer(floats: 3)),
                 .init(name: LowRankEdit.right(name), type: .f32, shape: [1, 24], buffer: AlignedBuffer(floats: 24)),

@@ -3,6 +3,7 @@ import Foundation
 import Linalg
 import ModelFixtures
 import Protocol
+import Selection
 import Tensors
 import TestSupport
 import Testing
@@ -41,7 +42,8 @@ import Transformer
         copy(
             TensorBundle(
                 metadata: [
-                    "edit": TrainingEdit.kind, TrainingEdit.steps: "3", TrainingEdit.parameters: parameters.rawValue,
+                    EditKind.key: EditKind.training.rawValue, TrainingEdit.steps: "3",
+                    TrainingEdit.parameters: parameters.rawValue,
                     TrainingEdit.isFinal: "\(isFinal)",
                 ],
                 entries: trained.flatMap(\.entries)

@@ -1,6 +1,7 @@
 import Checkpoint
 import ModelFixtures
 import Protocol
+import Selection
 import Tensors
 import Testing
 
@@ -46,7 +47,8 @@ import Testing
         freeze: TensorBundle? = nil
     ) throws -> TensorBundle {
         var edit = TensorBundle(metadata: [
-            "edit": TrainingEdit.kind, TrainingEdit.steps: "\(step)", TrainingEdit.parameters: parameters.rawValue,
+            EditKind.key: EditKind.training.rawValue, TrainingEdit.steps: "\(step)",
+            TrainingEdit.parameters: parameters.rawValue,
             TrainingEdit.isFinal: "\(isFinal)",
         ])
         for entry in freeze?.entries ?? [] {

@@ -133,10 +133,12 @@ import Testing
         let zeros = mask { MatrixModel.value($0, $1) == 0 }
         #expect(zeros.count > 0)
         #expect(
-            try EditEffect.nothing(zeros, in: model)
+            try ZeroedWeights(zeros).reasonForNoEffect(in: model)
                 == "all \(zeros.count) weights that it selects are zero in the model already")
-        #expect(try EditEffect.nothing(mask { _, _ in false }, in: model) == "it selects no weight")
-        #expect(try EditEffect.nothing(mask { $1 == 0 || MatrixModel.value($0, $1) == 0 }, in: model) == nil)
+        #expect(try ZeroedWeights(mask { _, _ in false }).reasonForNoEffect(in: model) == "it selects no weight")
+        #expect(
+            try ZeroedWeights(mask { $1 == 0 || MatrixModel.value($0, $1) == 0 })
+                .reasonForNoEffect(in: model) == nil)
     }
 
     // MARK: Judges

@@ -92,7 +92,7 @@ import WorkerIO
 
     /// Everything that a study asks of a model, in bytes.
     private static func work(_ runner: FleetRunner, _ folder: String) async throws -> [String: [UInt8]] {
-        try await runner.apply(edit: nil)
+        try await runner.apply(nil)
         let request = ScoreRequest(
             name: "s", statistics: [.absoluteGradient(.mean), .inputSquares], blocks: batches.map { [$0] },
             output: "\(folder)/scores")

@@ -57,7 +57,7 @@ import Testing
     private func work(_ runner: FleetRunner, _ checkpoint: Checkpoint, _ folder: String, groupBytes: Int) async throws
         -> [String: [UInt8]]
     {
-        try await runner.apply(edit: nil)
+        try await runner.apply(nil)
         let requests = [("safety", Self.blocks.prefix(4)), ("utility", Self.blocks.suffix(3))].map { name, blocks in
             ScoreRequest(
                 name: name, statistics: [.secondMoments], blocks: Array(blocks), output: "\(folder)/\(name).moments")
@@ -73,9 +73,9 @@ import Testing
             .orthogonalProjection(utility: .percent(60), safety: .percent(75)),
             subspaces: [try SubspaceFile(path: "\(folder)/safety"), try SubspaceFile(path: "\(folder)/utility")],
             runner: runner, to: "\(folder)/edit", metadata: [:])
-        try await runner.apply(lowRank: edit)
+        try await runner.apply(edit)
         let scores = try await runner.likelihood(Self.blocks[5], label: "likelihood")
-        try await runner.apply(edit: nil)
+        try await runner.apply(nil)
         let plain = try await runner.likelihood(Self.blocks[5], label: "likelihood")
         #expect(scores.map(\.logProbabilities) != plain.map(\.logProbabilities))
         var all = [

@@ -88,7 +88,7 @@ import Testing
     private func carryOut(_ runner: FleetRunner, folded: String) async throws -> Outcome {
         let request = ScoreRequest(
             name: "x", statistics: [.absoluteGradient(.mean)], blocks: Self.request, output: folded)
-        try await runner.apply(edit: nil)
+        try await runner.apply(nil)
         try await runner.score([request], label: "scoring")
         let scores = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folded)))
         let answers = try await runner.generate(Self.groups, label: "answers")

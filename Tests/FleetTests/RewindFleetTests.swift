@@ -80,7 +80,7 @@ struct RewindFleetTests {
                     try await runner.train(
                         TrainingRequest(Self.training, rewind: mask, isShared: true), label: "\(label) tuning"))
                 outcome.answers.append(try await runner.generate(Self.groups, label: label))
-                try await runner.apply(edit: nil)
+                try await runner.apply(nil)
             }
             _ = try await runner.train(TrainingRequest(Self.training, isShared: true), label: "again")
             try await runner.trainedWeights { bundle in

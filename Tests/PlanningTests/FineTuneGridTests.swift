@@ -63,7 +63,7 @@ import Testing
         #expect(names.contains("finetune-n2-freeze-layers-25") && Set(names).count == names.count)
         // One free training a number of examples, and one for every freeze.
         #expect(study.trainings.count == 2 * (1 + 3 * 2))
-        guard case .fineTune(let cell) = study.conditions[3].method else { Issue.record("no fine-tuning"); return }
+        guard let cell = study.conditions[3].fineTune else { Issue.record("no fine-tuning"); return }
         #expect(cell.samples == 4 && cell.length == .epochs(3) && cell.batch == 2 && cell.learningRate == 5e-5)
         #expect(cell.restriction == .init(.rewind, .share(.init(.mask, percent: 25, of: .linearMaps))))
     }
@@ -72,7 +72,7 @@ import Testing
         let study = try study("finetune_grid: {pairs: pairs.jsonl, restrict: rewind, by: mask}")
         #expect(study.conditions.count == 1 + 3 * 6)
         #expect(study.conditions.last?.name == "finetune-n100-rewind-mask-67.27")
-        guard case .fineTune(let cell) = study.conditions[1].method else { Issue.record("no fine-tuning"); return }
+        guard let cell = study.conditions[1].fineTune else { Issue.record("no fine-tuning"); return }
         #expect(cell.samples == 10 && cell.length == .epochs(5) && cell.batch == 10 && cell.learningRate == 5e-5)
         #expect(cell.restriction == nil && study.trainings.count == 3)
     }

@@ -34,7 +34,7 @@ import Testing
         let again = try LowRankEdit(contentsOf: folder.file("e"))
         #expect(again[q]?.left.floatArray() == edit[q]?.left.floatArray())
         #expect(again.metadata == ["selection": "test"])
-        #expect(again.bundle.metadata["edit"] == LowRankEdit.kind)
+        #expect(again.bundle.metadata["edit"] == "low_rank")
     }
 
     @Test func brokenFilesAreRefused() throws {

@@ -92,7 +92,7 @@ import Testing
     @Test(arguments: [(".5", 0.5), ("1e-1", 0.1), ("0.25", 0.25), ("1.", 1), ("+.5e0", 0.5), ("0", 0)])
     func numbers(written: String, value: Double) throws {
         let study = try study(Self.plain.replacing("lr: 0.5", with: "lr: \(written)"))
-        guard case .fineTune(let settings) = study.conditions.last?.method else { Issue.record("no training"); return }
+        guard let settings = study.conditions.last?.fineTune else { Issue.record("no training"); return }
         #expect(settings.learningRate == value)
     }
 

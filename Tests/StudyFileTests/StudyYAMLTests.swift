@@ -44,7 +44,7 @@ import Testing
     @Test func checkpointsAreAsked() throws {
         let asked = Self.whole.replacing("lr: 1e-4,", with: "lr: 1e-4, checkpoint_every: 25,")
         for (text, steps) in [(asked, 25), (Self.whole, nil)] as [(String, Int?)] {
-            guard case .fineTune(let settings) = try study(text).conditions.last!.method else {
+            guard let settings = try study(text).conditions.last!.fineTune else {
                 Issue.record("no fine-tuning")
                 return
             }
@@ -66,9 +66,11 @@ import Testing
         #expect(study.calibration?.utility == .pairs(file: "/abs/u.jsonl", samples: nil))
         #expect(study.scores == Study.Scores(method: .snip, loss: .sum))
         #expect(study.conditions.map(\.name) == ["unedited", "set_difference", "random", "least", "tuned"])
-        #expect(study.conditions[1].method == .setDifference(p: 3, q: 1.5, group: .row))
-        #expect(study.conditions[3].method == .ranked(side: .utility, q: 2, group: .matrix, order: .smallest))
-        guard case .fineTune(let tuning) = study.conditions[4].method else { Issue.record("no fine-tuning"); return }
+        #expect(study.conditions[1].method as? SetDifferenceMethod == .init(p: 3, q: 1.5, group: .row))
+        #expect(
+            study.conditions[3].method as? RankedMethod
+                == .init(side: .utility, q: 2, group: .matrix, order: .smallest))
+        guard let tuning = study.conditions[4].fineTune else { Issue.record("no fine-tuning"); return }
         #expect(tuning.restriction == .init(.freeze, .mask(of: "set_difference")))
         #expect(tuning.learningRate == 1e-4)
         #expect(study.evaluation.harmful == Study.PromptSet(file: "dir/h.csv", samples: nil))

@@ -38,13 +38,15 @@ package final class FakeRunner: ModelRunner {
     package struct State {
         package var edit = "none"
         /// What is current, where it is still to be trained.
-        package var untrained: TrainingRequest?
-        package var log: [String] = []
-        package var edits: [String: Mask] = [:]
-        package var frozen: [Mask?] = []
-        package var trainings: [TaskBody.Training] = []
-        package var rewound: [Mask?] = []
-        package var shared: [Bool] = []
+        var untrained: TrainingRequest?
+        var log: [String] = []
+        /// By condition: masks, changes of few ranks, and edits of every kind.
+        var edits: [String: Mask] = [:]
+        var all: [String: any WeightEdit] = [:]
+        var frozen: [Mask?] = []
+        var trainings: [TaskBody.Training] = []
+        var rewound: [Mask?] = []
+        var shared: [Bool] = []
         /// Trainings that were computed, and what the last one was, where nothing was frozen.
         package var runs = 0
         package var free: TaskBody.Training?
@@ -75,12 +77,11 @@ package final class FakeRunner: ModelRunner {
             state.untrained = nil
             switch model.kind {
             case .checkpoint: state.edit = "none"
-            case .zeroed(let mask):
-                state.edit = mask.metadata["condition"] ?? "unnamed"
-                state.edits[state.edit] = mask
-            case .lowRank(let edit):
+            case .edited(let edit):
                 state.edit = edit.metadata["condition"] ?? "unnamed"
-                state.lowRanks[state.edit] = edit
+                state.edits[state.edit] = (edit as? ZeroedWeights)?.mask
+                state.lowRanks[state.edit] = edit as? LowRankEdit
+                state.all[state.edit] = edit
             case .trained(let request): state.untrained = request
             }
         }

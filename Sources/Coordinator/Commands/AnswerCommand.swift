@@ -60,7 +60,7 @@ package struct AnswerCommand: AsyncParsableCommand {
         // Before a fleet is started for nothing.
         let request = try own.request(texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens)
         let (pairs, unfinished) = try await Runners.with(fleet, checkpoint) { runner in
-            try await runner.apply(edit: nil)
+            try await runner.apply(nil)
             return try request.pairs(try await runner.generate(request.groups, label: "answers"))
         }
         try PairFile.write(pairs, answeredBy: try checkpoint.provenance(), thinking: codec.thinking, to: out)

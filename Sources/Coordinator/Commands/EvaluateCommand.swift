@@ -203,8 +203,9 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let study = study(name: "evaluate")
         let (checkpoint, codec) = try model.open(systems: study.systems)
         var belonging = forcing.belonging()
-        let zeros = try mask.map { try belonging.mask($0, for: checkpoint, at: model.model) }
-        let change = try edit.map { try belonging.edit($0, for: checkpoint, at: model.model) }
+        let zeros = try mask.map { ZeroedWeights(try belonging.mask($0, for: checkpoint, at: model.model)) }
+        let change: (any WeightEdit)? =
+            try zeros ?? edit.map { try belonging.edit($0, for: checkpoint, at: model.model) }
         let (out, answersOut, questionsOut) = try outputs()
         let files = data.files(codec)
         let evaluator = try Evaluator(
@@ -214,7 +215,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let maps = WeightScores.maps(of: checkpoint.config)
         let judges = try JudgeFile.judges(phrases: refusalPhrases, files)
         let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
-            try await runner.apply(edit: nil)
+            try await runner.apply(nil)
             let own = try await evaluator.rate(
                 evaluator.measure(evaluator.questions(isUnedited: true), runner, label: "unedited"), runner,
                 label: "unedited")
@@ -224,17 +225,15 @@ package struct EvaluateCommand: AsyncParsableCommand {
                     name: "unedited", method: "unedited", measurement: own, attacks: evaluator.attacks, gate: gate,
                     judges: judges, maps: maps)
             ]
-            guard let path = mask ?? edit else { return (results, gate) }
+            guard let path = mask ?? edit, let change else { return (results, gate) }
             let name = mask == nil ? "edit" : "mask"
-            var remark = try zeros.flatMap { try EditEffect.nothing($0, in: checkpoint) }
-            if let change { remark = EditEffect.nothing(change) }
-            let measured = try await measure(evaluator, zeros, change, runner, name)
+            let remark = try change.reasonForNoEffect(in: checkpoint)
+            let measured = try await measure(evaluator, change, runner, name)
             results.append(
                 try ConditionResult(
                     name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)",
                     measurement: measured.measurement, attacks: evaluator.attacks, gate: gate, judges: judges,
-                    change: zeros.map { ModelChange($0) } ?? change.map { ModelChange($0) } ?? ModelChange(),
-                    maps: maps,
+                    change: ModelChange(change.extent), maps: maps,
                     remark: measured.failure.map { .notFinite($0) } ?? remark.map { .changesNothing($0) }))
             return (results, gate)
         }
@@ -262,12 +261,12 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     /// Measures the edited model; where its numbers are not finite there is the reason in their place.
     private func measure(
-        _ evaluator: Evaluator, _ zeros: Mask?, _ change: LowRankEdit?, _ runner: any ModelRunner, _ name: String
+        _ evaluator: Evaluator, _ edit: any WeightEdit, _ runner: any ModelRunner, _ name: String
     ) async throws -> (measurement: Measurement?, failure: String?) {
         do {
-            if let change { try await runner.apply(lowRank: change) } else { try await runner.apply(edit: zeros) }
+            try await runner.apply(edit)
             let raw = try await evaluator.measure(evaluator.questions(), runner, label: name)
-            try await runner.apply(edit: nil)
+            try await runner.apply(nil)
             return (try await evaluator.rate(raw, runner, label: name), nil)
         } catch {
             guard let reason = NoNumber.reason(error) else { throw error }

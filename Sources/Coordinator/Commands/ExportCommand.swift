@@ -48,16 +48,16 @@ package struct ExportCommand: AsyncParsableCommand {
         var belonging = forcing.belonging()
         if let edit {
             let change = try belonging.edit(edit, for: checkpoint, at: model)
-            warn(edit, EditEffect.nothing(change))
+            warn(edit, change.reasonForNoEffect(in: checkpoint))
             if adapter {
                 try exporter.exportAdapter(change, to: out)
             } else {
-                try exporter.export(lowRank: change, to: out)
+                try exporter.export(change, to: out)
             }
         } else if let mask {
-            let zeros = try belonging.mask(mask, for: checkpoint, at: model)
-            warn(mask, try EditEffect.nothing(zeros, in: checkpoint))
-            try exporter.export(mask: zeros, to: out)
+            let zeros = ZeroedWeights(try belonging.mask(mask, for: checkpoint, at: model))
+            warn(mask, try zeros.reasonForNoEffect(in: checkpoint))
+            try exporter.export(zeros, to: out)
         }
     }
 

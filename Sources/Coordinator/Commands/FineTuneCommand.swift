@@ -98,7 +98,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
             examples, settings: settings, seed: batches.seed, batchTokens: batches.batchTokens)
         let words = try words(pairs, training).merging(belonging.metadata) { $1 }
         try await Runners.with(fleet, checkpoint) { runner in
-            try await runner.apply(edit: nil)
+            try await runner.apply(nil)
             // Rewinding happens in the export, which has all that it takes.
             let losses = try await runner.train(
                 TrainingRequest(training, freeze: frozen, checkpointEvery: checkpointEvery), label: "fine-tuning")

@@ -84,7 +84,7 @@ package struct ProbeCommand: AsyncParsableCommand {
         let mask = try outputs.file("--mask", mask, standard: "heads.safetensors")
         try fleet.check(&outputs)
         let probe = try await Runners.with(fleet, checkpoint) { runner in
-            try await runner.apply(edit: nil)
+            try await runner.apply(nil)
             return try await step.prober.probe(
                 config, step.batches, runner: runner, features: out + ".features")
         }

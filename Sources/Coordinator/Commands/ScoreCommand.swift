@@ -59,7 +59,7 @@ package struct ScoreCommand: AsyncParsableCommand {
         // Before a fleet is started for nothing.
         _ = try Calibration.groups(pairs, codec: codec)
         try await Runners.with(fleet, checkpoint) { runner in
-            try await runner.apply(edit: nil)
+            try await runner.apply(nil)
             try await store(checkpoint, codec).score(
                 [ScoreStore.Job(name: "data", pairs: pairs, output: out)], runner: runner, codec: codec,
                 blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)

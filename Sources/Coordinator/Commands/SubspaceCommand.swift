@@ -73,7 +73,7 @@ package struct SubspaceCommand: AsyncParsableCommand {
             let moments = keep ?? "\(out).moments-\(getpid())"
             defer { if keep == nil { unlink(moments) } }
             try await Runners.with(fleet, checkpoint) { runner in
-                try await runner.apply(edit: nil)
+                try await runner.apply(nil)
                 try await store.score(
                     [ScoreStore.Job(name: "data", pairs: pairs, output: nil, moments: moments)], runner: runner,
                     codec: codec, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
@@ -164,12 +164,12 @@ package struct SubspaceCommand: AsyncParsableCommand {
             words.merge(belonging.metadata) { $1 }
             if let utility { words["utility"] = try Digest.sha256(file: utility) }
             let edit = try await Runners.with(fleet, checkpoint) { [words] runner in
-                try await runner.apply(edit: nil)
+                try await runner.apply(nil)
                 return try await RankStore(checkpoint.config).edit(
                     recipe, subspaces: subspaces, runner: runner, to: out, metadata: words)
             }
             let all = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.rank }
-            let nothing = EditEffect.nothing(edit).map { "; it changes nothing: \($0)" } ?? ""
+            let nothing = edit.reasonForNoEffect(in: checkpoint).map { "; it changes nothing: \($0)" } ?? ""
             Terminal.log.info("\(out): \(edit.rank) of \(all) ranks\(nothing)")
         }
     }

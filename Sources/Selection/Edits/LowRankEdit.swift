@@ -1,14 +1,15 @@
+import CKernels
 public import Checkpoint
 public import Tensors
 
 /// A change of linear maps by few ranks: W + left · right, left [d_out × k], right [k × d_in].
 ///
 /// As a file: safetensors with F32 `left.NAME` and `right.NAME` for every changed map; maps without a change are absent.
-public struct LowRankEdit: Sendable {
+public struct LowRankEdit: WeightEdit {
+    public static let kind = EditKind.lowRank
+    public static let title = "low-rank edit"
     public static let format = "faultline-low-rank"
     public static let version = Provenance.version
-    /// Metadata `edit` of the bundle as the workers get it.
-    public static let kind = "low_rank"
 
     public static func left(_ weight: String) -> String { "left." + weight }
     public static func right(_ weight: String) -> String { "right." + weight }
@@ -76,7 +77,7 @@ public struct LowRankEdit: Sendable {
         }
         self.maps = maps
         metadata = Provenance.comparable(bundle.metadata)
-        for key in ["format", "version", "edit", "ranks"] { metadata[key] = nil }
+        for key in ["format", "version", EditKind.key, "ranks"] { metadata[key] = nil }
     }
 
     /// - Throws: `TensorFileError` or `SelectionError.file`.
@@ -89,7 +90,7 @@ public struct LowRankEdit: Sendable {
         var words = metadata
         words["format"] = Self.format
         words["version"] = Self.version
-        words["edit"] = Self.kind
+        words[EditKind.key] = Self.kind.rawValue
         words["ranks"] = "\(rank)"
         return TensorBundle(
             metadata: words,
@@ -115,6 +116,32 @@ public struct LowRankEdit: Sendable {
             guard shape == [map.shape.rows, map.shape.columns] else {
                 throw .shape(map: map.shape.name, expected: shape, found: [map.shape.rows, map.shape.columns])
             }
+        }
+    }
+
+    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
+        place.entries(of: bundle)
+    }
+
+    public var extent: EditExtent { EditExtent(ranks: rank) }
+    public var adapter: LowRankEdit? { self }
+
+    public func reasonForNoEffect(in model: any WeightSource) -> String? {
+        guard rank > 0 else { return "its rank is 0 in every map" }
+        let changes = maps.contains { map in
+            map.rank > 0 && map.left.floats.contains { $0 != 0 } && map.right.floats.contains { $0 != 0 }
+        }
+        return changes ? nil : "its factors are zero"
+    }
+
+    /// As the workers do it, to the bit.
+    public func rewrite() throws(SelectionError) -> WeightRewrite {
+        let maps = Dictionary(self.maps.map { ($0.shape.name, $0) }) { first, _ in first }
+        return { name, rows, values in
+            guard let map = maps[name] else { return }
+            fl_low_rank_add(
+                values, map.left.floats.baseAddress! + rows.lowerBound * map.rank, map.right.floats.baseAddress!,
+                map.rank, rows.count, map.shape.columns)
         }
     }
 }

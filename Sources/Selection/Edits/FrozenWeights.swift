@@ -1,0 +1,36 @@
+public import Checkpoint
+public import Tensors
+
+/// An edit that changes no weight: fine-tuning leaves the mask's weights as they are.
+public struct FrozenWeights: WeightEdit {
+    public static let kind = EditKind.freeze
+    public static let title = "freeze"
+
+    public var mask: Mask
+
+    public init(_ mask: Mask) { self.mask = mask }
+
+    public init(bundle: TensorBundle, source: String) throws(SelectionError) {
+        mask = try Mask(bundle: bundle, source: source)
+        mask.metadata[EditKind.key] = nil
+    }
+
+    public var bundle: TensorBundle {
+        var bundle = mask.bundle
+        bundle.metadata[EditKind.key] = Self.kind.rawValue
+        return bundle
+    }
+    public var metadata: [String: String] {
+        get { mask.metadata }
+        set { mask.metadata = newValue }
+    }
+
+    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
+        place.entries(of: bundle)
+    }
+
+    public var extent: EditExtent { EditExtent() }
+    public var adapter: LowRankEdit? { nil }
+    public func reasonForNoEffect(in model: any WeightSource) -> String? { "it only keeps weights from fine-tuning" }
+    public func rewrite() throws(SelectionError) -> WeightRewrite { throw .notExported(Self.title) }
+}

@@ -1,0 +1,35 @@
+public import Checkpoint
+public import Tensors
+
+/// An edit that leaves the weights as they are and brings tensors that tasks compute with.
+public struct Operands: WeightEdit {
+    public static let kind = EditKind.operands
+    public static let title = "operands"
+
+    private var tensors: TensorBundle
+
+    public init(_ tensors: TensorBundle) {
+        self.tensors = tensors
+        self.tensors.metadata[EditKind.key] = Self.kind.rawValue
+    }
+
+    public init(bundle: TensorBundle, source: String) throws(SelectionError) {
+        guard try EditKind.of(bundle) == Self.kind else { throw .file(source, fault: "is no bundle of operands") }
+        tensors = bundle
+    }
+
+    public var bundle: TensorBundle { tensors }
+    public var metadata: [String: String] {
+        get { tensors.metadata }
+        set { tensors.metadata = newValue }
+    }
+
+    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
+        place.entries(of: bundle)
+    }
+
+    public var extent: EditExtent { EditExtent() }
+    public var adapter: LowRankEdit? { nil }
+    public func reasonForNoEffect(in model: any WeightSource) -> String? { "it leaves the weights as they are" }
+    public func rewrite() throws(SelectionError) -> WeightRewrite { throw .notExported(Self.title) }
+}

@@ -1,0 +1,143 @@
+package import Checkpoint
+package import Selection
+
+/// How a condition's model comes about, with its settings.
+package protocol ConditionMethod: Sendable, Equatable {
+    /// The keys of the study file that stand for it.
+    static var keys: [String] { get }
+    /// Keys of its settings that may hold a list, in the order in which they vary, the last one fastest.
+    static func axes(of key: String) -> [ListAxis]
+    /// The method as it is where the study file names it without settings; `nil`: it needs settings.
+    static var withoutSettings: Self? { get }
+
+    /// Reads its settings.
+    /// - Throws: `InputError` with file, line and the key's path.
+    init(_ entry: ConditionEntry) throws(InputError)
+    /// The conditions that an entry stands for: one, or the cells of a grid.
+    /// - Throws: `InputError`.
+    static func conditions(_ entry: ConditionEntry) throws(InputError) -> [Study.Condition]
+
+    /// Method and settings in words, for tables, reports and files.
+    var title: String { get }
+    /// What it is grouped with in the report.
+    /// - Parameter extent: what the condition came to.
+    func family(_ extent: EditExtent) -> ConditionFamily
+    /// Its place in a grid: none, one or two settings.
+    var coordinates: [GridAxis] { get }
+
+    /// Files that it reads.
+    var files: [String] { get }
+    /// The data sets that it looks at, in the order its rankings or projections take them.
+    var sides: [Study.Side] { get }
+    /// Its weights are chosen by scores.
+    var needsScores: Bool { get }
+    /// Whether it can be made block by block.
+    var sequence: BlockSequence { get }
+    var making: Making { get }
+
+    /// What no single key can tell.
+    /// - Throws: `InputError` naming the key of the study.
+    func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError)
+    /// - Throws: `InputError` or `SelectionError` where the model does not allow it.
+    func check(_ condition: Study.Condition, against config: ModelConfig) throws
+    /// What decides its weights beside the data of its sides and how they are cut.
+    /// - Returns: `nil` where no words decide the weights.
+    func fingerprint(
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
+    ) throws -> [String]?
+}
+
+extension ConditionMethod {
+    package static var withoutSettings: Self? { nil }
+
+    package static func conditions(_ entry: ConditionEntry) throws(InputError) -> [Study.Condition] {
+        [try condition(entry)]
+    }
+
+    /// The one condition that an entry stands for, by its own name or its key.
+    static func condition(_ entry: ConditionEntry) throws(InputError) -> Study.Condition {
+        let condition = Study.Condition(
+            name: try entry.node.string("name") ?? entry.key, method: try Self(entry),
+            isSequential: try entry.node.choice("order", as: BlockOrder.self) == .sequential)
+        if condition.isSequential { try condition.method.sequence.check(condition, entry) }
+        return condition
+    }
+
+    func isEqual(to other: any ConditionMethod) -> Bool { (other as? Self) == self }
+}
+
+/// An entry of the study file's conditions, with the key that names its method.
+package struct ConditionEntry {
+    let node: StudyNode
+    let key: String
+    /// Makes a path of the file absolute.
+    let path: (String) -> String
+
+    /// The method's own mapping.
+    /// - Throws: `InputError` where it is missing or has other keys.
+    func settings(_ keys: [String]) throws(InputError) -> StudyNode {
+        try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
+    }
+}
+
+/// What the inputs of a study's conditions are known by.
+package struct KnownInputs {
+    /// The pairs of a side; `nil`: by nothing yet.
+    package var data: (Study.Side) throws -> String?
+    /// The model of another condition; `nil`: no words decide it.
+    package var recipe: (Study.Condition) throws -> String?
+
+    package init(
+        data: @escaping (Study.Side) throws -> String?, recipe: @escaping (Study.Condition) throws -> String?
+    ) {
+        (self.data, self.recipe) = (data, recipe)
+    }
+}
+
+/// A setting that may hold a list, which makes a grid of the condition.
+package struct ListAxis {
+    var key: String
+    /// Its values are names of conditions; a grid's name stands for all of its points.
+    var namesConditions = false
+}
+
+private enum BlockOrder: String, CaseIterable { case independent, sequential }
+
+/// Whether blocks can be made one after the other, each on data that ran through the edited ones before it.
+package enum BlockSequence: Sendable {
+    case possible
+    /// Blocks are compared with each other.
+    case comparesBlocks
+    /// No data decide.
+    case withoutData
+
+    func check(_ condition: Study.Condition, _ entry: ConditionEntry) throws(InputError) {
+        switch self {
+        case .possible: break
+        case .comparesBlocks:
+            throw entry.node.error("order", "= sequential edits block by block, and group: model compares blocks")
+        case .withoutData:
+            throw entry.node.error(
+                "order", "= sequential goes with what data decide, not with \(condition.method.title)")
+        }
+    }
+}
+
+extension Study.Condition {
+    /// What a fingerprint begins with where words and data decide the weights.
+    var fingerprint: [String] { [method.title, isSequential ? "block by block" : "at once"] }
+
+    package var isUnedited: Bool { if case .nothing = method.making { true } else { false } }
+    /// It selects weights, or takes as many as a condition that does.
+    package func makesMask(in study: Study) -> Bool {
+        if case .mask = study.resolved(method.making) { true } else { false }
+    }
+    /// The fine-tuning run that makes it.
+    package var fineTune: Study.FineTune? { if case .training(let settings) = method.making { settings } else { nil } }
+    /// The condition whose size it has.
+    package var imitated: String? { if case .like(let name) = method.making { name } else { nil } }
+
+    package static func == (a: Self, b: Self) -> Bool {
+        a.name == b.name && a.isSequential == b.isSequential && a.method.isEqual(to: b.method)
+    }
+}

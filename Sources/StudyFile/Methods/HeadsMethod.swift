@@ -1,0 +1,65 @@
+package import Checkpoint
+package import Selection
+
+/// Whole attention heads are removed.
+package struct HeadsMethod: ConditionMethod {
+    package static let keys = ["heads"]
+    private static let choices = ["top", "bottom", "random"]
+    package static func axes(of key: String) -> [ListAxis] { choices.map { ListAxis(key: $0) } }
+
+    package var selection: HeadSelection
+
+    package init(_ selection: HeadSelection) { self.selection = selection }
+
+    package init(_ entry: ConditionEntry) throws(InputError) {
+        let node = try entry.settings(Self.choices)
+        guard node.keys.count == 1, let key = node.keys.first else {
+            throw entry.node.error("heads", "needs exactly one of \(Self.choices.joined(separator: ", "))")
+        }
+        let count = try node.required(key) { key throws(InputError) in try node.integer(key, in: 1...1_000_000) }
+        selection = key == "top" ? .top(count) : key == "bottom" ? .bottom(count) : .random(count)
+    }
+
+    package var title: String { selection.words }
+
+    package func family(_ extent: EditExtent) -> ConditionFamily {
+        switch selection {
+        case .top: .headsTop
+        case .bottom: .headsBottom
+        case .random: .headsRandom
+        }
+    }
+
+    package var coordinates: [GridAxis] { [GridAxis("heads", "\(selection.count)", Double(selection.count))] }
+    package var files: [String] { [] }
+    package var sides: [Study.Side] { [] }
+    package var needsScores: Bool { false }
+    package var sequence: BlockSequence { .withoutData }
+    package var making: Making {
+        .mask { [selection] in try selection.mask($0.probe, in: $0.model.config, seed: $0.seed) }
+    }
+
+    package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
+        if selection.needsProbe, study.probe == nil {
+            throw top.error("probe", "is missing: condition \(condition.name) needs the heads' ranking")
+        }
+    }
+
+    package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
+        let heads = config.layerCount * config.headCount
+        guard selection.count > heads else { return }
+        throw InputError(
+            "condition \(condition.name)", "\(selection.count) heads were asked for, the model has \(heads)")
+    }
+
+    /// The probe's data say more than its words do.
+    package func fingerprint(
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
+    ) -> [String]? { nil }
+}
+
+extension ConditionFamily {
+    package static let headsTop = ConditionFamily(13, "probed heads, top", control: .family(.headsRandom))
+    package static let headsBottom = ConditionFamily(14, "probed heads, least", control: .family(.headsRandom))
+    package static let headsRandom = ConditionFamily(15, "random heads", isControl: true)
+}

@@ -1,0 +1,82 @@
+package import Checkpoint
+package import Selection
+
+/// The control: as many random weights, or ranks, of every matrix as another condition takes there.
+package struct RandomLikeMethod: ConditionMethod {
+    package static let keys = ["random"]
+    package static func axes(of key: String) -> [ListAxis] { [ListAxis(key: "like", namesConditions: true)] }
+
+    package var like: String
+
+    package init(like: String) { self.like = like }
+
+    package init(_ entry: ConditionEntry) throws(InputError) {
+        let node = try entry.settings(["like"])
+        like = try node.required("like", node.string)
+    }
+
+    package var title: String { "random, sized like \(like)" }
+    package func family(_ extent: EditExtent) -> ConditionFamily { extent.ranks > 0 ? .randomRanks : .randomWeights }
+    package var coordinates: [GridAxis] { [] }
+    package var files: [String] { [] }
+    package var sides: [Study.Side] { [] }
+    package var needsScores: Bool { false }
+    package var sequence: BlockSequence { .withoutData }
+    package var making: Making { .like(like) }
+
+    package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
+        try study.checkMask(like, of: condition, key: "random.like", orRanks: true, top)
+    }
+
+    package func check(_ condition: Study.Condition, against config: ModelConfig) {}
+
+    package func fingerprint(
+        _ condition: Study.Condition, in study: Study, _ known: KnownInputs
+    ) throws -> [String]? {
+        guard let other = study.conditions.first(where: { $0.name == like }),
+            let recipe = try known.recipe(other)
+        else { return nil }
+        return ["random", "\(study.seed)", recipe] + (try other.method.sides.map { try known.data($0) ?? "?" })
+    }
+
+    /// As many random weights of every matrix as the mask has.
+    static func mask(like other: Mask, seed: UInt64) throws -> Mask {
+        try Selector.mask(
+            of: WeightScores.random(maps: other.maps.map(\.shape), seed: seed), sizedLike: other)
+    }
+}
+
+extension ConditionFamily {
+    package static let randomWeights = ConditionFamily(16, "random weights", isControl: true)
+    package static let randomRanks = ConditionFamily(17, "random ranks", isControl: true)
+}
+
+/// What a description comes to in a study, where another condition decides.
+package enum ResolvedMaking: Sendable {
+    case nothing
+    case mask(@Sendable (EditInputs) throws -> Mask)
+    case edit(@Sendable (EditInputs) throws -> any WeightEdit)
+    case ranks(RankRecipe, [Study.Side])
+    /// As many random ranks of every linear map as the condition of that name takes there.
+    case randomRanks(like: String, Study.Side)
+    case training(Study.FineTune)
+}
+
+extension Study {
+    package func resolved(_ making: Making) -> ResolvedMaking {
+        switch making {
+        case .nothing: return .nothing
+        case .mask(let choose): return .mask(choose)
+        case .edit(let make): return .edit(make)
+        case .ranks(let recipe, let sides): return .ranks(recipe, sides)
+        case .training(let settings): return .training(settings)
+        case .like(let name):
+            // Random directions are drawn in the subspace that the imitated condition takes its own from.
+            if let other = conditions.first(where: { $0.name == name }), case .ranks(_, let sides) = other.method.making
+            {
+                return .randomRanks(like: name, sides[0])
+            }
+            return .mask { try RandomLikeMethod.mask(like: try $0.mask(name), seed: $0.seed) }
+        }
+    }
+}

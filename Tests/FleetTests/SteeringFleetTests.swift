@@ -1,0 +1,90 @@
+import Checkpoint
+import Coordinator
+import Evaluation
+import Foundation
+import Protocol
+import Reporting
+import Selection
+import Tensors
+import TestSupport
+import Testing
+
+/// A steered model over real worker processes: the same bytes from any fleet and from one that is started again, and undone.
+@Suite(.serialized) struct SteeringFleetTests {
+    private static let sequences = (0..<6).map { seed in
+        Sequence(tokens: (0..<18 + seed).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
+    }
+    private static let prompts = sequences.map { Array($0.tokens.prefix($0.scoredFrom)) }
+    private static let group = TaskBody.Generation(
+        prompts: prompts, slots: 2, maxNewTokens: 7, stopTokens: [5], temperature: 0, seed: 1,
+        streams: prompts.indices.map { UInt64($0) })
+
+    private struct Outcome: Equatable {
+        var answers: [[Int32]]
+        var likelihoods: [[Float]]
+        var plain: [[Int32]]
+        var granted = 0
+    }
+
+    private func work(_ folder: String, workers: Int, memory isKept: Bool) async throws -> Outcome {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let story = Story()
+        let memory = isKept ? try RunMemory(folder: folder, logger: .silent) : nil
+        var settings = FleetSettings(runDirectory: folder)
+        settings.localWorkers = workers
+        settings.threadsPerWorker = 1
+        settings.memoryPerWorker = 0.5
+        settings.workerExecutable = ChildProcess.product("faultline-worker")
+        settings.firstEpoch = memory?.firstEpoch ?? 0
+        settings.happened = { story.hear($0) }
+        let checkpoint = try Checkpoint.open(TinyModel.fixture)
+        let runner = FleetRunner(
+            fleet: try Fleet(settings), checkpoint: checkpoint,
+            progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: memory)
+        do {
+            var outcome = try await carryOut(runner, checkpoint.config)
+            outcome.granted = story.count(.granted)
+            await runner.shutdown()
+            return outcome
+        } catch {
+            await runner.shutdown()
+            throw error
+        }
+    }
+
+    private func carryOut(_ runner: FleetRunner, _ config: ModelConfig) async throws -> Outcome {
+        var vectors: [Int: [Float]] = [:]
+        for layer in 0..<config.layerCount {
+            vectors[layer] = (0..<config.hiddenSize).map { column in Float((column * 7 + layer) % 5 - 2) * 0.3 }
+        }
+        let steering = Steering(vectors: vectors, start: .position(3), gate: Set(Self.prompts.prefix(4)))
+        try await runner.apply(steering)
+        let answers = try await runner.generate([Self.group], label: "steered")
+        let scores = try await runner.likelihood([Batch(sequences: Self.sequences)], label: "steered")
+        try await runner.apply(nil)
+        let plain = try await runner.generate([Self.group], label: "plain")
+        return Outcome(answers: answers, likelihoods: scores.map(\.logProbabilities), plain: plain)
+    }
+
+    @Test func anyFleetGivesTheSameBytesAndTheGateItsOwn() async throws {
+        let scratch = TemporaryFolder()
+        var golden = try await work(scratch.file("1"), workers: 1, memory: false)
+        #expect(Array(golden.answers.prefix(4)) != Array(golden.plain.prefix(4)))
+        #expect(Array(golden.answers.suffix(2)) == Array(golden.plain.suffix(2)))
+        for workers in [2, 3] {
+            var other = try await work(scratch.file("\(workers)"), workers: workers, memory: false)
+            (other.granted, golden.granted) = (0, 0)
+            #expect(other == golden, "\(workers) workers")
+        }
+    }
+
+    @Test func aRunStartedAgainComputesNothing() async throws {
+        let scratch = TemporaryFolder()
+        var first = try await work(scratch.file("run"), workers: 2, memory: true)
+        #expect(first.granted == 3)
+        let second = try await work(scratch.file("run"), workers: 1, memory: true)
+        #expect(second.granted == 0)
+        first.granted = 0
+        #expect(second == first)
+    }
+}
