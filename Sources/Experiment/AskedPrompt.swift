@@ -1,3 +1,5 @@
+import StudyFile
+
 /// A prompt as it is put to the model.
 package struct AskedPrompt: Sendable {
     package enum Purpose: Sendable, Equatable {

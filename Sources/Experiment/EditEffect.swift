@@ -1,7 +1,7 @@
-package import Checkpoint
+import Checkpoint
 import ModelService
 import Protocol
-package import Selection
+import Selection
 import StudyFile
 import Tensors
 

@@ -1,5 +1,5 @@
 import Protocol
-package import Tensors
+import Tensors
 
 /// Fine-tuning under restriction for any model (paper §5, Table 3): examples × share of the weights × how they are kept ×
 /// which they are. Every cell is a condition.
@@ -49,7 +49,7 @@ extension Study.Restriction {
 
 extension Study.FineTune {
     /// For tables and reports.
-    var words: String {
+    package var words: String {
         let size =
             switch length {
             case .steps(let count): "\(count) steps × \(batch)"
@@ -79,7 +79,7 @@ extension Study {
     }
 
     /// Conditions that begin where this one's training ends, itself among them; those of ranks and masks have none.
-    func sharing(_ settings: FineTune) -> [Condition] {
+    package func sharing(_ settings: FineTune) -> [Condition] {
         conditions.filter { $0.fineTune?.training == settings.training }
     }
 
@@ -90,7 +90,7 @@ extension Study {
     }
 
     /// The file in `masks/` of a grid's mask, which all its cells share.
-    func maskName(_ share: WeightShare, of condition: Condition) -> String {
+    package func maskName(_ share: WeightShare, of condition: Condition) -> String {
         condition.fineTune?.grid.map { "\($0)-\(share.name)" } ?? condition.name
     }
 }

@@ -1,5 +1,6 @@
 import Evaluation
 package import Reporting
+import StudyFile
 
 /// The grid point that a method is judged by.
 package struct BestPoint: Sendable {

@@ -1,5 +1,6 @@
 import Evaluation
 package import Reporting
+import StudyFile
 
 /// The paper's claims, each held against one run (Wei et al. 2024, arXiv 2402.05162).
 package enum Claims {

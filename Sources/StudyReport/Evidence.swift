@@ -1,6 +1,7 @@
 import Evaluation
 import Reporting
 package import Selection
+import StudyFile
 
 /// What one run measured, as the claims are held against it.
 package struct Evidence: Sendable {

@@ -2,6 +2,7 @@ import Evaluation
 package import Experiment
 package import Reporting
 import Selection
+import StudyFile
 
 /// Grids of two settings, overlaps of linear maps and probes of heads.
 extension StudyFigures {

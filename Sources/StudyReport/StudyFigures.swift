@@ -2,6 +2,7 @@ import Evaluation
 package import Experiment
 package import Reporting
 package import Selection
+import StudyFile
 
 /// The paper's figures of one run.
 package enum StudyFigures {

@@ -3,9 +3,10 @@ import Foundation
 import Protocol
 import Selection
 import Tensors
+import ModelFixtures
 import Testing
 import Transformer
-import Worker
+import DecoderEngine
 
 /// Steering against transformers without a key-value cache (scripts/fixtures/make_steering.py), from any stages, threads,
 /// memory and batches, and undone to the bit.

@@ -1,4 +1,5 @@
 package import Evaluation
+import StudyFile
 package import StudyReport
 
 /// Grid points with numbers of the test's own.

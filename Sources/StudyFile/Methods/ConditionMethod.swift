@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// How a condition's model comes about, with its settings.
 package protocol ConditionMethod: Sendable, Equatable {

@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// The model is fine-tuned, with or without weights that stay as they were.
 package struct FineTuneMethod: ConditionMethod {

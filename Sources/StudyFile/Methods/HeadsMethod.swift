@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// Whole attention heads are removed.
 package struct HeadsMethod: ConditionMethod {

@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// Ranks are removed or kept: ActSVD, and the orthogonal projection (arXiv 2402.05162, section 3.3).
 package struct LowRankMethod: ConditionMethod {

@@ -1,4 +1,5 @@
 package import Checkpoint
+package import Datasets
 package import Selection
 package import Tensors
 

@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// The control: as many random weights, or ranks, of every matrix as another condition takes there.
 package struct RandomLikeMethod: ConditionMethod {

@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// The first or last q % of one side's ranking are set to zero.
 package struct RankedMethod: ConditionMethod {

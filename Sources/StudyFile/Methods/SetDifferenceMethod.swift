@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// The first q % of the safety ranking that are not among the first p % of utility's are set to zero (arXiv 2402.05162,
 /// section 3.2).

@@ -1,7 +1,8 @@
 package import Checkpoint
+import Datasets
 import Protocol
 package import Selection
-import Tensors
+package import Tensors
 
 /// A vector is added to the residual stream at the output of some decoder blocks, from a position on (`Steering`).
 package struct SteeringMethod: ConditionMethod {

@@ -1,5 +1,6 @@
 package import Checkpoint
 package import Selection
+package import Tensors
 
 /// The model as it is.
 package struct UneditedMethod: ConditionMethod {
