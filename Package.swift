@@ -192,7 +192,7 @@ let package = Package(
         .target(
             name: "StudySupport",
             dependencies: [
-                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets", "ModelService",
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets", "ModelService", "StudyFile",
                 "StudyReport", "TestSupport",
             ],
             path: "Tests/StudySupport"),
@@ -216,7 +216,7 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ProtocolTests",
-            dependencies: ["Protocol", "ZeroMQ"]),
+            dependencies: ["Protocol", "ZeroMQ", "Scheduling"]),
         .testTarget(
             name: "SelectionTests",
             dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "TestSupport"],
@@ -241,10 +241,12 @@ let package = Package(
             dependencies: ["Tensors", "Protocol", "ZeroMQ", "Bulk"]),
         .testTarget(
             name: "KeysTests",
-            dependencies: ["ZeroMQ", "Keys", "TestSupport"]),
+            dependencies: ["ZeroMQ", "Keys", "Scheduling", "TestSupport"]),
         .testTarget(
             name: "ReportingTests",
-            dependencies: ["Reporting", "Datasets", "FleetIO", "TestSupport", logging]),
+            dependencies: [
+                "Reporting", "Datasets", "StudyFile", "FleetIO", "Worker", "Coordinator", "TestSupport", logging,
+            ]),
         .testTarget(
             name: "HTTPTests",
             dependencies: ["HTTP", "TestSupport"]),
@@ -277,7 +279,8 @@ let package = Package(
             name: "ExperimentTests",
             dependencies: [
                 "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets", "OutputFiles",
-                "ModelService", "StudyFile", "Caching", "Experiment", "StudyReport", "TestSupport", "StudySupport",
+                "ModelService", "StudyFile", "Caching", "Experiment", "StudyReport", "Planning", "TestSupport",
+                "StudySupport",
             ]),
         .testTarget(
             name: "StudyReportTests",
@@ -326,8 +329,8 @@ let package = Package(
             dependencies: [
                 "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Reporting", "HTTP",
                 "Journal", "Datasets", "ModelService", "Contracts", "Experiment", "Scheduling", "FleetIO",
-                "FleetBackend", "StatusPage", "Stages", "DecoderEngine", "WorkerIO", "Worker", "TestSupport",
-                "FleetSupport",
+                "FleetBackend", "StatusPage", "Planning", "Stages", "DecoderEngine", "WorkerIO", "Worker",
+                "TestSupport", "FleetSupport",
             ]),
         .testTarget(
             name: "SecurityTests",

@@ -1,4 +1,5 @@
 import Tensors
+
 /// The study file's `probe`.
 extension Study {
     static func probe(_ top: StudyNode, _ path: (String) -> String) throws(InputError) -> Probe? {

@@ -3,9 +3,9 @@ import Coordinator
 import Datasets
 import Experiment
 import Selection
+import StudySupport
 import Tensors
 import TestSupport
-import StudySupport
 import Testing
 
 @Suite struct OverlapCommandTests {

@@ -1,12 +1,12 @@
 import Checkpoint
+import DecoderEngine
 import Foundation
+import ModelFixtures
 import Protocol
 import Selection
 import Tensors
-import ModelFixtures
 import Testing
 import Transformer
-import DecoderEngine
 
 /// Steering against transformers without a key-value cache (scripts/fixtures/make_steering.py), from any stages, threads,
 /// memory and batches, and undone to the bit.

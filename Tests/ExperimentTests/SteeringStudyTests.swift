@@ -1,7 +1,12 @@
+import Caching
 import Checkpoint
-import Coordinator
+import Experiment
 import Foundation
+import Planning
 import Selection
+import StudyFile
+import StudyReport
+import StudySupport
 import Synchronization
 import Tensors
 import TestSupport

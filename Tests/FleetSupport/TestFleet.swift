@@ -109,6 +109,12 @@ private final class EngineBox: StageEngine {
 }
 
 package enum Fake {
+    package static func capabilities(_ name: String) -> Capabilities {
+        Capabilities(
+            host: "h", pid: 1, threads: 1, memoryBytes: 1 << 30, kernelLevel: "x", kernelRank: 1, simdLevel: 1,
+            dataEndpoint: "ipc://\(name)", name: name)
+    }
+
     package static func model(layers: Int = 6) -> ModelPlan {
         ModelPlan(
             path: "fake", layerBytes: [Int](repeating: 1000, count: layers),

@@ -43,7 +43,7 @@ struct FuzzTests {
     }
 
     @Test func theCoordinatorTakesNothingFromDamagedMessages() throws {
-        print("seed \(LossyLinkTests.first), \(Self.rounds) messages")
+        print("seed \(Chance.firstSeed), \(Self.rounds) messages")
         let test = try TestFleet(workers: 2, pipelines: 1)
         defer { _ = test.close() }
         try test.fleet.use(model: Fake.model())
@@ -68,8 +68,8 @@ struct FuzzTests {
     }
 
     private static func flood(coordinator endpoint: String) throws {
-        var chance = Chance(seed: LossyLinkTests.first)
-        let capabilities = LivenessTests.capabilities("stranger")
+        var chance = Chance(seed: Chance.firstSeed)
+        let capabilities = Fake.capabilities("stranger")
         let messages: [[UInt8]] = [
             try Codec.encode(ToCoordinator.hello(capabilities)), try Codec.encode(ToCoordinator.beat(Beat())),
             try Codec.encode(ToCoordinator.assigned(epoch: 1)),
@@ -152,7 +152,7 @@ struct FuzzTests {
     }
 
     private static func flood(worker: [UInt8], _ router: Socket, data: String) throws {
-        var chance = Chance(seed: LossyLinkTests.first + 1)
+        var chance = Chance(seed: Chance.firstSeed + 1)
         let packet = PacketHeader(
             epoch: 1, task: 1, direction: 1, kind: 0, index: 0, integerCount: 2, payloadBytes: 8, hasPayload: true,
             sequence: 1)

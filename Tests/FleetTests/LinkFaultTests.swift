@@ -4,6 +4,7 @@ import Foundation
 import Protocol
 import Scheduling
 import Tensors
+import TestSupport
 import Testing
 import WorkerIO
 
@@ -89,7 +90,7 @@ struct LinkFaultTests {
     }
 
     private static func cases() -> [Case] {
-        var chance = Chance(seed: LossyLinkTests.first)
+        var chance = Chance(seed: Chance.firstSeed)
         var all: [Case] = []
         for kind in small + large {
             for fault in LinkFaults.Fault.allCases {
@@ -106,7 +107,7 @@ struct LinkFaultTests {
     }
 
     @Test func eachKindOfMessageInEachWay() throws {
-        print("seed \(LossyLinkTests.first)")
+        print("seed \(Chance.firstSeed)")
         let golden = [false: try Self.outcome(large: false), true: try Self.outcome(large: true)]
         #expect(golden[false]!.count == 6 * 6 + 6 && golden[false]!["0/edit"] == [21])
         let queue = Queue(Self.cases())

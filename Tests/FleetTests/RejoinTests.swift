@@ -2,6 +2,7 @@ import FleetIO
 import FleetSupport
 import Foundation
 import Journal
+import Planning
 import Protocol
 import Scheduling
 import Tensors

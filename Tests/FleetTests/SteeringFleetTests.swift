@@ -1,9 +1,13 @@
 import Checkpoint
-import Coordinator
 import Evaluation
+import FleetBackend
+import FleetIO
+import FleetSupport
 import Foundation
+import ModelService
 import Protocol
 import Reporting
+import Scheduling
 import Selection
 import Tensors
 import TestSupport

@@ -1,5 +1,6 @@
 import Foundation
 import Keys
+import Scheduling
 import TestSupport
 import Testing
 import ZeroMQ

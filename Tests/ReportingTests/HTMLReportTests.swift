@@ -1,6 +1,7 @@
 import Foundation
 import FoundationXML
 import Reporting
+import StudyFile
 import Testing
 
 @Suite struct HTMLReportTests {

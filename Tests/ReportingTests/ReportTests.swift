@@ -1,4 +1,5 @@
 import Reporting
+import StudyFile
 import Testing
 
 @Suite struct ReportTests {

@@ -1,7 +1,9 @@
+import Coordinator
 import Datasets
 import FleetIO
 import Foundation
 import Testing
+import Worker
 
 /// What no source file of the two programs may do, because one place does it rightly for all.
 @Suite struct SourceRulesTests {

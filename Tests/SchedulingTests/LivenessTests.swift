@@ -1,19 +1,13 @@
 import FleetIO
+import FleetSupport
 import Foundation
 import Protocol
 import Scheduling
-import FleetSupport
 import Testing
 
 /// Who is given up, and who is not, under a clock of the test's own.
 struct LivenessTests {
     static let model = ModelPlan(path: "m", layerBytes: [1, 1], layerCost: [1, 1])
-
-    static func capabilities(_ name: String) -> Capabilities {
-        Capabilities(
-            host: "h", pid: 1, threads: 1, memoryBytes: 1 << 30, kernelLevel: "x", kernelRank: 1, simdLevel: 1,
-            dataEndpoint: "ipc://\(name)", name: name)
-    }
 
     static func tasks(_ count: Int) -> [FleetTask] {
         (0..<count).map { FleetTask(body: .likelihood(batches: Fake.batches(1, seed: $0)), cost: 1) }
@@ -22,7 +16,7 @@ struct LivenessTests {
     /// Workers in one pipeline of their own each, loaded and edited, with their epochs.
     private func working(_ count: Int, tasks: Int = 2, settings: FleetSettings? = nil) -> (FleetCore, [UInt64]) {
         var core = FleetCore(policy: (settings ?? FleetSettings(runDirectory: "x")).policy)
-        for id in 1...count { _ = core.hello([UInt8(id)], Self.capabilities("w\(id)"), now: 0) }
+        for id in 1...count { _ = core.hello([UInt8(id)], Fake.capabilities("w\(id)"), now: 0) }
         let epochs = epochs(in: core.use(Self.model))
         for (index, epoch) in epochs.enumerated() { ready(&core, index + 1, epoch, now: 0) }
         _ = core.run(Self.tasks(tasks))
@@ -129,7 +123,7 @@ struct LivenessTests {
         for second in 1..<800 {
             let now = Double(second)
             if second % 80 == 0 {
-                let epoch = epochs(in: core.hello([UInt8(100 + second / 80)], Self.capabilities("w1"), now: now)).first
+                let epoch = epochs(in: core.hello([UInt8(100 + second / 80)], Fake.capabilities("w1"), now: now)).first
                 #expect(epoch != nil)
                 if let epoch, let id = core.member(of: [UInt8(100 + second / 80)]) { ready(&core, id, epoch, now: now) }
             }
@@ -165,7 +159,7 @@ struct LivenessTests {
         var (core, _) = working(1)
         _ = core.lose(1, .connectionClosed)
         _ = core.tick(now: 1)
-        let directives = core.hello([9], Self.capabilities("w1"), now: 30)
+        let directives = core.hello([9], Fake.capabilities("w1"), now: 30)
         #expect(epochs(in: directives).count == 1)
         let id = core.member(of: [9])!
         ready(&core, id, epochs(in: directives)[0], now: 30)

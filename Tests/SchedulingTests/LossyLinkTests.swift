@@ -1,4 +1,5 @@
 import FleetIO
+import FleetSupport
 import Foundation
 import Protocol
 import Scheduling
@@ -9,9 +10,9 @@ import Testing
 /// The coordinator's decisions and simulated workers over a seeded bad network, under a virtual clock: messages are lost,
 /// come twice, late and out of order, workers are killed and come back, links between stages break.
 struct LossyLinkTests {
-    /// `FAULTLINE_SEED` and `FAULTLINE_SEEDS` choose others.
-    static let first = ProcessInfo.processInfo.environment["FAULTLINE_SEED"].flatMap { UInt64($0) } ?? 1
-    static let count = ProcessInfo.processInfo.environment["FAULTLINE_SEEDS"].flatMap { UInt64($0) } ?? 300
+    private static let first = Chance.firstSeed
+    /// `FAULTLINE_SEEDS` chooses another number.
+    private static let count = ProcessInfo.processInfo.environment["FAULTLINE_SEEDS"].flatMap { UInt64($0) } ?? 300
 
     @Test func everyTaskIsCommittedOnceOverAnyLink() {
         print("seeds \(Self.first) to \(Self.first + Self.count - 1)")
@@ -293,7 +294,7 @@ private struct SimulatedFleet {
             beat.busySeconds = worker.running.subtracting(worker.stuck).isEmpty ? 0 : 0.5
             say(session, .beat(beat))
         } else {
-            say(session, .hello(LivenessTests.capabilities(worker.name)))
+            say(session, .hello(Fake.capabilities(worker.name)))
         }
         at(1, .workerBeat(session))
     }

@@ -1,5 +1,5 @@
-import Scheduling
 import FleetSupport
+import Scheduling
 import Testing
 
 struct PlanTests {

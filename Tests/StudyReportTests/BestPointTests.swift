@@ -1,5 +1,6 @@
 import Evaluation
 import Reporting
+import StudyFile
 import StudyReport
 import StudySupport
 import Testing

@@ -2,6 +2,7 @@ import Datasets
 import Evaluation
 import Reporting
 import Selection
+import StudyFile
 import StudyReport
 import StudySupport
 import Testing

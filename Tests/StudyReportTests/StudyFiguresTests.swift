@@ -2,6 +2,7 @@ import Evaluation
 import Experiment
 import Reporting
 import Selection
+import StudyFile
 import StudyReport
 import StudySupport
 import Testing

@@ -39,14 +39,14 @@ package final class FakeRunner: ModelRunner {
         package var edit = "none"
         /// What is current, where it is still to be trained.
         var untrained: TrainingRequest?
-        var log: [String] = []
+        package var log: [String] = []
         /// By condition: masks, changes of few ranks, and edits of every kind.
-        var edits: [String: Mask] = [:]
-        var all: [String: any WeightEdit] = [:]
-        var frozen: [Mask?] = []
-        var trainings: [TaskBody.Training] = []
-        var rewound: [Mask?] = []
-        var shared: [Bool] = []
+        package var edits: [String: Mask] = [:]
+        package var all: [String: any WeightEdit] = [:]
+        package var frozen: [Mask?] = []
+        package var trainings: [TaskBody.Training] = []
+        package var rewound: [Mask?] = []
+        package var shared: [Bool] = []
         /// Trainings that were computed, and what the last one was, where nothing was frozen.
         package var runs = 0
         package var free: TaskBody.Training?

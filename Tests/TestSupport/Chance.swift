@@ -1,6 +1,12 @@
-/// SplitMix64.
+import Foundation
+
+/// SplitMix64: random numbers that a seed gives again.
 package struct Chance {
+    /// The first seed of tests that draw at random: `FAULTLINE_SEED`, else 1.
+    package static let firstSeed = ProcessInfo.processInfo.environment["FAULTLINE_SEED"].flatMap { UInt64($0) } ?? 1
+
     private var state: UInt64
+
     package init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
 
     package mutating func next() -> UInt64 {
