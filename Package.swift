@@ -75,7 +75,9 @@ let package = Package(
         // Files that users give: prompts, pairs, questions, plain text, chat layouts; what of them is left out.
         .target(
             name: "Datasets",
-            dependencies: ["Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting"]),
+            dependencies: [
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", logging,
+            ]),
         // Files that commands and runs write: checked before the work, recorded after it.
         .target(name: "OutputFiles", dependencies: ["Tensors", "Datasets"]),
         // What a study asks of whoever runs its model.
@@ -139,6 +141,20 @@ let package = Package(
                 "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
                 "ModelService", "StudyFile", "Caching", "Experiment", "Scheduling",
             ]),
+        // The standard streams of `faultline`, and the options that commands share.
+        .target(
+            name: "Console",
+            dependencies: [
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
+                "OutputFiles", "StudyFile", "FleetIO", arguments, logging,
+            ]),
+        // A fleet as the options say, for one command.
+        .target(
+            name: "Launch",
+            dependencies: [
+                "Tensors", "Checkpoint", "Protocol", "Keys", "Reporting", "ModelService", "Scheduling", "FleetIO",
+                "FleetBackend", "StatusPage", "Console", logging,
+            ]),
         // The worker's side.
         // One stage of the model, as the worker's runtime knows it.
         .target(name: "Stages", dependencies: ["Tensors", "Checkpoint", "Protocol"]),
@@ -170,7 +186,7 @@ let package = Package(
                 "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Keys",
                 "Reporting", "HTTP", "Journal", "Datasets", "OutputFiles", "ModelService", "Contracts", "StudyFile",
                 "Caching", "Experiment", "StudyReport", "Scheduling", "FleetIO", "FleetBackend", "StatusPage",
-                "Planning", arguments, logging,
+                "Planning", "Console", "Launch", arguments, logging,
             ]),
         // Speeds side by side (`make bench`).
         .executableTarget(
@@ -244,9 +260,7 @@ let package = Package(
             dependencies: ["ZeroMQ", "Keys", "Scheduling", "TestSupport"]),
         .testTarget(
             name: "ReportingTests",
-            dependencies: [
-                "Reporting", "Datasets", "StudyFile", "FleetIO", "Worker", "Coordinator", "TestSupport", logging,
-            ]),
+            dependencies: ["Reporting", "StudyFile", "TestSupport", logging]),
         .testTarget(
             name: "HTTPTests",
             dependencies: ["HTTP", "TestSupport"]),

@@ -1,4 +1,6 @@
+import Console
 import FleetBackend
+import Launch
 import Logging
 import Tensors
 import ZeroMQ

@@ -1,9 +1,5 @@
-import Coordinator
-import Datasets
-import FleetIO
 import Foundation
 import Testing
-import Worker
 
 /// What no source file of the two programs may do, because one place does it rightly for all.
 @Suite struct SourceRulesTests {
@@ -20,7 +16,7 @@ import Worker
             testDescription: "standard output and error",
             pattern:
                 #"\bprint\(|\bfputs\(|\bputs\(|\bdebugPrint\(|\bdump\(|FileHandle\.standard|STD(OUT|ERR)_FILENO|\bstd(out|err)\b|write\([12],|\bNSLog\("#,
-            allowed: ["Coordinator/Commands/Terminal.swift", "Worker/WorkerLog.swift", "Tensors/StandardStreams.swift"]),
+            allowed: ["Console/Terminal.swift", "Worker/WorkerLog.swift", "Tensors/StandardStreams.swift"]),
         // Waits by the wall clock last as long as it was set back; Foundation's and Dispatch's are such on Linux.
         Rule(
             testDescription: "waits by the wall clock",
@@ -31,20 +27,47 @@ import Worker
             testDescription: "clocks of its own",
             pattern: #"clock_gettime|ContinuousClock|SuspendingClock|systemUptime|DispatchTime\.now\(\)\.uptime"#,
             allowed: [
-                "Tensors/MonotonicClock.swift", "Coordinator/Commands/Terminal.swift", "Tensors/ContentMemory.swift",
+                "Tensors/MonotonicClock.swift", "Console/Terminal.swift", "Tensors/ContentMemory.swift",
             ]),
         // The wall clock: for people, other machines, and the days on which keys end.
         Rule(
             testDescription: "the wall clock", pattern: #"\bDate\(\)|\bDate\.now\b|\btime\(nil\)|CLOCK_REALTIME"#,
             allowed: [
-                "Coordinator/Commands/Terminal.swift", "Coordinator/Seeing/RunLog.swift",
-                "Coordinator/Fleet/RunStatus.swift", "Coordinator/Fleet/PostedJoinFile.swift",
-                "Coordinator/Fleet/RunMemory.swift", "Coordinator/Fleet/FleetLoop.swift", "Worker/WorkerLog.swift",
+                "Console/Terminal.swift", "FleetIO/RunLog.swift",
+                "FleetIO/RunStatus.swift", "FleetIO/PostedJoinFile.swift",
+                "FleetIO/RunMemory.swift", "FleetIO/FleetLoop.swift", "Worker/WorkerLog.swift",
                 "Keys/Day.swift",
                 // What files say of when they were changed; what chat templates write as today.
-                "Tensors/ContentMemory.swift", "Coordinator/Data/ChatLayout.swift",
+                "Tensors/ContentMemory.swift", "Datasets/ChatLayout.swift",
             ]),
     ]
+
+    /// Decisions have no I/O, no clock and no threads: what Swift and the rooms below bring is all they know.
+    @Test func schedulingImportsNoSystemLibrary() throws {
+        let allowed: Set = ["Tensors", "Checkpoint", "Protocol", "Selection", "Contracts"]
+        let folder = "\(Self.root)/Scheduling"
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(files.count > 20)
+        for file in files {
+            for line in try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8).split(separator: "\n")
+            where line.hasPrefix("import ") || line.hasPrefix("package import ") {
+                let module = String(line.split(separator: " ").last!)
+                #expect(allowed.contains(module), "Sources/Scheduling/\(file) imports \(module)")
+            }
+        }
+    }
+
+    /// The programs hold commands and start-up; what they do stands in the rooms below.
+    @Test(arguments: [("Coordinator", 2000), ("Worker", 500)])
+    func programsStaySmall(program: String, lines limit: Int) throws {
+        let folder = "\(Self.root)/\(program)"
+        let lines = try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }.map {
+            try String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8).split(
+                separator: "\n", omittingEmptySubsequences: false
+            ).count - 1
+        }.reduce(0, +)
+        #expect(lines <= limit, "Sources/\(program) has \(lines) lines")
+    }
 
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../Sources").standardized.path

@@ -195,10 +195,7 @@ struct StatusPageTests {
             (StatusPageSettings(host: "no.such.host.invalid", port: 0), "--status-host no.such.host.invalid"),
         ] {
             var settings = FleetSettings(runDirectory: scratch.file("run"))
-            try settings.show(page)
-            settings.localWorkers = 1
-            settings.workerExecutable = "/nowhere/faultline-worker"
-            let error = #expect(throws: FleetError.self) { try Fleet(settings) }
+            let error = #expect(throws: FleetError.self) { try settings.show(page) }
             #expect(error?.isUsage == true && error?.description.contains(words) == true, "\(error?.description ?? "")")
         }
         #expect(try get(test.fleet, "/status.json").status == 200)

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+package import Console
 import Logging
 import Reporting
 import Synchronization

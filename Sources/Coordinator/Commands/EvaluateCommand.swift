@@ -1,8 +1,10 @@
 package import ArgumentParser
 import Checkpoint
+package import Console
 import Datasets
 package import Evaluation
 import Experiment
+import Launch
 import Logging
 import ModelService
 import OutputFiles

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Console
 import Foundation
 import Journal
 import Reporting

@@ -1,5 +1,7 @@
 package import ArgumentParser
 import Checkpoint
+package import Console
+import Datasets
 import Experiment
 import Logging
 import OutputFiles

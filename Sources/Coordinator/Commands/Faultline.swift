@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Console
 import Logging
 import Protocol
 import Reporting

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Console
 import Keys
 import OutputFiles
 import Tensors

@@ -1,4 +1,6 @@
 package import ArgumentParser
+package import Console
+import Datasets
 import Logging
 import OutputFiles
 package import Selection

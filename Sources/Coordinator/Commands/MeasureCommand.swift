@@ -1,8 +1,10 @@
 package import ArgumentParser
+package import Console
 import FleetBackend
 import FleetIO
 import Foundation
 import Keys
+import Launch
 import Logging
 import Protocol
 import Scheduling

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+package import Console
 import Datasets
 import Experiment
 import OutputFiles

@@ -1,10 +1,12 @@
 package import ArgumentParser
 import Caching
 import Checkpoint
+package import Console
 import Datasets
 import Experiment
 import Foundation
 import Jinja
+import Launch
 import Logging
 import ModelService
 import OutputFiles

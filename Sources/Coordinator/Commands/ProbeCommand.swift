@@ -1,7 +1,9 @@
 package import ArgumentParser
 import Checkpoint
+package import Console
 import Datasets
 import Experiment
+import Launch
 import ModelService
 import OutputFiles
 import Reporting

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Console
 package import Jinja
 import Scheduling
 import Tensors

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import Console
 import FleetIO
 import Foundation
 import Journal

@@ -1,9 +1,11 @@
 package import ArgumentParser
 import Caching
 import Checkpoint
+package import Console
 import Datasets
 import Experiment
 import FleetIO
+import Launch
 import Logging
 import OutputFiles
 import Reporting

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Checkpoint
+import Console
 import Scheduling
 import Tensors
 

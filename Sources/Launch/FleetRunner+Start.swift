@@ -1,4 +1,5 @@
 package import Checkpoint
+package import Console
 package import FleetBackend
 import FleetIO
 import Foundation
@@ -133,7 +134,7 @@ extension FleetRunner {
     private static let signals = StopSignals()
 
     /// The worker beside this program, else the one in PATH.
-    static func workerExecutable() -> String {
+    package static func workerExecutable() -> String {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let beside = own.appendingPathComponent("faultline-worker").path
         return FileManager.default.isExecutableFile(atPath: beside) ? beside : "faultline-worker"

@@ -1,4 +1,5 @@
 package import Checkpoint
+package import Console
 package import ModelService
 import Protocol
 import Reporting
@@ -17,7 +18,7 @@ package enum Runners {
     package static func install(_ new: @escaping Factory) { factory.withLock { $0 = new } }
 
     /// Runs `body` with a runner and ends the runner afterwards, also where `body` throws.
-    static func with<R>(
+    package static func with<R>(
         _ options: FleetOptions, _ checkpoint: Checkpoint, runDirectory: String? = nil,
         _ body: (any ModelRunner) async throws -> R
     ) async throws -> R {

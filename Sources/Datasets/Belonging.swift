@@ -1,39 +1,29 @@
-import ArgumentParser
-import Checkpoint
-import Logging
-import Selection
-import Tensors
-
-/// What a command does about files that do not belong together.
-package struct ForceOption: ParsableArguments {
-    @Flag(help: "Go on with files that do not belong together; it is said, and what is written says so, too.")
-    package var force = false
-
-    package init() {}
-
-    /// The checks of one command.
-    func belonging() -> Belonging { Belonging(force: force, logger: Terminal.own) }
-}
+package import Checkpoint
+package import Logging
+package import Selection
+package import Tensors
 
 /// Whether files that are used together belong together: the same model, the same method.
 ///
 /// Files of other programs need not say where they come from: that is said in one line, and only names and shapes are
 /// checked.
-struct Belonging {
+package struct Belonging {
     private let force: Bool
     private let logger: Logger
     /// What was done all the same, for the metadata of what is written.
-    private(set) var forced: [String] = []
+    package private(set) var forced: [String] = []
 
     /// - Parameter logger: for what is forced, and for files that do not say where they come from.
-    init(force: Bool, logger: Logger) { (self.force, self.logger) = (force, logger) }
+    package init(force: Bool, logger: Logger) { (self.force, self.logger) = (force, logger) }
 
     /// Metadata that tell what was forced.
-    var metadata: [String: String] { forced.isEmpty ? [:] : [Provenance.forcedKey: forced.joined(separator: "; ")] }
+    package var metadata: [String: String] {
+        forced.isEmpty ? [:] : [Provenance.forcedKey: forced.joined(separator: "; ")]
+    }
 
     /// A file that is used with a model was made for it.
     /// - Throws: `InputError` naming both.
-    mutating func check(_ file: Provenance, belongsTo model: Provenance, at path: String) throws(InputError) {
+    package mutating func check(_ file: Provenance, belongsTo model: Provenance, at path: String) throws(InputError) {
         note(forced: file)
         guard let own = file.model else { return unsaid(file, "which model it belongs to") }
         guard own != model.model else { return }
@@ -42,7 +32,7 @@ struct Belonging {
 
     /// Files that are used together were made of one model.
     /// - Throws: `InputError` naming the first two that differ.
-    mutating func checkModels(_ files: [Provenance]) throws(InputError) {
+    package mutating func checkModels(_ files: [Provenance]) throws(InputError) {
         for file in files {
             note(forced: file)
             if file.model == nil { unsaid(file, "which model it belongs to") }
@@ -54,7 +44,7 @@ struct Belonging {
 
     /// Scores that are set against each other were made by one method.
     /// - Throws: `InputError` naming both.
-    mutating func checkMethods(_ a: Provenance, _ b: Provenance) throws(InputError) {
+    package mutating func checkMethods(_ a: Provenance, _ b: Provenance) throws(InputError) {
         for file in [a, b] where file.method == nil { unsaid(file, "by which method it was made") }
         guard let first = a.method, let second = b.method, first != second else { return }
         try refuse(b.file, "scores by \(second), \(a.file) by \(first)")
@@ -62,7 +52,7 @@ struct Belonging {
 
     /// A mask speaks of every layer of the model.
     /// - Throws: `InputError`.
-    mutating func checkLayers(_ mask: Mask, at file: String, of config: ModelConfig) throws(InputError) {
+    package mutating func checkLayers(_ mask: Mask, at file: String, of config: ModelConfig) throws(InputError) {
         let layers = Set(mask.maps.compactMap { Self.layer(of: $0.shape.name) })
         let missing = (0..<config.layerCount).filter { !layers.contains($0) }
         guard !missing.isEmpty else { return }
@@ -72,7 +62,7 @@ struct Belonging {
 
     /// Reads a mask that is to be used with a model; what was forced goes into its metadata.
     /// - Throws: `InputError`; `SelectionError`, `TensorFileError`.
-    mutating func mask(_ file: String, for checkpoint: Checkpoint, at path: String) throws -> Mask {
+    package mutating func mask(_ file: String, for checkpoint: Checkpoint, at path: String) throws -> Mask {
         var mask = try Mask(contentsOf: file)
         try mask.check(against: checkpoint, named: "\(file) against \(path)")
         try check(Provenance(file, metadata: mask.metadata), belongsTo: try checkpoint.provenance(), at: path)
@@ -83,7 +73,7 @@ struct Belonging {
 
     /// Reads a low-rank edit that is to be used with a model; what was forced goes into its metadata.
     /// - Throws: `InputError`; `SelectionError`, `TensorFileError`.
-    mutating func edit(_ file: String, for checkpoint: Checkpoint, at path: String) throws -> LowRankEdit {
+    package mutating func edit(_ file: String, for checkpoint: Checkpoint, at path: String) throws -> LowRankEdit {
         var edit = try LowRankEdit(contentsOf: file)
         try edit.check(against: checkpoint, named: "\(file) against \(path)")
         try check(Provenance(file, metadata: edit.metadata), belongsTo: try checkpoint.provenance(), at: path)
@@ -116,5 +106,5 @@ struct Belonging {
 
 extension Checkpoint {
     /// For the metadata of what is made of this model.
-    func provenance() throws -> Provenance { Provenance(model: try digest(), name: shortName) }
+    package func provenance() throws -> Provenance { Provenance(model: try digest(), name: shortName) }
 }

@@ -4,7 +4,7 @@ package import Datasets
 public import Evaluation
 public import Jinja
 import Logging
-import OutputFiles
+package import OutputFiles
 public import Protocol
 public import Reporting
 public import Selection
@@ -100,7 +100,7 @@ package struct FleetOptions: ParsableArguments {
     package init() {}
 
     /// The file that a fleet's coordinator writes for its workers.
-    func check(_ outputs: inout Outputs) throws(InputError) {
+    package func check(_ outputs: inout Outputs) throws(InputError) {
         if let joinFile { _ = try outputs.file("--join-file", joinFile, standard: "join.json") }
     }
 
@@ -209,7 +209,7 @@ package struct DataOptions: ParsableArguments {
     }
 
     /// Says on standard error what every file is taken for.
-    func files(_ codec: any TextCodec) -> DataFiles {
+    package func files(_ codec: any TextCodec) -> DataFiles {
         DataFiles(maxSkipped: maxSkipped, codec: codec) { Terminal.log.info("\($0)") }
     }
 }

@@ -1,5 +1,5 @@
 package import ArgumentParser
-import StudyFile
+package import StudyFile
 import Tensors
 
 /// Where a study's model, data and cache are.
@@ -29,12 +29,12 @@ package struct StudyOptions: ParsableArguments {
     }
 
     /// What a command that does the same says.
-    var words: [String] { (model.map { ["--model", $0] } ?? []) + (data.map { ["--data", $0] } ?? []) }
+    package var words: [String] { (model.map { ["--model", $0] } ?? []) + (data.map { ["--data", $0] } ?? []) }
 
-    var overrides: StudyOverrides { StudyOverrides(model: model, data: data) }
+    package var overrides: StudyOverrides { StudyOverrides(model: model, data: data) }
 
     /// The cache's folder; `nil`: none is wanted.
-    func cacheFolder(runDirectory: String) -> String? {
+    package func cacheFolder(runDirectory: String) -> String? {
         guard !noCache else { return nil }
         if let cache { return cache }
         var folder = Substring(runDirectory)
