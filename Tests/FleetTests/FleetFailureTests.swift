@@ -3,6 +3,7 @@ import FleetSupport
 import Foundation
 import Protocol
 import Scheduling
+import Selection
 import Stages
 import Tensors
 import Testing
@@ -157,6 +158,11 @@ struct FleetFailureTests {
         try test.fleet.apply(edit: TensorBundle(entries: entries), name: "mask")
         #expect(try editSum() == 21)
         try test.fleet.apply(edit: nil, name: "none")
+        #expect(try editSum() == 0)
+        // One of no known kind is refused in words before it travels.
+        let unknown = TensorBundle(metadata: [EditKind.key: "rotate"], entries: entries)
+        let error = #expect(throws: SelectionError.self) { try test.fleet.apply(edit: unknown, name: "rotate") }
+        #expect(error?.description.hasPrefix("edits of kind rotate are unknown") == true)
         #expect(try editSum() == 0)
     }
 
