@@ -1,7 +1,7 @@
 public import Tensors
 
 /// The kinds of edits by the names that both programs know them by. A new one is a case and a line of `type` here, a file
-/// beside this one (`WeightEdit`), and what the workers do with it (`AppliedEdit` in Worker/Edits).
+/// beside this one (`WeightEdit`), and what the workers do with it (`AppliedEdit` in DecoderEngine/Edits).
 public enum EditKind: String, Sendable, CaseIterable {
     case zero
     case freeze

@@ -4,7 +4,7 @@ public import Tensors
 /// A change of a model, as far as both programs have to agree on it: its kind, its tensors, which of them a stage gets, and
 /// what it makes of a weight that is exported.
 ///
-/// What a stage does with it is its `AppliedEdit` (Worker/Edits). An edit's type is found by its kind (`EditKind.type`).
+/// What a stage does with it is its `AppliedEdit` (DecoderEngine/Edits). An edit's type is found by its kind (`EditKind.type`).
 public protocol WeightEdit: Sendable {
     static var kind: EditKind { get }
     /// What progress and logs call it.

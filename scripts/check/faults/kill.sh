@@ -20,8 +20,12 @@ check_kill() {
     write_study wanda "$study" "${KILL_SAMPLES:-40}"
     # A pipeline of all workers that trains would be hit by every kill.
     sed -i '/name: tuned/,/finetune/d' "$study"
+    local began=$SECONDS
     must "$script: the undisturbed run failed" "$work/golden-kill.log" \
         "$bin/faultline" study run "$study" --run-dir "$golden" --no-cache --workers 1
+    local took=$((SECONDS - began))
+    # A task that three workers die under is set aside, rightly: nobody is killed more often than a task takes.
+    local pause=$((took / 8 > 7 ? took / 8 : 7))
     local end=$((SECONDS + ${KILL_MINUTES:-3} * 60)) run=0 kills=0 workers victim first last name index
     while [ "$SECONDS" -lt "$end" ]; do
         run=$((run + 1))
@@ -37,7 +41,7 @@ check_kill() {
         first=$(descriptors "$coordinator")
         while ! gone "$coordinator"; do
             last=$(descriptors "$coordinator")
-            sleep $((7 + RANDOM % 7))
+            sleep $((pause + RANDOM % 7))
             gone "$coordinator" && break
             index=$((RANDOM % 3))
             victim=${workers[index]}
