@@ -20,7 +20,7 @@ public final class HeadOutputs: Tap {
         self.layers = layers
     }
 
-    public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
+    public func input(layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
         guard stack == .attentionOutput, layers.contains(layer) else { return }
         for span in batch.examples {
             let row = span.promptRow(fromEnd: 1) ?? span.rows.lowerBound

@@ -27,7 +27,8 @@ public final class SNIP: Tap {
     }
 
     public func gradient(
-        layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
+        layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>,
+        outputs: Int,
         batch: PackedBatch
     ) {
         guard layers?.contains(layer) ?? true else { return }

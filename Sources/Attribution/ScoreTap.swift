@@ -11,12 +11,13 @@ public final class ScoreTap: Tap {
         readsResidual = taps.contains { $0.readsResidual }
     }
 
-    public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
+    public func input(layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
         for tap in taps { tap.input(layer: layer, stack: stack, x: x, columns: columns, batch: batch) }
     }
 
     public func gradient(
-        layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
+        layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>,
+        outputs: Int,
         batch: PackedBatch
     ) {
         for tap in taps {

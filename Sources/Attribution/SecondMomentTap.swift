@@ -25,7 +25,7 @@ public final class SecondMomentTap: Collector {
         layers = place.layers
     }
 
-    public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
+    public func input(layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
         guard failure == nil, layers.contains(layer) else { return }
         let place = SecondMoments.places(of: stage.config, layer: layer)[stack.rawValue]
         let d = place.dimension
@@ -48,7 +48,7 @@ public final class SecondMomentTap: Collector {
     }
 
     /// x · Wᵀ [rows × d_out], without the bias.
-    private func outputs(layer: Int, stack: Stack, _ x: DenseMatrix) throws -> DenseMatrix {
+    private func outputs(layer: Int, stack: FusedProjection, _ x: DenseMatrix) throws -> DenseMatrix {
         let matrix = stage.layers[layer - stage.range.lowerBound].stacks[stack.rawValue]
         let y = DenseMatrix(rows: x.rows, columns: matrix.rows)
         nonisolated(unsafe) let (input, output) = (x, y)

@@ -17,7 +17,7 @@ public final class Wanda: Tap {
     /// - Parameter layers: whose inputs are wanted.
     public init(layers: Range<Int>) { self.layers = layers }
 
-    public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
+    public func input(layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {
         guard layers.contains(layer) else { return }
         let names = stack.maps.map { $0.weightName(layer: layer) }
         let sum = squares[names[0]] ?? AlignedBuffer(byteCount: columns * 8)

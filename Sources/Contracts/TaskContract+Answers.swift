@@ -16,7 +16,7 @@ extension TaskContract {
     }
 
     /// Tokens with something before them that predicts them, from the first that is scored on.
-    private static func scoredTokens(_ sequence: Protocol.Sequence) -> Int {
+    private static func scoredTokens(_ sequence: TokenSequence) -> Int {
         max(0, sequence.tokens.count - max(sequence.scoredFrom, sequence.prefix == nil ? 1 : 0))
     }
 

@@ -17,7 +17,7 @@ do throws(ProcessLimits.Shortage) {
     Terminal.own.error("\(error)")
     exit(2)
 }
-Runners.install { options, checkpoint, runDirectory in
+RunnerFactory.install { options, checkpoint, runDirectory in
     try FleetRunner.start(options, checkpoint: checkpoint, runDirectory: runDirectory)
 }
-exit(await Launcher.run(Array(CommandLine.arguments.dropFirst())))
+exit(await CommandLineMain.run(Array(CommandLine.arguments.dropFirst())))

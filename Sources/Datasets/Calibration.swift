@@ -111,7 +111,7 @@ package enum Calibration {
         if let endOfAnswer { response.append(endOfAnswer) }
         try ContextLimit.check(prompt.count + response.count, codec.longest, pair.place)
         return SequenceGroup(
-            name: pair.place, sequences: [Sequence(tokens: prompt + response, scoredFrom: prompt.count)])
+            name: pair.place, sequences: [TokenSequence(tokens: prompt + response, scoredFrom: prompt.count)])
     }
 
     package static func groups(_ pairs: [Pair], codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError)

@@ -46,7 +46,7 @@ final class RankJob: StageJob {
     /// W [d_out × d_in] of the layer as it is. Where it is resident nothing is copied.
     private func weights(of map: LinearMap) throws -> AlignedBuffer {
         let layer = context.stage.layers[task.layer - context.stage.range.lowerBound]
-        let stack = layer.stacks[Stack.allCases.first { $0.maps.contains(map) }!.rawValue]
+        let stack = layer.stacks[FusedProjection.allCases.first { $0.maps.contains(map) }!.rawValue]
         let name = map.weightName(layer: task.layer)
         let part = stack.parts.first { $0.name == name }!
         let bytes = part.rows.lowerBound * stack.columns * 4..<part.rows.upperBound * stack.columns * 4

@@ -5,11 +5,11 @@ import Transformer
 /// shared beginnings written out where their rows are not changed alike for all that continue them. It follows from the batch
 /// and the edit alone, so all stages have the same.
 struct WrittenBatch {
-    private(set) var sequences: [Protocol.Sequence] = []
+    private(set) var sequences: [TokenSequence] = []
     /// Of every sequence the first position that is changed; `nil`: none is.
     private(set) var firstWritten: [Int?] = []
 
-    init(_ batch: [Protocol.Sequence], _ writer: any ResidualWrite) {
+    init(_ batch: [TokenSequence], _ writer: any ResidualWrite) {
         let own = batch.map { sequence in
             let tokens = Self.beginning(of: sequence, in: batch) + sequence.tokens
             let response = max(0, sequence.tokens.count - sequence.scoredFrom)
@@ -42,7 +42,7 @@ struct WrittenBatch {
         }
     }
 
-    private static func beginning(of sequence: Protocol.Sequence, in batch: [Protocol.Sequence]) -> [Int32] {
+    private static func beginning(of sequence: TokenSequence, in batch: [TokenSequence]) -> [Int32] {
         guard let prefix = sequence.prefix, batch.indices.contains(prefix) else { return [] }
         return batch[prefix].tokens
     }

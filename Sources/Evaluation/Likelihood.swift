@@ -19,7 +19,7 @@ public struct SequenceScore: Sendable, Equatable {
     /// Cuts a job's flat list, sequence by sequence, as a stage reports it.
     /// - Returns: `nil` where the counts do not fit the sequences.
     public static func split(
-        logProbabilities: [Float], greedy: [Bool], over sequences: [Protocol.Sequence]
+        logProbabilities: [Float], greedy: [Bool], over sequences: [TokenSequence]
     ) -> [SequenceScore]? {
         let counts = sequences.map { $0.tokens.count - $0.scoredFrom }
         let total = counts.reduce(0, +)

@@ -84,11 +84,11 @@ public struct MultipleChoice: Sendable {
         let total = prefix.count + choices.reduce(0) { $0 + $1.tokens.count - common }
         guard shared, total <= budget else {
             let groups = choices.map {
-                SequenceGroup(name: name, sequences: [Protocol.Sequence(tokens: $0.tokens, scoredFrom: $0.start)])
+                SequenceGroup(name: name, sequences: [TokenSequence(tokens: $0.tokens, scoredFrom: $0.start)])
             }
             return (groups, Array(choices.indices))
         }
-        var sequences = [Protocol.Sequence(tokens: Array(prefix), scoredFrom: prefix.count)]
+        var sequences = [TokenSequence(tokens: Array(prefix), scoredFrom: prefix.count)]
         for choice in choices {
             sequences.append(
                 .init(tokens: Array(choice.tokens[common...]), scoredFrom: choice.start - common, prefix: 0))

@@ -28,7 +28,7 @@ struct BlockByBlock {
     let shared: SharedFiles?
 
     private var layers: Range<Int> { 0..<model.config.layerCount }
-    private var store: ScoreStore {
+    private var store: ScoreComputation {
         study.scoreStore(model, modelDigest: modelDigest, codec: codec)
     }
 
@@ -83,7 +83,7 @@ struct BlockByBlock {
         let target = folder.edit(condition.name)
         _ = try shared?.recall(target, words)
         if folder.ledger.holds(target, words) { return try LowRankEdit(contentsOf: target) }
-        let ranks = RankStore(model.config)
+        let ranks = SubspaceComputation(model.config)
         var whole = try LowRankEdit(
             bundle: TensorBundle(
                 metadata: words.merging([
@@ -138,7 +138,7 @@ struct BlockByBlock {
         try Paths.makeFolder(place)
         let paths = sides.map { "\(place)/\(layer).\($0.rawValue)" }
         let jobs = zip(sides, paths).map { side, path in
-            ScoreStore.Job(
+            ScoreComputation.Job(
                 name: side.rawValue, pairs: pairs[side]!, output: moments ? nil : path, moments: moments ? path : nil)
         }
         try await store.score(

@@ -74,7 +74,7 @@ package struct ConditionResult: Sendable {
     /// - Throws: `EvaluationError` where a setting has no answers.
     package init(
         name: String, method: String, measurement: Measurement?, attacks: [AttackSetting], gate: CoherenceGates,
-        judges: Judges, change: ModelChange = ModelChange(), maps: [MapShape], remark: Remark? = nil
+        judges: Judges, change: ModelChange = ModelChange(), maps: [WeightShape], remark: Remark? = nil
     ) throws {
         self.name = name
         self.method = method

@@ -164,7 +164,7 @@ extension Evaluator {
             let sequences = rated.map { index in
                 let prompt = answers[index].asked.tokens
                 let (tokens, own) = (answers[index].answer.tokens, answers[index].answer.ownTokens.count)
-                return Protocol.Sequence(tokens: prompt + tokens, scoredFrom: prompt.count + tokens.count - own)
+                return TokenSequence(tokens: prompt + tokens, scoredFrom: prompt.count + tokens.count - own)
             }
             groups += SequenceGroup.sharingPrefix(sequences, name: "answers", maximumTokens: batchTokens)
             order += rated

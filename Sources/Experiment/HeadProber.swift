@@ -58,7 +58,7 @@ package struct HeadProber {
     package func batches(codec: any TextCodec, batchTokens: Int) throws -> [Batch] {
         let sequences = try (harmful + harmless).map { text in
             let tokens = try codec.prompt(text)
-            return Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count)
+            return TokenSequence(tokens: tokens, scoredFrom: tokens.count)
         }
         for (text, sequence) in zip(harmful + harmless, sequences) {
             try ContextLimit.check(

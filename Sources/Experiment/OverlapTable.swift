@@ -20,7 +20,7 @@ package struct OverlapTable {
     }
 
     /// The paper's 100 where it means the same for every map, else the share that 100 is of its model's 4,096.
-    package static func standardRank(_ maps: [MapShape]) -> RankAmount {
+    package static func standardRank(_ maps: [WeightShape]) -> RankAmount {
         let ranks = Set(maps.map(\.rank))
         return ranks.count == 1 && ranks.first! > 100 ? .count(100) : .percent(2.5)
     }

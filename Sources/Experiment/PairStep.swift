@@ -8,7 +8,7 @@ package import Tensors
 package struct PairStep: Sendable {
     package enum Content: Sendable {
         case read([Pair])
-        case answered(OwnAnswers.Request)
+        case answered(SelfGeneratedAnswers.Request)
     }
 
     package let side: Study.Side
@@ -41,7 +41,7 @@ package struct PairStep: Sendable {
         case .answers(let file, let limit, let keep, _, let maxNewTokens):
             let prompts = try Sampling.sample(
                 try files.prompts(file), count: limit, seed: study.seed, name: "\(side.rawValue) prompts", source: file)
-            let own = OwnAnswers(
+            let own = SelfGeneratedAnswers(
                 codec: codec, judge: judge, seed: study.seed, slots: study.evaluation.slots,
                 groupPrompts: study.evaluation.groupPrompts)
             content = .answered(try own.request(prompts, source: file, keep: keep, maxNewTokens: maxNewTokens))
@@ -52,7 +52,9 @@ package struct PairStep: Sendable {
     /// - Parameter answers: one a prompt of the request.
     /// - Returns: the pairs, and what the user should know of them.
     /// - Throws: `InputError` where no answer is kept.
-    package func pairs(_ request: OwnAnswers.Request, _ answers: [[Int32]]) throws -> (pairs: [Pair], notes: [String]) {
+    package func pairs(_ request: SelfGeneratedAnswers.Request, _ answers: [[Int32]]) throws -> (
+        pairs: [Pair], notes: [String]
+    ) {
         guard case .answers(let file, _, _, let samples, _) = source else { return ([], []) }
         let (kept, unfinished) = try request.pairs(answers)
         var notes: [String] = []
@@ -67,7 +69,7 @@ package struct PairStep: Sendable {
     }
 
     /// Examples for a plan that does not know the model's answers: as many as may be kept, each as long as it may be.
-    package func standIns(_ request: OwnAnswers.Request) -> [SequenceGroup] {
+    package func standIns(_ request: SelfGeneratedAnswers.Request) -> [SequenceGroup] {
         guard case .answers(_, _, _, let samples, let maxNewTokens) = source else { return [] }
         let prompts = request.groups.flatMap(\.prompts)
         return prompts.prefix(samples ?? prompts.count).map { prompt in

@@ -23,7 +23,7 @@ package struct StatisticStep: Sendable {
         prompts = try plan.lists.map { list in
             try list.prompts.read(seed: study.seed, name: "\(plan.name) \(list.name)", files)
         }
-        var sequences: [Protocol.Sequence] = []
+        var sequences: [TokenSequence] = []
         statistic = try plan.request.statistic()
         for (group, texts) in prompts.enumerated() {
             guard !texts.isEmpty else {
@@ -39,10 +39,10 @@ package struct StatisticStep: Sendable {
                         "the prompt \"\(text.prefix(40))\" has \(tokens.count) tokens, and at least \(statistic.leastPromptTokens) are looked at"
                     )
                 }
-                sequences.append(Protocol.Sequence(tokens: tokens, scoredFrom: tokens.count, group: group))
+                sequences.append(TokenSequence(tokens: tokens, scoredFrom: tokens.count, group: group))
             }
         }
-        cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        cut = ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
         var blocks: [[Batch]] = []
         for start in stride(from: 0, to: sequences.count, by: study.blockExamples) {
             let part = Array(sequences[start..<min(sequences.count, start + study.blockExamples)])

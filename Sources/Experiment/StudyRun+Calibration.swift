@@ -11,9 +11,9 @@ import Tensors
 
 /// Data, scores, subspaces, probes: what conditions are chosen by.
 extension StudyRun {
-    private var store: ScoreStore { study.scoreStore(model, modelDigest: modelDigest, codec: codec) }
+    private var store: ScoreComputation { study.scoreStore(model, modelDigest: modelDigest, codec: codec) }
     private var cut: [String: String] {
-        ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
     }
 
     package func scoreWithoutData() throws {
@@ -58,7 +58,7 @@ extension StudyRun {
     }
 
     /// - Returns: what is left to compute of a data set; `nil`: nothing.
-    private func job(_ part: ScoreStep.Part) throws -> ScoreStore.Job? {
+    private func job(_ part: ScoreStep.Part) throws -> ScoreComputation.Job? {
         let (name, pairs) = (part.side.rawValue, try pairs(of: part.side))
         func isOpen(_ path: String, _ words: [String: String], _ what: String) throws -> Bool {
             if try shared?.recall(path, words) == true { announce("\(name) \(what): from the cache") }
@@ -67,7 +67,7 @@ extension StudyRun {
         let scores = try part.scores && isOpen(folder.scores(name), store.words(pairs, cut), "scores")
         let moments = try part.subspaces && isOpen(folder.subspaces(name), subspaceWords(pairs), "subspaces")
         guard scores || moments else { return nil }
-        return ScoreStore.Job(
+        return ScoreComputation.Job(
             name: name, pairs: pairs, output: scores ? folder.scores(name) : nil,
             moments: moments ? folder.moments(name) : nil)
     }
@@ -78,10 +78,10 @@ extension StudyRun {
     }
 
     private func subspaceWords(_ pairs: [Pair]) throws -> [String: String] {
-        RankStore.words(try store.momentWords(pairs, cut), nil)
+        SubspaceComputation.words(try store.momentWords(pairs, cut), nil)
     }
 
-    private func score(_ jobs: [ScoreStore.Job], isScored: Bool) async throws {
+    private func score(_ jobs: [ScoreComputation.Job], isScored: Bool) async throws {
         let hasMoments = jobs.contains { $0.moments != nil }
         let what = (isScored ? ["\(study.scores.method.rawValue) scores"] : []) + (hasMoments ? ["second moments"] : [])
         announce(
@@ -98,7 +98,7 @@ extension StudyRun {
         let moments = folder.moments(side)
         let output = folder.subspaces(side)
         announce("\(side) subspaces")
-        try await RankStore(model.config).subspaces(
+        try await SubspaceComputation(model.config).subspaces(
             moments: moments, limit: nil, runner: runner, to: output,
             metadata: try SafetensorsFile(path: moments).metadata)
         try folder.ledger.record(output)

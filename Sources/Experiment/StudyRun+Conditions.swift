@@ -143,7 +143,7 @@ extension StudyRun {
             recipe = .randomRanks(counts: counts, seed: study.seed)
         }
         if !step.blockSides.isEmpty { return try await blockByBlock(step).lowRank(step.condition, recipe) }
-        let edit = try await RankStore(model.config).edit(
+        let edit = try await SubspaceComputation(model.config).edit(
             recipe, subspaces: try sides.map { try SubspaceFile(path: folder.subspaces($0.rawValue)) }, runner: runner,
             to: folder.edit(step.name),
             metadata: [

@@ -23,7 +23,7 @@ package final class StudyRun {
     let exporter: (any ModelExporter)?
     let announce: (String) -> Void
     let files: DataFiles
-    let maps: [MapShape]
+    let maps: [WeightShape]
     var masks: [String: Mask] = [:]
     var restrictions: RestrictionMasks
     var lowRanks: [String: LowRankEdit] = [:]

@@ -112,7 +112,8 @@ public final class Trainer: Tap {
     }
 
     public func gradient(
-        layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
+        layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>,
+        outputs: Int,
         batch: PackedBatch
     ) {
         guard let parameter = stacks["\(layer).\(stack.rawValue)"] else { return }

@@ -20,7 +20,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     let progress: ProgressLine
     let memory: RunMemory?
     /// A folder of this run alone, removed at the end.
-    private let temporary: OwnedFolder?
+    private let temporary: ScopedTemporaryDirectory?
     private var plan: ModelPlan?
     /// What the next work is to be done with.
     var weights = Weights.edited(nil, name: "unedited", digest: ModelState.checkpoint.identity)
@@ -29,7 +29,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// Edits of whole models come between others: the pipelines stay as these need them.
     var leastCopies = 0.0
     /// Fine-tuning as far as it got.
-    private(set) lazy var shelf = CheckpointShelf(memory)
+    private(set) lazy var shelf = CheckpointStore(memory)
 
     /// The weights a task computes with, known by a digest of what made them.
     enum Weights {
@@ -49,7 +49,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     package init(
         fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, memory: RunMemory? = nil,
-        temporary: OwnedFolder? = nil
+        temporary: ScopedTemporaryDirectory? = nil
     ) {
         self.fleet = fleet
         self.checkpoint = checkpoint

@@ -95,7 +95,7 @@ struct TrainingCheckpoint {
 }
 
 /// Where checkpoints are kept: the newest of one training, in the run's journal where there is one.
-final class CheckpointShelf {
+final class CheckpointStore {
     private let memory: RunMemory?
     private var held: (key: String, checkpoint: TrainingCheckpoint)?
 

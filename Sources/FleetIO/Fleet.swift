@@ -9,7 +9,7 @@ import ZeroMQ
 package final class Fleet: @unchecked Sendable {
     private let settings: FleetSettings
     private let loop: FleetLoop
-    private let sockets: OwnedFolder
+    private let sockets: ScopedTemporaryDirectory
     private var isOver = false
     private var joinFile: PostedJoinFile?
     /// Tasks that made the weights the workers hold now, to be run again where a worker takes its share with it.
@@ -29,7 +29,7 @@ package final class Fleet: @unchecked Sendable {
             }
         }
         // Socket paths hold about 100 bytes, hence not in the run directory.
-        do throws(TensorFileError) { sockets = try OwnedFolder(prefix: "/tmp/fl-") } catch {
+        do throws(TensorFileError) { sockets = try ScopedTemporaryDirectory(prefix: "/tmp/fl-") } catch {
             throw FleetError(
                 "\(error): the workers' sockets go into /tmp, which has to be there and writable", isUsage: true)
         }

@@ -50,7 +50,7 @@ extension FleetLoop {
             } catch { carryOut(core.unsound(key, index: index, worker: worker, error.fault)) }
             return
         }
-        let offer = BulkDesk.Offer(
+        let offer = BulkServer.Offer(
             key: key, index: index, worker: worker, name: name, stage: stage, layers: layers, digest: digest,
             byteCount: byteCount, scan: scan)
         bulk.fetch(offer, now: MonotonicClock.now) { send(worker, $0) }

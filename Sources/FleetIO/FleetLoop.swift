@@ -23,7 +23,7 @@ enum FleetCommand: Sendable {
     case drain(String)
     /// The run is to end within so many seconds.
     case stop(within: Double)
-    case bulk(BulkDesk.Report)
+    case bulk(BulkServer.Report)
     /// Keys were added, revoked or taken off.
     case allowed(AllowList)
     /// The disk queue has done all that was asked of it before.
@@ -59,9 +59,9 @@ final class FleetLoop: @unchecked Sendable {
     private var context: Context?
     var router: Socket?
     private var monitor: Monitor?
-    private var gate: Gate?
+    private var gate: ConnectionAuthenticator?
     var core: FleetCore
-    let bulk: BulkDesk
+    let bulk: BulkServer
     var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
     var layerCount = 0
     /// Digests of large edits are made here, not on the thread that judges who is alive.
@@ -83,13 +83,14 @@ final class FleetLoop: @unchecked Sendable {
     init(settings: FleetSettings, bind: String, partials: String, halves: String) throws {
         self.settings = settings
         core = FleetCore(policy: settings.policy)
-        bulk = BulkDesk(partials: partials, halves: halves, settings: settings) { [commands] in
+        bulk = BulkServer(partials: partials, halves: halves, settings: settings) { [commands] in
             commands.post(.bulk($0))
         }
         let keys = bind.hasPrefix("tcp://") ? settings.keys : nil
         let stranger = try keys.map { _ in try CurveKeyPair.generate() }
         let context = Context()
-        let gate = try Gate(keys, in: context, answers: settings.answersHandshakes, report: settings.report)
+        let gate = try ConnectionAuthenticator(
+            keys, in: context, answers: settings.answersHandshakes, report: settings.report)
         let router = try Socket(.router, in: context, security: gate.security)
         do { endpoint = try router.bind(bind) } catch {
             if error.isAddressInUse {
@@ -220,8 +221,8 @@ final class FleetLoop: @unchecked Sendable {
         if let step, progress.tasks > 0 { (progress.label, progress.seconds) = (step.label, now - step.began) }
         if over { progress.phase = .over }
         snapshotLock.withLock {
-            (snapshot, snapshotLevel, snapshotTime) = (progress, core.level, Date().timeIntervalSince1970)
-            snapshotSimd = core.simd
+            (snapshot, snapshotLevel, snapshotTime) = (progress, core.kernels.level, Date().timeIntervalSince1970)
+            snapshotSimd = core.kernels.simd
             snapshotAwaits = core.awaitsPeers
             snapshotNumber += 1
         }
@@ -353,7 +354,7 @@ final class FleetLoop: @unchecked Sendable {
         }
     }
 
-    private func settle(_ outcomes: [BulkDesk.Outcome]) {
+    private func settle(_ outcomes: [BulkServer.Outcome]) {
         for outcome in outcomes {
             switch outcome {
             case .fetched(let key, let index, let worker, let result):

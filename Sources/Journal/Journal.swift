@@ -19,7 +19,7 @@ public final class Journal: Sendable {
     /// Events kept; the oldest go.
     private static let eventLimit = 20_000
 
-    /// `faultline explain` may read while a run begins, which for a moment needs the file alone.
+    /// `faultline history` may read while a run begins, which for a moment needs the file alone.
     private static var configuration: Configuration {
         var configuration = Configuration()
         configuration.busyMode = .timeout(20)
@@ -55,13 +55,13 @@ public final class Journal: Sendable {
                         """)
                 try database.execute(
                     sql: "INSERT OR IGNORE INTO setting (name, value) VALUES ('run', lower(hex(randomblob(16))))")
-                DeathWish.reached("starting-inside")
+                FaultInjection.reached("starting-inside")
                 return (
                     UInt64(try Int64.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'epoch'") ?? 1),
                     try String.fetchOne(database, sql: "SELECT value FROM setting WHERE name = 'run'") ?? ""
                 )
             }
-            DeathWish.reached("starting")
+            FaultInjection.reached("starting")
         } catch let error as JournalError { throw error } catch {
             // What is no trouble with the disk or with rights is trouble with the file.
             let troubles: [ResultCode] = [
@@ -247,11 +247,11 @@ public final class Journal: Sendable {
                         String(event.text.prefix(2000)),
                     ])
             }
-            DeathWish.reached("noting-inside")
+            FaultInjection.reached("noting-inside")
             try database.execute(
                 sql: "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", arguments: [Self.eventLimit])
         }
-        DeathWish.reached("noting")
+        FaultInjection.reached("noting")
     }
 
     /// The story of a task (`nil`: of the run), oldest first, read without the lock: the run may be under way.
@@ -290,10 +290,10 @@ public final class Journal: Sendable {
             do {
                 let value = try database.write { database in
                     let value = try body(database)
-                    DeathWish.reached("\(what.prefix { $0 != " " })-inside")
+                    FaultInjection.reached("\(what.prefix { $0 != " " })-inside")
                     return value
                 }
-                DeathWish.reached("\(what.prefix { $0 != " " })")
+                FaultInjection.reached("\(what.prefix { $0 != " " })")
                 if waits > 0 { log("\(folder): the disk takes data again; going on") }
                 return value
             } catch {

@@ -41,7 +41,7 @@ extension FleetRunner {
         if runDirectory != nil { settings.resume = Stopped.shell(CommandLine.arguments) }
         settings.lease = options.lease ?? settings.lease
         settings.comeback = options.wait ?? settings.comeback
-        DiskPatience.wait { Terminal.log.info("\($0)") }
+        DiskFullPolicy.wait { Terminal.log.info("\($0)") }
         let log = RunLog(file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") })
         settings.recent = { log.recent }
         let memory = try runDirectory.map { folder in
@@ -81,8 +81,8 @@ extension FleetRunner {
 
     /// In the working folder: what fits there fits its results, which `/tmp` may not.
     /// - Throws: `FleetError` where it cannot be written to.
-    private static func temporaryFolder() throws(FleetError) -> OwnedFolder {
-        do throws(TensorFileError) { return try OwnedFolder(prefix: ".faultline-") } catch {
+    private static func temporaryFolder() throws(FleetError) -> ScopedTemporaryDirectory {
+        do throws(TensorFileError) { return try ScopedTemporaryDirectory(prefix: ".faultline-") } catch {
             throw FleetError(
                 "the working folder takes the results that are under way, and cannot be written to (\(error.fault)): "
                     + "change to another one", isUsage: true)
@@ -114,7 +114,7 @@ extension FleetRunner {
                 Terminal.flush()
                 exit(stopped.exitCode)
             }
-            DiskPatience.end()
+            DiskFullPolicy.end()
             guard !isAgain else {
                 runner.abandon()
                 end()

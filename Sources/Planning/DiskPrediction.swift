@@ -16,7 +16,7 @@ package struct DiskPrediction {
     private let schedule: StudySchedule
     private let config: ModelConfig
     private let work: Work
-    private let maps: [MapShape]
+    private let maps: [WeightShape]
 
     package init(_ schedule: StudySchedule, config: ModelConfig, work: Work) {
         (self.schedule, self.config, self.work) = (schedule, config, work)

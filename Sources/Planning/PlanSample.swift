@@ -14,7 +14,7 @@ package enum PlanSample {
     /// - Parameter schedules: of all studies; there is at least one.
     /// - Throws: `InputError` where a pair cannot be laid out.
     package static func of(_ schedules: [StudySchedule]) throws -> RateMeasure.Sample {
-        var sequences: [Protocol.Sequence] = []
+        var sequences: [TokenSequence] = []
         for schedule in schedules {
             for case .pairs(let step) in schedule.steps.reversed() {
                 guard case .read(let pairs) = step.content, sequences.count < count else { continue }
@@ -23,7 +23,7 @@ package enum PlanSample {
             }
             for prompt in schedule.conditions.flatMap(\.questions.groups).flatMap(\.prompts)
             where sequences.count < count {
-                sequences.append(Protocol.Sequence(tokens: prompt, scoredFrom: max(1, prompt.count / 2)))
+                sequences.append(TokenSequence(tokens: prompt, scoredFrom: max(1, prompt.count / 2)))
             }
         }
         let study = schedules[0].study

@@ -19,13 +19,13 @@ package struct RateMeasure {
     /// What is measured with.
     package struct Sample: Sendable {
         /// Examples, the first scored position of each told; at most a batch of them is used.
-        package var sequences: [Protocol.Sequence]
+        package var sequences: [TokenSequence]
         package var slots: Int
         /// `nil`: nothing is scored.
         package var statistics: [StatisticRequest]?
         package var batchTokens: Int
 
-        package init(sequences: [Protocol.Sequence], slots: Int, statistics: [StatisticRequest]?, batchTokens: Int) {
+        package init(sequences: [TokenSequence], slots: Int, statistics: [StatisticRequest]?, batchTokens: Int) {
             (self.sequences, self.slots, self.statistics, self.batchTokens) = (
                 sequences, slots, statistics, batchTokens
             )
@@ -104,7 +104,7 @@ package struct RateMeasure {
             streams: prompts.indices.map { UInt64($0) })
     }
 
-    private static func batch(_ sequences: [Protocol.Sequence], tokens: Int) -> Batch {
+    private static func batch(_ sequences: [TokenSequence], tokens: Int) -> Batch {
         var batch = Batch(sequences: [])
         for sequence in sequences + sequences + sequences
         where batch.sequences.isEmpty || batch.tokenCount + sequence.tokens.count <= tokens {

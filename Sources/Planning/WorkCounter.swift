@@ -36,7 +36,7 @@ package struct WorkCounter {
 
     private var study: Study { schedule.study }
     private var config: ModelConfig { model.config }
-    private var store: ScoreStore {
+    private var store: ScoreComputation {
         study.scoreStore(model, modelDigest: keys?.modelDigest ?? "", codec: schedule.codec)
     }
 
@@ -144,9 +144,9 @@ package struct WorkCounter {
 
     private func isCached(_ pairs: [Pair]?, moments: Bool) throws -> Bool {
         guard let cache, let keys, let pairs else { return false }
-        let cut = ScoreStore.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        let cut = ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
         let words =
-            moments ? RankStore.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)
+            moments ? SubspaceComputation.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)
         return cache.has(keys.key("file", words))
     }
 

@@ -3,22 +3,23 @@ public struct SequenceGroup: Sendable, Equatable {
     /// What it is called in errors.
     public var name: String
     /// `prefix` counts inside the group.
-    public var sequences: [Sequence]
+    public var sequences: [TokenSequence]
     public var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
 
-    public init(name: String, sequences: [Sequence]) {
+    public init(name: String, sequences: [TokenSequence]) {
         self.name = name
         self.sequences = sequences
     }
 
     /// Plain sequences as groups that run what all of them begin with once, as a first sequence of its own; as many in a
     /// group as `maximumTokens` holds. Scored tokens are never shared.
-    public static func sharingPrefix(_ sequences: [Sequence], name: String, maximumTokens: Int) -> [SequenceGroup] {
+    public static func sharingPrefix(_ sequences: [TokenSequence], name: String, maximumTokens: Int) -> [SequenceGroup]
+    {
         guard let first = sequences.first else { return [] }
         let limit = sequences.map { min($0.scoredFrom, $0.tokens.count - 1) }.min()!
         let common = CommonPrefix.length(sequences.map(\.tokens), atMost: limit)
         guard common > 0 else { return sequences.map { SequenceGroup(name: name, sequences: [$0]) } }
-        let head = Sequence(tokens: Array(first.tokens.prefix(common)), scoredFrom: common)
+        let head = TokenSequence(tokens: Array(first.tokens.prefix(common)), scoredFrom: common)
         var groups: [SequenceGroup] = []
         var tokens = Int.max
         for sequence in sequences {
@@ -28,7 +29,7 @@ public struct SequenceGroup: Sendable, Equatable {
                 tokens = common
             }
             groups[groups.count - 1].sequences.append(
-                Sequence(
+                TokenSequence(
                     tokens: Array(sequence.tokens.dropFirst(common)), scoredFrom: sequence.scoredFrom - common,
                     prefix: 0, group: sequence.group))
             tokens += rest

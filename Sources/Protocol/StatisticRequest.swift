@@ -4,7 +4,7 @@ public struct StatisticRequest: Codable, Sendable, Hashable {
     public var options: [String: String]
     /// The decoder layer whose share alone is wanted; `nil`: all layers.
     public var layer: Int?
-    /// Classes of examples that are told apart (`Sequence.group` says which one an example is of).
+    /// Classes of examples that are told apart (`TokenSequence.group` says which one an example is of).
     public var classes: Int
 
     public init(name: String, options: [String: String] = [:], layer: Int? = nil, classes: Int = 1) {

@@ -1,5 +1,5 @@
 /// One token sequence inside a packed batch.
-public struct Sequence: Codable, Sendable, Equatable {
+public struct TokenSequence: Codable, Sendable, Equatable {
     public var tokens: [Int32]
     /// Index of the first token that is scored (the first response token); `tokens.count` where none is.
     public var scoredFrom: Int
@@ -19,11 +19,11 @@ public struct Sequence: Codable, Sendable, Equatable {
 
 /// A fixed slice of whole sequences, packed without padding: the unit that moves through the stages.
 public struct Batch: Codable, Sendable, Equatable {
-    public var sequences: [Sequence]
+    public var sequences: [TokenSequence]
     public var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
     /// Sequences that no other continues: a shared beginning is no example of its own.
     public var exampleCount: Int { sequences.count - Set(sequences.compactMap(\.prefix)).count }
-    public init(sequences: [Sequence]) { self.sequences = sequences }
+    public init(sequences: [TokenSequence]) { self.sequences = sequences }
 }
 
 /// Which loss SNIP differentiates (arXiv 2402.05162, section 2): the mean over response tokens (published code)

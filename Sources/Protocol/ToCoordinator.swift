@@ -18,7 +18,7 @@ public struct Capabilities: Codable, Sendable, Equatable {
     /// Drawn by the process at its start: who comes back in another session is known by it.
     public var instance: String?
     /// What it still has of an earlier session.
-    public var holdings: Holdings?
+    public var holdings: ResumableWork?
 
     public init(
         host: String, pid: Int32, threads: Int, memoryBytes: Int, kernelLevel: String, kernelRank: Int,

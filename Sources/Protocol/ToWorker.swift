@@ -16,7 +16,7 @@ public struct Assignment: Codable, Sendable, Equatable {
     public var previousKey: String?
     /// Batches in flight at the source.
     public var window: Int
-    /// What the coordinator knows this cut of the model by; echoed in `Holdings`.
+    /// What the coordinator knows this cut of the model by; echoed in `ResumableWork`.
     public var plan: String?
 
     public init(

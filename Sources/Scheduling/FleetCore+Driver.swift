@@ -3,10 +3,9 @@ import Protocol
 /// The driver's wishes: a model, an edit, tasks, the end of a run.
 extension FleetCore {
     package mutating func use(_ model: ModelPlan) -> [Directive] {
-        guard stopDeadline == nil else { return [.event(.stopped)] }
+        guard !ending.isAskedFor else { return [.event(.stopped)] }
         self.model = model
-        holdsTraining = false
-        trainingLoss = nil
+        training.forget()
         pipelines = [:]
         editID += 1
         awaitingReady = true
@@ -22,17 +21,16 @@ extension FleetCore {
 
     /// The edit became what fine-tuning has made of the weights: those that hold these need nothing, all others get it.
     package mutating func rebase() -> [Directive] {
-        guard holdsTraining, !pipelines.isEmpty else { return newEdit() }
-        holdsTraining = false
+        guard training.isHeld, !pipelines.isEmpty else { return newEdit() }
+        training.isOnRecord()
         return [.event(.ready)]
     }
 
     package mutating func newEdit() -> [Directive] {
-        guard stopDeadline == nil else { return [.event(.stopped)] }
+        guard !ending.isAskedFor else { return [.event(.stopped)] }
         guard !pipelines.isEmpty || mayReturn else { return fail(.noWorkerLeft(last: lastCause)) }
         editID += 1
-        holdsTraining = false
-        trainingLoss = nil
+        training.forget()
         awaitingReady = true
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) {
@@ -46,13 +44,9 @@ extension FleetCore {
     }
 
     package mutating func run(_ tasks: [FleetTask]) -> [Directive] {
-        guard stopDeadline == nil else { return [.event(.stopped)] }
+        guard !ending.isAskedFor else { return [.event(.stopped)] }
         guard !pipelines.isEmpty || mayReturn else { return fail(.noWorkerLeft(last: lastCause)) }
-        let trains = tasks.contains { $0.body.isTraining }
-        if trains { (holdsTraining, trainingLoss) = (false, nil) }
-        isTraining = trains
-        if let cause = trainingLoss {
-            trainingLoss = nil
+        if let cause = training.begin(trains: tasks.contains { $0.body.isTraining }) {
             return [.event(.trainingLost(cause))]
         }
         let scheduler = Scheduler(tasks: tasks, minimumGain: policy.minimumGain, now: now)
@@ -82,7 +76,7 @@ extension FleetCore {
 
     /// The run is over (done or failed): what still runs is called off.
     package mutating func endRun(holdsTraining: Bool) -> [Directive] {
-        if holdsTraining { self.holdsTraining = trainingLoss == nil }
+        if holdsTraining { training.end() }
         guard let scheduler else { return [] }
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines {
@@ -95,9 +89,7 @@ extension FleetCore {
         }
         self.scheduler = nil
         for task in unrecorded.keys.sorted() { directives += onRecord(task) }
-        aliases = [:]
-        // Task numbers are never used twice: what was called off cannot be taken for what comes.
-        taskBase += UInt64(scheduler.count)
+        names.retire(scheduler.count)
         return directives
     }
 

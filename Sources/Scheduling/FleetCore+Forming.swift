@@ -4,7 +4,7 @@ import Protocol
 extension FleetCore {
     /// Makes pipelines of workers that have no seat.
     mutating func reform() -> [Directive] {
-        guard let model, stopDeadline == nil else { return [] }
+        guard let model, !ending.isAskedFor else { return [] }
         let adopted = adopt()
         return adopted + (scheduler == nil ? [] : offerDeferred()) + fill(model)
     }

@@ -74,8 +74,8 @@ extension FleetCore {
     /// What is out of the ordinary, in words: tasks that run twice, workers that leave, hosts that were set aside.
     package var remarks: [String] {
         var remarks: [String] = []
-        if let stopDeadline {
-            remarks.append("stopping: what ends within \(Int(max(0, stopDeadline - now))) s is kept")
+        if let deadline = ending.deadline {
+            remarks.append("stopping: what ends within \(Int(max(0, deadline - now))) s is kept")
         }
         for (task, late, by) in scheduler?.copies ?? [] {
             let slow = late.flatMap { workerNames($0) }.joined(separator: ", ")

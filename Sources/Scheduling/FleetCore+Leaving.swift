@@ -60,7 +60,7 @@ extension FleetCore {
         guard let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key else {
             return false
         }
-        return holdsTraining || scheduler?.holdsSequence(epoch) == true
+        return training.isHeld || scheduler?.holdsSequence(epoch) == true
     }
 
     /// Something runs there that ends in time, for all that is known.
@@ -83,16 +83,16 @@ extension FleetCore {
 
     /// The run is to end: what has begun may finish within so many seconds, nothing else begins.
     package mutating func stop(within seconds: Double, now: Double) -> [Directive] {
-        guard !hasStopped else { return [] }
-        stopDeadline = min(stopDeadline ?? .infinity, now + seconds)
+        guard !ending.isReached else { return [] }
+        ending.ask(by: now + seconds)
         return schedule { $0.stop() } + concludeStop(now: now)
     }
 
     /// Says so once nothing is left that ends in time.
     mutating func concludeStop(now: Double) -> [Directive] {
-        guard let deadline = stopDeadline, !hasStopped else { return [] }
+        guard let deadline = ending.deadline, !ending.isReached else { return [] }
         guard now >= deadline || !pipelines.keys.contains(where: { canFinish($0, by: deadline) }) else { return [] }
-        hasStopped = true
+        ending.reach()
         return endRun(holdsTraining: false) + [.event(.stopped)]
     }
 }

@@ -4,17 +4,9 @@ import Protocol
 extension FleetCore {
     /// All run the level of the weakest; who joins later has to be able to.
     mutating func agreeOnLevel() -> [Directive] {
-        if level == nil {
-            guard membership.members.count >= (policy.localWorkers ?? policy.awaited) else { return [] }
-            level = membership.commonLevel?.name
-        }
-        guard let level else { return [] }
-        if simd == nil {
-            let levels = membership.members.values.map(\.capabilities.simdLevel)
-            simd = Set(levels).max { a, b in
-                (levels.count { $0 == a }, a) < (levels.count { $0 == b }, b)
-            }
-        }
+        kernels.agree(membership, wanted: policy.localWorkers ?? policy.awaited)
+        guard let level = kernels.level else { return [] }
+        let simd = kernels.simd
         let rank = membership.members.values.first { $0.capabilities.kernelLevel == level }?.capabilities.kernelRank
         var directives: [Directive] = []
         for member in membership.members.values.sorted(by: { $0.id < $1.id })

@@ -88,17 +88,13 @@ extension FleetCore {
             }
         }
         directives.append(.dropTransfers(epoch: epoch))
-        if holdsTraining {
-            holdsTraining = false
-            if scheduler?.isFinished ?? true {
-                trainingLoss = cause
-            } else {
+        if training.isHeld {
+            if training.lost(cause, isBetweenRuns: scheduler?.isFinished ?? true) {
                 directives.append(.event(.trainingLost(cause)))
             }
             return directives + endRun(holdsTraining: false) + reform() + advance()
         }
-        // Lost after the last step, before the driver heard that it was the last.
-        if isTraining, scheduler?.isFinished == true { trainingLoss = cause }
+        if scheduler?.isFinished == true { training.lostAtTheEnd(cause) }
         let crash = lost.flatMap {
             crashed
                 ? Scheduler.Crash(worker: $0.name, host: $0.capabilities.host, instance: $0.capabilities.instance) : nil

@@ -5,7 +5,7 @@ extension FleetCore {
     /// What each stage has computed for how many batches tells how fast it is. Where another plan would be at least twice
     /// as fast, what the pipeline has under way is given up for it. Never while it trains.
     mutating func rebalance() -> [Directive] {
-        guard let model, let scheduler, stopDeadline == nil, !holdsTraining else { return [] }
+        guard let model, let scheduler, !ending.isAskedFor, !training.isHeld else { return [] }
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key })
         where pipeline.seats.count > 1 && pipeline.isReady && !scheduler.holdsSequence(epoch) {
             let seats = pipeline.seats.map { seat in

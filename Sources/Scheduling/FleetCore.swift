@@ -56,23 +56,14 @@ package struct FleetCore: Sendable {
     var model: ModelPlan?
     var editID: UInt64 = 0
     var epoch: UInt64 = 0
-    /// Task numbers of this life begin above those of all before.
-    var taskBase: UInt64
-    /// Tasks that go on under the numbers of an earlier life.
-    var aliases: [TaskKey: Int] = [:]
+    var names: TaskNames
     /// Tasks whose results are safe but not yet recorded; their workers keep them until they are.
     var unrecorded: [Int: (key: TaskKey, workers: [Int])] = [:]
     var awaitingReady = false
-    /// Fine-tuned weights are in the workers' memory only.
-    var holdsTraining = false
-    var isTraining = false
-    /// Why they are gone, until the next run hears of it.
-    var trainingLoss: InterruptionCause?
+    var training = HeldTraining()
     /// What was done, for those who look on.
-    var tally = FleetTally()
-    package var level: String?
-    /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
-    package var simd: Int?
+    var tally = FleetCounters()
+    package var kernels = KernelAgreement()
     /// What last took a worker or a pipeline away.
     var lastCause: InterruptionCause?
     /// Seconds of the latest event that had a clock.
@@ -86,10 +77,8 @@ package struct FleetCore: Sendable {
     var accused: Set<String> = []
     /// How fast a thread of a worker is beside its neighbours' fastest, where that mattered.
     var speeds: [Int: Double] = [:]
-    /// The run is to end by then; it has.
-    var stopDeadline: Double?
-    var hasStopped = false
-    var idle = IdleWatch()
+    var ending = RunStop()
+    var idle = StallDetector()
     var lastTick: Double?
     /// Since when there has been nobody to work, where somebody may still come.
     var deserted: Double?
@@ -97,7 +86,7 @@ package struct FleetCore: Sendable {
     package init(policy: FleetPolicy) {
         self.policy = policy
         epoch = policy.firstEpoch
-        taskBase = policy.firstEpoch
+        names = TaskNames(above: policy.firstEpoch)
         // Higher than in any earlier life of this run: workers that outlived it obey newer edits only.
         editID = policy.firstEpoch
     }
@@ -186,17 +175,9 @@ package struct FleetCore: Sendable {
     }
 
     /// What workers call a task.
-    func key(_ epoch: UInt64, _ task: Int) -> TaskKey {
-        aliases.first { $0.value == task && $0.key.epoch == epoch }?.key
-            ?? TaskKey(epoch: epoch, task: taskBase + UInt64(task))
-    }
-    mutating func alias(_ key: TaskKey, _ task: Int) { aliases[key] = task }
+    func key(_ epoch: UInt64, _ task: Int) -> TaskKey { names.key(epoch, task) }
+    func index(of key: TaskKey) -> Int? { names.index(of: key, count: scheduler?.count) }
     func isUnrecorded(_ key: TaskKey) -> Bool { unrecorded.values.contains { $0.key == key } }
-    func index(of key: TaskKey) -> Int? {
-        if let index = aliases[key] { return index }
-        guard let scheduler, key.task >= taskBase, key.task - taskBase < UInt64(scheduler.count) else { return nil }
-        return Int(key.task - taskBase)
-    }
     /// What the results of the run's task look like.
     package func contract(of index: Int) -> TaskContract? {
         guard let entries = scheduler?.entries, entries.indices.contains(index) else { return nil }

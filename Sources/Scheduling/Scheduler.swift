@@ -57,7 +57,7 @@ package struct Scheduler: Sendable {
         /// Takes nothing new: a worker of it is to leave.
         var isClosed = false
         var isClosedForGood = false
-        var pace = Pace()
+        var pace = Throughput()
     }
 
     /// Deaths of workers under one task after which the task is set aside.

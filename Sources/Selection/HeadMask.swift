@@ -26,7 +26,7 @@ public enum HeadMask {
         return Mask(
             maps: bits.enumerated().map { layer, bits in
                 Mask.Map(
-                    shape: MapShape(
+                    shape: WeightShape(
                         name: LinearMap.o.weightName(layer: layer), rows: shape.rows, columns: shape.columns),
                     bits: bits)
             })

@@ -60,12 +60,12 @@ extension Mask {
         self.init(maps: maps, metadata: words)
     }
 
-    private static func shape(_ text: String, name: String) -> MapShape? {
+    private static func shape(_ text: String, name: String) -> WeightShape? {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         guard parts.count == 2, let rows = parts[0], let columns = parts[1], rows >= 0, columns >= 0,
             !rows.multipliedReportingOverflow(by: columns).overflow
         else { return nil }
-        return MapShape(name: name, rows: rows, columns: columns)
+        return WeightShape(name: name, rows: rows, columns: columns)
     }
 
     /// - Throws: `TensorFileError` or `SelectionError.file`.

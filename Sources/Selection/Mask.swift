@@ -4,11 +4,11 @@ public import Checkpoint
 public struct Mask: Sendable, Equatable {
     /// The chosen weights of one matrix.
     public struct Map: Sendable, Equatable {
-        public let shape: MapShape
+        public let shape: WeightShape
         /// Bit r · columns + c stands for weight [r, c].
         public let bits: BitSet
 
-        public init(shape: MapShape, bits: BitSet) {
+        public init(shape: WeightShape, bits: BitSet) {
             precondition(bits.size == shape.count, "\(shape.name): \(bits.size) bits for \(shape.count) weights")
             self.shape = shape
             self.bits = bits

@@ -40,7 +40,7 @@ public enum Overlap {
     /// - Parameter rank: how many directions of each map, capped at what either subspace has.
     /// - Throws: `SelectionError`.
     public static func similarity(
-        _ a: SubspaceFile, _ b: SubspaceFile, rank: RankAmount, maps: [MapShape]
+        _ a: SubspaceFile, _ b: SubspaceFile, rank: RankAmount, maps: [WeightShape]
     ) throws(SelectionError) -> [Value] {
         var values: [Value] = []
         for map in maps {

@@ -27,7 +27,7 @@ public enum RankAmount: Sendable, Equatable, Codable {
     /// Ranks of one map.
     /// - Parameter name: what the amount is called in an error.
     /// - Throws: `SelectionError.rank` where a number is not below the map's R.
-    public func count(in map: MapShape, name: String) throws(SelectionError) -> Int {
+    public func count(in map: WeightShape, name: String) throws(SelectionError) -> Int {
         let limit = map.rank
         switch self {
         case .percent(let percent): return TopK.count(percent: percent, of: limit)
@@ -41,14 +41,14 @@ public enum RankAmount: Sendable, Equatable, Codable {
 
     /// The same where none would leave nothing to compare.
     /// - Throws: `SelectionError.rank`, or `.noRank` where it is less than one.
-    public func directions(in map: MapShape, name: String) throws(SelectionError) -> Int {
+    public func directions(in map: WeightShape, name: String) throws(SelectionError) -> Int {
         let count = try count(in: map, name: name)
         guard count > 0 else { throw .noRank(map: map.name, name: name, amount: words, limit: map.rank) }
         return count
     }
 }
 
-extension MapShape {
+extension WeightShape {
     /// R: the largest rank the map can have, which is that of trained weights.
     public var rank: Int { min(rows, columns) }
 }

@@ -39,7 +39,7 @@ extension RankRecipe {
     /// tokens), subspaces are capped at what it shows.
     /// - Parameter shown: directions that each subspace has for this map.
     /// - Throws: `SelectionError.rank` where a number of ranks is not below R.
-    public func projectors(_ map: MapShape, shown: [Int]) throws(SelectionError) -> [Projector] {
+    public func projectors(_ map: WeightShape, shown: [Int]) throws(SelectionError) -> [Projector] {
         let rank = map.rank
         func span(_ source: Int, _ columns: Range<Int>) -> Projector {
             Projector(source: source, columns: Array(columns), isComplement: false)
@@ -94,9 +94,9 @@ extension RankRecipe {
     /// The projectors of several maps over these subspaces.
     /// - Throws: `SelectionError`.
     public func plan(
-        _ maps: [MapShape], subspaces: [SubspaceFile]
-    ) throws(SelectionError) -> [(map: MapShape, projectors: [Projector])] {
-        var plan: [(map: MapShape, projectors: [Projector])] = []
+        _ maps: [WeightShape], subspaces: [SubspaceFile]
+    ) throws(SelectionError) -> [(map: WeightShape, projectors: [Projector])] {
+        var plan: [(map: WeightShape, projectors: [Projector])] = []
         for map in maps {
             var shown: [Int] = []
             for subspace in subspaces {
@@ -121,7 +121,7 @@ extension RankRecipe {
     }
 
     /// How many of each subspace's first directions decide what is removed.
-    private func directionsNeeded(_ map: MapShape) throws(SelectionError) -> [Int] {
+    private func directionsNeeded(_ map: WeightShape) throws(SelectionError) -> [Int] {
         switch self {
         case .removeTop(let amount), .keepTop(let amount): [try amount.count(in: map, name: "rank")]
         case .removeBottom(let amount): [map.rank - (try amount.count(in: map, name: "rank"))]
@@ -148,7 +148,7 @@ public enum Operand {
     /// Directions of a plan's projectors.
     /// - Throws: `SelectionError.missing`.
     public static func entries(
-        _ plan: [(map: MapShape, projectors: [Projector])], subspaces: [SubspaceFile]
+        _ plan: [(map: WeightShape, projectors: [Projector])], subspaces: [SubspaceFile]
     ) throws(SelectionError) -> [TensorBundle.Entry] {
         var entries: [TensorBundle.Entry] = []
         for (map, projectors) in plan {

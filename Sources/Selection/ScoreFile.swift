@@ -6,7 +6,7 @@ public struct ScoreFile: ScoreSource, Sendable {
     static let version = Provenance.version
 
     public let label: String
-    public let maps: [MapShape]
+    public let maps: [WeightShape]
     /// `method`, digests of data and model, and whatever else the writer knew.
     public let metadata: [String: String]
     private let file: SafetensorsFile
@@ -24,11 +24,11 @@ public struct ScoreFile: ScoreSource, Sendable {
                     path, map: tensor.name,
                     fault: "scores are F32 matrices, not \(tensor.type.rawValue) \(tensor.shape)")
             }
-            return MapShape(name: tensor.name, rows: tensor.shape[0], columns: tensor.shape[1])
+            return WeightShape(name: tensor.name, rows: tensor.shape[0], columns: tensor.shape[1])
         }
     }
 
-    public func withScores<R>(of map: MapShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
+    public func withScores<R>(of map: WeightShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
         let result = try file.withBytes(of: map.name) { bytes in
             guard bytes.count == map.count * 4 else {
                 throw SelectionError.file(label, map: map.name, fault: "not of shape [\(map.rows) × \(map.columns)]")

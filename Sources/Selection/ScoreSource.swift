@@ -1,5 +1,5 @@
 /// Name and shape [rows × columns] of one scored weight matrix.
-public struct MapShape: Sendable, Hashable, Codable {
+public struct WeightShape: Sendable, Hashable, Codable {
     /// The weight's name in the checkpoint (`model.layers.3.mlp.down_proj.weight`).
     public var name: String
     public var rows: Int
@@ -18,27 +18,28 @@ public protocol ScoreSource {
     /// What the scores are called in error messages (a path).
     var label: String { get }
     /// In the order that breaks ties across matrices.
-    var maps: [MapShape] { get }
+    var maps: [WeightShape] { get }
     /// Calls `body` with the scores [rows × columns] of one of `maps`.
-    func withScores<R>(of map: MapShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R
+    func withScores<R>(of map: WeightShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R
 }
 
 /// Scores held in memory or made on demand, one matrix at a time.
 public struct ComputedScores: ScoreSource {
     public let label: String
-    public let maps: [MapShape]
-    private let fill: (MapShape, UnsafeMutableBufferPointer<Float>) throws -> Void
+    public let maps: [WeightShape]
+    private let fill: (WeightShape, UnsafeMutableBufferPointer<Float>) throws -> Void
 
     /// - Parameter fill: writes every score of a map.
     public init(
-        label: String, maps: [MapShape], fill: @escaping (MapShape, UnsafeMutableBufferPointer<Float>) throws -> Void
+        label: String, maps: [WeightShape],
+        fill: @escaping (WeightShape, UnsafeMutableBufferPointer<Float>) throws -> Void
     ) {
         self.label = label
         self.maps = maps
         self.fill = fill
     }
 
-    public func withScores<R>(of map: MapShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
+    public func withScores<R>(of map: WeightShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
         let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: map.count)
         defer { buffer.deallocate() }
         buffer.initialize(repeating: 0)

@@ -83,9 +83,9 @@ public enum Selector {
     }
 }
 
-extension MapShape {
+extension WeightShape {
     /// - Throws: `SelectionError.shape` where the shapes differ.
-    func check(_ other: MapShape) throws(SelectionError) {
+    func check(_ other: WeightShape) throws(SelectionError) {
         guard rows == other.rows, columns == other.columns else {
             throw .shape(map: name, expected: [rows, columns], found: [other.rows, other.columns])
         }

@@ -10,10 +10,10 @@ public struct SubspaceFile: Sendable {
 
     public let label: String
     /// The maps, in the file's order; `columns` is the number of directions.
-    public let maps: [MapShape]
+    public let maps: [WeightShape]
     public let metadata: [String: String]
     private let file: SafetensorsFile
-    private let places: [String: MapShape]
+    private let places: [String: WeightShape]
 
     public static func singularValues(_ weight: String) -> String { "singular_values." + weight }
 
@@ -31,7 +31,7 @@ public struct SubspaceFile: Sendable {
                 path,
                 fault: "subspace version \(metadata["version"] ?? "missing"), this program reads \(Self.version)")
         }
-        var maps: [MapShape] = []
+        var maps: [WeightShape] = []
         for tensor in file.tensors where !tensor.name.hasPrefix("singular_values.") {
             guard tensor.type == .f32, tensor.shape.count == 2, tensor.shape[1] <= tensor.shape[0] else {
                 throw SelectionError.file(
@@ -42,7 +42,7 @@ public struct SubspaceFile: Sendable {
             guard values?.type == .f64, values?.shape == [tensor.shape[1]] else {
                 throw SelectionError.file(path, map: tensor.name, fault: "has no singular value for every direction")
             }
-            maps.append(MapShape(name: tensor.name, rows: tensor.shape[0], columns: tensor.shape[1]))
+            maps.append(WeightShape(name: tensor.name, rows: tensor.shape[0], columns: tensor.shape[1]))
         }
         guard !maps.isEmpty else { throw SelectionError.file(path, fault: "holds no subspaces") }
         self.maps = maps
@@ -51,13 +51,13 @@ public struct SubspaceFile: Sendable {
 
     /// Rows d_out and directions r of a map.
     /// - Throws: `SelectionError.missing`.
-    public func shape(of weight: String) throws(SelectionError) -> MapShape {
+    public func shape(of weight: String) throws(SelectionError) -> WeightShape {
         guard let place = places[weight] else { throw .missing(map: weight, source: label) }
         return place
     }
 
     /// Whether the data shows more directions of a map than the file was made to hold (`subspace find --rank`).
-    public func isLimited(_ map: MapShape) throws(SelectionError) -> Bool {
+    public func isLimited(_ map: WeightShape) throws(SelectionError) -> Bool {
         guard let limit = metadata["rank"].flatMap({ RankAmount($0) }) else { return false }
         return try shape(of: map.name).columns == limit.count(in: map, name: "rank")
     }

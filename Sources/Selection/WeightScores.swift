@@ -9,17 +9,17 @@ public enum StatisticName {}
 public enum WeightScores {
     /// Shapes of a model's linear maps, layer by layer.
     /// - Parameter layer: only this one's.
-    public static func maps(of config: ModelConfig, layer: Int? = nil) -> [MapShape] {
+    public static func maps(of config: ModelConfig, layer: Int? = nil) -> [WeightShape] {
         (layer.map { [$0] } ?? Array(0..<config.layerCount)).flatMap { layer in
             LinearMap.allCases.map { map in
                 let shape = map.shape(in: config)
-                return MapShape(name: map.weightName(layer: layer), rows: shape.rows, columns: shape.columns)
+                return WeightShape(name: map.weightName(layer: layer), rows: shape.rows, columns: shape.columns)
             }
         }
     }
 
     /// The weights of a map, as they stand in the model.
-    static func read(_ model: any WeightSource, _ map: MapShape, into scores: UnsafeMutableBufferPointer<Float>)
+    static func read(_ model: any WeightSource, _ map: WeightShape, into scores: UnsafeMutableBufferPointer<Float>)
         throws
     {
         guard let shape = model.shape(of: map.name) else {

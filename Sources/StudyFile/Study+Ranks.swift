@@ -20,7 +20,7 @@ extension Study {
 
     /// The overlap's number of ranks against the model.
     /// - Throws: `SelectionError.rank`, naming the map.
-    func checkRanks(_ maps: [MapShape]) throws {
+    func checkRanks(_ maps: [WeightShape]) throws {
         if let rank = overlap?.rank {
             for map in maps { _ = try rank.directions(in: map, name: "overlap.rank") }
         }

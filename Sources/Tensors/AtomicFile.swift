@@ -5,7 +5,7 @@
 /// A file that appears under its name only when it is complete: written aside, flushed to disk, renamed.
 ///
 /// Destroying it without `commit()` removes what was written. A full or read-only disk is waited for where the program says
-/// so (`DiskPatience`).
+/// so (`DiskFullPolicy`).
 public final class AtomicFile {
     public let path: String
     private let temporary: String

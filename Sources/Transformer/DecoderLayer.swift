@@ -10,7 +10,7 @@ public final class DecoderLayer {
     let pool: ThreadPool
     let rope: Rope
     let attention: Attention
-    /// q, k, v | o | gate, up | down, in the order of `Stack.allCases`.
+    /// q, k, v | o | gate, up | down, in the order of `FusedProjection.allCases`.
     public let stacks: [WeightMatrix]
     /// Per stack: biases of its maps side by side, or nil.
     var biases: [AlignedBuffer?]
@@ -31,10 +31,10 @@ public final class DecoderLayer {
         self.pool = pool
         self.rope = rope
         attention = Attention(source.config, layer: index)
-        stacks = try Stack.allCases.map {
+        stacks = try FusedProjection.allCases.map {
             try WeightMatrix($0.maps.map { $0.weightName(layer: index) }, source: source, pool: pool, scratch: scratch)
         }
-        biases = try Stack.allCases.map { try DecoderLayer.readBiases($0, layer: index, source: source) }
+        biases = try FusedProjection.allCases.map { try DecoderLayer.readBiases($0, layer: index, source: source) }
         let prefix = "model.layers.\(index)."
         inputNorm = try Norm(prefix + "input_layernorm.weight", source: source)
         postAttentionNorm = try Norm(prefix + "post_attention_layernorm.weight", source: source)
@@ -47,10 +47,12 @@ public final class DecoderLayer {
     func reload() throws {
         for stack in stacks { try stack.reload() }
         for norm in norms { try norm.reload() }
-        biases = try Stack.allCases.map { try DecoderLayer.readBiases($0, layer: index, source: source) }
+        biases = try FusedProjection.allCases.map { try DecoderLayer.readBiases($0, layer: index, source: source) }
     }
 
-    private static func readBiases(_ stack: Stack, layer: Int, source: any WeightSource) throws -> AlignedBuffer? {
+    private static func readBiases(_ stack: FusedProjection, layer: Int, source: any WeightSource) throws
+        -> AlignedBuffer?
+    {
         let sizes = stack.maps.map { ($0.biasName(layer: layer), $0.shape(in: source.config).rows) }
         guard sizes.contains(where: { source.shape(of: $0.0) != nil }) else { return nil }
         let buffer = AlignedBuffer(floats: sizes.reduce(0) { $0 + $1.1 })
@@ -180,7 +182,7 @@ public final class DecoderLayer {
         return dy
     }
 
-    private func apply(_ stack: Stack, y: AlignedBuffer, x: AlignedBuffer, rows: Int) throws {
+    private func apply(_ stack: FusedProjection, y: AlignedBuffer, x: AlignedBuffer, rows: Int) throws {
         let matrix = stacks[stack.rawValue]
         try matrix.withFloats {
             GEMM.linear(
@@ -192,7 +194,8 @@ public final class DecoderLayer {
     }
 
     private func backward(
-        _ stack: Stack, dx: AlignedBuffer, dy: AlignedBuffer, x: AlignedBuffer, batch: PackedBatch, tap: any Tap
+        _ stack: FusedProjection, dx: AlignedBuffer, dy: AlignedBuffer, x: AlignedBuffer, batch: PackedBatch,
+        tap: any Tap
     ) throws {
         let matrix = stacks[stack.rawValue]
         try matrix.withFloats {

@@ -1,7 +1,7 @@
 public import Checkpoint
 
 /// The places of a block where linear maps meet their inputs: maps that share an input run as one GEMM and share a tap.
-public enum Stack: Int, CaseIterable, Sendable {
+public enum FusedProjection: Int, CaseIterable, Sendable {
     case attentionInput, attentionOutput, mlpInput, mlpOutput
 
     public var maps: [LinearMap] {
@@ -17,10 +17,11 @@ public enum Stack: Int, CaseIterable, Sendable {
 /// What a stage exposes while it runs. Pointers are valid during the call only.
 public protocol Tap: AnyObject {
     /// The input of a stack, x [rows × columns], in the forward pass.
-    func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch)
+    func input(layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch)
     /// The gradient at a stack's outputs, dy [rows × outputs] (its maps side by side), with its input, in the backward pass.
     func gradient(
-        layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
+        layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>,
+        outputs: Int,
         batch: PackedBatch)
     /// Whether the stage shows the residual stream.
     var readsResidual: Bool { get }
@@ -31,9 +32,10 @@ public protocol Tap: AnyObject {
 }
 
 extension Tap {
-    public func input(layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {}
+    public func input(layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, batch: PackedBatch) {}
     public func gradient(
-        layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
+        layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>,
+        outputs: Int,
         batch: PackedBatch
     ) {}
     public var readsResidual: Bool { false }

@@ -10,7 +10,7 @@ extension DecoderLayer {
         var all: [(name: String, buffer: AlignedBuffer, parts: [(name: String, count: Int)])] = norms.map {
             ($0.name, $0.weight, [($0.name, $0.size)])
         }
-        for stack in Stack.allCases {
+        for stack in FusedProjection.allCases {
             guard let buffer = biases[stack.rawValue] else { continue }
             let parts = stack.maps.map { ($0.biasName(layer: index), $0.shape(in: config).rows) }
             all.append((parts[0].0, buffer, parts))

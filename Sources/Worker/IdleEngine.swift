@@ -3,7 +3,7 @@ package import Protocol
 package import Stages
 package import Tensors
 
-/// Stands in for a model where the fleet itself is measured (`faultline measure`): loads nothing, and every task is over as
+/// Stands in for a model where the fleet itself is measured (`faultline bench-fleet`): loads nothing, and every task is over as
 /// soon as it has begun. What it hands over depends on the task's number alone.
 package final class IdleEngine: StageEngine {
     private let resultBytes: Int

@@ -68,7 +68,7 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: .hidden) var name = ""
     @Option(help: .hidden) var parent: Int32?
     @Option(help: .hidden) var dataFolder: String?
-    /// `faultline measure`: no model; results of so many bytes.
+    /// `faultline bench-fleet`: no model; results of so many bytes.
     @Option(help: .hidden) var idleEngine: Int?
     @Option(help: .hidden) var idleLog: String?
 
@@ -197,13 +197,13 @@ struct WorkerCommand: ParsableCommand {
         if key == nil, connect == nil, let warning = Endpoint.plainWarning(options.connect) {
             WorkerLog.log.warning("\(warning)")
         }
-        var ownFolder: OwnedFolder?
+        var ownFolder: ScopedTemporaryDirectory?
         if options.connect.hasPrefix("tcp://") {
             options.dataHost = address ?? found.localHost ?? "127.0.0.1"
         } else if let dataFolder {
             options.dataFolder = dataFolder
         } else {
-            do { ownFolder = try OwnedFolder(prefix: "/tmp/fl-") } catch { return complain("\(error)", 1) }
+            do { ownFolder = try ScopedTemporaryDirectory(prefix: "/tmp/fl-") } catch { return complain("\(error)", 1) }
             options.dataFolder = ownFolder!.path
         }
         defer { ownFolder?.remove() }

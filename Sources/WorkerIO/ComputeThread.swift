@@ -91,7 +91,7 @@ final class ComputeThread: @unchecked Sendable {
                 open.remove(key.task)
                 engine.abort(task: key.task)
             case .packet(let packet, let epoch, let credit):
-                DeathWish.reached("compute")
+                FaultInjection.reached("compute")
                 perform(TaskKey(epoch: epoch, task: packet.task)) { try engine.receive(packet) }
                 if credit > 0 { events.post(.consumed(bytes: credit, epoch: epoch, packet.direction)) }
             }
@@ -99,7 +99,7 @@ final class ComputeThread: @unchecked Sendable {
     }
 
     private func load(_ assignment: StageAssignment, _ epoch: UInt64, _ reload: Bool) {
-        DeathWish.reached("load")
+        FaultInjection.reached("load")
         for task in open { engine.abort(task: task) }
         open = []
         do {

@@ -49,7 +49,7 @@ extension WorkerRuntime {
             dropWaiting(task: key.task)
             queue.post(.abort(key))
         case .committed(let key):
-            DeathWish.reached("commit")
+            FaultInjection.reached("commit")
             forget(key)
         case .edit(let offer): startEdit(offer, raw)
         case .bulk(let ticket): bulk.ask(ticket: ticket)
@@ -121,7 +121,7 @@ extension WorkerRuntime {
     }
 
     private func offer(_ key: TaskKey, _ image: TensorBundle.Image, _ digest: String) {
-        DeathWish.reached("offer")
+        FaultInjection.reached("offer")
         results[key] = image
         digests[key] = digest
         let offer = ToCoordinator.offer(key, digest: digest, byteCount: image.byteCount)

@@ -96,7 +96,7 @@ package final class WorkerRuntime: @unchecked Sendable {
     var assignment: Assignment?
     var results: [TaskKey: TensorBundle.Image] = [:]
     var retired: [UInt64: Int] = [:]
-    let bulk = BulkPort()
+    let bulk = BulkClient()
     /// Tasks and the newest edit of this epoch: nothing is begun or applied twice.
     var begun: Set<UInt64> = []
     var newestEdit: UInt64 = 0
@@ -284,7 +284,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         capabilities.publicKey = keys?.pair.publicKey
         (capabilities.instance, capabilities.holdings) = (instance, holdings)
         send(.hello(capabilities))
-        DeathWish.reached("hello")
+        FaultInjection.reached("hello")
     }
 
     private func sendBeat() {

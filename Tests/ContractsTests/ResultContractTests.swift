@@ -12,7 +12,9 @@ import Testing
     private static func batches(_ count: Int) -> [Batch] {
         (0..<count).map { batch in
             Batch(
-                sequences: (0..<3).map { Sequence(tokens: (0..<12).map { Int32(3 + $0) }, scoredFrom: 4 + $0 + batch) })
+                sequences: (0..<3).map {
+                    TokenSequence(tokens: (0..<12).map { Int32(3 + $0) }, scoredFrom: 4 + $0 + batch)
+                })
         }
     }
 

@@ -23,7 +23,7 @@ import Testing
         try Data(bytes).write(to: weights)
     }
 
-    private func run(_ arguments: [String]) async -> Int32 { await Launcher.run(arguments) }
+    private func run(_ arguments: [String]) async -> Int32 { await CommandLineMain.run(arguments) }
 
     private func path(_ name: String) -> String { folder.file(name) }
 

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct MaskCommandTests {
     let folder = TemporaryFolder()
-    private let shape = MapShape(name: "model.layers.0.mlp.up_proj.weight", rows: 10, columns: 20)
+    private let shape = WeightShape(name: "model.layers.0.mlp.up_proj.weight", rows: 10, columns: 20)
 
     init() throws {
         for (name, factor) in [("s", 7), ("u", 11)] {
@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    private func run(_ arguments: String...) async -> Int32 { await Launcher.run(["mask"] + arguments) }
+    private func run(_ arguments: String...) async -> Int32 { await CommandLineMain.run(["mask"] + arguments) }
 
     @Test func setDifference() async throws {
         let out = folder.file("m")

@@ -11,12 +11,12 @@ import Testing
 @Suite struct OverlapCommandTests {
     private let folder = TemporaryFolder()
 
-    private func run(_ arguments: String...) async -> Int32 { await Launcher.run(["overlap"] + arguments) }
+    private func run(_ arguments: String...) async -> Int32 { await CommandLineMain.run(["overlap"] + arguments) }
 
     private func mask(_ name: String, _ chosen: [Int]) throws -> String {
         var bits = BitSet(size: 12)
         for index in chosen { bits[index] = true }
-        let shape = MapShape(name: "model.layers.3.mlp.down_proj.weight", rows: 3, columns: 4)
+        let shape = WeightShape(name: "model.layers.3.mlp.down_proj.weight", rows: 3, columns: 4)
         try Mask(maps: [.init(shape: shape, bits: bits)]).write(to: folder.file(name))
         return folder.file(name)
     }
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test func theStandardRankIsThePapersWhereItMeansTheSame() {
-        func maps(_ ranks: [Int]) -> [MapShape] { ranks.map { MapShape(name: "m\($0)", rows: $0, columns: 900) } }
+        func maps(_ ranks: [Int]) -> [WeightShape] { ranks.map { WeightShape(name: "m\($0)", rows: $0, columns: 900) } }
         #expect(OverlapTable.standardRank(maps([512, 512])) == .count(100))
         #expect(OverlapTable.standardRank(maps([512, 128])) == .percent(2.5))
         #expect(OverlapTable.standardRank(maps([64, 64])) == .percent(2.5))
@@ -62,8 +62,8 @@ import Testing
             ["edit", "--model", "m", "--safety", "s", "--utility", "u", "--out", "o", "--top", "1"],
             ["edit", "--model", "m", "--safety", "s", "--utility", "u", "--out", "o", "--utility-rank", "1"],
             ["edit", "--model", "m", "--safety", "s", "--out", "o", "--safety-rank", "1"],
-        ] { #expect(await Launcher.run(["subspace"] + arguments) == 2, "\(arguments)") }
-        #expect(await Launcher.run(["export", "--model", "m", "--out", "o"]) == 2)
-        #expect(await Launcher.run(["export", "--model", "m", "--mask", "x", "--adapter", "--out", "o"]) == 2)
+        ] { #expect(await CommandLineMain.run(["subspace"] + arguments) == 2, "\(arguments)") }
+        #expect(await CommandLineMain.run(["export", "--model", "m", "--out", "o"]) == 2)
+        #expect(await CommandLineMain.run(["export", "--model", "m", "--mask", "x", "--adapter", "--out", "o"]) == 2)
     }
 }

@@ -21,7 +21,7 @@ import Testing
             evaluation: {harmful: prompts.txt, max_new_tokens: 2}
             \(lines)
             """, to: "s.yaml")
-        return await Launcher.run(["plan", folder.file("s.yaml"), "--no-measure", "--no-cache"])
+        return await CommandLineMain.run(["plan", folder.file("s.yaml"), "--no-measure", "--no-cache"])
     }
 
     @Test(arguments: [

@@ -12,9 +12,9 @@ import Transformer
         try TensorBundle(safetensors: fixture.path + "/probe.safetensors")
     }
 
-    private func prompts(_ fixture: Fixture) throws -> [Sequence] {
+    private func prompts(_ fixture: Fixture) throws -> [TokenSequence] {
         try fixture.sequences().map {
-            Sequence(tokens: Array($0.tokens.prefix($0.scoredFrom)), scoredFrom: $0.scoredFrom)
+            TokenSequence(tokens: Array($0.tokens.prefix($0.scoredFrom)), scoredFrom: $0.scoredFrom)
         }
     }
 
@@ -50,7 +50,7 @@ import Transformer
         let head = try prompts(fixture)[1].tokens
         let plain = try fixture.sequences().map { sequence in
             let tokens = head + sequence.tokens
-            return Sequence(tokens: tokens, scoredFrom: tokens.count)
+            return TokenSequence(tokens: tokens, scoredFrom: tokens.count)
         }
         let groups = SequenceGroup.sharingPrefix(plain, name: "p", maximumTokens: 1000)
         let shared = groups.flatMap(\.sequences)
@@ -69,7 +69,7 @@ import Transformer
     @Test func aPromptThatIsAllBeginning() throws {
         let fixture = try Fixture("qwen2")
         let prompt = try prompts(fixture)[0]
-        let answers = [[5, 6], [7]].map { Sequence(tokens: $0, scoredFrom: 0, prefix: 0) }
+        let answers = [[5, 6], [7]].map { TokenSequence(tokens: $0, scoredFrom: 0, prefix: 0) }
         let pipeline = try LocalPipeline(fixture, cuts: [])
         let found = outputs(
             try pipeline.run(.score(statistics: [.headOutput], batches: [Batch(sequences: [prompt] + answers)])))
@@ -106,7 +106,7 @@ import Transformer
             }
         }
         for (index, sequence) in try fixture.sequences().enumerated() {
-            let batch = try fixture.packed([Sequence(tokens: sequence.tokens, scoredFrom: sequence.tokens.count)])
+            let batch = try fixture.packed([TokenSequence(tokens: sequence.tokens, scoredFrom: sequence.tokens.count)])
             let x = try #require(stage.embedding).rows(batch.tokens)
             let y = try stage.forward(x, batch: batch)
             var own: [Float] = []

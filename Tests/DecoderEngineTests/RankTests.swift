@@ -54,7 +54,7 @@ import Testing
         var start = 0
         let all = try zip(integers("\(size).lengths"), integers("\(size).scored_from")).map { length, from in
             defer { start += length }
-            return Sequence(tokens: tokens[start..<start + length].map { Int32($0) }, scoredFrom: from)
+            return TokenSequence(tokens: tokens[start..<start + length].map { Int32($0) }, scoredFrom: from)
         }
         let counts = try integers("\(size).counts")
         let own = side == 0 ? all.prefix(counts[0]) : all.suffix(counts[1])
@@ -83,7 +83,7 @@ import Testing
         return try SubspaceFile(path: scratch.file(name))
     }
 
-    private func maps(_ fixture: Fixture, layer: Int = Self.layer) -> [MapShape] {
+    private func maps(_ fixture: Fixture, layer: Int = Self.layer) -> [WeightShape] {
         WeightScores.maps(of: fixture.source.config, layer: layer)
     }
 

@@ -13,9 +13,9 @@ import Testing
 
     init() throws { statistic = try ResidualState(options: ["positions": "-1,-3"]) }
 
-    private func prompts(_ fixture: Fixture) throws -> [Sequence] {
+    private func prompts(_ fixture: Fixture) throws -> [TokenSequence] {
         try fixture.sequences().enumerated().map { number, sequence in
-            Sequence(
+            TokenSequence(
                 tokens: Array(sequence.tokens.prefix(sequence.scoredFrom)), scoredFrom: sequence.scoredFrom,
                 group: number % 2)
         }
@@ -56,10 +56,10 @@ import Testing
         let head = try prompts(fixture)[1].tokens
         let plain = try prompts(fixture).map { sequence in
             let tokens = head + sequence.tokens
-            return Sequence(tokens: tokens, scoredFrom: tokens.count, group: sequence.group)
+            return TokenSequence(tokens: tokens, scoredFrom: tokens.count, group: sequence.group)
         }
         // A prompt that is nothing but the beginning and one token: position -3 lies in the shared part.
-        let short = Sequence(tokens: head + [5], scoredFrom: head.count + 1, group: 1)
+        let short = TokenSequence(tokens: head + [5], scoredFrom: head.count + 1, group: 1)
         let groups = SequenceGroup.sharingPrefix(plain + [short], name: "p", maximumTokens: 1000)
         let alone = try means(fixture, (plain + [short]).map { Batch(sequences: [$0]) })
         let once = try means(fixture, [Batch(sequences: groups.flatMap(\.sequences))])
@@ -97,7 +97,7 @@ import Testing
         let batches = [
             Batch(
                 sequences: try fixture.sequences().enumerated().map { number, sequence in
-                    Sequence(tokens: sequence.tokens, scoredFrom: sequence.scoredFrom, group: number % 2)
+                    TokenSequence(tokens: sequence.tokens, scoredFrom: sequence.scoredFrom, group: number % 2)
                 })
         ]
         let own = try sums(fixture, batches)
@@ -120,7 +120,8 @@ import Testing
     @Test func aPromptThatIsTooShortFailsItsTask() throws {
         let fixture = try Fixture("llama")
         let body = TaskBody.score(
-            statistics: [statistic.request()], batches: [Batch(sequences: [Sequence(tokens: [5, 6], scoredFrom: 2)])])
+            statistics: [statistic.request()],
+            batches: [Batch(sequences: [TokenSequence(tokens: [5, 6], scoredFrom: 2)])])
         #expect { try LocalPipeline(fixture, cuts: []).run(body) } throws: {
             "\($0)" == "bad batch: a prompt has no token at position -3"
         }

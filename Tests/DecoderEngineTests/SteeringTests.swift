@@ -29,10 +29,10 @@ import Transformer
         return Steering(vectors: Dictionary(uniqueKeysWithValues: vectors), start: start, gate: gate)
     }
 
-    private func prompt(_ sequence: Sequence) -> [Int32] { Array(sequence.tokens.prefix(sequence.scoredFrom)) }
+    private func prompt(_ sequence: TokenSequence) -> [Int32] { Array(sequence.tokens.prefix(sequence.scoredFrom)) }
 
     /// Log-probabilities of the scored tokens, from logits [length, vocabulary] of PyTorch.
-    private func logProbabilities(_ sequence: Sequence, _ logits: [Float], _ vocabulary: Int) -> [Float] {
+    private func logProbabilities(_ sequence: TokenSequence, _ logits: [Float], _ vocabulary: Int) -> [Float] {
         (sequence.scoredFrom..<sequence.tokens.count).map { index in
             let row = logits[(index - 1) * vocabulary..<index * vocabulary].map { Double($0) }
             let highest = row.max()!
@@ -45,7 +45,7 @@ import Transformer
         try #require(results.flatMap(\.entries).first { $0.name == name })
     }
 
-    private func likelihood(_ sequences: [Sequence]) -> TaskBody {
+    private func likelihood(_ sequences: [TokenSequence]) -> TaskBody {
         .likelihood(batches: [Batch(sequences: sequences)])
     }
 
@@ -148,16 +148,16 @@ import Transformer
         let beginning = Array(text[1].prefix(6))
         let prompts = [[4], [1, 2], Array(text[0].prefix(5)), [2]].map { beginning + $0 }
         let whole = prompts.flatMap { prompt in
-            [[7, 8, 9], [3]].map { Sequence(tokens: prompt + $0, scoredFrom: prompt.count) }
+            [[7, 8, 9], [3]].map { TokenSequence(tokens: prompt + $0, scoredFrom: prompt.count) }
         }
         // The last prompt token of the first two lies in what is shared, and that of the others behind it.
-        let short = Sequence(tokens: beginning + [4, 5], scoredFrom: beginning.count)
+        let short = TokenSequence(tokens: beginning + [4, 5], scoredFrom: beginning.count)
         let shared = [short, short] + whole
-        let head = Sequence(tokens: beginning, scoredFrom: beginning.count)
+        let head = TokenSequence(tokens: beginning, scoredFrom: beginning.count)
         let parts =
             [head]
             + shared.map {
-                Sequence(
+                TokenSequence(
                     tokens: Array($0.tokens.dropFirst(beginning.count)), scoredFrom: $0.scoredFrom - beginning.count,
                     prefix: 0)
             }
@@ -169,7 +169,7 @@ import Transformer
                     try values(pipeline.run(generation(prompts, slots: 4)), "tokens").buffer.int32Array()
                 }
                 #expect(try tokens(prompts) == prompts.flatMap { try tokens([$0]) })
-                func scores(_ sequences: [Sequence]) throws -> [Float] {
+                func scores(_ sequences: [TokenSequence]) throws -> [Float] {
                     try values(pipeline.run(likelihood(sequences)), "log_probability").buffer.floatArray()
                 }
                 let alone = try shared.flatMap { try scores([$0]) }

@@ -3,7 +3,7 @@ import Protocol
 import Testing
 
 @Suite struct LikelihoodTests {
-    private let sequences: [Protocol.Sequence] = [
+    private let sequences: [TokenSequence] = [
         .init(tokens: [1, 2], scoredFrom: 2), .init(tokens: [3, 4], scoredFrom: 0, prefix: 0),
         .init(tokens: [5, 6], scoredFrom: 1),
     ]

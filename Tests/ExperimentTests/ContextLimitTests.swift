@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func promptsAreRefusedWithTheirAnswers() throws {
-        let own = OwnAnswers(codec: codec, judge: .faultline, seed: 1, slots: 2, groupPrompts: 2)
+        let own = SelfGeneratedAnswers(codec: codec, judge: .faultline, seed: 1, slots: 2, groupPrompts: 2)
         func groups(_ length: Int, _ source: String) throws -> [TaskBody.Generation] {
             try own.request(
                 ["short", String(repeating: "x", count: length)], source: source, keep: .all, maxNewTokens: 10

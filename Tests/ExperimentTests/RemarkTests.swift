@@ -206,7 +206,7 @@ import Testing
                 "a": "<think>Sure</think>I can\u{2019}t do that.", "b": "<think>I cannot</think>Sure.",
                 "c": "<think>I cannot",
             ])
-        let own = OwnAnswers(codec: ByteCodec(), judge: .faultline, seed: 1, slots: 4, groupPrompts: 4)
+        let own = SelfGeneratedAnswers(codec: ByteCodec(), judge: .faultline, seed: 1, slots: 4, groupPrompts: 4)
         let request = try own.request(["a", "b", "c"], source: "f", keep: .refusals, maxNewTokens: 9)
         let result = try request.pairs(try await runner.generate(request.groups, label: "l"))
         #expect(result.pairs.map(\.response) == ["I can\u{2019}t do that."])

@@ -125,7 +125,7 @@ package enum Fake {
         (0..<count).map { batch in
             Batch(
                 sequences: (0..<3).map {
-                    Sequence(
+                    TokenSequence(
                         tokens: (0..<20).map { Int32((seed * 31 + batch * 7 + $0) % 97) } + [Int32($0)], scoredFrom: 4)
                 })
         }

@@ -86,7 +86,7 @@ import WorkerIO
     private static let batches = (0..<8).map { index in
         Batch(
             sequences: (0..<3).map { row in
-                Sequence(tokens: (0..<16).map { Int32(3 + (index + row + $0) % 26) }, scoredFrom: 6)
+                TokenSequence(tokens: (0..<16).map { Int32(3 + (index + row + $0) % 26) }, scoredFrom: 6)
             })
     }
 

@@ -26,7 +26,7 @@ struct ProcessTests {
             let batches = (0..<6).map { batch in
                 Batch(
                     sequences: (0..<4).map { row in
-                        Sequence(
+                        TokenSequence(
                             tokens: (0..<24).map { Int32(3 + (block * 13 + batch * 5 + row * 3 + $0 * $0) % 60) },
                             scoredFrom: 10)
                     })

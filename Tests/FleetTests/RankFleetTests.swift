@@ -21,7 +21,7 @@ import Testing
             Batch(
                 sequences: (0..<3).map { example in
                     let seed = block * 31 + batch * 7 + example
-                    return Sequence(
+                    return TokenSequence(
                         tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
                 })
         }
@@ -63,7 +63,7 @@ import Testing
                 name: name, statistics: [.secondMoments], blocks: Array(blocks), output: "\(folder)/\(name).moments")
         }
         let receipt = try await runner.score(requests, label: "moments")
-        let store = RankStore(checkpoint.config, groupBytes: groupBytes)
+        let store = SubspaceComputation(checkpoint.config, groupBytes: groupBytes)
         for request in requests {
             try await store.subspaces(
                 moments: request.output, limit: nil, runner: runner, to: "\(folder)/\(request.name)", metadata: [:])

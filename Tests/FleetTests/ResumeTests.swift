@@ -24,7 +24,7 @@ import Testing
             Batch(
                 sequences: (0..<3).map { example in
                     let seed = block * 31 + batch * 7 + example
-                    return Sequence(
+                    return TokenSequence(
                         tokens: (0..<20 + seed % 9).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
                 })
         }

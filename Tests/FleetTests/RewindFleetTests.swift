@@ -22,10 +22,10 @@ struct RewindFleetTests {
         firstStep: 0, parameters: .all, learningRate: 1e-2)
 
     private static func batch(_ seed: Int) -> Batch {
-        var sequences: [Sequence] = []
+        var sequences: [TokenSequence] = []
         for row in 0..<3 {
             let start = seed + row * 3
-            sequences.append(Sequence(tokens: (0..<24).map { Int32(3 + (start + $0 * $0) % 26) }, scoredFrom: 10))
+            sequences.append(TokenSequence(tokens: (0..<24).map { Int32(3 + (start + $0 * $0) % 26) }, scoredFrom: 10))
         }
         return Batch(sequences: sequences)
     }

@@ -16,7 +16,7 @@ import Testing
 /// A steered model over real worker processes: the same bytes from any fleet and from one that is started again, and undone.
 @Suite(.serialized) struct SteeringFleetTests {
     private static let sequences = (0..<6).map { seed in
-        Sequence(tokens: (0..<18 + seed).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
+        TokenSequence(tokens: (0..<18 + seed).map { Int32((seed * 17 + $0 * 29) % 71) }, scoredFrom: 9)
     }
     private static let prompts = sequences.map { Array($0.tokens.prefix($0.scoredFrom)) }
     private static let group = TaskBody.Generation(

@@ -42,16 +42,16 @@ package struct Fixture: CustomStringConvertible, Sendable {
         return entry.buffer.int32Array()
     }
 
-    package func sequences() throws -> [Sequence] {
+    package func sequences() throws -> [TokenSequence] {
         let tokens = try integers("tokens")
         var start = 0
         return try zip(integers("lengths"), integers("scored_from")).map { length, from in
             defer { start += Int(length) }
-            return Sequence(tokens: Array(tokens[start..<start + Int(length)]), scoredFrom: Int(from))
+            return TokenSequence(tokens: Array(tokens[start..<start + Int(length)]), scoredFrom: Int(from))
         }
     }
 
-    package func packed(_ sequences: [Sequence]) throws -> PackedBatch {
+    package func packed(_ sequences: [TokenSequence]) throws -> PackedBatch {
         try PackedBatch(sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) })
     }
 

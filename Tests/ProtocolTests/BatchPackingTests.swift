@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func answersShareTheirTemplate() throws {
-        let sequences: [Protocol.Sequence] = [
+        let sequences: [TokenSequence] = [
             .init(tokens: [7, 8, 1, 2], scoredFrom: 3), .init(tokens: [7, 8, 3, 4, 5], scoredFrom: 3),
             .init(tokens: [7, 8, 1, 6], scoredFrom: 3),
         ]
@@ -36,13 +36,13 @@ import Testing
         #expect(groups[0].sequences.map(\.scoredFrom) == [2, 1, 1])
         #expect(groups.map { $0.sequences.map(\.prefix) } == [[nil, 0, 0], [nil, 0]])
         // What is scored is not shared, and neither is a whole sequence.
-        let alike = [Protocol.Sequence](repeating: .init(tokens: [7, 8, 1], scoredFrom: 1), count: 2)
+        let alike = [TokenSequence](repeating: .init(tokens: [7, 8, 1], scoredFrom: 1), count: 2)
         #expect(SequenceGroup.sharingPrefix(alike, name: "a", maximumTokens: 9)[0].sequences[0].tokens == [7])
         #expect(SequenceGroup.sharingPrefix([], name: "a", maximumTokens: 9).isEmpty)
     }
 
     @Test func withoutACommonBeginningTheyStandAlone() throws {
-        let sequences: [Protocol.Sequence] = [
+        let sequences: [TokenSequence] = [
             .init(tokens: [1, 2], scoredFrom: 1), .init(tokens: [2, 2], scoredFrom: 1),
         ]
         let groups = SequenceGroup.sharingPrefix(sequences, name: "a", maximumTokens: 9)

@@ -38,7 +38,7 @@ struct CodecTests {
         var assignment = Assignment(
             epoch: 1 << 32, model: "m", layers: 2..<4, stageIndex: 1, stageCount: 2, threads: 1, next: nil, window: 3)
         assignment.plan = "p"
-        var holdings = Holdings(run: "r", assignment: assignment)
+        var holdings = ResumableWork(run: "r", assignment: assignment)
         (holdings.edit, holdings.editDigest, holdings.isLoaded) = (7, "", true)
         holdings.tasks = [
             Holding(key: TaskKey(epoch: 1 << 32, task: 5), content: "c", digest: nil, byteCount: 0),
@@ -91,7 +91,7 @@ struct CodecTests {
 
     @Test func longBodiesAreCut() throws {
         let tokens = (0..<400_000).map { Int32($0) }
-        let body = TaskBody.likelihood(batches: [Batch(sequences: [Sequence(tokens: tokens, scoredFrom: 3)])])
+        let body = TaskBody.likelihood(batches: [Batch(sequences: [TokenSequence(tokens: tokens, scoredFrom: 3)])])
         let frames = try Codec.encode(body: body)
         #expect(frames.count > 1 && frames.allSatisfy { $0.count <= Limits.chunkBytes })
         #expect(try Codec.decodeBody(frames, byteCount: frames.reduce(0) { $0 + $1.count }) == body)
@@ -99,8 +99,8 @@ struct CodecTests {
 
     @Test func bodiesThatNoEngineCanTakeAreRefused() throws {
         let wrong: [TaskBody] = [
-            .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1], scoredFrom: 2)])]),
-            .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1], scoredFrom: 0, prefix: 0)])]),
+            .likelihood(batches: [Batch(sequences: [TokenSequence(tokens: [1], scoredFrom: 2)])]),
+            .likelihood(batches: [Batch(sequences: [TokenSequence(tokens: [1], scoredFrom: 0, prefix: 0)])]),
             .generate(
                 .init(
                     prompts: [[1]], slots: 0, maxNewTokens: 1, stopTokens: [], temperature: 0, seed: .max, streams: [1])
@@ -148,7 +148,7 @@ struct CodecTests {
                         window: 3))),
             DataHeader.packet(packet).encode(),
             try Codec.encode(
-                body: .likelihood(batches: [Batch(sequences: [Sequence(tokens: [1, 2], scoredFrom: 1)])]))[0],
+                body: .likelihood(batches: [Batch(sequences: [TokenSequence(tokens: [1, 2], scoredFrom: 1)])]))[0],
         ]
         for round in 0..<Self.rounds {
             var bytes = seeds[round % seeds.count]

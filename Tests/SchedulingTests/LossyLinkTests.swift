@@ -216,7 +216,7 @@ private struct SimulatedFleet {
             carryOut(
                 core.run(
                     (0..<taskCount).map {
-                        let tokens = Sequence(tokens: [Int32(phase), Int32($0)], scoredFrom: 0)
+                        let tokens = TokenSequence(tokens: [Int32(phase), Int32($0)], scoredFrom: 0)
                         return FleetTask(body: .likelihood(batches: [Batch(sequences: [tokens])]), cost: 1)
                     }))
         }

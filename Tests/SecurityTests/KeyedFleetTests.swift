@@ -21,7 +21,9 @@ struct KeyedFleetTests {
         (0..<count).map { task in
             FleetTask(
                 body: .likelihood(batches: [
-                    Batch(sequences: [Sequence(tokens: (0..<12).map { Int32(3 + (task * 5 + $0) % 60) }, scoredFrom: 4)]
+                    Batch(sequences: [
+                        TokenSequence(tokens: (0..<12).map { Int32(3 + (task * 5 + $0) % 60) }, scoredFrom: 4)
+                    ]
                     )
                 ]), cost: 1)
         }
@@ -101,7 +103,7 @@ struct KeyedFleetTests {
         try test.start(awaited: 1, answers: false)
         let error = #expect(throws: FleetError.self) { try test.fleet() }
         #expect(error?.description.contains("libzmq asks nobody") == true, "\(String(describing: error))")
-        #expect(Ending(try #require(error)).code == 1)
+        #expect(ExitStatus(try #require(error)).code == 1)
     }
 
     @Test func aModelOutsideTheWorkersRootsIsNotRead() throws {

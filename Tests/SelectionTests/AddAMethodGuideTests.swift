@@ -147,7 +147,7 @@ import Testing
         ("The type `ThisTypeIsNowhere\("InTheSources")` does it.", "does not occur"),
         ("```swift Sources/Selection/Mask.swift\npublic struct Mask: Nothing {\n```", "no such line"),
         (
-            "```swift Sources/Selection/Mask.swift\n        public let bits: BitSet\n        public let shape: MapShape\n```",
+            "```swift Sources/Selection/Mask.swift\n        public let bits: BitSet\n        public let shape: WeightShape\n```",
             "or not there"
         ),
     ]) func aWrongGuideIsFound(guide: String, fault: String) throws {

@@ -27,7 +27,7 @@ import Testing
         var bits = BitSet(size: 6)
         for index in [0, 4] { bits[index] = true }
         let mask = Mask(
-            maps: [.init(shape: MapShape(name: "w", rows: 2, columns: 3), bits: bits)], metadata: ["condition": "c"])
+            maps: [.init(shape: WeightShape(name: "w", rows: 2, columns: 3), bits: bits)], metadata: ["condition": "c"])
         let (zeroed, frozen) = (ZeroedWeights(mask).bundle, FrozenWeights(mask).bundle)
         #expect(zeroed.metadata == mask.bundle.metadata)
         #expect(frozen.metadata == mask.bundle.metadata.merging(["edit": "freeze"]) { $1 })

@@ -28,7 +28,7 @@ import Testing
         #expect(edit.rank == 3)
         #expect(
             edit.maps.map(\.shape) == [
-                MapShape(name: q, rows: 4, columns: 3), MapShape(name: down, rows: 5, columns: 6),
+                WeightShape(name: q, rows: 4, columns: 3), WeightShape(name: down, rows: 5, columns: 6),
             ])
         try edit.bundle.write(safetensors: folder.file("e"))
         let again = try LowRankEdit(contentsOf: folder.file("e"))

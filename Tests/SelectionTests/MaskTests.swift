@@ -24,7 +24,7 @@ import Testing
         bits[0] = true
         bits[10] = true
         let small = Mask(maps: [
-            .init(shape: MapShape(name: "model.layers.3.mlp.down_proj.weight", rows: 3, columns: 4), bits: bits)
+            .init(shape: WeightShape(name: "model.layers.3.mlp.down_proj.weight", rows: 3, columns: 4), bits: bits)
         ])
         try small.write(to: folder.file("m.safetensors"))
         let bundle = try TensorBundle(safetensors: folder.file("m.safetensors"))
@@ -61,7 +61,7 @@ import Testing
     @Test func sparsityIsTheShareOfSelectedWeights() {
         var bits = BitSet(size: 8)
         for index in [0, 1, 2, 3] { bits[index] = true }
-        #expect(Mask(maps: [.init(shape: MapShape(name: "w", rows: 2, columns: 4), bits: bits)]).sparsity == 0.5)
+        #expect(Mask(maps: [.init(shape: WeightShape(name: "w", rows: 2, columns: 4), bits: bits)]).sparsity == 0.5)
     }
 
     @Test func isCheckedAgainstAModel() {

@@ -11,7 +11,7 @@ import Testing
             maps: chosen.enumerated().map { number, indices in
                 var bits = BitSet(size: 12)
                 for index in indices { bits[index] = true }
-                return Mask.Map(shape: MapShape(name: "m\(number)", rows: 3, columns: 4), bits: bits)
+                return Mask.Map(shape: WeightShape(name: "m\(number)", rows: 3, columns: 4), bits: bits)
             })
     }
 
@@ -43,7 +43,7 @@ import Testing
         let half = Float(0.5).squareRoot()
         let a = try subspaces("a", [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
         let b = try subspaces("b", [[0, 1, 0, 0], [0, 0, half, half]])
-        let map = MapShape(name: "w", rows: 4, columns: 9)
+        let map = WeightShape(name: "w", rows: 4, columns: 9)
         func value(_ rank: RankAmount, _ x: SubspaceFile, _ y: SubspaceFile) throws -> Double {
             try Overlap.similarity(x, y, rank: rank, maps: [map])[0].value
         }
@@ -67,7 +67,7 @@ import Testing
 
     /// A file that was told to hold few directions is no proof that the data shows no more.
     @Test func aLimitedFileIsNotTakenForAll() throws {
-        let map = MapShape(name: "w", rows: 4, columns: 9)
+        let map = WeightShape(name: "w", rows: 4, columns: 9)
         for (rank, isRefused) in [("all", false), ("2", true), ("3", false)] {
             let name = "limited-\(rank)"
             _ = try subspaces(name, [[1, 0, 0, 0], [0, 1, 0, 0]])

@@ -2,7 +2,7 @@ import Selection
 import Testing
 
 @Suite struct RankRecipeTests {
-    private let map = MapShape(name: "model.layers.0.self_attn.k_proj.weight", rows: 8, columns: 20)
+    private let map = WeightShape(name: "model.layers.0.self_attn.k_proj.weight", rows: 8, columns: 20)
 
     private func projectors(_ recipe: RankRecipe, shown: [Int]) throws -> [String] {
         try recipe.projectors(map, shown: shown).map { projector in

@@ -3,7 +3,7 @@ import Testing
 
 /// Scores given outright.
 func scores(_ values: [(name: String, columns: Int, scores: [Float])]) -> ComputedScores {
-    let maps = values.map { MapShape(name: $0.name, rows: $0.scores.count / $0.columns, columns: $0.columns) }
+    let maps = values.map { WeightShape(name: $0.name, rows: $0.scores.count / $0.columns, columns: $0.columns) }
     let byName = Dictionary(uniqueKeysWithValues: values.map { ($0.name, $0.scores) })
     return ComputedScores(label: "test", maps: maps) { map, out in _ = out.update(from: byName[map.name]!) }
 }
@@ -72,7 +72,7 @@ func someScores(seed: UInt64, shapes: [(Int, Int)] = [(6, 10), (3, 17), (40, 30)
         for (map, value) in zip(bottom.maps, values) {
             #expect(map.bits.indices == naiveTopK(value.scores, k: map.bits.count, order: .smallest))
         }
-        like.maps.append(.init(shape: MapShape(name: "other", rows: 1, columns: 1), bits: BitSet(size: 1)))
+        like.maps.append(.init(shape: WeightShape(name: "other", rows: 1, columns: 1), bits: BitSet(size: 1)))
         #expect(throws: SelectionError.missing(map: "other", source: "test")) {
             try Selector.mask(of: scores(values), sizedLike: like)
         }

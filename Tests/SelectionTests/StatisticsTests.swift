@@ -57,7 +57,7 @@ import Testing
     @Test func aRequestTravelsAsItsNameAndOptions() throws {
         let body = TaskBody.score(
             statistics: [.absoluteGradient(.sum), .secondMoments.ofLayer(2)],
-            batches: [Batch(sequences: [Sequence(tokens: [1, 2], scoredFrom: 1)])])
+            batches: [Batch(sequences: [TokenSequence(tokens: [1, 2], scoredFrom: 1)])])
         let frames = try Codec.encode(body: body)
         let text = String(decoding: frames.flatMap { $0 }, as: UTF8.self)
         #expect(text.contains(#"{"classes":1,"name":"absolute_gradient","options":{"loss":"sum"}}"#))
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func anExampleOfAClassThatNobodyAskedForIsRefused() throws {
-        let sequence = Sequence(tokens: [1, 2], scoredFrom: 2, group: 1)
+        let sequence = TokenSequence(tokens: [1, 2], scoredFrom: 2, group: 1)
         let body = TaskBody.score(statistics: [.headOutput], batches: [Batch(sequences: [sequence])])
         #expect(throws: ProtocolError.malformed("group")) { try body.check() }
     }

@@ -11,8 +11,8 @@ import Testing
     @Test func coversEveryLinearMapInOrder() {
         let maps = WeightScores.maps(of: model.config)
         #expect(maps.count == 14)
-        #expect(maps[0] == MapShape(name: "model.layers.0.self_attn.q_proj.weight", rows: 4, columns: 4))
-        #expect(maps[13] == MapShape(name: "model.layers.1.mlp.down_proj.weight", rows: 4, columns: 6))
+        #expect(maps[0] == WeightShape(name: "model.layers.0.self_attn.q_proj.weight", rows: 4, columns: 4))
+        #expect(maps[13] == WeightShape(name: "model.layers.1.mlp.down_proj.weight", rows: 4, columns: 6))
     }
 
     @Test func magnitude() throws {
@@ -25,7 +25,7 @@ import Testing
 
     @Test func randomDependsOnSeedAndNameOnly() throws {
         let maps = WeightScores.maps(of: model.config)
-        let read = { (seed: UInt64, maps: [MapShape], map: MapShape) in
+        let read = { (seed: UInt64, maps: [WeightShape], map: WeightShape) in
             try WeightScores.random(maps: maps, seed: seed).withScores(of: map) { Array($0) }
         }
         #expect(try read(1, maps, maps[3]) == read(1, Array(maps.reversed()), maps[3]))
@@ -35,7 +35,7 @@ import Testing
 
     /// Statistics as the workers name and shape them.
     private func folded(
-        _ name: (String) -> String, type: ElementType, shape: (MapShape) -> [Int], value: (Int) -> Double
+        _ name: (String) -> String, type: ElementType, shape: (WeightShape) -> [Int], value: (Int) -> Double
     ) throws -> SafetensorsFile {
         let entries = WeightScores.maps(of: model.config).map { map in
             let shape = shape(map)

@@ -69,10 +69,10 @@ import Transformer
         let sequences = try fixture.sequences()
         let prompt = Array(sequences[1].tokens.prefix(9))
         let endings = [Array(sequences[1].tokens.suffix(5)), Array(sequences[0].tokens.prefix(3))]
-        let apart = try fixture.packed(endings.map { Sequence(tokens: prompt + $0, scoredFrom: prompt.count) })
+        let apart = try fixture.packed(endings.map { TokenSequence(tokens: prompt + $0, scoredFrom: prompt.count) })
         let shared = try fixture.packed(
-            [Sequence(tokens: prompt, scoredFrom: prompt.count)]
-                + endings.map { Sequence(tokens: $0, scoredFrom: 0, prefix: 0) })
+            [TokenSequence(tokens: prompt, scoredFrom: prompt.count)]
+                + endings.map { TokenSequence(tokens: $0, scoredFrom: 0, prefix: 0) })
         func values(_ batch: PackedBatch) throws -> [Float] {
             let y = try stage.forward(stage.embedding!.rows(batch.tokens), batch: batch)
             return try stage.head!.logProbabilities(y, batch: batch).values
@@ -117,7 +117,8 @@ final class Gradients: Tap {
     init(_ config: ModelConfig) { self.config = config }
 
     func gradient(
-        layer: Int, stack: Stack, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>, outputs: Int,
+        layer: Int, stack: FusedProjection, x: UnsafePointer<Float>, columns: Int, dy: UnsafePointer<Float>,
+        outputs: Int,
         batch: PackedBatch
     ) {
         var column = 0

@@ -216,7 +216,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
             codec: codec, files: files)
         let maps = WeightScores.maps(of: checkpoint.config)
         let judges = try JudgeFile.judges(phrases: refusalPhrases, files)
-        let (conditions, gate) = try await Runners.with(fleet, checkpoint) { runner in
+        let (conditions, gate) = try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
             let own = try await evaluator.rate(
                 evaluator.measure(evaluator.questions(isUnedited: true), runner, label: "unedited"), runner,

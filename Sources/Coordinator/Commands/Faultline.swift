@@ -17,8 +17,8 @@ package struct Faultline: AsyncParsableCommand {
         subcommands: [
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self, OverlapCommand.self,
             ProbeCommand.self, EvaluateCommand.self, FineTuneCommand.self,
-            ExportCommand.self, AnswerCommand.self, PlanCommand.self, StatusCommand.self, ExplainCommand.self,
-            DrainCommand.self, KeygenCommand.self, DigestCommand.self, MeasureCommand.self, TokenizeCommand.self,
+            ExportCommand.self, GenerateCommand.self, PlanCommand.self, StatusCommand.self, HistoryCommand.self,
+            DrainCommand.self, KeygenCommand.self, DigestCommand.self, BenchFleetCommand.self, TokenizeCommand.self,
             RenderCommand.self,
         ])
 
@@ -26,7 +26,7 @@ package struct Faultline: AsyncParsableCommand {
 }
 
 /// Runs a command line and turns every ending into an exit code: 0 done, 1 failed, 2 usage or bad input.
-package enum Launcher {
+package enum CommandLineMain {
     package static func run(_ arguments: [String]) async -> Int32 {
         let asked = LogFormat.asked(
             arguments: arguments, environment: getenv("FAULTLINE_LOG").map { String(cString: $0) })
@@ -43,7 +43,7 @@ package enum Launcher {
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
             return 0
         } catch {
-            let ending = Ending(error)
+            let ending = ExitStatus(error)
             if ending.isOutput {
                 Terminal.out(ending.text)
             } else {

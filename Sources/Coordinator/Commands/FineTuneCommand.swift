@@ -99,7 +99,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let training = try FineTunePlan.training(
             examples, settings: settings, seed: batches.seed, batchTokens: batches.batchTokens)
         let words = try words(pairs, training).merging(belonging.metadata) { $1 }
-        try await Runners.with(fleet, checkpoint) { runner in
+        try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
             // Rewinding happens in the export, which has all that it takes.
             let losses = try await runner.train(

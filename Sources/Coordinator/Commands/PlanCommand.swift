@@ -86,9 +86,9 @@ package struct PlanCommand: AsyncParsableCommand {
             let sample = try PlanSample.of(items)
             var options = fleet
             options.workers = count
-            let folder = try OwnedFolder(prefix: ".faultline-plan-")
+            let folder = try ScopedTemporaryDirectory(prefix: ".faultline-plan-")
             defer { folder.remove() }
-            let measured = try await Runners.with(options, checkpoint) { [rates] runner in
+            let measured = try await RunnerFactory.with(options, checkpoint) { [rates] runner in
                 let measure = RateMeasure(runner: runner, cost: cost, pipelines: pipelines, folder: folder.path)
                 let rates = try await measure.rates(sample, assumed: rates)
                 return (rates, runner.kernels)

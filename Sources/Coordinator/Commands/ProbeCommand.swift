@@ -85,7 +85,7 @@ package struct ProbeCommand: AsyncParsableCommand {
         let out = try outputs.file("--out", out, standard: "probe.json", beside: [".features"])
         let mask = try outputs.file("--mask", mask, standard: "heads.safetensors")
         try fleet.check(&outputs)
-        let probe = try await Runners.with(fleet, checkpoint) { runner in
+        let probe = try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
             return try await step.prober.probe(
                 config, step.batches, runner: runner, features: out + ".features")

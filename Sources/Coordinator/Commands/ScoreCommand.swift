@@ -46,7 +46,7 @@ package struct ScoreCommand: AsyncParsableCommand {
         let out = try outputs.file("--out", out, standard: "scores.safetensors", beside: [".folded"])
         try fleet.check(&outputs)
         let store = { (checkpoint: Checkpoint, codec: ChatCodec?) in
-            ScoreStore(
+            ScoreComputation(
                 model: checkpoint, settings: Study.Scores(method: method, loss: loss), seed: batches.seed,
                 modelDigest: try checkpoint.digest(), modelName: checkpoint.shortName,
                 codec: codec)
@@ -60,10 +60,10 @@ package struct ScoreCommand: AsyncParsableCommand {
             try reading.files(codec).pairs(data), count: samples, seed: batches.seed, name: "data", source: data)
         // Before a fleet is started for nothing.
         _ = try Calibration.groups(pairs, codec: codec)
-        try await Runners.with(fleet, checkpoint) { runner in
+        try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
             try await store(checkpoint, codec).score(
-                [ScoreStore.Job(name: "data", pairs: pairs, output: out)], runner: runner, codec: codec,
+                [ScoreComputation.Job(name: "data", pairs: pairs, output: out)], runner: runner, codec: codec,
                 blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
         }
     }

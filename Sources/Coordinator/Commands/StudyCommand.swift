@@ -67,7 +67,7 @@ package struct StudyCommand: AsyncParsableCommand {
             let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
             let gnuplot = Gnuplot()
             if gnuplot == nil { Terminal.own.info("no plots in the report: \(Gnuplot.advice)") }
-            try await Runners.with(options, checkpoint, runDirectory: root) { [list] runner in
+            try await RunnerFactory.with(options, checkpoint, runDirectory: root) { [list] runner in
                 // All of them first: what is wrong with the last one is known before the first one begins.
                 let runs = try zip(list.studies, codecs).map { study, codec in
                     let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root) {

@@ -65,7 +65,7 @@ package struct SubspaceCommand: AsyncParsableCommand {
             if let rank {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }
-            let store = ScoreStore(
+            let store = ScoreComputation(
                 model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: try checkpoint.digest(),
                 modelName: checkpoint.shortName, codec: codec)
             var outputs = Outputs(model: model.model, reading: [data, fleet.keys])
@@ -74,12 +74,12 @@ package struct SubspaceCommand: AsyncParsableCommand {
             try fleet.check(&outputs)
             let moments = keep ?? "\(out).moments-\(getpid())"
             defer { if keep == nil { unlink(moments) } }
-            try await Runners.with(fleet, checkpoint) { runner in
+            try await RunnerFactory.with(fleet, checkpoint) { runner in
                 try await runner.apply(nil)
                 try await store.score(
-                    [ScoreStore.Job(name: "data", pairs: pairs, output: nil, moments: moments)], runner: runner,
+                    [ScoreComputation.Job(name: "data", pairs: pairs, output: nil, moments: moments)], runner: runner,
                     codec: codec, blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
-                try await RankStore(checkpoint.config).subspaces(
+                try await SubspaceComputation(checkpoint.config).subspaces(
                     moments: moments, limit: rank, runner: runner, to: out,
                     metadata: try SafetensorsFile(path: moments).metadata)
             }
@@ -165,9 +165,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
             var words = own.modelMetadata.merging(["safety": try Digest.sha256(file: safety)]) { $1 }
             words.merge(belonging.metadata) { $1 }
             if let utility { words["utility"] = try Digest.sha256(file: utility) }
-            let edit = try await Runners.with(fleet, checkpoint) { [words] runner in
+            let edit = try await RunnerFactory.with(fleet, checkpoint) { [words] runner in
                 try await runner.apply(nil)
-                return try await RankStore(checkpoint.config).edit(
+                return try await SubspaceComputation(checkpoint.config).edit(
                     recipe, subspaces: subspaces, runner: runner, to: out, metadata: words)
             }
             let all = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.rank }

@@ -27,7 +27,7 @@ public struct LowRankEdit: WeightEdit {
     }
 
     public struct Map: Sendable {
-        public let shape: MapShape
+        public let shape: WeightShape
         /// k
         public let rank: Int
         public let left: AlignedBuffer
@@ -69,7 +69,7 @@ public struct LowRankEdit: WeightEdit {
             else { throw .file(source, map: weight, fault: "its factors are no F32 [d_out × k] and [k × d_in]") }
             maps.append(
                 Map(
-                    shape: MapShape(name: weight, rows: entry.shape[0], columns: right.shape[1]),
+                    shape: WeightShape(name: weight, rows: entry.shape[0], columns: right.shape[1]),
                     rank: entry.shape[1], left: entry.buffer, right: right.buffer))
         }
         if let name = NotFinite.entry(of: bundle.entries) {

@@ -8,7 +8,7 @@ extension ScoreMethod {
 
 extension WeightScores {
     /// Seeded uniform scores, a baseline; a weight's score depends on seed, name and index only.
-    public static func random(maps: [MapShape], seed: UInt64) -> ComputedScores {
+    public static func random(maps: [WeightShape], seed: UInt64) -> ComputedScores {
         ComputedScores(label: "random", maps: maps) { map, scores in
             let stream = RandomStream(seed: seed, name: "score/\(map.name)")
             for index in scores.indices { scores[index] = stream.float(index) }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # variables of deploy.sh
 # A result of 1 GiB over a link of 8 MB/s that is cut three times: delivered, resumed at the chunk, memory within 64 MB on both
-# ends. A coordinator and a worker without a model (`faultline measure`), with keys, in two network namespaces.
+# ends. A coordinator and a worker without a model (`faultline bench-fleet`), with keys, in two network namespaces.
 # Sourced by deploy.sh. BULK_MIB, BULK_RATE and CUTS choose; CUT=all cuts the control connection, too.
 
 bulk_space() { # NAME COMMAND...
@@ -63,7 +63,7 @@ check_full_disk() {
     fi
     cleanups+=("umount $folder")
     head -c $((30 << 20)) /dev/zero >"$folder/ballast"
-    start "$work/full.log" timeout 120 "$bin/faultline" measure --workers 1 --result-bytes $((24 << 20)) --run-dir "$folder/run"
+    start "$work/full.log" timeout 120 "$bin/faultline" bench-fleet --workers 1 --result-bytes $((24 << 20)) --run-dir "$folder/run"
     coordinator=$started
     check "bulk: a full disk is said" within 60 grep -q 'the disk is full or read-only' "$work/full.log"
     check "bulk: it is waited for" kill -0 "$coordinator"
@@ -85,7 +85,7 @@ check_bulk() {
     start "$folder/worker.log" ip netns exec "flb$$-w" "$bin/faultline-worker" --join-file "$folder/join" --threads 1 --wait 60 \
         --idle-engine "$bytes" --keys "$keys/worker-w1.key"
     worker=$started
-    ip netns exec "flb$$-c" timeout 900 "$bin/faultline" measure --listen tcp://10.79.0.1:0 --join-file "$folder/join" --workers 1 \
+    ip netns exec "flb$$-c" timeout 900 "$bin/faultline" bench-fleet --listen tcp://10.79.0.1:0 --join-file "$folder/join" --workers 1 \
         --keys "$keys/coordinator.key" --run-dir "$folder/run" >"$folder/out" 2>"$folder/coordinator.log" &
     coordinator=$!
     cleanups+=("end_started $coordinator")

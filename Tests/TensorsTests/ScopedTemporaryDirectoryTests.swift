@@ -3,7 +3,7 @@ import Tensors
 import TestSupport
 import Testing
 
-struct OwnedFolderTests {
+struct ScopedTemporaryDirectoryTests {
     @Test func whatTheDeadLeftBehindGoesAndNothingElse() throws {
         let scratch = TemporaryFolder()
         let manager = FileManager.default
@@ -14,10 +14,10 @@ struct OwnedFolderTests {
         try scratch.write([], "fl-aaaaaa/.owner")
         try scratch.write([1], "fl-aaaaaa/socket")
         try scratch.write([], "fl-longer-name/.owner")
-        let first = try OwnedFolder(prefix: scratch.file("fl-"))
+        let first = try ScopedTemporaryDirectory(prefix: scratch.file("fl-"))
         #expect(!manager.fileExists(atPath: scratch.file("fl-aaaaaa")))
         // The living keep theirs; whose folder is not known is left alone.
-        let second = try OwnedFolder(prefix: scratch.file("fl-"))
+        let second = try ScopedTemporaryDirectory(prefix: scratch.file("fl-"))
         #expect(manager.fileExists(atPath: first.path) && manager.fileExists(atPath: second.path))
         #expect(try scratch.contents().filter { !$0.hasPrefix("fl-") || $0.count > 9 } == ["fl-longer-name", "other"])
         #expect(manager.fileExists(atPath: scratch.file("fl-bbbbbb")))
@@ -26,7 +26,7 @@ struct OwnedFolderTests {
     }
 
     @Test func aFolderThatCannotBeMadeIsNamed() {
-        let error = #expect(throws: TensorFileError.self) { try OwnedFolder(prefix: "/nowhere/fl-") }
+        let error = #expect(throws: TensorFileError.self) { try ScopedTemporaryDirectory(prefix: "/nowhere/fl-") }
         #expect(error?.description.contains("/nowhere/fl-XXXXXX: cannot make this folder") == true)
     }
 }

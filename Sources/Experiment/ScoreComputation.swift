@@ -13,7 +13,7 @@ import Tensors
 #endif
 
 /// Scores data sets over the fleet, or without one where the method needs no data; second moments in the same pass.
-package struct ScoreStore {
+package struct ScoreComputation {
     private let model: any WeightSource
     private let settings: Study.Scores
     private let seed: UInt64
@@ -168,8 +168,8 @@ extension Study.Scores {
 
 extension Study {
     /// - Parameter model: reads the weights that scores are made of.
-    package func scoreStore(_ model: any WeightSource, modelDigest: String, codec: any TextCodec) -> ScoreStore {
-        ScoreStore(
+    package func scoreStore(_ model: any WeightSource, modelDigest: String, codec: any TextCodec) -> ScoreComputation {
+        ScoreComputation(
             model: model, settings: scores, seed: seed, modelDigest: modelDigest, modelName: modelName, codec: codec)
     }
 }

@@ -5,21 +5,21 @@ import Tensors
 import TestSupport
 import Testing
 
-@Suite struct EndingTests {
-    private func parse(_ arguments: String...) -> Ending? {
+@Suite struct ExitStatusTests {
+    private func parse(_ arguments: String...) -> ExitStatus? {
         do {
             var command = try Faultline.parseAsRoot(arguments)
             // Help parses into a command of its own, which ends by throwing its text.
             if arguments.contains("--help") { try command.run() }
-        } catch { return Ending(error) }
+        } catch { return ExitStatus(error) }
         return nil
     }
 
     @Test func badInputIsTwoAndOneLine() {
-        #expect(Ending(InputError("f:1", "x\n  y")) == Ending(code: 2, text: "f:1: x y"))
-        #expect(Ending(SelectionError.percentOutOfRange(name: "q", value: 101)).code == 2)
-        #expect(Ending(TensorFileError(file: "f", fault: "x")) == Ending(code: 2, text: "f: x"))
-        #expect(Ending(InternalError("x")) == Ending(code: 1, text: "x"))
+        #expect(ExitStatus(InputError("f:1", "x\n  y")) == ExitStatus(code: 2, text: "f:1: x y"))
+        #expect(ExitStatus(SelectionError.percentOutOfRange(name: "q", value: 101)).code == 2)
+        #expect(ExitStatus(TensorFileError(file: "f", fault: "x")) == ExitStatus(code: 2, text: "f: x"))
+        #expect(ExitStatus(InternalError("x")) == ExitStatus(code: 1, text: "x"))
     }
 
     @Test func usageIsTwoAndHelpIsZero() {
@@ -47,7 +47,7 @@ import Testing
     }
 }
 
-extension Ending {
+extension ExitStatus {
     init(code: Int32, text: String) {
         self.init(InternalError(text))
         self.code = code

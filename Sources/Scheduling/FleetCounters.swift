@@ -16,7 +16,7 @@ package struct FleetCounts: Codable, Sendable, Equatable {
 }
 
 /// Counts what beats and events say. Pure; the clock is an argument.
-package struct FleetTally: Sendable {
+package struct FleetCounters: Sendable {
     private struct Worker: Sendable {
         var batches = 0
         /// Batches of running tasks that were counted already.

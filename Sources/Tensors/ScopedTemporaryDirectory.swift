@@ -4,7 +4,7 @@ import Foundation
 /// the next one that makes such a folder.
 ///
 /// A lock on a file inside, which the kernel drops with its process, tells whether the owner lives.
-public final class OwnedFolder: @unchecked Sendable {
+public final class ScopedTemporaryDirectory: @unchecked Sendable {
     public let path: String
     private let descriptor: Int32
 

@@ -5,7 +5,7 @@ import Synchronization
 #endif
 
 /// What this program does where the disk is full or read-only: its writes fail, unless it would rather wait.
-public enum DiskPatience {
+public enum DiskFullPolicy {
     private struct State {
         var say: (@Sendable (String) -> Void)?
         var isOver = false
@@ -36,7 +36,7 @@ struct DiskPause {
     /// - Returns: whether to try again; by then some time has passed.
     mutating func again(after error: Int32) -> Bool {
         defer { errno = error }
-        guard [ENOSPC, EDQUOT, EROFS].contains(error), let say = DiskPatience.saying else { return false }
+        guard [ENOSPC, EDQUOT, EROFS].contains(error), let say = DiskFullPolicy.saying else { return false }
         if waits % 30 == 0 {
             let words = error == EROFS ? "read-only" : "full"
             say("\(path): the disk is \(words); paused until it is not: free some space")
@@ -44,14 +44,14 @@ struct DiskPause {
         waits += 1
         for _ in 0..<10 {
             usleep(100_000)
-            if DiskPatience.saying == nil { return false }
+            if DiskFullPolicy.saying == nil { return false }
         }
         return true
     }
 
     /// The write succeeded.
     mutating func over() {
-        if waits > 0 { DiskPatience.saying?("\(path): the disk takes data again; going on") }
+        if waits > 0 { DiskFullPolicy.saying?("\(path): the disk takes data again; going on") }
         waits = 0
     }
 }

@@ -1,7 +1,7 @@
 /// Notices pipelines that have work and do nothing: something that was to come never came (a link between two workers
 /// broke, a message was lost with a connection). Computing, moving bytes and waiting for the disk count as doing something.
 /// Pure; the clock is an argument.
-package struct IdleWatch: Sendable {
+package struct StallDetector: Sendable {
     /// Since when a pipeline has had work, by epoch.
     private var since: [UInt64: Double] = [:]
     /// Pipelines given up for idleness since anything was finished: where starting again does not help, patience grows.

@@ -6,7 +6,7 @@ import ZeroMQ
 
 /// The door of the control socket: who is let in, who is turned away, and what the log says about it. Used by the I/O thread;
 /// without keys everybody is let in.
-final class Gate {
+final class ConnectionAuthenticator {
     private var keys: CoordinatorKeys?
     private let authenticator: Authenticator?
     private var crowd: ConnectionGuard?

@@ -5,10 +5,11 @@ import Journal
 import Reporting
 import Tensors
 
-package struct ExplainCommand: ParsableCommand {
+package struct HistoryCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Tells the story of a task: its attempts, workers and causes.",
-        discussion: "From the journal of the run, also while it is under way. Without a task, the story of the run.")
+        commandName: "history", abstract: "Tells the story of a task: its attempts, workers and causes.",
+        discussion: "From the journal of the run, also while it is under way. Without a task, the story of the run.",
+        aliases: ["explain"])
 
     @Argument(help: "The run directory.", completion: .directory)
     package var folder: String

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// Tests: `FAULTLINE_DIE_AT=POINT:COUNT` ends this program as kill -9 would, when it is at a point for the COUNT-th time.
-public enum DeathWish {
+public enum FaultInjection {
     private final class Plan: Sendable {
         let point: String
         let left: Mutex<Int>

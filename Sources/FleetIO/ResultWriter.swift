@@ -10,7 +10,7 @@ import ZeroMQ
 ///
 /// Until the result is whole and of the digest that was offered, they are in a file named after that digest, which outlives
 /// the transfer: whoever offers the same result later goes on behind what is there. A full disk is waited for.
-final class Spool: @unchecked Sendable {
+final class ResultWriter: @unchecked Sendable {
     enum Event: Sendable {
         /// So many bytes are there from an earlier attempt.
         case opened(Int)

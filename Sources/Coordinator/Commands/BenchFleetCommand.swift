@@ -12,9 +12,10 @@ import Tensors
 
 /// Runs empty tasks, or tasks with large results, on a real fleet without a model: what `make bench` and the checks of bulk
 /// transfer measure. Its last line is JSON; times are monotonic seconds, so that other processes can compare.
-package struct MeasureCommand: ParsableCommand {
+package struct BenchFleetCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "measure", abstract: "Measures the fleet itself, without a model.", shouldDisplay: false)
+        commandName: "bench-fleet", abstract: "Measures the fleet itself, without a model.", shouldDisplay: false,
+        aliases: ["measure"])
 
     @OptionGroup package var fleet: FleetOptions
     @Option(help: "Empty tasks.") package var tasks = 1

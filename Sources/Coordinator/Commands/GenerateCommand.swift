@@ -10,10 +10,11 @@ import ModelService
 import OutputFiles
 package import StudyFile
 
-package struct AnswerCommand: AsyncParsableCommand {
+package struct GenerateCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "answer",
-        abstract: "Lets the model answer prompts and keeps its refusals (or all answers) as pairs.")
+        commandName: "generate",
+        abstract: "Lets the model answer prompts and keeps its refusals (or all answers) as pairs.",
+        aliases: ["answer"])
 
     @OptionGroup package var model: ModelOptions
     @OptionGroup package var fleet: FleetOptions
@@ -57,11 +58,11 @@ package struct AnswerCommand: AsyncParsableCommand {
         let out = try outputs.file("--out", out, standard: "pairs.jsonl")
         try fleet.check(&outputs)
         let plan = Study.EvaluationPlan()
-        let own = OwnAnswers(
+        let own = SelfGeneratedAnswers(
             codec: codec, judge: judge, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts)
         // Before a fleet is started for nothing.
         let request = try own.request(texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens)
-        let (pairs, unfinished) = try await Runners.with(fleet, checkpoint) { runner in
+        let (pairs, unfinished) = try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
             return try request.pairs(try await runner.generate(request.groups, label: "answers"))
         }

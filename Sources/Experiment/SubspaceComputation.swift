@@ -9,9 +9,9 @@ import Tensors
 #endif
 
 /// Subspaces and low-rank edits of a model, made where its weights are.
-package struct RankStore {
+package struct SubspaceComputation {
     private let config: ModelConfig
-    private let maps: [[MapShape]]
+    private let maps: [[WeightShape]]
     /// Operands are sent for so many layers at once that they take about this many bytes.
     private let groupBytes: Int
 

@@ -6,7 +6,7 @@ import ZeroMQ
 /// The worker's end of its bulk connection: a second way to the coordinator's control socket, opened when that asks for it.
 ///
 /// A connection that broke, or on which nothing moves, is replaced by a new one; both ends then go on at the chunk.
-final class BulkPort {
+final class BulkClient {
     struct IncomingEdit {
         var offer: EditOffer
         var bytes: AlignedBuffer
@@ -126,7 +126,7 @@ final class BulkPort {
             let outcome = try send(frames)
             if outcome == .sent, frames.count > 1 {
                 moved += 1
-                DeathWish.reached("transfer")
+                FaultInjection.reached("transfer")
             }
             return outcome
         }

@@ -5,7 +5,7 @@ package import StudyFile
 package import Tensors
 
 /// The model's own answers as pairs (paper: safety-full).
-package struct OwnAnswers {
+package struct SelfGeneratedAnswers {
     private let codec: any TextCodec
     fileprivate let judge: RefusalJudge
     private let seed: UInt64
@@ -23,13 +23,14 @@ package struct OwnAnswers {
     /// Prompts, and how the fleet is asked to answer them: greedily, each once.
     package struct Request: Sendable {
         package let groups: [TaskBody.Generation]
-        private let own: OwnAnswers
+        private let own: SelfGeneratedAnswers
         private let prompts: [String]
         private let source: String
         private let keep: Study.Keep
 
         fileprivate init(
-            _ own: OwnAnswers, _ prompts: [String], source: String, keep: Study.Keep, groups: [TaskBody.Generation]
+            _ own: SelfGeneratedAnswers, _ prompts: [String], source: String, keep: Study.Keep,
+            groups: [TaskBody.Generation]
         ) {
             (self.own, self.prompts, self.source, self.keep, self.groups) = (own, prompts, source, keep, groups)
         }

@@ -7,7 +7,7 @@ import Synchronization
 import Tensors
 
 /// Starts what carries a command's model work.
-package enum Runners {
+package enum RunnerFactory {
     /// Makes a runner for a checkpoint; the program sets it to the fleet, tests to their own.
     package typealias Factory =
         @Sendable (FleetOptions, Checkpoint, _ runDirectory: String?) async throws -> any ModelRunner

@@ -1,5 +1,5 @@
 /// What a worker brings along into a new session: the pipeline it is part of, and its work there.
-public struct Holdings: Codable, Sendable, Equatable {
+public struct ResumableWork: Codable, Sendable, Equatable {
     /// The run that gave the work out: for another run it means nothing.
     public var run: String
     public var epoch: UInt64

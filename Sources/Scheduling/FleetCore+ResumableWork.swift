@@ -40,7 +40,7 @@ extension FleetCore {
     }
 
     /// What the worker has loaded and applied, where its words about it were lost, or ours.
-    private mutating func catchUp(_ epoch: UInt64, _ number: Int, _ holdings: Holdings) -> [Directive] {
+    private mutating func catchUp(_ epoch: UInt64, _ number: Int, _ holdings: ResumableWork) -> [Directive] {
         pipelines[epoch]!.seats[number].loaded = true
         guard holdings.edit == currentEdit else {
             pipelines[epoch]!.seats[number].edited = false
@@ -64,7 +64,7 @@ extension FleetCore {
 
     /// What an assignment is for, and with which kernels: only then are the results of an earlier life the same bytes.
     var planDigest: String {
-        Digest.sha256(Array("\(Release.version)\n\(level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
+        Digest.sha256(Array("\(Release.version)\n\(kernels.level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
     }
 
     /// It was listed by a worker of an earlier life, and what becomes of it is not decided yet: news of it are for later.
@@ -88,7 +88,7 @@ extension FleetCore {
         guard let model else { return [] }
         let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
         let plan = planDigest
-        let candidates = membership.members.values.compactMap { member -> (id: Int, holdings: Holdings)? in
+        let candidates = membership.members.values.compactMap { member -> (id: Int, holdings: ResumableWork)? in
             guard !seated.contains(member.id), let holdings = member.capabilities.holdings,
                 holdings.run == policy.run, holdings.plan == plan, holdings.isLoaded, holdings.edit != nil,
                 !holdings.isTrained, pipelines[holdings.epoch] == nil
@@ -114,7 +114,7 @@ extension FleetCore {
         return directives
     }
 
-    private static func isWhole(_ stages: [Holdings], _ model: ModelPlan) -> Bool {
+    private static func isWhole(_ stages: [ResumableWork], _ model: ModelPlan) -> Bool {
         var layer = 0
         for (index, stage) in stages.enumerated() {
             guard stage.stageIndex == index, stage.stageCount == stages.count, stage.firstLayer == layer,
@@ -174,7 +174,7 @@ extension FleetCore {
                 continue
             }
             kept.append(index)
-            alias(key, index)
+            names.keep(key, for: index)
             directives.append(
                 .happened(
                     .takenOver(

@@ -8,9 +8,9 @@ extension WorkerRuntime {
     /// As many as a coordinator ever has under way on one worker, with room to spare.
     private static let mostListed = 1024
 
-    var holdings: Holdings? {
+    var holdings: ResumableWork? {
         guard let assignment, let runName else { return nil }
-        var holdings = Holdings(run: runName, assignment: assignment)
+        var holdings = ResumableWork(run: runName, assignment: assignment)
         holdings.isLoaded = isLoaded
         (holdings.edit, holdings.editDigest) = (applied?.edit, applied?.digest)
         holdings.isTrained = isTrained

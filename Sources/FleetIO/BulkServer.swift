@@ -12,7 +12,7 @@ import ZeroMQ
 /// A worker's bulk connection is a second session at the control socket, which proves by a ticket whose it is. A large
 /// transfer on it never stands in front of a beat or a task, and its end says nothing about the worker: only bytes that do
 /// not come for too long do.
-final class BulkDesk {
+final class BulkServer {
     /// A result that a worker has offered.
     struct Offer {
         var key: TaskKey
@@ -29,7 +29,7 @@ final class BulkDesk {
 
     private struct Fetch {
         var offer: Offer
-        var spool: Spool
+        var spool: ResultWriter
         var half: String
         /// Tells its spool's events from those of an earlier one of the same path.
         var number: Int
@@ -41,7 +41,7 @@ final class BulkDesk {
     package struct Report: Sendable {
         fileprivate var path: BulkPath
         fileprivate var number: Int
-        fileprivate var event: Spool.Event
+        fileprivate var event: ResultWriter.Event
     }
 
     /// What the I/O thread has to do about a report, or about time.
@@ -96,7 +96,7 @@ final class BulkDesk {
         count += 1
         let number = count
         let half = freeHalf(offer.digest)
-        let spool = Spool(
+        let spool = ResultWriter(
             path: half, byteCount: offer.byteCount, digest: offer.digest, scan: offer.scan, queue: queue,
             report: settings.report
         ) { [report] in report(Report(path: path, number: number, event: $0)) }

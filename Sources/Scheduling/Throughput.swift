@@ -1,5 +1,5 @@
 /// How fast a pipeline works, in seconds for a unit of cost. Pure; the clock is an argument.
-struct Pace: Sendable {
+struct Throughput: Sendable {
     private var seconds = 0.0
     private var cost = 0.0
     /// Since when it has been at what it now has in hand.

@@ -1,9 +1,9 @@
 import Scheduling
 import Testing
 
-@Suite struct FleetTallyTests {
+@Suite struct FleetCountersTests {
     @Test func batchesAreCountedOnceThroughBeatsAndTheEnd() {
-        var tally = FleetTally()
+        var tally = FleetCounters()
         tally.joined(1, now: 0)
         tally.beat(1, retired: [7: 3], steps: 3, now: 1)
         tally.beat(1, retired: [7: 5, 8: 1], steps: 6, now: 2)
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test func ratesAreOfTheLastHalfMinute() {
-        var tally = FleetTally()
+        var tally = FleetCounters()
         tally.joined(1, now: 0)
         #expect(tally.rate(of: 1, now: 0) == 0)
         for second in 1...100 { tally.beat(1, retired: [1: 4 * second], steps: UInt64(second), now: Double(second)) }
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func lossesAreCountedByCause() {
-        var tally = FleetTally()
+        var tally = FleetCounters()
         for worker in 1...4 { tally.joined(worker, now: 0) }
         tally.lost(1, LossCause.killed(signal: 9).label, interrupted: 2)
         tally.lost(2, LossCause.silent(seconds: 31).label, interrupted: 0)

@@ -1,9 +1,9 @@
 import Scheduling
 import Testing
 
-struct IdleWatchTests {
+struct StallDetectorTests {
     @Test func onlyWhoHasWorkAndDoesNothingIsIdle() {
-        var watch = IdleWatch()
+        var watch = StallDetector()
         // Work came at 100 s; what happened before does not count against it.
         #expect(watch.overdue([1: 20], now: 100, limit: 10) == [])
         #expect(watch.overdue([1: 20], now: 110, limit: 10) == [])
@@ -16,7 +16,7 @@ struct IdleWatchTests {
     }
 
     @Test func theCoordinatorsOwnWaitIsNobodysIdleness() {
-        var watch = IdleWatch()
+        var watch = StallDetector()
         _ = watch.overdue([1: 0], now: 0, limit: 10)
         #expect(watch.overdue([1: 0], now: 50, limit: 10, isWaiting: true) == [])
         #expect(watch.overdue([1: 0], now: 60, limit: 10) == [])
@@ -24,7 +24,7 @@ struct IdleWatchTests {
     }
 
     @Test func patienceGrowsWhereStartingAgainDoesNotHelp() {
-        var watch = IdleWatch()
+        var watch = StallDetector()
         var now = 0.0
         var waits: [Double] = []
         for epoch in UInt64(1)...6 {
