@@ -98,9 +98,11 @@ extension Study {
 extension Study {
     /// Masks that are no condition's own: a grid's cells share them.
     package var shareMasks: Int {
-        let names = conditions.compactMap { condition -> String? in
-            condition.fineTune?.restriction?.share.map { maskName($0, of: condition) }
+        var names: Set<String> = []
+        for condition in conditions {
+            guard let restriction = condition.fineTune?.restriction, let share = restriction.share else { continue }
+            names.insert(maskName(share, of: condition))
         }
-        return Set(names).count
+        return names.count
     }
 }
