@@ -1,3 +1,5 @@
+import Protocol
+
 /// Which kernels the whole fleet runs, so that its bits do not depend on who computes.
 package struct KernelAgreement: Sendable {
     /// OpenBLAS's, of the weakest of the first workers.
