@@ -103,7 +103,7 @@ struct KeyedFleetTests {
         try test.start(awaited: 1, answers: false)
         let error = #expect(throws: FleetError.self) { try test.fleet() }
         #expect(error?.description.contains("libzmq asks nobody") == true, "\(String(describing: error))")
-        #expect(ExitStatus(try #require(error)).code == 1)
+        #expect(CommandExit(try #require(error)).code == 1)
     }
 
     @Test func aModelOutsideTheWorkersRootsIsNotRead() throws {

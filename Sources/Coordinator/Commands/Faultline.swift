@@ -43,7 +43,7 @@ package enum CommandLineMain {
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
             return 0
         } catch {
-            let ending = ExitStatus(error)
+            let ending = CommandExit(error)
             if ending.isOutput {
                 Terminal.out(ending.text)
             } else {

@@ -5,21 +5,21 @@ import Tensors
 import TestSupport
 import Testing
 
-@Suite struct ExitStatusTests {
-    private func parse(_ arguments: String...) -> ExitStatus? {
+@Suite struct CommandExitTests {
+    private func parse(_ arguments: String...) -> CommandExit? {
         do {
             var command = try Faultline.parseAsRoot(arguments)
             // Help parses into a command of its own, which ends by throwing its text.
             if arguments.contains("--help") { try command.run() }
-        } catch { return ExitStatus(error) }
+        } catch { return CommandExit(error) }
         return nil
     }
 
     @Test func badInputIsTwoAndOneLine() {
-        #expect(ExitStatus(InputError("f:1", "x\n  y")) == ExitStatus(code: 2, text: "f:1: x y"))
-        #expect(ExitStatus(SelectionError.percentOutOfRange(name: "q", value: 101)).code == 2)
-        #expect(ExitStatus(TensorFileError(file: "f", fault: "x")) == ExitStatus(code: 2, text: "f: x"))
-        #expect(ExitStatus(InternalError("x")) == ExitStatus(code: 1, text: "x"))
+        #expect(CommandExit(InputError("f:1", "x\n  y")) == CommandExit(code: 2, text: "f:1: x y"))
+        #expect(CommandExit(SelectionError.percentOutOfRange(name: "q", value: 101)).code == 2)
+        #expect(CommandExit(TensorFileError(file: "f", fault: "x")) == CommandExit(code: 2, text: "f: x"))
+        #expect(CommandExit(InternalError("x")) == CommandExit(code: 1, text: "x"))
     }
 
     @Test func usageIsTwoAndHelpIsZero() {
@@ -47,7 +47,7 @@ import Testing
     }
 }
 
-extension ExitStatus {
+extension CommandExit {
     init(code: Int32, text: String) {
         self.init(InternalError(text))
         self.code = code

@@ -11,7 +11,7 @@ import Selection
 import Tensors
 
 /// How a command that threw ends.
-package struct ExitStatus: Equatable {
+package struct CommandExit: Equatable {
     package var code: Int32
     /// One line for standard error, or the help text.
     package var text: String
