@@ -25,7 +25,6 @@ package struct SharedFiles: Sendable {
     }
 
     /// Hands a file on that is what the run recorded.
-
     package func remember(_ path: String, _ words: [String: String]) throws {
         let key = keys.key("file", words)
         guard !cache.has(key), ledger.holds(path, words) else { return }

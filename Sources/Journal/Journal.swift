@@ -173,7 +173,6 @@ public final class Journal: Sendable {
     }
 
     /// Rows under a key, by stage; `nil`: none; empty: what is there is damaged.
-
     private func rows(of key: String) throws(JournalError) -> [StageRecord]? {
         try persist("reading") { database in
             try database.execute(
