@@ -50,6 +50,8 @@ public final class ResidualStates: Collector {
         }
     }
 
+    /// F64 sums and sums of squares [classes × positions × width] and counts [classes], for every place in the stage.
+    /// - Throws: `StageError.badBatch` where a prompt had no token at one of the positions.
     public func take() throws -> [TensorBundle.Entry] {
         if let failure { throw failure }
         let shape = [classes, positions.count, width]

@@ -26,6 +26,8 @@ package struct CacheKeys: Sendable {
     }
 
     /// Of the tokens that pairs come to, example by example.
+    /// - Throws: `InputError` naming the pair that cannot be laid out; `ProtocolError` where an example is too large to
+    ///   be sent.
     package static func digest(_ pairs: [Pair], codec: any TextCodec) throws -> String {
         let digests = try Calibration.groups(pairs, codec: codec).map {
             try TaskBody.likelihood(batches: [Batch(sequences: $0.sequences)]).digest()

@@ -29,11 +29,16 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: The model
 
+    /// Makes a model current in the inner runner too, and keeps what it is known by.
+    /// - Throws: what the inner runner throws.
     package func use(_ state: ModelState) async throws {
         weights = state.identity
         try await inner.use(state)
     }
 
+    /// The losses of every step, from the cache or from the inner runner.
+    /// - Throws: what the inner runner throws; `ProtocolError` where the training is too large to be sent; what
+    ///   `ResultCache.store` throws.
     package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
         let state = try ModelState(request)
         weights = state.identity
@@ -50,6 +55,9 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: What is asked of it
 
+    /// The answers of all groups in order. Only the groups that the cache does not have are computed.
+    /// - Throws: what the inner runner throws, and `InternalError` where it gives another number of answers;
+    ///   `ProtocolError` where a group is too large to be sent; what `ResultCache.store` throws.
     package func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
         let keys = try groups.map { self.keys.key("answers", [weights, try TaskBody.generate($0).digest()]) }
         var known = zip(keys, groups).map { key, group in
@@ -73,6 +81,9 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         return known.flatMap { $0! }
     }
 
+    /// Log-probabilities of every sequence. They are all from the cache, or all computed.
+    /// - Throws: what the inner runner throws; `ProtocolError` where a batch is too large to be sent; what
+    ///   `ResultCache.store` throws.
     package func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
         let sequences = batches.flatMap(\.sequences)
         let key = keys.key(
@@ -90,6 +101,8 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// Statistics that are cached; scores are files of the study's own.
+    /// - Throws: what the inner runner throws; `ProtocolError` where a block is too large to be sent; what
+    ///   `ResultCache.store` throws.
     package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         var missing: [(request: ScoreRequest, key: String?)] = []
         for request in requests {
@@ -112,6 +125,8 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// Changes of few ranks are kept; subspaces are files of the study's own.
+    /// - Throws: what the inner runner and making the operands throw; `ProtocolError` where a task is too large to be
+    ///   sent; what `ResultCache.store` throws.
     package func compute(_ request: RankRequest, label: String) async throws {
         guard request.groups.allSatisfy({ $0.tasks.allSatisfy { $0.kind == .factors } }) else {
             return try await inner.compute(request, label: label)
@@ -134,11 +149,17 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: Passed on
 
+    /// The inner runner's trained weights: they are not cached.
+    /// - Throws: what the inner runner and `body` throw.
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
         try await inner.trainedWeights(body)
     }
 
+    /// Tells the inner runner that a scoring job's outputs are safe.
+    /// - Throws: what the inner runner throws.
     package func release(_ receipt: ScoreReceipt) throws { try inner.release(receipt) }
+    /// Tells the inner runner that all is done.
+    /// - Throws: what the inner runner throws.
     package func concluded() throws { try inner.concluded() }
     package func shutdown() async { await inner.shutdown() }
 }

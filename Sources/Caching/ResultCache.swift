@@ -40,6 +40,8 @@ package struct ResultCache: Sendable {
         return bytes
     }
 
+    /// Keeps a small result under its key.
+    /// - Throws: `InputError` where a folder cannot be made; `TensorFileError` where the result cannot be written.
     package func store(_ key: String, bytes: [UInt8]) throws {
         try write(key, bytes, to: place("entries", key))
     }
@@ -77,6 +79,7 @@ package struct ResultCache: Sendable {
 
     /// Keeps the file at `path`, which must not be written to again, only replaced.
     /// - Parameter digest: its SHA-256 where it is known.
+    /// - Throws: `InputError` where a folder cannot be made; `TensorFileError` where the file cannot be read or kept.
     package func store(_ key: String, file path: String, digest: String? = nil) throws {
         let digest = try digest ?? Digest.sha256(file: path)
         let object = place("objects", digest)

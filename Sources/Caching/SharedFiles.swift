@@ -16,6 +16,7 @@ package struct SharedFiles: Sendable {
 
     /// Takes the file over where the cache has it and it is not there yet.
     /// - Returns: whether it came from the cache.
+    /// - Throws: `TensorFileError` where the run's record cannot be written.
     package func recall(_ path: String, _ words: [String: String]) throws -> Bool {
         guard !ledger.holds(path, words), let digest = cache.fetched(keys.key("file", words), to: path) else {
             return false
@@ -25,7 +26,7 @@ package struct SharedFiles: Sendable {
     }
 
     /// Hands a file on that is what the run recorded.
-
+    /// - Throws: what `ResultCache.store` throws.
     package func remember(_ path: String, _ words: [String: String]) throws {
         let key = keys.key("file", words)
         guard !cache.has(key), ledger.holds(path, words) else { return }
@@ -33,6 +34,7 @@ package struct SharedFiles: Sendable {
     }
 
     /// Which weights a recipe comes to.
+    /// - Throws: what `ResultCache.store` throws.
     package func note(recipe: String, weights: String) throws {
         let key = keys.key("recipe", [recipe])
         guard !cache.has(key) else { return }

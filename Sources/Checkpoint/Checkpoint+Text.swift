@@ -25,6 +25,8 @@ extension Checkpoint {
     }
 
     /// Tokens that end an answer: the checkpoint's end-of-text tokens and the template's end of turn, sorted.
+    /// - Throws: `CheckpointError` where a file that names them is unreadable or malformed, or where the template's end
+    ///   of turn is a marker that is no token of this tokenizer.
     public func stopTokens(tokenizer: Tokenizer, template: ChatTemplate?) throws(CheckpointError) -> [Int32] {
         var result: Set<Int32> = []
         // Numbers outside the vocabulary never come, in transformers either.

@@ -109,6 +109,8 @@ public final class Checkpoint: WeightSource {
     /// How the file stores the tensor.
     public func fileType(of name: String) -> WeightEncoding? { shape(of: name) == nil ? nil : tensors[name]?.encoding }
 
+    /// Widens rows `rows` of a tensor to f32 into `destination` [rows.count × columns].
+    /// - Throws: `CheckpointError` (`.mismatch`) where the checkpoint has no such tensor.
     public func read(_ name: String, rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
         guard shape(of: name) != nil, let tensor = tensors[name] else {
             throw CheckpointError(.mismatch, file: path, "tensor \(name) is missing")

@@ -100,6 +100,7 @@ package struct FleetOptions: ParsableArguments {
     package init() {}
 
     /// The file that a fleet's coordinator writes for its workers.
+    /// - Throws: `InputError` saying why it cannot be written there.
     package func check(_ outputs: inout Outputs) throws(InputError) {
         if let joinFile { _ = try outputs.file("--join-file", joinFile, standard: "join.json") }
     }
@@ -158,6 +159,8 @@ package struct ModelOptions: ParsableArguments {
 
     package init() {}
 
+    /// Opens the checkpoint that `--model` names.
+    /// - Throws: `CheckpointError` where it cannot be read.
     package func checkpoint() throws -> Checkpoint { try content.open(model) }
 
     package var layout: ChatLayout {
@@ -166,6 +169,7 @@ package struct ModelOptions: ParsableArguments {
 
     /// The checkpoint and its text codec.
     /// - Parameter systems: other system prompts that will be asked for.
+    /// - Throws: `CheckpointError` where it cannot be read; `InputError` where the chat template does not fit it.
     package func open(systems: [SystemPrompt] = []) throws -> (checkpoint: Checkpoint, codec: ChatCodec) {
         let checkpoint = try checkpoint()
         return (checkpoint, try ChatCodec(checkpoint, layout, systems: systems))

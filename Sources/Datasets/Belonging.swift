@@ -106,5 +106,6 @@ package struct Belonging {
 
 extension Checkpoint {
     /// For the metadata of what is made of this model.
+    /// - Throws: `CheckpointError` where a file of the model can no longer be read.
     package func provenance() throws -> Provenance { Provenance(model: try digest(), name: shortName) }
 }

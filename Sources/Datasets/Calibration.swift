@@ -9,6 +9,7 @@ package protocol TextCodec: Sendable {
     /// - Throws: where the chat template refuses it.
     func prompt(_ user: String) throws(InputError) -> [Int32]
     /// The same with another system prompt.
+    /// - Throws: `InputError` where the chat template refuses it, or cannot do what `system` asks for.
     func prompt(_ user: String, system: SystemPrompt) throws(InputError) -> [Int32]
     /// A text for the model to go on with, outside any chat, with what the tokenizer itself puts in front of texts (BOS).
     func opening(_ text: String) -> [Int32]
@@ -55,6 +56,8 @@ package struct ChatCodec: TextCodec {
     /// - Parameters:
     ///   - layout: how prompts are laid out.
     ///   - systems: other system prompts that will be asked for: what the template refuses is known now.
+    /// - Throws: `CheckpointError` where the tokenizer or the template cannot be read or do not fit together;
+    ///   `InputError` where a named template ends a turn with no token of this tokenizer.
     package init(_ checkpoint: Checkpoint, _ layout: ChatLayout, systems: [SystemPrompt] = []) throws {
         tokenizer = try checkpoint.tokenizer()
         template = try checkpoint.chatTemplate(
@@ -77,7 +80,11 @@ package struct ChatCodec: TextCodec {
         thinking = layout.thinking.words
     }
 
+    /// A user's turn with the layout's own system prompt, up to where the assistant begins to speak.
+    /// - Throws: `InputError` where the chat template refuses it.
     package func prompt(_ user: String) throws(InputError) -> [Int32] { try prompt(user, system: system) }
+    /// The same with another system prompt.
+    /// - Throws: `InputError` where the chat template refuses it, or cannot do what `system` asks for.
     package func prompt(_ user: String, system: SystemPrompt) throws(InputError) -> [Int32] {
         do { return try template.prompt(user: user, system: system, tokenizer: tokenizer) } catch {
             throw InputError(error.file, error.fault)
@@ -96,6 +103,8 @@ package struct ChatCodec: TextCodec {
 package enum Calibration {
     /// The prompt in its template, then the response, tokenised apart and alone scored.
     /// - Parameter endOfAnswer: closes the response; for fine-tuning only.
+    /// - Throws: `InputError` naming the pair's place, where its prompt cannot be laid out, one of its texts has no
+    ///   tokens, or both are longer than the model's context.
     package static func group(_ pair: Pair, codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError)
         -> SequenceGroup
     {
@@ -114,6 +123,8 @@ package enum Calibration {
             name: pair.place, sequences: [TokenSequence(tokens: prompt + response, scoredFrom: prompt.count)])
     }
 
+    /// One group a pair, in their order.
+    /// - Throws: as `group`.
     package static func groups(_ pairs: [Pair], codec: any TextCodec, endOfAnswer: Int32? = nil) throws(InputError)
         -> [SequenceGroup]
     {

@@ -7,6 +7,7 @@ package enum ContextLimit {
     /// - Parameters:
     ///   - longest: positions the model was made for.
     ///   - place: the text's file and line, or its beginning.
+    /// - Throws: `InputError` naming the place, where there are more tokens than positions.
     package static func check(_ tokens: Int, _ longest: Int, _ place: String) throws(InputError) {
         guard tokens > longest else { return }
         throw InputError(
@@ -14,6 +15,10 @@ package enum ContextLimit {
     }
 
     /// The same for a prompt that is to be answered.
+    /// - Parameters:
+    ///   - new: tokens that the answer may have.
+    ///   - source: names the prompt's file in errors.
+    /// - Throws: `InputError` where prompt and answer together need more positions than `longest`.
     package static func check(
         prompt: [Int32], _ text: String, new: Int, _ longest: Int, source: String
     ) throws(InputError) {

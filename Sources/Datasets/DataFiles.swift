@@ -31,10 +31,14 @@ package final class DataFiles {
         try items("prompts", path) { [codec] () throws(InputError) in try PromptFile.read(path, codec) }
     }
 
+    /// Pairs of a prompt and its response.
+    /// - Throws: as `prompts`.
     package func pairs(_ path: String) throws(InputError) -> [Pair] {
         try items("pairs", path) { [codec] () throws(InputError) in try PairFile.read(path, codec) }
     }
 
+    /// Texts that follow a prompt in an attack, at most 4096.
+    /// - Throws: as `prompts`, and where there are more.
     package func suffixes(_ path: String) throws(InputError) -> [String] {
         let suffixes = try lines(path, kind: "suffixes", column: "suffix")
         guard suffixes.count <= 4096 else {
@@ -47,11 +51,13 @@ package final class DataFiles {
     /// - Parameters:
     ///   - kind: what they are, in the plural ("phrases").
     ///   - column: the name of their column where the file is a table.
+    /// - Throws: as `prompts`.
     package func lines(_ path: String, kind: String, column: String) throws(InputError) -> [String] {
         try items(kind, path) { () throws(InputError) in try LineFile.read(path, kind: kind, column: column) }
     }
 
     /// Running text.
+    /// - Throws: as `prompts`.
     package func text(_ path: String) throws(InputError) -> String {
         try items("documents", path) { () throws(InputError) in try PlainText.read(path) }.joined(separator: "\n\n")
     }
@@ -60,6 +66,7 @@ package final class DataFiles {
     /// - Parameters:
     ///   - limit: entries that are looked at, from the start; `nil`: all.
     ///   - fault: what is wrong with a question for this model; it is left out then.
+    /// - Throws: as `prompts`; what `fault` throws.
     package func tasks(
         _ path: String, limit: Int?, fault: (TaskDocument) throws -> EvaluationError?
     ) throws -> [TaskDocument] {
@@ -67,6 +74,7 @@ package final class DataFiles {
     }
 
     /// The documents of a zero-shot task.
+    /// - Throws: as `prompts`; what `fault` throws.
     package func zeroShot(
         _ task: ZeroShotTask, _ plan: ZeroShotPlan, fault: (TaskDocument) throws -> EvaluationError?
     ) throws -> [TaskDocument] {

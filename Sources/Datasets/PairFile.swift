@@ -56,6 +56,7 @@ package enum PairFile {
     /// - Parameters:
     ///   - model: whose own answers the responses are.
     ///   - thinking: what that model was told of thinking.
+    /// - Throws: `TensorFileError` where the file cannot be written.
     package static func write(
         _ pairs: [Pair], answeredBy model: Provenance? = nil, thinking: String? = nil, to path: String
     ) throws {

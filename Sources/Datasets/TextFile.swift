@@ -7,6 +7,7 @@ package enum TextFile {
     package static func read(_ path: String) throws(InputError) -> [UInt8] { try decoded(path).bytes }
 
     /// The same, and what it was encoded as.
+    /// - Throws: as `read`.
     package static func decoded(_ path: String) throws(InputError) -> EncodedText {
         let mapping: FileMapping
         do throws(TensorFileError) { mapping = try FileMapping(path: path) } catch {
@@ -44,6 +45,7 @@ package enum TextFile {
     }
 
     /// Writes text that appears under its name only when complete.
+    /// - Throws: `TensorFileError` where it cannot be written.
     package static func write(_ text: String, to path: String) throws {
         let file = try AtomicFile(path: path)
         try file.write(Array(text.utf8))

@@ -21,6 +21,9 @@ package final class TransformerEngine: StageEngine {
         self.open = open
     }
 
+    /// Opens the model, compares it with the coordinator's and reads the stage's weights.
+    /// - Throws: `UnfitWorker` where this copy is another model; `CheckpointError` or `StageError` where it cannot be
+    ///   read.
     package func load(_ assignment: StageAssignment) throws {
         jobs = [:]
         context = nil
@@ -52,12 +55,18 @@ package final class TransformerEngine: StageEngine {
         )
     }
 
+    /// Makes an edit current; `nil`: the unedited weights.
+    /// - Throws: `EngineError` where no model is loaded, tasks are running, or the edit does not fit the model;
+    ///   `SelectionError` where it is no edit.
     package func apply(edit: TensorBundle?) throws {
         let context = try loaded()
         guard jobs.isEmpty else { throw EngineError.busy }
         try context.apply(edit)
     }
 
+    /// Begins a task on this stage.
+    /// - Throws: `EngineError` where no model is loaded, or the task asks for what the stage cannot do; `StageError`
+    ///   where a batch is malformed, or a number of the result is not finite.
     package func begin(task: UInt64, body: TaskBody) throws -> [StageOutput] {
         let context = try loaded()
         let job: any StageJob =
@@ -76,6 +85,8 @@ package final class TransformerEngine: StageEngine {
         return try finish(task, outputs)
     }
 
+    /// Takes the next packet of a task; of a task that is not running it takes none.
+    /// - Throws: `StageError` where a weight or a number of the result is not finite; what the task throws.
     package func receive(_ packet: Packet) throws -> [StageOutput] {
         guard let job = jobs[packet.task] else { return [] }
         return try finish(packet.task, try job.receive(packet))

@@ -11,6 +11,7 @@ import Tensors
 /// An answer that ended inside its thinking is judged by nobody: all its verdicts are false, and `is_unfinished` is true.
 package enum AnswerFile {
     /// - Parameter model: the unedited model; what `result` did to it is the line's `condition`.
+    /// - Throws: `TensorFileError` where the file cannot be written.
     package static func write(
         _ result: ConditionResult, of model: Provenance, judges: Judges, harmful: [String], harmless: [String],
         to path: String

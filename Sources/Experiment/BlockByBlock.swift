@@ -78,6 +78,8 @@ struct BlockByBlock {
     }
 
     /// Changes of few ranks of all blocks.
+    /// - Throws: what the runner, scoring and making subspaces throw; `TensorFileError` or `InputError` where a file of
+    ///   the run cannot be read or written.
     package func lowRank(_ condition: Study.Condition, _ recipe: RankRecipe) async throws -> LowRankEdit {
         let words = try words(condition)
         let target = folder.edit(condition.name)

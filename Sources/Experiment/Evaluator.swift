@@ -138,6 +138,7 @@ package struct Evaluator: Sendable {
     }
 
     /// Measures the current model; the answers' likelihoods come with `rate`.
+    /// - Throws: what the runner throws; `NoNumber` where a log-probability is no finite number.
     package func measure(
         _ questions: Questions, _ runner: any ModelRunner, label: String
     ) async throws -> Measurement {
@@ -165,6 +166,9 @@ package struct Evaluator: Sendable {
 
     /// Adds the mean log-likelihood, under the current model, of every answer: what the coherence gate judges. The current
     /// model has to be the unedited one.
+    /// - Returns: the same measurement, every answer with its mean log-likelihood in nats a token.
+    /// - Throws: what the runner throws; `PackingError` where an answer is larger than a batch; `NoNumber` where a
+    ///   log-probability is no finite number.
     package func rate(_ measurement: Measurement, _ runner: any ModelRunner, label: String) async throws -> Measurement
     {
         let answers = measurement.answers + measurement.sampled

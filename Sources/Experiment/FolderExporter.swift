@@ -28,6 +28,9 @@ package struct FolderExporter: ModelExporter {
         }
     }
 
+    /// Writes the edited checkpoint as a Hugging Face folder.
+    /// - Throws: `SelectionError.notExported` where weights alone do not hold what the edit does; `InputError` where a
+    ///   folder cannot be made; `CheckpointError` or `TensorFileError` where a file cannot be read or written.
     package func export(_ edit: any WeightEdit, to folder: String) throws {
         let rewrite = try edit.rewrite()
         try makeParent(of: folder)
@@ -37,11 +40,19 @@ package struct FolderExporter: ModelExporter {
         }
     }
 
+    /// Writes the change alone as a PEFT adapter.
+    /// - Throws: `InputError` where a folder cannot be made; `CheckpointError` or `TensorFileError` where a file cannot
+    ///   be read or written.
     package func exportAdapter(_ edit: LowRankEdit, to folder: String) throws {
         try makeParent(of: folder)
         try AdapterExport(base: checkpoint.path, notes: [try note(edit.metadata)]).write(edit, to: folder)
     }
 
+    /// Writes the checkpoint with the weights of the last fine-tuning, but for those that are rewound. The weights go
+    /// through
+    /// files beside `folder`, which are removed.
+    /// - Throws: what the runner throws; `SelectionError.shape` where a trained weight has another shape than the
+    ///   checkpoint's; as `exportAdapter`.
     package func exportTrained(
         _ runner: any ModelRunner, rewind: Mask?, words: [String: String], to folder: String
     ) async throws {

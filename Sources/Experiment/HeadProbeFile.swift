@@ -5,6 +5,8 @@ import Tensors
 
 /// A probe's heads as JSON, the most accurate first, and as a table.
 package enum HeadProbeFile {
+    /// Writes every head with its accuracies (shares, 0 to 1), and how many prompts they are of.
+    /// - Throws: `TensorFileError` where the file cannot be written.
     package static func write(_ probe: HeadProbe, metadata: [(String, String)], to path: String) throws {
         let heads = probe.ranking.enumerated().map { rank, head in
             JSON.object([

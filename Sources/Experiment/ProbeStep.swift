@@ -17,6 +17,8 @@ package struct ProbeStep: Sendable {
         batches = try prober.batches(codec: codec, batchTokens: batchTokens)
     }
 
+    /// The probing of a study, with its seed and batches.
+    /// - Throws: `InputError`; `SelectionError` where there are too few prompts.
     package init(_ probe: Study.Probe, study: Study, codec: any TextCodec, _ files: DataFiles) throws {
         try self.init(probe, seed: study.seed, codec: codec, batchTokens: study.batchTokens, files)
     }

@@ -6,6 +6,7 @@ import Tensors
 /// A condition's multiple-choice questions with the log-likelihood of every choice, a JSON object a line.
 package enum QuestionFile {
     /// - Parameter model: the unedited model; what `measured` did to it is the line's `condition`.
+    /// - Throws: `TensorFileError` where the file cannot be written.
     package static func write(_ measured: ConditionResult, of model: Provenance, to path: String) throws {
         let origin = model.modelMembers + [JSON.Member("condition", .text(measured.name))]
         let file = try AtomicFile(path: path)

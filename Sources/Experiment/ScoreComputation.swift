@@ -73,6 +73,9 @@ package struct ScoreComputation {
     /// - Parameters:
     ///   - ledger: what is on record there, of the same model, data and settings, is left as it is; what is made is recorded.
     ///   - block: of one decoder block alone, on a model whose edit is known by `edited`.
+    /// - Throws: what the runner throws; `InputError` naming a pair that cannot be laid out; `PackingError` where one
+    ///   is larger than a batch; `SelectionError` where the method cannot score; `TensorFileError` where a file cannot
+    ///   be read or written.
     package func score(
         _ jobs: [Job], runner: any ModelRunner, codec: any TextCodec, blockExamples: Int, batchTokens: Int,
         ledger: RunLedger? = nil, block: (layer: Int, edited: String)? = nil
@@ -117,6 +120,8 @@ package struct ScoreComputation {
     }
 
     /// Scores that need no data.
+    /// - Throws: `SelectionError` where the method cannot score; `CheckpointError` where the model cannot be read;
+    ///   `TensorFileError` where the file cannot be written.
     package func scoreWithoutData(to path: String) throws {
         let scores = try method.scores(ScoreInputs(model: model, settings: scoreSettings))
         try ScoreFile.write(scores, to: path, metadata: try metadata([]).merging(name) { $1 })
@@ -132,6 +137,7 @@ package struct ScoreComputation {
     }
 
     /// What a score file depends on.
+    /// - Throws: `InputError` naming a pair that cannot be laid out.
     package func words(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
         try metadata(pairs).merging(cut) { $1 }
     }
@@ -146,6 +152,7 @@ package struct ScoreComputation {
     }
 
     /// What second moments, and what is made of them, depend on.
+    /// - Throws: `InputError` naming a pair that cannot be laid out.
     package func momentWords(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
         ["model": modelDigest, "statistic": SecondMoments.name].merging(try data(pairs)) { $1 }.merging(cut) { $1 }
     }

@@ -66,6 +66,7 @@ package struct StatisticStep: Sendable {
     }
 
     /// What the file depends on, as it says itself.
+    /// - Throws: `ProtocolError` where a block is too large to be sent.
     package func provenance(modelDigest: String) throws -> [String: String] {
         let digests = try blocks.map { try TaskBody.score(statistics: [plan.request], batches: $0).digest() }
         var words = ["model": modelDigest, "statistic": plan.request.name]

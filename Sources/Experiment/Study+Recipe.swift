@@ -6,6 +6,7 @@ package import StudyFile
 extension Study {
     /// - Parameter data: what a side's pairs are known by; `nil`: by nothing yet.
     /// - Returns: `nil` where the words do not decide the weights.
+    /// - Throws: what `data` throws.
     package func recipe(_ condition: Condition, data: @escaping (Side) throws -> String?) throws -> String? {
         if condition.isUnedited { return "unedited" }
         let known = KnownInputs(data: data) { try recipe($0, data: data) }

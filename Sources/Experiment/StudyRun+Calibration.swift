@@ -16,6 +16,8 @@ extension StudyRun {
         ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
     }
 
+    /// Makes the scores of both sides with a method that needs no data.
+    /// - Throws: as `ScoreComputation.scoreWithoutData`.
     package func scoreWithoutData() throws {
         announce("\(study.scores.method.rawValue) scores")
         for side in Study.Side.allCases {

@@ -45,6 +45,8 @@ package final class StudyRun {
     /// - Parameters:
     ///   - cache: what other studies computed; `nil`: everything is computed here.
     ///   - announce: gets a line at the start of every step.
+    /// - Throws: `InputError`, `EvaluationError` or `PackingError` naming the file and its fault; `SelectionError`
+    ///   where the study asks for what the model does not have.
     package init(
         _ study: Study, runner: any ModelRunner, codec: any TextCodec, model: any WeightSource, modelDigest: String,
         folder: RunFolder, exporter: (any ModelExporter)?, cache: ResultCache? = nil,
@@ -75,6 +77,9 @@ package final class StudyRun {
     /// Which model everything belongs to that is written.
     var provenance: Provenance { Provenance(model: modelDigest, name: study.modelName) }
 
+    /// Carries out all steps of the study in order. What is on record is not computed again.
+    /// - Returns: what was measured of every condition.
+    /// - Throws: what the runner throws; what a step throws where a file of the run cannot be read or written.
     package func run() async throws -> StudyResults {
         try await runner.apply(nil)
         for step in schedule.steps { try await carryOut(step) }

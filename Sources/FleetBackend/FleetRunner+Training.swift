@@ -11,6 +11,10 @@ package import Tensors
 
 /// Fine-tuning in segments of a few steps, with what the stages hold kept on disk in between.
 extension FleetRunner {
+    /// Fine-tunes on the fleet, or takes the losses from the record.
+    /// - Returns: the loss of every step.
+    /// - Throws: `FleetError` where the work is given up; `ProtocolError` where the training is too large to be sent;
+    ///   `JournalError`.
     package func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
         let run = try fineTuning(request, ModelState(request))
         weights = .trained(run, rewound: nil)
@@ -51,6 +55,9 @@ extension FleetRunner {
         return losses
     }
 
+    /// Hands over the weights of the last fine-tuning, stage by stage, from the record or from the workers.
+    /// - Throws: `InternalError` where nothing has been trained; `FleetError` where the work is given up, or the
+    ///   weights on record are damaged; what `body` throws.
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
         guard case .trained(let run, _) = weights else { throw InternalError("nothing has been trained") }
         if let end = try run.isShared ? finished(run) : kept(run) {

@@ -58,6 +58,10 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         self.temporary = temporary
     }
 
+    /// Runs the blocks of all requests on the fleet, and combines a request's partials as soon as its last block is in.
+    /// - Returns: what the blocks are known by in the journal.
+    /// - Throws: `FleetError` where the work is given up; `SelectionError` where a statistic is unknown, or partials do
+    ///   not fit together; `TensorFileError` where a file cannot be read or written; `JournalError`.
     @discardableResult
     package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         var tasks: [FleetTask] = []
@@ -87,6 +91,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         return ScoreReceipt(keys: keys)
     }
 
+    /// Takes a scoring job's blocks off the record.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func release(_ receipt: ScoreReceipt) throws { try memory?.forget(receipt.keys) }
 
     private func combine(_ blocks: [[StageResult]], of statistics: [any Statistic], to path: String) throws {
@@ -120,6 +126,9 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
     }
 
+    /// Log-probabilities of every scored token, in nats: one entry a sequence, in the batches' order.
+    /// - Throws: `FleetError` where the work is given up; `InternalError` where a result does not fit its batch;
+    ///   `JournalError`.
     package func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
         var scores: [SequenceScore] = []
         try run(
@@ -136,6 +145,9 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         return scores
     }
 
+    /// Token ids of every answer, without its stop token, group by group in order.
+    /// - Throws: `FleetError` where the work is given up; `InternalError` where a result is no list of answers;
+    ///   `JournalError`.
     package func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
         var answers: [[Int32]] = []
         try run(
@@ -161,6 +173,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         return answers
     }
 
+    /// Makes a model current. Workers get it with the next task.
+    /// - Throws: `ProtocolError` where a training request is too large to be sent.
     package func use(_ state: ModelState) async throws {
         switch state.kind {
         case .checkpoint: weights = .edited(nil, name: "unedited", digest: state.identity)
@@ -171,6 +185,9 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         }
     }
 
+    /// Sends every group's operands to the workers, runs its tasks, and writes all results into one file.
+    /// - Throws: `FleetError` where the work is given up; what making the operands throws; `SelectionError` or
+    ///   `TensorFileError` where the file cannot be made; `JournalError`.
     package func compute(_ request: RankRequest, label: String) async throws {
         let before = weights
         defer { weights = before }
@@ -193,6 +210,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         try memory?.forget(keys)
     }
 
+    /// Takes off the record what this run did not ask for.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func concluded() throws { try memory?.conclude() }
 
     package func shutdown() async { end() }

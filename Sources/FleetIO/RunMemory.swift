@@ -46,6 +46,7 @@ package final class RunMemory: Sendable {
     }
 
     /// All of them or none; returns when they are on disk.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func commit(_ entries: [Entry]) throws {
         try journal.commit(entries.map { TaskRecord(key: $0.key, label: $0.label, results: records(of: $0.results)) })
         for entry in entries {
@@ -56,6 +57,7 @@ package final class RunMemory: Sendable {
     }
 
     /// Records how far fine-tuning is, in place of all earlier checkpoints, whose files go.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func keepCheckpoint(_ key: String, label: String, _ results: [StageResult]) throws {
         try journal.commit([TaskRecord(key: key, label: label, results: records(of: results))])
         report(.checkpoint(task: label))
@@ -97,12 +99,15 @@ package final class RunMemory: Sendable {
         }
     }
 
+    /// Takes tasks off the record, and removes the files that no record names any more.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func forget(_ keys: [String]) throws {
         try journal.forget(keys)
         try sweep()
     }
 
     /// The run is through: what it did not ask for goes, and what fine-tuning would go on from.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func conclude() throws {
         try journal.forgetUnused()
         try journal.forget(keysFrom: Self.checkpointPrefix, except: nil)

@@ -36,6 +36,7 @@ package struct RunStatus: Codable, Sendable, Equatable {
     }()
 
     /// One line of JSON.
+    /// - Throws: `EncodingError` where a number of it is not finite.
     package func json() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

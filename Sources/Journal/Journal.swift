@@ -152,6 +152,7 @@ public final class Journal: Sendable {
 
     /// What was committed under a key, by stage; `nil` where nothing was, where a file of it is gone, or where its bytes are
     /// not those that were committed under this key: a torn page reads as zeros, which no check of SQLite's own notices.
+    /// - Throws: `JournalError` where the database is damaged or cannot be read.
     public func results(of key: String) throws(JournalError) -> [StageRecord]? {
         guard let records = try rows(of: key) else { return nil }
         guard !records.isEmpty else { return unsound() }
@@ -172,7 +173,6 @@ public final class Journal: Sendable {
     }
 
     /// Rows under a key, by stage; `nil`: none; empty: what is there is damaged.
-
     private func rows(of key: String) throws(JournalError) -> [StageRecord]? {
         try persist("reading") { database in
             try database.execute(
@@ -206,6 +206,7 @@ public final class Journal: Sendable {
     }
 
     /// Takes tasks off the record: what was made of them is safe elsewhere. Their files are the caller's to remove.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     public func forget(_ keys: [String]) throws(JournalError) {
         try persist("forgetting") { database in
             for key in keys { try database.execute(sql: "DELETE FROM task WHERE key = ?", arguments: [key]) }
@@ -213,6 +214,7 @@ public final class Journal: Sendable {
     }
 
     /// Takes the tasks off the record whose keys begin with `prefix`, but for one.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     public func forget(keysFrom prefix: String, except key: String?) throws(JournalError) {
         try persist("forgetting") { database in
             try database.execute(
@@ -222,6 +224,7 @@ public final class Journal: Sendable {
     }
 
     /// Takes everything off the record that this life of the run did not ask for: the study has changed since.
+    /// - Throws: `JournalError` where the database is damaged or cannot be written.
     public func forgetUnused() throws(JournalError) {
         try persist("tidying") { database in
             try database.execute(sql: "DELETE FROM task WHERE epoch <> ?", arguments: [Int64(self.epoch)])
@@ -229,6 +232,7 @@ public final class Journal: Sendable {
     }
 
     /// Names of files in `partials` that records refer to.
+    /// - Throws: `JournalError` where the database is damaged or cannot be read.
     public func files() throws(JournalError) -> Set<String> {
         try persist("reading") { try String.fetchSet($0, sql: "SELECT file FROM result WHERE file IS NOT NULL") }
     }

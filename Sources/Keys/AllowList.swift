@@ -68,6 +68,7 @@ public struct AllowList: Sendable, Equatable, Codable {
     }
 
     /// Replaces the file at once.
+    /// - Throws: `KeyError` where it cannot be encoded or written.
     package func write(to path: String) throws(KeyError) {
         let data = try KeyFile.encoded(self, path)
         do throws(TensorFileError) {

@@ -26,6 +26,7 @@ public struct KeyFile: Sendable, Equatable {
     }
 
     /// Without regard to role and expiry.
+    /// - Throws: `KeyError` where it cannot be read, others than its owner can read it, or it is damaged.
     package init(contentsOf path: String) throws(KeyError) {
         let data = try SecretFile.read(path, isSecret: true)
         guard let stored = try? JSONDecoder().decode(Stored.self, from: data) else {
@@ -49,6 +50,7 @@ public struct KeyFile: Sendable, Equatable {
     }
 
     /// Never replaces a file.
+    /// - Throws: `KeyError` where there is a file already, or it cannot be written.
     package func write(to path: String) throws(KeyError) {
         let stored = Stored(
             fleet: fleet, role: role, name: name, public: pair.publicKey, secret: pair.secretKey, server: server,

@@ -18,6 +18,8 @@ package enum RunnerFactory {
     package static func install(_ new: @escaping Factory) { factory.withLock { $0 = new } }
 
     /// Runs `body` with a runner and ends the runner afterwards, also where `body` throws.
+    /// - Returns: what `body` returns.
+    /// - Throws: what making the runner, `body` and `ModelRunner.concluded` throw.
     package static func with<R>(
         _ options: FleetOptions, _ checkpoint: Checkpoint, runDirectory: String? = nil,
         _ body: (any ModelRunner) async throws -> R

@@ -67,6 +67,7 @@ public enum Dense {
 
     /// A root of the positive semidefinite matrix `a` [n × n]: rᵀ · r = a, r [rank × n], by Cholesky with complete
     /// pivoting (`dpstrf`), which ends where what is left is below n · ε of the largest diagonal entry. Overwrites `a`.
+    /// - Throws: `LinalgError` where LAPACK refuses the matrix.
     public static func root(_ a: DenseMatrix) throws(LinalgError) -> DenseMatrix {
         precondition(a.rows == a.columns, "a root of [\(a.rows) × \(a.columns)]")
         let n = a.rows
@@ -87,6 +88,7 @@ public enum Dense {
     }
 
     /// Orthonormal rows [n − r × n] that complete the orthonormal rows of `a` [r × n] to a basis (Householder QR).
+    /// - Throws: `LinalgError` where LAPACK refuses the matrix.
     public static func completion(_ a: DenseMatrix) throws(LinalgError) -> DenseMatrix {
         let (r, n) = (a.rows, a.columns)
         precondition(r <= n, "\(r) orthonormal rows of \(n)")
@@ -105,6 +107,7 @@ public enum Dense {
 
     /// Makes the rows of `a` [r × n], r ≤ n, orthonormal, each inside the span of itself and those before it
     /// (Householder QR). A row keeps its direction.
+    /// - Throws: `LinalgError` where LAPACK refuses the matrix.
     public static func orthonormalise(_ a: DenseMatrix) throws(LinalgError) {
         let (r, n) = (a.rows, a.columns)
         precondition(r <= n, "\(r) orthonormal rows of \(n)")

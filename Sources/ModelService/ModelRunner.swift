@@ -17,35 +17,45 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// Collects statistics over every request's blocks, all in one job, and combines each request's in block order into its
     /// output file. Runs on the weights as they are.
     /// - Returns: what `release` takes.
+    /// - Throws: `ModelRunnerFailure` where the work is given up; what reading, combining and writing files throws.
     @discardableResult
     func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt
 
     /// The outputs of a scoring job are safe where the caller keeps them: what they were folded from may go.
+    /// - Throws: what the record of the run throws where it cannot be written.
     func release(_ receipt: ScoreReceipt) throws
 
     /// Log-probabilities of every scored token: one entry a sequence, in the batches' order.
+    /// - Throws: `ModelRunnerFailure` where the work is given up.
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
 
     /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
+    /// - Throws: `ModelRunnerFailure` where the work is given up.
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]
 
     /// Fine-tunes from the unedited checkpoint. Until the next `use` the trained weights, rewound where the request says
     /// so, are the current ones. Requests that differ in `rewind` alone are trained once.
     /// - Returns: the loss of every step.
+    /// - Throws: `ModelRunnerFailure` where the work is given up.
     func train(_ request: TrainingRequest, label: String) async throws -> [Float]
 
     /// The tensors (f32, checkpoint names) that the last `train` ended with, before any rewinding, one stage at a time.
+    /// - Throws: `ModelRunnerFailure` where the work is given up; `InternalError` where nothing has been trained; what
+    ///   `body` throws.
     func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws
 
     /// Makes a model current. That costs nothing: the weights are changed, or trained, when something is next computed with
     /// them, and only where they are not so already.
+    /// - Throws: `ProtocolError` where a training request is too large to be sent.
     func use(_ state: ModelState) async throws
 
     /// Computes at the level of ranks on the unedited weights, where they are; the tensors of all tasks' results become
     /// the request's output file. What was current before is current again.
+    /// - Throws: `ModelRunnerFailure` where the work is given up; what making the operands and writing the file throws.
     func compute(_ request: RankRequest, label: String) async throws
 
     /// All that was asked for is done: what is on record beside it may go.
+    /// - Throws: what the record of the run throws where it cannot be written.
     func concluded() throws
 
     /// Ends the workers.
@@ -54,6 +64,7 @@ package protocol ModelRunner: AnyObject, Sendable {
 
 extension ModelRunner {
     /// Makes the edited checkpoint, or the checkpoint itself, current.
+    /// - Throws: what `use` throws.
     package func apply(_ edit: (any WeightEdit)?) async throws {
         try await use(edit.map { ModelState($0) } ?? .checkpoint)
     }

@@ -49,6 +49,7 @@ package struct Outputs {
     }
 
     /// The same where the command may do without: `nil` stays `nil`.
+    /// - Throws: `InputError` saying why it cannot be written there.
     package mutating func file(
         _ option: String, _ path: String?, standard: String, beside: [String] = []
     ) throws(InputError) -> String? {

@@ -53,6 +53,7 @@ package final class RunLedger: Sendable {
     }
 
     /// Takes a file that is gone off the record.
+    /// - Throws: `TensorFileError` where the record cannot be written.
     package func forget(_ path: String) throws {
         try state.withLock { state in
             guard state.digests.removeValue(forKey: name(path)) != nil else { return }

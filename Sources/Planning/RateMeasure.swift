@@ -33,6 +33,8 @@ package struct RateMeasure {
     }
 
     /// - Parameter assumed: what is not measured.
+    /// - Returns: `assumed` with what was measured in its place.
+    /// - Throws: what the runner throws.
     package func rates(_ sample: Sample, assumed: Rates) async throws -> Rates {
         var rates = assumed
         rates.pipelines = pipelines

@@ -103,6 +103,7 @@ public enum BatchPacking {
     }
 
     /// Blocks of `examples` groups each (the last may be smaller), packed apart: no batch spans two blocks.
+    /// - Throws: `PackingError` naming the group that is larger than a batch.
     public static func blocks(
         _ groups: [SequenceGroup], examples: Int, maximumTokens: Int = standardTokens
     ) throws(PackingError) -> [[Batch]] {

@@ -40,6 +40,7 @@ public enum Codec {
     }
 
     /// A task body as raw frames of at most a chunk; equal bodies give equal bytes.
+    /// - Throws: `ProtocolError.tooLarge` over `Limits.bodyBytes`; `.malformed` where JSON cannot hold a number of it.
     public static func encode(body: TaskBody) throws(ProtocolError) -> [[UInt8]] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
@@ -52,6 +53,10 @@ public enum Codec {
         }
     }
 
+    /// The task body of all its raw frames, in order.
+    /// - Parameter byteCount: the length that was announced, in bytes.
+    /// - Throws: `ProtocolError.tooLarge` over `Limits.bodyBytes`; `.malformed` where the length is another one, or
+    ///   where it is no task body, or one that `TaskBody.check` refuses.
     public static func decodeBody(_ frames: [[UInt8]], byteCount: Int) throws(ProtocolError) -> TaskBody {
         guard byteCount >= 0, byteCount <= Limits.bodyBytes else {
             throw .tooLarge(what: "task body", bytes: byteCount, limit: Limits.bodyBytes)

@@ -29,6 +29,7 @@ public struct JoinFile: Codable, Sendable, Equatable {
     }
 
     /// The file's bytes.
+    /// - Throws: `EncodingError` where JSON cannot hold it.
     public func encoded() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

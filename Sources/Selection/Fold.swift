@@ -5,11 +5,15 @@ public protocol Partial {
     /// What it is called in errors.
     var label: String { get }
     var tensors: [TensorDescription] { get }
+    /// Calls `body` with the tensor's bytes (row-major), or returns `nil` where there is no such tensor.
+    /// - Throws: what `body` throws.
     func withTensor<R>(_ name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R?
 }
 
 extension SafetensorsFile: Partial {
     public var label: String { path }
+    /// Calls `body` with the tensor's bytes in the mapped file, or returns `nil` where there is no such tensor.
+    /// - Throws: what `body` throws.
     public func withTensor<R>(_ name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R? {
         try withBytes(of: name, body)
     }
@@ -29,6 +33,8 @@ public struct BundlePartial: Partial, Sendable {
         bundle.entries.map { TensorDescription(name: $0.name, type: $0.type, shape: $0.shape) }
     }
 
+    /// Calls `body` with the tensor's bytes in memory, or returns `nil` where there is no such tensor.
+    /// - Throws: what `body` throws.
     public func withTensor<R>(_ name: String, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R? {
         try bundle[name].map { try body(UnsafeRawBufferPointer($0.buffer.bytes)) }
     }

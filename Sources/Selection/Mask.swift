@@ -35,9 +35,13 @@ public struct Mask: Sendable, Equatable {
 
     /// - Throws: `SelectionError.missing` or `.shape` where the masks do not cover the same matrices.
     public func union(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.union($1) } }
+    /// The weights that both masks choose.
+    /// - Throws: as `union`.
     public func intersection(_ other: Mask) throws(SelectionError) -> Mask {
         try combined(other) { $0.intersection($1) }
     }
+    /// The weights that this mask chooses and the other does not.
+    /// - Throws: as `union`.
     public func subtracting(_ other: Mask) throws(SelectionError) -> Mask { try combined(other) { $0.subtracting($1) } }
 
     private func combined(_ other: Mask, _ operation: (BitSet, BitSet) -> BitSet) throws(SelectionError) -> Mask {

@@ -28,6 +28,9 @@ public struct ScoreFile: ScoreSource, Sendable {
         }
     }
 
+    /// Calls `body` with the scores F32 [rows × columns] of one matrix.
+    /// - Throws: `SelectionError.missing` where the file does not have it; `.file` where its size is another one; what
+    ///   `body` throws.
     public func withScores<R>(of map: WeightShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
         let result = try file.withBytes(of: map.name) { bytes in
             guard bytes.count == map.count * 4 else {

@@ -20,6 +20,7 @@ public protocol ScoreSource {
     /// In the order that breaks ties across matrices.
     var maps: [WeightShape] { get }
     /// Calls `body` with the scores [rows × columns] of one of `maps`.
+    /// - Throws: `SelectionError` where the source has no such matrix, or cannot make its scores; what `body` throws.
     func withScores<R>(of map: WeightShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R
 }
 
@@ -39,6 +40,8 @@ public struct ComputedScores: ScoreSource {
         self.fill = fill
     }
 
+    /// Makes the scores [rows × columns] of one matrix and calls `body` with them.
+    /// - Throws: what `fill` and `body` throw.
     public func withScores<R>(of map: WeightShape, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
         let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: map.count)
         defer { buffer.deallocate() }

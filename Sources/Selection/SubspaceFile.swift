@@ -57,6 +57,7 @@ public struct SubspaceFile: Sendable {
     }
 
     /// Whether the data shows more directions of a map than the file was made to hold (`subspace find --rank`).
+    /// - Throws: `SelectionError.missing`; `.rank` where the limit is not below the map's rank.
     public func isLimited(_ map: WeightShape) throws(SelectionError) -> Bool {
         guard let limit = metadata["rank"].flatMap({ RankAmount($0) }) else { return false }
         return try shape(of: map.name).columns == limit.count(in: map, name: "rank")
@@ -83,6 +84,7 @@ public struct SubspaceFile: Sendable {
     }
 
     /// Singular values of W X, decreasing.
+    /// - Throws: `SelectionError.missing`.
     public func singularValues(of weight: String) throws(SelectionError) -> [Double] {
         let count = try shape(of: weight).columns
         return file.withBytes(of: Self.singularValues(weight)) { bytes in

@@ -21,6 +21,7 @@ public enum TopK {
     }
 
     /// The `k` first of every row of scores [rows × columns].
+    /// - Throws: `SelectionError.notANumber` or `.tooMany`, naming `map`.
     public static func selectRows(
         _ scores: UnsafeBufferPointer<Float>, columns: Int, k: Int, order: Order, map: String
     ) throws(SelectionError) -> BitSet {

@@ -82,8 +82,15 @@ package protocol StageEngine: AnyObject {
     /// - Throws: with one line for the user where the model cannot be loaded.
     func load(_ assignment: StageAssignment) throws
     /// Makes `edit` (a mask bundle, or `nil`: the unedited weights) current for tasks begun from now on.
+    /// - Throws: where the edit does not fit the model, or tasks are running.
     func apply(edit: TensorBundle?) throws
+    /// Begins a task on this stage.
+    /// - Returns: packets to send, or the stage's result where it is done with the task already.
+    /// - Throws: where the task is not one that this stage can do.
     func begin(task: UInt64, body: TaskBody) throws -> [StageOutput]
+    /// Takes the next packet of a task that has begun.
+    /// - Returns: packets to send, and the stage's result once it is done with the task.
+    /// - Throws: where the packet cannot be computed with, or a number of the result is not finite.
     func receive(_ packet: Packet) throws -> [StageOutput]
     /// Forgets a task; packets of it that still arrive are dropped by the runtime.
     func abort(task: UInt64)

@@ -41,6 +41,9 @@ package struct AttackSetting: Sendable, Equatable {
 
     /// What the model is given to go on with.
     /// - Parameter suffix: follows the prompt after a space.
+    /// - Returns: the tokens of the whole prompt.
+    /// - Throws: `InputError` where the chat template refuses it, or cannot do what the setting's system prompt asks
+    ///   for.
     package func tokens(_ prompt: String, suffix: String? = nil, codec: any TextCodec) throws(InputError) -> [Int32] {
         let text = suffix.map { "\(prompt) \($0)" } ?? prompt
         switch (isChat, system) {

@@ -20,6 +20,7 @@ extension Study {
     ]
 
     /// Reads `evaluation`.
+    /// - Throws: `InputError` with file, line and the key's path.
     package static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError) -> EvaluationPlan {
         var plan = EvaluationPlan()
         plan.harmful = try prompts(node, "harmful", path)

@@ -11,6 +11,9 @@ extension Study {
         "pairs", "steps", "epochs", "batch", "batch_tokens", "lr", "parameters", "checkpoint_every",
     ]
 
+    /// Reads `finetune` of a condition.
+    /// - Parameter path: makes a path of the file absolute.
+    /// - Throws: `InputError` with file, line and the key's path.
     package static func fineTune(_ entry: StudyNode, _ path: (String) -> String) throws(InputError) -> FineTune {
         let node = try entry.required("finetune") { key throws(InputError) in
             try entry.mapping(key, keys: fineTuneKeys + ["samples", "freeze", "rewind"])

@@ -56,6 +56,7 @@ package enum RunDay {
     private static func path(_ folder: String) -> String { "\(folder)/date.txt" }
 
     /// The day kept there, or today.
+    /// - Throws: `InputError` where the file cannot be read or holds no day.
     package static func of(_ folder: String) throws(InputError) -> CalendarDay {
         let file = path(folder)
         guard Paths.exists(file) else { return .today() }
@@ -66,6 +67,8 @@ package enum RunDay {
         return day
     }
 
+    /// Writes the day into the folder, where there is none yet.
+    /// - Throws: `TensorFileError` where it cannot be written.
     package static func keep(_ day: CalendarDay, in folder: String) throws {
         guard !Paths.exists(path(folder)) else { return }
         try TextFile.write("\(day)\n", to: path(folder))

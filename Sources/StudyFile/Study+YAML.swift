@@ -23,6 +23,8 @@ extension Study {
     }
 
     /// - Parameter file: names the text in errors, and its folder is where relative paths begin.
+    /// - Throws: `InputError` with file, line and the key's path; for a study with a `base` the file is the one that
+    ///   holds the key.
     package init(
         yaml text: String, file: String, overriding: StudyOverrides = StudyOverrides()
     ) throws(InputError) {

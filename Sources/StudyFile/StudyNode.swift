@@ -93,6 +93,8 @@ package struct StudyNode {
 
     func percent(_ key: String) throws(InputError) -> Double? { try number(key, in: 0...100) }
 
+    /// The case that a key's text names; `nil` where the key is missing.
+    /// - Throws: `InputError` naming the cases that there are.
     package func choice<T: RawRepresentable & CaseIterable>(_ key: String, as: T.Type) throws(InputError) -> T?
     where T.RawValue == String {
         guard let text = try string(key) else { return nil }

@@ -29,5 +29,7 @@ package struct StudyIndex {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// Writes the table of all runs into the folder that holds them.
+    /// - Throws: `TensorFileError` where it cannot be written.
     package func write(to root: String) throws { try TextFile.write(markdown(), to: RunFolder.index(in: root)) }
 }

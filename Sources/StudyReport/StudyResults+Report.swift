@@ -85,6 +85,7 @@ extension StudyResults {
 
     /// Writes report.html, report.md, results.json and results.csv.
     /// - Parameter files: what the run was made of, by name, for the page.
+    /// - Throws: `TensorFileError` where a file cannot be written.
     package func write(
         to folder: RunFolder, command: String, versions: [(name: String, value: String)],
         files: [(name: String, text: String)] = [], gnuplot: Gnuplot? = Gnuplot()

@@ -32,6 +32,8 @@ public final class AtomicFile {
         unlink(temporary)
     }
 
+    /// Appends bytes to the file under its temporary name.
+    /// - Throws: `TensorFileError` where they cannot be written.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
         var rest = bytes
         var pause = DiskPause(path)
@@ -44,6 +46,8 @@ public final class AtomicFile {
         }
     }
 
+    /// Appends bytes to the file under its temporary name.
+    /// - Throws: `TensorFileError` where they cannot be written.
     public func write(_ bytes: [UInt8]) throws(TensorFileError) {
         let result: Result<Void, TensorFileError> = bytes.withUnsafeBytes { buffer in
             do throws(TensorFileError) { return .success(try write(buffer)) } catch { return .failure(error) }
@@ -52,6 +56,7 @@ public final class AtomicFile {
     }
 
     /// Flushes the file, gives it its name and flushes the folder.
+    /// - Throws: `TensorFileError` where the file cannot be flushed or renamed.
     public func commit() throws(TensorFileError) {
         // After a flush that failed nobody knows what is on disk: that is not tried again.
         guard fsync(descriptor) == 0 else {

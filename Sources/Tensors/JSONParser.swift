@@ -4,6 +4,7 @@
 
 extension JSON {
     /// Parses one JSON value; nesting is limited to 128 levels. `NaN` and `Infinity`, which Python writes, are accepted.
+    /// - Throws: `JSONError` where it is not one JSON value.
     package static func parse(_ bytes: UnsafeRawBufferPointer) throws(JSONError) -> JSON {
         var parser = JSONParser(bytes: bytes)
         let value = try parser.value(depth: 0)
@@ -12,6 +13,8 @@ extension JSON {
         return value
     }
 
+    /// Parses one JSON value, as the function above.
+    /// - Throws: `JSONError` where it is not one JSON value.
     package static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSON {
         let result: Result<JSON, JSONError> = bytes.withUnsafeBytes { buffer in
             do throws(JSONError) { return .success(try parse(buffer)) } catch { return .failure(error) }

@@ -45,6 +45,7 @@ package struct SafetensorsHeader: Sendable {
     /// - Parameters:
     ///   - file: the file, or at least its header.
     ///   - byteCount: of the whole file; `nil`: `file` is the whole.
+    /// - Throws: `TensorFileError` naming what does not hold, and the tensor where it is one tensor's.
     package init(
         parsing file: UnsafeRawBufferPointer, path: String, byteCount: Int? = nil
     ) throws(TensorFileError) {

@@ -6,6 +6,8 @@ public import Tensors
 extension Stage {
     /// Runs whole prompts and stores their keys and values.
     /// - Parameter slots: where each sequence of the batch goes, with the prefix it continues; `nil` for a prefix alone.
+    /// - Returns: the last layer's output [rows × d].
+    /// - Throws: what `DecoderLayer.forward` throws.
     public func prefill(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int?], cache: KeyValueCache) throws
         -> AlignedBuffer
     {
@@ -32,6 +34,8 @@ extension Stage {
     /// - Parameters:
     ///   - x: [slots × d].
     ///   - batch: one sequence a row, as `DecodeBatch.make` builds it.
+    /// - Returns: the last layer's output [slots × d].
+    /// - Throws: what `DecoderLayer.forward` throws.
     public func decode(_ x: AlignedBuffer, batch: PackedBatch, slots: [Int], cache: KeyValueCache) throws
         -> AlignedBuffer
     {

@@ -92,6 +92,8 @@ public final class DecoderLayer {
     ///   - x: [rows × d].
     ///   - attend: fills context [rows × heads·headDim] from qkv; the batch's own causal attention by default.
     /// - Returns: the block's output [rows × d] and what its backward needs.
+    /// - Throws: `StageError.badBatch` beyond the trained positions of a model with dynamic scaling; where weights are
+    ///   not resident, what `WeightMatrix.withFloats` throws.
     public func forward(
         _ x: AlignedBuffer, batch: PackedBatch, tap: (any Tap)? = nil,
         attend: ((UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void)? = nil
@@ -149,6 +151,7 @@ public final class DecoderLayer {
 
     /// - Parameter dy: gradient at the block's output [rows × d]; overwritten.
     /// - Returns: gradient at its input [rows × d].
+    /// - Throws: where weights are not resident, what `WeightMatrix.withFloats` throws.
     public func backward(_ dy: AlignedBuffer, _ a: Activations, batch: PackedBatch, tap: any Tap) throws
         -> AlignedBuffer
     {

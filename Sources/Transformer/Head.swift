@@ -22,6 +22,8 @@ public final class Head {
 
     /// Calls `body` with the logits [tile.count × vocabulary] (its to overwrite) of each tile of `rows`, in order.
     /// - Parameter y: the last block's output [any × d]; `rows` index into it.
+    /// - Throws: `StageError.notFinite` where a logit is no finite number; what `WeightMatrix.withFloats` and `body`
+    ///   throw.
     public func forEachLogits(
         _ y: AlignedBuffer, rows: [Int],
         _ body: (_ tile: Range<Int>, _ logits: UnsafeMutablePointer<Float>, _ normed: AlignedBuffer) throws -> Void
@@ -47,6 +49,8 @@ public final class Head {
     }
 
     /// Log-probability of each target and whether it was the most likely token.
+    /// - Parameter y: the last block's output [rows × d].
+    /// - Throws: `StageError.badToken` where a target is outside the vocabulary; what `forEachLogits` throws.
     public func logProbabilities(_ y: AlignedBuffer, batch: PackedBatch) throws -> (values: [Float], greedy: [Bool]) {
         let targets = batch.targets
         var values = [Float](repeating: 0, count: targets.count)
@@ -73,6 +77,7 @@ public final class Head {
     ///   - weights: per sequence, the factor on each of its targets' NLL (1/response tokens for the mean loss).
     ///   - tap: takes the final norm's gradient; `headGradient` [vocabulary × d] the head's, or nil.
     /// - Returns: Σ weighted NLL per sequence, and the gradient at the last block's output [rows × d].
+    /// - Throws: `StageError.badToken` where a target is outside the vocabulary; what `forEachLogits` throws.
     public func lossGradient(
         _ y: AlignedBuffer, batch: PackedBatch, weights: [Float], tap: any Tap,
         headGradient: UnsafeMutablePointer<Float>?

@@ -52,6 +52,7 @@ public final class Stage {
     }
 
     /// Keeps the embedding as f32 in memory, so that it can be trained.
+    /// - Throws: `StageError.missingTensor` or `.badWeight`; what the source throws.
     public func holdEmbedding() throws {
         guard let embedding, embedding.resident == nil else { return }
         embedding.resident = try WeightMatrix([Embedding.name], source: source, pool: pool, scratch: nil)
@@ -86,6 +87,8 @@ public final class Stage {
     ///   - tape: filled for a later `backward`; nil: forward only.
     ///   - keep: keep all activations rather than make them again from each layer's input. Never changes a result.
     ///   - last: the last layer to run, where what comes out is not needed.
+    /// - Returns: the output of the last layer that ran [rows × d].
+    /// - Throws: what `DecoderLayer.forward` throws.
     public func forward(
         _ x: AlignedBuffer, batch: PackedBatch, tap: (any Tap)? = nil, tape: UnsafeMutablePointer<Tape>? = nil,
         keep: Bool = false, through last: Int? = nil
@@ -118,6 +121,8 @@ public final class Stage {
 
     /// Gradient at the stage's input, from the gradient at its output (overwritten). Consumes the tape.
     /// - Parameter first: the first layer to run, where the gradient at the stage's input is not needed.
+    /// - Returns: the gradient at the input of the last layer that ran [rows × d].
+    /// - Throws: what the layers' `forward` and `backward` throw.
     public func backward(
         _ dy: AlignedBuffer, tape: inout Tape, batch: PackedBatch, tap: any Tap, downTo first: Int? = nil
     ) throws -> AlignedBuffer {
@@ -132,6 +137,7 @@ public final class Stage {
     }
 
     /// Reads every tensor from the checkpoint again, forgetting edits and training.
+    /// - Throws: `StageError.badWeight` where a weight is no finite number; what the source throws.
     public func reload() throws {
         for layer in layers { try layer.reload() }
         try head?.matrix.reload()

@@ -64,6 +64,8 @@ public final class WeightMatrix {
     }
 
     /// The stack as f32 [rows × columns]; not to be nested with another streamed matrix.
+    /// - Throws: where it is not resident, `StageError.badWeight` for a weight that is no finite number and what the
+    ///   source throws; what `body` throws.
     public func withFloats<R>(_ body: (UnsafePointer<Float>) throws -> R) throws -> R {
         if let resident { return try body(resident.floats.baseAddress!) }
         try widen(into: scratch!)
@@ -73,6 +75,7 @@ public final class WeightMatrix {
     }
 
     /// Reads the checkpoint again, forgetting edits and training.
+    /// - Throws: `StageError.badWeight` where a weight is no finite number; what the source throws.
     public func reload() throws {
         (masks, originals, changes) = ([:], [:], [:])
         if let resident { try widen(into: resident) }
@@ -116,6 +119,7 @@ public final class WeightMatrix {
     }
 
     /// Adds left [rows × rank] · right [rank × columns] to part `part`, until `restore`.
+    /// - Throws: nothing: the checkpoint is not read.
     public func add(part: Int, left: AlignedBuffer, right: AlignedBuffer, rank: Int) throws {
         precondition(changes[part] == nil && masks[part] == nil, "an edit is already applied to \(parts[part].name)")
         let change = Change(left: left, right: right, rank: rank)

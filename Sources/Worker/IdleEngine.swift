@@ -18,11 +18,19 @@ package final class IdleEngine: StageEngine {
         self.log = log
     }
 
+    /// Loads nothing.
+    /// - Throws: nothing.
     package func load(_ assignment: StageAssignment) throws {}
+    /// Does nothing: there are no weights to edit.
+    /// - Throws: nothing.
     package func apply(edit: TensorBundle?) throws {}
+    /// Drops the packet: no task of this engine waits for one.
+    /// - Throws: nothing.
     package func receive(_ packet: Packet) throws -> [StageOutput] { [] }
     package func abort(task: UInt64) {}
 
+    /// Ends the task at once, with a result of `resultBytes` bytes, or with an empty one.
+    /// - Throws: nothing.
     package func begin(task: UInt64, body: TaskBody) throws -> [StageOutput] {
         if let log { note(task, in: log) }
         guard resultBytes > 0 else { return [.result(task: task, TensorBundle())] }

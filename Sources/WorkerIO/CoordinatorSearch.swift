@@ -47,6 +47,8 @@ package struct CoordinatorSearch: Sendable {
     package init(_ source: Source) { self.source = source }
 
     /// - Parameter say: gets one line where there is something to wait for.
+    /// - Returns: the endpoint that answered.
+    /// - Throws: `Failure.unusable` where waiting is of no use; `.deadline` after `patience` seconds; `.stopped`.
     package func find(say: (String) -> Void = { _ in }) throws(Failure) -> Found {
         let began = MonotonicClock.now
         var pause = 0.25

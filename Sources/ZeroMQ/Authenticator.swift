@@ -36,6 +36,7 @@ public final class Authenticator {
     }
 
     /// Answers all that wait.
+    /// - Throws: `ZeroMQError` where a request cannot be received or a reply not sent.
     public func answer(_ decide: (HandshakeRequest) -> Admission) throws(ZeroMQError) {
         let now = MonotonicClock.now
         let old = waiting

@@ -31,6 +31,7 @@ public final class Monitor {
     private let watched: Socket
 
     /// - Parameter name: unique in the context.
+    /// - Throws: `ZeroMQError` where libzmq does not watch the socket.
     public init(of watched: Socket, in context: Context, name: String) throws(ZeroMQError) {
         let events =
             ZMQ_EVENT_CONNECTED | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED
@@ -48,6 +49,8 @@ public final class Monitor {
     /// Ends the events before their receiver goes: with nobody to deliver to, libzmq's I/O thread would wait for ever.
     deinit { zmq_socket_monitor(watched.handle, nil, 0) }
 
+    /// The next event of the watched socket, or `nil` where none waits.
+    /// - Throws: `ZeroMQError` where libzmq does not receive.
     public func next() throws(ZeroMQError) -> ConnectionEvent? {
         guard let frames = try socket.receive() else { return nil }
         guard let first = frames.first, first.count >= 6 else { return .other(0) }

@@ -29,6 +29,7 @@ public final class Socket {
     private let context: Context
 
     /// A ROUTER is always mandatory: it never drops silently. Routing ids are never set: libzmq makes unique ones.
+    /// - Throws: `ZeroMQError` where there is no socket to have, or libzmq does not take the keys.
     public init(
         _ kind: Kind, in context: Context, security: SocketSecurity = .plain,
         settings: SocketSettings = SocketSettings()
@@ -69,6 +70,7 @@ public final class Socket {
     public func closeWithoutLinger() { set(ZMQ_LINGER, 0) }
 
     /// - Returns: the endpoint it is really bound to (a wildcard port is filled in).
+    /// - Throws: `ZeroMQError` where the endpoint is no address, or is taken.
     @discardableResult
     public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
         if endpoint.contains("[") { set(ZMQ_IPV6, 1) }
@@ -81,12 +83,15 @@ public final class Socket {
         return String(decoding: text.prefix(max(0, size - 1)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// Connects to an endpoint. libzmq tries again by itself where nobody answers.
+    /// - Throws: `ZeroMQError` where the endpoint is no address.
     public func connect(_ endpoint: String) throws(ZeroMQError) {
         if endpoint.contains("[") { set(ZMQ_IPV6, 1) }
         guard zmq_connect(handle, endpoint) == 0 else { throw ZeroMQError("connect \(endpoint)") }
     }
 
     /// Sends all frames as one message, or nothing.
+    /// - Throws: `ZeroMQError` where libzmq fails in another way than `SendOutcome` names.
     public func send(_ frames: [OutgoingFrame]) throws(ZeroMQError) -> SendOutcome {
         for (position, frame) in frames.enumerated() {
             let message = try OutgoingMessage(frame)
@@ -103,6 +108,7 @@ public final class Socket {
     }
 
     /// The next whole message, or `nil` where none waits.
+    /// - Throws: `ZeroMQError` where libzmq does not receive.
     public func receive() throws(ZeroMQError) -> [ReceivedFrame]? {
         var frames: [ReceivedFrame] = []
         while true {

@@ -137,6 +137,7 @@ extension ChatTemplate {
     }
 
     /// The prompt as text.
+    /// - Throws: `CheckpointError` where the template cannot do what `system` asks for, or refuses the prompt.
     public func text(user: String, system: SystemPrompt = .template) throws(CheckpointError) -> String {
         try rendered(user: user, system: system).string
     }

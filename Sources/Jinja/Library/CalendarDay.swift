@@ -51,6 +51,8 @@ public struct CalendarDay: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// As Python's `strftime` in the C locale, for what depends on the day alone.
+    /// - Throws: `JinjaError` of kind `.unsupported`, naming a letter of the format that depends on more than the day,
+    ///   or is none.
     public func formatted(_ format: Text) throws(JinjaError) -> Text {
         var result: [UInt32] = []
         var index = 0

@@ -10,6 +10,8 @@ public struct FrozenWeights: WeightEdit {
 
     public init(_ mask: Mask) { self.mask = mask }
 
+    /// Reads the mask of the weights that are to stay.
+    /// - Throws: `SelectionError.file` where the bundle is not a mask.
     public init(bundle: TensorBundle, source: String) throws(SelectionError) {
         mask = try Mask(bundle: bundle, source: source)
         mask.metadata[EditKind.key] = nil
@@ -32,5 +34,7 @@ public struct FrozenWeights: WeightEdit {
     public var extent: EditExtent { EditExtent() }
     public var adapter: LowRankEdit? { nil }
     public func reasonForNoEffect(in model: any WeightSource) -> String? { "it only keeps weights from fine-tuning" }
+    /// Weights alone do not hold what this edit does.
+    /// - Throws: `SelectionError.notExported`, always.
     public func rewrite() throws(SelectionError) -> WeightRewrite { throw .notExported(Self.title) }
 }

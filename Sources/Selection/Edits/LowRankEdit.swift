@@ -135,6 +135,7 @@ public struct LowRankEdit: WeightEdit {
     }
 
     /// As the workers do it, to the bit.
+    /// - Throws: nothing: every such edit can be written into weights.
     public func rewrite() throws(SelectionError) -> WeightRewrite {
         let maps = Dictionary(self.maps.map { ($0.shape.name, $0) }) { first, _ in first }
         return { name, rows, values in

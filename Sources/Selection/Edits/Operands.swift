@@ -13,6 +13,8 @@ public struct Operands: WeightEdit {
         self.tensors.metadata[EditKind.key] = Self.kind.rawValue
     }
 
+    /// Takes over a bundle of operands.
+    /// - Throws: `SelectionError.file` where the bundle is of another kind; `.unknownEdit` where its kind is none.
     public init(bundle: TensorBundle, source: String) throws(SelectionError) {
         guard try EditKind.of(bundle) == Self.kind else { throw .file(source, fault: "is no bundle of operands") }
         tensors = bundle
@@ -31,5 +33,7 @@ public struct Operands: WeightEdit {
     public var extent: EditExtent { EditExtent() }
     public var adapter: LowRankEdit? { nil }
     public func reasonForNoEffect(in model: any WeightSource) -> String? { "it leaves the weights as they are" }
+    /// Weights alone do not hold what this edit does.
+    /// - Throws: `SelectionError.notExported`, always.
     public func rewrite() throws(SelectionError) -> WeightRewrite { throw .notExported(Self.title) }
 }

@@ -14,6 +14,7 @@ public struct TrainingState: WeightEdit {
     }
 
     /// Tensors stay where they are mapped: what is in them is looked at by the workers, who know the model.
+    /// - Throws: `SelectionError.file` where the bundle is of another kind; `.unknownEdit` where its kind is none.
     public init(bundle: TensorBundle, source: String) throws(SelectionError) {
         guard try EditKind.of(bundle) == Self.kind else { throw .file(source, fault: "is no state of fine-tuning") }
         self.bundle = bundle
@@ -34,5 +35,6 @@ public struct TrainingState: WeightEdit {
     public var adapter: LowRankEdit? { nil }
     public func reasonForNoEffect(in model: any WeightSource) -> String? { nil }
     /// Trained weights are exported as they come from the workers, not out of the checkpoint's.
+    /// - Throws: `SelectionError.notExported`, always.
     public func rewrite() throws(SelectionError) -> WeightRewrite { throw .notExported(Self.title) }
 }

@@ -10,6 +10,8 @@ public struct ZeroedWeights: WeightEdit {
 
     public init(_ mask: Mask) { self.mask = mask }
 
+    /// Reads the mask of the weights to set to zero.
+    /// - Throws: `SelectionError.file` where the bundle is not a mask.
     public init(bundle: TensorBundle, source: String) throws(SelectionError) {
         mask = try Mask(bundle: bundle, source: source)
     }
@@ -32,6 +34,9 @@ public struct ZeroedWeights: WeightEdit {
     public var extent: EditExtent { EditExtent(zeroed: mask.count) }
     public var adapter: LowRankEdit? { nil }
 
+    /// Why the model is the same with this edit: it selects nothing, or nothing but zeros. `nil` where something
+    /// changes.
+    /// - Throws: `CheckpointError` where the model's weights cannot be read.
     public func reasonForNoEffect(in model: any WeightSource) throws -> String? {
         guard mask.count > 0 else { return "it selects no weight" }
         for map in mask.maps where map.bits.count > 0 {
@@ -56,6 +61,8 @@ public struct ZeroedWeights: WeightEdit {
         return false
     }
 
+    /// Sets the selected weights to zero and leaves the others.
+    /// - Throws: nothing: every such edit can be written into weights.
     public func rewrite() throws(SelectionError) -> WeightRewrite {
         let maps = Dictionary(mask.maps.map { ($0.shape.name, $0) }) { first, _ in first }
         return { name, rows, values in

@@ -43,6 +43,7 @@ package protocol ConditionMethod: Sendable, Equatable {
     func check(_ condition: Study.Condition, against config: ModelConfig) throws
     /// What decides its weights beside the data of its sides and how they are cut.
     /// - Returns: `nil` where no words decide the weights.
+    /// - Throws: what `known` throws.
     func fingerprint(
         _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) throws -> [String]?
@@ -51,6 +52,8 @@ package protocol ConditionMethod: Sendable, Equatable {
 extension ConditionMethod {
     package static var withoutSettings: Self? { nil }
 
+    /// One condition an entry, where a method has no grid of its own.
+    /// - Throws: `InputError` with file, line and the key's path.
     package static func conditions(_ entry: ConditionEntry) throws(InputError) -> [Study.Condition] {
         [try condition(entry)]
     }

@@ -11,11 +11,14 @@ package struct FineTuneMethod: ConditionMethod {
 
     package init(_ settings: Study.FineTune) { self.settings = settings }
 
+    /// Reads `finetune`.
+    /// - Throws: `InputError` with file, line and the key's path.
     package init(_ entry: ConditionEntry) throws(InputError) {
         settings = try Study.fineTune(entry.node, entry.path)
     }
 
     /// A condition, or the cells of `finetune_grid`.
+    /// - Throws: `InputError` with file, line and the key's path.
     package static func conditions(_ entry: ConditionEntry) throws(InputError) -> [Study.Condition] {
         guard entry.key == Study.gridKey else { return [try condition(entry)] }
         return try Study.fineTuneGrid(entry.node, entry.path).conditions
@@ -32,10 +35,14 @@ package struct FineTuneMethod: ConditionMethod {
     package var sequence: BlockSequence { .withoutData }
     package var making: Making { .training(settings) }
 
+    /// Checks what the training's restriction needs of the rest of the study.
+    /// - Throws: `InputError` naming the key of the study.
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
         try study.check(settings, of: condition, top)
     }
 
+    /// Checks that the model has the share of weights that is to be frozen or rewound.
+    /// - Throws: `InputError` naming the condition where it does not.
     package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
         try settings.restriction?.share?.check(config, condition: condition.name)
     }

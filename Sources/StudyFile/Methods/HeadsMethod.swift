@@ -12,6 +12,8 @@ package struct HeadsMethod: ConditionMethod {
 
     package init(_ selection: HeadSelection) { self.selection = selection }
 
+    /// Reads which heads it takes, and how many.
+    /// - Throws: `InputError` with file, line and the key's path.
     package init(_ entry: ConditionEntry) throws(InputError) {
         let node = try entry.settings(Self.choices)
         guard node.keys.count == 1, let key = node.keys.first else {
@@ -40,12 +42,16 @@ package struct HeadsMethod: ConditionMethod {
         .mask { [selection] in try selection.mask($0.probe, in: $0.model.config, seed: $0.seed) }
     }
 
+    /// Checks that a ranking of heads is made where it needs one.
+    /// - Throws: `InputError` where `probe` is missing.
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
         if selection.needsProbe, study.probe == nil {
             throw top.error("probe", "is missing: condition \(condition.name) needs the heads' ranking")
         }
     }
 
+    /// Checks that the model has so many heads.
+    /// - Throws: `InputError` naming the condition where it has fewer.
     package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
         let heads = config.layerCount * config.headCount
         guard selection.count > heads else { return }

@@ -16,6 +16,8 @@ package struct LowRankMethod: ConditionMethod {
 
     package init(_ recipe: RankRecipe, side: Study.Side) { (self.recipe, self.side) = (recipe, side) }
 
+    /// Reads the numbers of ranks, and the data set that decides them.
+    /// - Throws: `InputError` with file, line and the key's path.
     package init(_ entry: ConditionEntry) throws(InputError) {
         let isProjection = entry.key == Self.projection
         let node = try entry.settings(isProjection ? ["r_u", "r_s"] : ["of", "rank"])
@@ -77,12 +79,16 @@ package struct LowRankMethod: ConditionMethod {
     package var sequence: BlockSequence { .possible }
     package var making: Making { .ranks(recipe, sides) }
 
+    /// Checks that there are data to make subspaces of.
+    /// - Throws: `InputError` where `calibration` is missing.
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
         if study.calibration == nil {
             throw top.error("calibration", "is missing: condition \(condition.name) needs subspaces")
         }
     }
 
+    /// Checks the numbers of ranks against every linear map of the model.
+    /// - Throws: `SelectionError.rank` naming the map where one is not below the map's rank.
     package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
         for map in WeightScores.maps(of: config) { _ = try recipe.projectors(map, shown: [map.rank, map.rank]) }
     }

@@ -11,6 +11,8 @@ package struct RandomLikeMethod: ConditionMethod {
 
     package init(like: String) { self.like = like }
 
+    /// Reads the name of the condition whose size it takes.
+    /// - Throws: `InputError` with file, line and the key's path.
     package init(_ entry: ConditionEntry) throws(InputError) {
         let node = try entry.settings(["like"])
         like = try node.required("like", node.string)
@@ -25,12 +27,16 @@ package struct RandomLikeMethod: ConditionMethod {
     package var sequence: BlockSequence { .withoutData }
     package var making: Making { .like(like) }
 
+    /// Checks that `like` names a condition before it that edits weights or ranks.
+    /// - Throws: `InputError` naming the key of the study.
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
         try study.checkMask(like, of: condition, key: "random.like", orRanks: true, top)
     }
 
     package func check(_ condition: Study.Condition, against config: ModelConfig) {}
 
+    /// The study's seed, and what decides the condition whose size it takes.
+    /// - Throws: what `known` throws.
     package func fingerprint(
         _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) throws -> [String]? {

@@ -16,6 +16,8 @@ package struct RankedMethod: ConditionMethod {
         (self.side, self.q, self.group, self.order) = (side, q, group, order)
     }
 
+    /// Reads the data set, the share q in percent and the group that it is a share of.
+    /// - Throws: `InputError` with file, line and the key's path.
     package init(_ entry: ConditionEntry) throws(InputError) {
         let node = try entry.settings(["of", "q", "group"])
         side = try node.choice("of", as: Study.Side.self) ?? .safety
@@ -49,6 +51,8 @@ package struct RankedMethod: ConditionMethod {
         }
     }
 
+    /// Checks that the study has data where its scores need them.
+    /// - Throws: `InputError` naming the key of the study.
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
         try study.checkScores(of: condition, top)
     }

@@ -14,6 +14,8 @@ package struct SetDifferenceMethod: ConditionMethod {
 
     package init(p: Double, q: Double, group: Group) { (self.p, self.q, self.group) = (p, q, group) }
 
+    /// Reads the shares p and q in percent and the group that they are shares of.
+    /// - Throws: `InputError` with file, line and the key's path.
     package init(_ entry: ConditionEntry) throws(InputError) {
         let node = try entry.settings(["p", "q", "group"])
         p = try node.required("p", node.percent)
@@ -36,6 +38,8 @@ package struct SetDifferenceMethod: ConditionMethod {
         }
     }
 
+    /// Checks that the study has data for its scores, and that the scores depend on them.
+    /// - Throws: `InputError` naming the key of the study.
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
         try study.checkScores(of: condition, top)
         guard study.scores.method.needsData else {

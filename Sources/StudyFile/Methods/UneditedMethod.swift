@@ -10,6 +10,8 @@ package struct UneditedMethod: ConditionMethod {
 
     package init() {}
 
+    /// Reads nothing: it has no settings.
+    /// - Throws: `InputError` where there are some.
     package init(_ entry: ConditionEntry) throws(InputError) {
         guard !entry.node.has(entry.key) else { throw entry.node.error(entry.key, "takes no settings") }
     }
