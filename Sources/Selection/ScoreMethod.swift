@@ -29,6 +29,12 @@ public struct ScoreMethod: Sendable, CaseIterable {
     /// Whether the method looks at calibration data; the others need the weights at most, and no fleet.
     public var needsData: Bool { !statistics(ScoreSettings()).isEmpty }
 
+    /// The names of the methods that do, for errors: "snip or wanda".
+    public static var namesWithData: String {
+        let names = allCases.filter(\.needsData).map(\.name)
+        return (names.count > 1 ? names.dropLast().joined(separator: ", ") + " or " : "") + (names.last ?? "")
+    }
+
     public func statistics(_ settings: ScoreSettings) -> [any Statistic] { collects(settings) }
 
     /// What its scores depend on beside model and data, for metadata.

@@ -140,7 +140,7 @@ extension Study {
             if share.needsUtility, !scores.method.needsData {
                 throw top.error(
                     "scores",
-                    "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) with p = \(plainNumber(share.p)) needs snip or wanda"
+                    "method \(scores.method.rawValue) knows no two data sets: condition \(condition.name) with p = \(plainNumber(share.p)) needs \(ScoreMethod.namesWithData)"
                 )
             }
         }

@@ -50,7 +50,9 @@ extension Study {
         }
         if overlap.jaccard != nil, !scores.method.needsData {
             throw top.error(
-                "scores", "method \(scores.method.rawValue) knows no two data sets: overlap.p and q need snip or wanda")
+                "scores",
+                "method \(scores.method.rawValue) knows no two data sets: overlap.p and q need \(ScoreMethod.namesWithData)"
+            )
         }
     }
 }

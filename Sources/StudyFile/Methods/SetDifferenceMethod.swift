@@ -45,7 +45,7 @@ package struct SetDifferenceMethod: ConditionMethod {
         guard study.scores.method.needsData else {
             throw top.error(
                 "scores",
-                "method \(study.scores.method.rawValue) knows no two data sets: condition \(condition.name) needs snip or wanda"
+                "method \(study.scores.method.rawValue) knows no two data sets: condition \(condition.name) needs \(ScoreMethod.namesWithData)"
             )
         }
     }
