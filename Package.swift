@@ -56,7 +56,7 @@ let package = Package(
             swiftSettings: numeric),
         .target(
             name: "FineTuning",
-            dependencies: ["CKernels", "Tensors", "Checkpoint", "Selection", "Linalg", "Transformer"],
+            dependencies: ["CKernels", "Tensors", "Checkpoint", "Linalg", "Transformer"],
             swiftSettings: numeric),
         // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
         .target(
@@ -83,27 +83,26 @@ let package = Package(
         // What a study asks of whoever runs its model.
         .target(
             name: "ModelService",
-            dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets"]),
+            dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation"]),
         // What every kind of task's result has to look like.
-        .target(name: "Contracts", dependencies: ["CKernels", "Tensors", "Checkpoint", "Protocol", "Selection"]),
+        .target(name: "Contracts", dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection"]),
         // The study file: its keys, and the study they make.
         .target(
             name: "StudyFile",
             dependencies: [
-                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
-                "ModelService", yams,
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets", yams,
             ]),
         // Results by what they were computed from, so that nothing is computed twice.
         .target(
             name: "Caching",
             dependencies: [
-                "Tensors", "Protocol", "Selection", "Evaluation", "Datasets", "OutputFiles", "ModelService",
+                "Tensors", "Protocol", "Evaluation", "Datasets", "OutputFiles", "ModelService",
             ]),
         // A study's steps, carried out; its results as values; its files.
         .target(
             name: "Experiment",
             dependencies: [
-                "CKernels", "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting",
+                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting",
                 "Datasets", "OutputFiles", "ModelService", "StudyFile", "Caching",
             ]),
         // A finished study's tables, claims, figures and page.
@@ -119,15 +118,15 @@ let package = Package(
         .target(
             name: "FleetIO",
             dependencies: [
-                "Tensors", "Checkpoint", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting", "Journal",
-                "Datasets", "Contracts", "Scheduling", logging,
+                "Tensors", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting", "Journal", "Contracts",
+                "Scheduling", logging,
             ]),
         // A study's requests as tasks of a fleet.
         .target(
             name: "FleetBackend",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Journal",
-                "Datasets", "ModelService", "Contracts", "Scheduling", "FleetIO", logging,
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "ModelService",
+                "Contracts", "Scheduling", "FleetIO",
             ]),
         // The status page of a run, its JSON and its metrics.
         .target(
@@ -138,7 +137,7 @@ let package = Package(
         .target(
             name: "Planning",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
+                "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
                 "ModelService", "StudyFile", "Caching", "Experiment", "Scheduling",
             ]),
         // The standard streams of `faultline`, and the options that commands share.
@@ -157,7 +156,7 @@ let package = Package(
             ]),
         // The worker's side.
         // One stage of the model, as the worker's runtime knows it.
-        .target(name: "Stages", dependencies: ["Tensors", "Checkpoint", "Protocol"]),
+        .target(name: "Stages", dependencies: ["Tensors", "Protocol"]),
         // The stage that computes. Of the two programs' rooms the only one above BLAS.
         .target(
             name: "DecoderEngine",
@@ -170,21 +169,21 @@ let package = Package(
         .target(
             name: "WorkerIO",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting",
+                "Tensors", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting",
                 "Stages", logging,
             ]),
         // The two programs: commands and start-up.
         .executableTarget(
             name: "Worker",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting",
+                "Tensors", "Checkpoint", "Protocol", "ZeroMQ", "Keys", "Reporting",
                 "Stages", "DecoderEngine", "WorkerIO", arguments, logging,
             ]),
         .executableTarget(
             name: "Coordinator",
             dependencies: [
                 "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Keys",
-                "Reporting", "HTTP", "Journal", "Datasets", "OutputFiles", "ModelService", "Contracts", "StudyFile",
+                "Reporting", "Journal", "Datasets", "OutputFiles", "ModelService", "StudyFile",
                 "Caching", "Experiment", "StudyReport", "Scheduling", "FleetIO", "FleetBackend", "StatusPage",
                 "Planning", "Console", "Launch", arguments, logging,
             ]),
@@ -192,7 +191,7 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "CKernels", "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning",
+                "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning",
                 "Protocol", "ZeroMQ", "Bulk", arguments,
             ]),
         // Tests, one target a room; what several of them use comes first.

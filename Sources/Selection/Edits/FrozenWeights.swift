@@ -2,7 +2,7 @@ public import Checkpoint
 public import Tensors
 
 /// An edit that changes no weight: fine-tuning leaves the mask's weights as they are.
-public struct FrozenWeights: WeightEdit {
+public struct FrozenWeights: MaskEdit {
     public static let kind = EditKind.freeze
     public static let title = "freeze"
 
@@ -22,17 +22,8 @@ public struct FrozenWeights: WeightEdit {
         bundle.metadata[EditKind.key] = Self.kind.rawValue
         return bundle
     }
-    public var metadata: [String: String] {
-        get { mask.metadata }
-        set { mask.metadata = newValue }
-    }
-
-    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
-        place.entries(of: bundle)
-    }
 
     public var extent: EditExtent { EditExtent() }
-    public var adapter: LowRankEdit? { nil }
     public func reasonForNoEffect(in model: any WeightSource) -> String? { "it only keeps weights from fine-tuning" }
     /// Weights alone do not hold what this edit does.
     /// - Throws: `SelectionError.notExported`, always.

@@ -2,7 +2,7 @@ public import Checkpoint
 public import Tensors
 
 /// An edit that sets the mask's weights to zero.
-public struct ZeroedWeights: WeightEdit {
+public struct ZeroedWeights: MaskEdit {
     public static let kind = EditKind.zero
     public static let title = "mask"
 
@@ -22,17 +22,8 @@ public struct ZeroedWeights: WeightEdit {
         bundle.metadata[EditKind.key] = nil
         return bundle
     }
-    public var metadata: [String: String] {
-        get { mask.metadata }
-        set { mask.metadata = newValue }
-    }
-
-    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
-        place.entries(of: bundle)
-    }
 
     public var extent: EditExtent { EditExtent(zeroed: mask.count) }
-    public var adapter: LowRankEdit? { nil }
 
     /// Why the model is the same with this edit: it selects nothing, or nothing but zeros. `nil` where something
     /// changes.

@@ -1,0 +1,19 @@
+public import Tensors
+
+/// An edit that chooses weights. Its tensors are those of its mask, so it goes to the stages weight by weight.
+public protocol MaskEdit: WeightEdit {
+    var mask: Mask { get set }
+}
+
+extension MaskEdit {
+    public var metadata: [String: String] {
+        get { mask.metadata }
+        set { mask.metadata = newValue }
+    }
+
+    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
+        place.entries(of: bundle)
+    }
+
+    public var adapter: LowRankEdit? { nil }
+}
