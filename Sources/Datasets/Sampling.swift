@@ -25,6 +25,6 @@ package enum Sampling {
         let both = evaluation.count { seen.contains(Array(trimmed($0).utf8)) }
         guard both > 0 else { return nil }
         return
-            "\(both) of the \(evaluation.count) \(name) prompts of the evaluation are also in this data: their results are not held out"
+            "\(both) of \(evaluation.count) \(name) prompts of the evaluation are also in this data: their results are not held out"
     }
 }

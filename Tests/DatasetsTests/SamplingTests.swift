@@ -26,6 +26,6 @@ import Testing
     @Test func overlapIsCounted() {
         #expect(Sampling.overlapWarning(calibration: ["a", "b"], evaluation: ["c"], name: "harmful") == nil)
         let line = Sampling.overlapWarning(calibration: ["a ", "b"], evaluation: ["a", "c", "b"], name: "harmful")
-        #expect(line?.hasPrefix("2 of the 3 harmful prompts") == true)
+        #expect(line?.hasPrefix("2 of 3 harmful prompts") == true)
     }
 }
