@@ -192,7 +192,7 @@ let package = Package(
             name: "Bench",
             dependencies: [
                 "Tensors", "Checkpoint", "Linalg", "Transformer", "Attribution", "FineTuning",
-                "Protocol", "ZeroMQ", "Bulk", arguments,
+                "Protocol", "ZeroMQ", "Bulk", "DecoderEngine", arguments,
             ]),
         // Tests, one target a room; what several of them use comes first.
         .target(

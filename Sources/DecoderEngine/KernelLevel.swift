@@ -24,6 +24,16 @@ package enum KernelLevel {
         }
     }
 
+    /// The level to start again at: OpenBLAS knows CPUs by their model numbers, and takes kernels without AVX2 on one that is
+    /// newer than itself. They are three to four times slower.
+    /// - Returns: `nil` where its choice stands, or is the user's.
+    package static var better: String? { better(than: current, simd: simd, isAsked: getenv(variable) != nil) }
+
+    package static func better(than level: String, simd: Int, isAsked: Bool) -> String? {
+        let avx2 = "Haswell"
+        return !isAsked && simd >= 3 && rank(of: level) < rank(of: avx2) ? avx2 : nil
+    }
+
     /// Replaces this process by one at `level`; returns only where that fails, with the reason.
     package static func restart(at level: String) -> String {
         guard getenv(variable).map({ String(cString: $0) }) != level else {

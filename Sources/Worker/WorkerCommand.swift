@@ -105,6 +105,7 @@ struct WorkerCommand: ParsableCommand {
 
     /// How the worker ends, as its exit code: 0 done, 1 failed, 2 refused, 4 the coordinator is gone.
     func work() -> Int32 {
+        takeBetterKernels()
         let request = LeaveRequest()
         let key: KeyFile?
         let roots: ModelRoots
@@ -132,6 +133,13 @@ struct WorkerCommand: ParsableCommand {
             case .stopped(let line): return say(line)
             }
         }
+    }
+
+    /// Starts this program again where OpenBLAS does not know the CPU. Where that fails, it works on with slow kernels.
+    private func takeBetterKernels() {
+        guard idleEngine == nil, let level = KernelLevel.better else { return }
+        _ = say("BLAS takes \(KernelLevel.current) kernels, and this CPU has AVX2: starting again with \(level)'s")
+        WorkerLog.log.warning("\(KernelLevel.restart(at: level))")
     }
 
     private var computeThreads: Int { threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount) }
