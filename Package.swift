@@ -327,7 +327,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "WorkerIOTests",
-            dependencies: ["Protocol", "ZeroMQ", "WorkerIO", "TestSupport"]),
+            dependencies: ["Tensors", "Protocol", "ZeroMQ", "WorkerIO", "TestSupport"]),
         .testTarget(
             name: "WorkerTests",
             dependencies: ["Checkpoint", "Worker", "TestSupport"]),

@@ -1,11 +1,8 @@
 import ArgumentParser
-import Attribution
 import Checkpoint
-import FineTuning
 import Foundation
 import Linalg
 import Tensors
-import Transformer
 
 /// Useful FLOP/s of every kind of work over the machine's own SGEMM rate, all measured in one run.
 struct ComputeBench: ParsableCommand {
@@ -23,130 +20,39 @@ struct ComputeBench: ParsableCommand {
     func run() throws {
         // What a worker with 8 GiB to spare keeps (TransformerEngine).
         BufferPool.setLimit(2 << 30)
-        // What a worker with 8 GiB to spare keeps (TransformerEngine).
-        BufferPool.setLimit(2 << 30)
-        let source = try Checkpoint.open(model)
-        let config = source.config
-        let pool = ThreadPool(threads: threads)
-        let stage = try Stage(source: source, layers: 0..<config.layerCount, first: true, last: true, pool: pool)
-        let examples = (0..<sequences).map { s in
-            (0..<length).map { Int32((s * 7919 + $0 * 104_729 + 13) % min(config.vocabularySize, 30_000)) }
-        }
         let from = length / 2
-        let batch = try PackedBatch(examples.map { ($0, from, nil) })
-        if let tokensOut { try write(examples, from: from, to: tokensOut) }
-        let x = try stage.embedding!.rows(batch.tokens)
-        let rows = batch.rowCount
-        let targets = batch.targets.count
-        let linear =
-            LinearMap.allCases.reduce(0) { $0 + $1.shape(in: config).rows * $1.shape(in: config).columns }
-            * config.layerCount
-        let head = config.vocabularySize * config.hiddenSize
-        let forward = 2.0 * (Double(linear) * Double(rows) + Double(head) * Double(targets))
-
-        let snipPool = SNIP(config, pool: pool)
-        var trainer: Trainer?
-
-        let work: [(name: String, flop: Double, body: () throws -> Void)] = [
-            (
-                "sgemm [2016 x d] x [f x d]",
-                2.0 * 2016 * Double(config.hiddenSize) * Double(config.intermediateSize) * 8,
-                {
-                    try self.sgemm(pool, config)
-                }
-            ),
-            (
-                "scoring forward", forward,
-                {
-                    let y = try stage.forward(x, batch: batch)
-                    _ = try stage.head!.logProbabilities(y, batch: batch)
-                }
-            ),
-            (
-                "SNIP (forward, backward, abs)", forward * 2 + 2 * Double(linear) * Double(rows),
-                {
-                    var tape = Stage.Tape()
-                    let y = try stage.forward(x, batch: batch, tape: &tape, keep: true)
-                    let (_, dy) = try stage.head!.lossGradient(
-                        y, batch: batch,
-                        weights: Array(repeating: 1 / Float(self.length - from), count: self.sequences),
-                        tap: snipPool, headGradient: nil)
-                    _ = try stage.backward(dy, tape: &tape, batch: batch, tap: snipPool)
-                }
-            ),
-            (
-                "fine-tuning step (linear maps)", forward * 2 + 2 * Double(linear) * Double(rows),
-                {
-                    let own = try trainer ?? Trainer(stage, pool: pool, all: false, frozen: [:])
-                    trainer = own
-                    var tape = Stage.Tape()
-                    let y = try stage.forward(x, batch: batch, tape: &tape, keep: true)
-                    let (_, dy) = try stage.head!.lossGradient(
-                        y, batch: batch, weights: Array(repeating: 1 / Float(targets), count: self.sequences), tap: own,
-                        headGradient: nil)
-                    _ = try stage.backward(dy, tape: &tape, batch: batch, tap: own)
-                    own.update(.init(learningRate: 1e-9, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0))
-                }
-            ),
-            (
-                "batched decoding (\(slots) slots)", 2.0 * Double(linear + head) * Double(slots) * 16,
-                {
-                    try self.decode(stage, examples)
-                }
-            ),
-        ]
-        var times = [[Double]](repeating: [], count: work.count)
+        let work = try ComputeWork(
+            Checkpoint.open(model), pool: ThreadPool(threads: threads), sequences: sequences, length: length,
+            from: from, slots: slots)
+        if let tokensOut { try write(work.examples, from: from, to: tokensOut) }
+        let items = work.items
+        var times = [[Double]](repeating: [], count: items.count)
         for round in 0...rounds {
-            for (i, item) in work.enumerated() {
-                let start = ContinuousClock.now
-                try item.body()
-                let elapsed = start.duration(to: .now)
-                if round > 0 {
-                    times[i].append(Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18)
-                }
+            for (i, item) in items.enumerated() {
+                let seconds = try seconds(item.body)
+                // The first round warms up.
+                if round > 0 { times[i].append(seconds) }
             }
         }
         print(
             "\(model), \(threads) threads, \(sequences) sequences of \(length) tokens (\(length - from) scored), medians of \(rounds)"
         )
-        let rates = zip(work, times).map { $0.flop / median($1) / 1e9 }
-        for (i, item) in work.enumerated() {
-            let ratios = zip(times[i], times[0]).map { (item.flop / $0) / (work[0].flop / $1) }
+        for (i, item) in items.enumerated() {
+            let rate = item.flop / median(times[i]) / 1e9
+            let ratios = zip(times[i], times[0]).map { (item.flop / $0) / (items[0].flop / $1) }
             print(
                 item.name.padding(toLength: 36, withPad: " ", startingAt: 0)
                     + String(
-                        format: "%8.1f GFLOP/s   %5.2f of SGEMM   %7.3f s", rates[i], median(ratios), median(times[i])))
+                        format: "%8.1f GFLOP/s   %5.2f of SGEMM   %7.3f s", rate, median(ratios), median(times[i])))
         }
         print(String(format: "peak memory %.0f MiB", peakMiB()))
     }
 
-    private func sgemm(_ pool: ThreadPool, _ config: ModelConfig) throws {
-        let (m, n, k) = (2016, config.intermediateSize, config.hiddenSize)
-        let a = AlignedBuffer(floats: m * k)
-        let b = AlignedBuffer(floats: n * k)
-        let c = AlignedBuffer(floats: m * n)
-        for i in 0..<m * k { a.floats[i] = Float(i % 17) * 0.1 - 0.8 }
-        for i in 0..<n * k { b.floats[i] = Float(i % 13) * 0.1 - 0.6 }
-        for _ in 0..<8 {
-            GEMM.linear(
-                pool, y: c.floats.baseAddress!, ldy: n, x: a.floats.baseAddress!, ldx: k, w: b.floats.baseAddress!,
-                rows: m,
-                outputs: n, inputs: k)
-        }
-    }
-
-    private func decode(_ stage: Stage, _ examples: [[Int32]]) throws {
-        let prompts = (0..<slots).map { Array(examples[$0 % examples.count].prefix(8)) }
-        let cache = KeyValueCache(stage.config, layers: stage.layers.count, slots: slots, capacity: 8 + 17)
-        let slotList = Array(0..<slots)
-        let batch = try PackedBatch(prompts.map { ($0, $0.count, nil) })
-        _ = try stage.prefill(stage.embedding!.rows(batch.tokens), batch: batch, slots: slotList, cache: cache)
-        for _ in 0..<16 {
-            let step = DecodeBatch.make(
-                tokens: prompts.map { $0[0] }, positions: slotList.map { cache.lengths[$0] })
-            let y = try stage.decode(stage.embedding!.rows(step.tokens), batch: step, slots: slotList, cache: cache)
-            try stage.head!.forEachLogits(y, rows: slotList) { _, _, _ in }
-        }
+    private func seconds(_ body: () throws -> Void) rethrows -> Double {
+        let start = ContinuousClock.now
+        try body()
+        let elapsed = start.duration(to: .now)
+        return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
     }
 
     private func write(_ examples: [[Int32]], from: Int, to path: String) throws {

@@ -105,7 +105,7 @@ extension Study {
         }
         let lists: [PromptSet?] = statistics.flatMap { [$0.harmful, $0.harmless] }
         let prompts = [evaluation.harmful, evaluation.harmless, probe?.harmful, probe?.harmless] + lists
-        files += prompts.compactMap { $0?.file }
+        for case let prompts? in prompts { files.append(prompts.file) }
         files += evaluation.attacks.compactMap(\.suffixes)
         files += (evaluation.zeroShot?.files ?? []) + [evaluation.perplexity?.file].compactMap { $0 }
         return (files + conditions.flatMap(\.method.files)).map { DataFile.split($0).path }

@@ -31,22 +31,6 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// Fine-tuning as far as it got.
     private(set) lazy var shelf = CheckpointStore(memory)
 
-    /// The weights a task computes with, known by a digest of what made them.
-    enum Weights {
-        case edited(TensorBundle?, name: String, digest: String)
-        /// The checkpoint's, with tensors that tasks compute with.
-        case operands(TensorBundle, digest: String)
-        case trained(FineTuning, rewound: TensorBundle?)
-
-        var digest: String {
-            switch self {
-            case .edited(_, _, let digest), .operands(_, let digest): digest
-            case .trained(let run, nil): run.digest
-            case .trained(let run, _?): run.rewoundDigest
-            }
-        }
-    }
-
     package init(
         fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, memory: RunMemory? = nil,
         temporary: ScopedTemporaryDirectory? = nil
@@ -85,7 +69,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             partials[number].append(results)
             // A request is combined as soon as its last block is in, which bounds the disk the partials take.
             guard partials[number].count == requests[number].blocks.count else { return }
-            try combine(partials[number], of: statistics[number], to: requests[number].output)
+            try blockResults.combine(partials[number], of: statistics[number], to: requests[number].output)
             partials[number] = []
         }
         return ScoreReceipt(keys: keys)
@@ -95,36 +79,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func release(_ receipt: ScoreReceipt) throws { try memory?.forget(receipt.keys) }
 
-    private func combine(_ blocks: [[StageResult]], of statistics: [any Statistic], to path: String) throws {
-        let combinations = statistics.map(\.combination)
-        guard let combination = combinations.first, combinations.allSatisfy({ $0 == combination }) else {
-            throw InternalError("statistics that are combined in different ways were asked for in one request")
-        }
-        switch combination {
-        case .sum: try fold(blocks, to: path)
-        case .rows: try Concatenation.write(try blocks.map(Self.partials), to: path)
-        }
-        removeFiles(of: blocks)
-    }
-
-    private func fold(_ blocks: [[StageResult]], to path: String, metadata: [String: String] = [:]) throws {
-        try Fold.fold(blocks: try blocks.map(Self.partials), to: path, metadata: metadata)
-    }
-
-    private static func partials(_ results: [StageResult]) throws -> [any Partial] {
-        try results.map { result in
-            switch result.bundle {
-            case .memory(let bundle): BundlePartial(bundle, label: "stage \(result.stage)")
-            case .file(let path): try SafetensorsFile(path: path)
-            }
-        }
-    }
-
-    /// Where there is a journal they stay on record until the caller says that what was made of them is safe.
-    private func removeFiles(of blocks: [[StageResult]]) {
-        guard memory == nil else { return }
-        for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
-    }
+    private var blockResults: BlockResults { BlockResults(keepsFiles: memory != nil) }
 
     /// Log-probabilities of every scored token, in nats: one entry a sequence, in the batches' order.
     /// - Throws: `FleetError` where the work is given up; `InternalError` where a result does not fit its batch;
@@ -205,8 +160,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             }
         }
         // One block of many partials: every tensor is there once, and comes out as it is.
-        try fold([parts], to: request.output, metadata: request.metadata)
-        removeFiles(of: [parts])
+        try blockResults.fold([parts], to: request.output, metadata: request.metadata)
         try memory?.forget(keys)
     }
 

@@ -57,11 +57,9 @@ final class BulkServer {
     /// Seconds without a byte after which a connection is opened anew, and how often in a row.
     static let patience = 15.0
     static let attempts = 8
-    /// Halves of results that are kept for whoever offers the rest.
-    private static let mostHalves = 16
 
     private let partials: String
-    private let halves: String
+    private let halves: PartialFiles
     /// Where all is written.
     let queue = DispatchQueue(label: "faultline.bulk")
     private let settings: FleetSettings
@@ -71,12 +69,7 @@ final class BulkServer {
     private var receiver = BulkReceiver()
     private var sender = BulkSender()
     private var images: [Int: (edit: UInt64, image: TensorBundle.Image)] = [:]
-    private var tickets: [UInt64: Int] = [:]
-    private var ticketOf: [Int: UInt64] = [:]
-    private var sessions: [Int: [UInt8]] = [:]
-    private var attempts: [Int: Int] = [:]
-    /// When a worker that has no connection was last asked to open one.
-    private var asked: [Int: Double] = [:]
+    private var sessions = BulkSessions()
 
     /// - Parameters:
     ///   - halves: a folder beside `partials`, for results that are on their way.
@@ -84,7 +77,8 @@ final class BulkServer {
     init(
         partials: String, halves: String, settings: FleetSettings, report: @escaping @Sendable (Report) -> Void
     ) {
-        (self.partials, self.halves, self.settings, self.report) = (partials, halves, settings, report)
+        (self.partials, self.settings, self.report) = (partials, settings, report)
+        self.halves = PartialFiles(folder: halves)
     }
 
     // MARK: Results
@@ -95,7 +89,7 @@ final class BulkServer {
         guard offer.byteCount > 0, offer.byteCount <= Limits.bulkBytes, fetches[path] == nil else { return }
         count += 1
         let number = count
-        let half = freeHalf(offer.digest)
+        let half = halves.path(offer.digest, except: halvesInUse)
         let spool = ResultWriter(
             path: half, byteCount: offer.byteCount, digest: offer.digest, scan: offer.scan, queue: queue,
             report: settings.report
@@ -104,46 +98,28 @@ final class BulkServer {
         open(offer.worker, control)
     }
 
-    /// Two may fetch the same bytes at the same time, not into the same file.
-    private func freeHalf(_ digest: String) -> String {
-        let taken = Set(fetches.values.map(\.half))
-        // A digest comes from a worker: no path may be made of it.
-        let word = digest.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) } ? digest : "x"
-        return (0...fetches.count).lazy.map { "\(self.halves)/\(word.prefix(64))\($0 == 0 ? "" : "-\($0)")" }
-            .first { !taken.contains($0) }!
-    }
+    private var halvesInUse: Set<String> { Set(fetches.values.map(\.half)) }
 
     /// Results of this epoch are not wanted any more; their halves stay for a while.
     func drop(epoch: UInt64) {
         for (path, fetch) in fetches where fetch.offer.key.epoch == epoch { end(path) }
-        trimHalves(to: Self.mostHalves)
+        halves.trim(to: PartialFiles.mostKept, except: halvesInUse)
     }
 
     /// This attempt is not wanted any more.
     func drop(key: TaskKey) {
         for (path, fetch) in fetches where fetch.offer.key == key { end(path) }
-        trimHalves(to: Self.mostHalves)
+        halves.trim(to: PartialFiles.mostKept, except: halvesInUse)
     }
 
     /// A run is over: nobody will ask for the halves that are left.
-    func tidy() { trimHalves(to: 0) }
+    func tidy() { halves.trim(to: 0, except: halvesInUse) }
 
     private func end(_ path: BulkPath) {
         guard let fetch = fetches.removeValue(forKey: path) else { return }
         fetch.spool.close()
         receiver.close(path)
         say(path.peer, .stop(path.item))
-    }
-
-    private func trimHalves(to most: Int) {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: halves)) ?? []
-        guard names.count > most else { return }
-        let taken = Set(fetches.values.map(\.half))
-        let idle = names.map { "\(halves)/\($0)" }.filter { !taken.contains($0) }
-        func age(_ path: String) -> Date {
-            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date ?? .distantPast
-        }
-        for path in idle.sorted(by: { age($0) < age($1) }).prefix(max(0, names.count - most)) { Glibc.unlink(path) }
     }
 
     /// What a spool said.
@@ -222,10 +198,7 @@ final class BulkServer {
 
     /// Has the worker open its bulk connection, where it has none.
     private func open(_ worker: Int, _ control: (ToWorker) -> Void) {
-        guard ticketOf[worker] == nil else { return }
-        let ticket = UInt64.random(in: 1 ... .max)
-        (tickets[ticket], ticketOf[worker]) = (worker, ticket)
-        control(.bulk(ticket: ticket))
+        if let ticket = sessions.newTicket(for: worker) { control(.bulk(ticket: ticket)) }
     }
 
     /// A message of a bulk connection.
@@ -235,20 +208,19 @@ final class BulkServer {
     ) -> Outcome? {
         guard let first = frames.first, let header = try? BulkHeader.decode(first.array) else { return nil }
         if case .hello(let ticket) = header {
-            guard let worker = tickets[ticket], mayBe(worker), sessions[worker] != session else { return nil }
-            sessions[worker] = session
+            guard let worker = sessions.take(session, ticket: ticket, mayBe: mayBe) else { return nil }
             sender.drop(worker)
             receiver.link(worker, now: now)
             return nil
         }
-        guard let worker = sessions.first(where: { $0.value == session })?.key, mayBe(worker) else { return nil }
+        guard let worker = sessions.owner(of: session), mayBe(worker) else { return nil }
         switch header {
         case .chunk(let item, let offset, let sum):
             let path = BulkPath(peer: worker, item)
             guard frames.count == 2, let frame = frames.last, let fetch = fetches[path],
                 receiver.take(path, offset: offset, count: frame.count, now: now)
             else { return nil }
-            attempts[worker] = nil
+            sessions.moved(worker)
             fetch.spool.take(frame, offset: offset, sum: sum)
         case .gone(let item):
             // Nobody forgets what was not called off: its task would wait for ever.
@@ -266,7 +238,7 @@ final class BulkServer {
     func pump(now: Double, send: ([UInt8], [OutgoingFrame]) -> Socket.SendOutcome) {
         var lost: Set<Int> = []
         func tell(_ worker: Int, _ frames: [OutgoingFrame]) -> Socket.SendOutcome {
-            guard let session = sessions[worker], !lost.contains(worker) else { return .unknownPeer }
+            guard let session = sessions.session(of: worker), !lost.contains(worker) else { return .unknownPeer }
             let outcome = send(session, frames)
             if outcome == .unknownPeer { lost.insert(worker) }
             return outcome
@@ -285,28 +257,19 @@ final class BulkServer {
     }
 
     private func unlink(worker: Int, _ now: Double) {
-        sessions[worker] = nil
+        sessions.close(worker)
         receiver.unlink(worker, now: now)
         sender.drop(worker)
     }
 
     /// Opens anew what does not move; forgets who is no member any more.
     func tick(now: Double, members: [Int], control: (Int, ToWorker) -> Void) -> [Outcome] {
-        for worker in ticketOf.keys where !members.contains(worker) { forget(worker, now) }
-        // The wish itself may have been lost.
-        for (worker, ticket) in ticketOf where sessions[worker] == nil {
-            guard now - asked[worker, default: now] > 3 else {
-                asked[worker] = asked[worker] ?? now
-                continue
-            }
-            asked[worker] = now
-            control(worker, .bulk(ticket: ticket))
-        }
+        for worker in sessions.workers where !members.contains(worker) { forget(worker, now) }
+        for (worker, ticket) in sessions.overdue(now: now) { control(worker, .bulk(ticket: ticket)) }
         var outcomes: [Outcome] = []
         for worker in receiver.stalled(now: now, after: Self.patience) {
-            guard let ticket = ticketOf[worker] else { continue }
-            attempts[worker, default: 0] += 1
-            if attempts[worker]! > Self.attempts {
+            guard let (ticket, attempts) = sessions.stalled(worker) else { continue }
+            if attempts > Self.attempts {
                 let seconds = Int(Self.patience) * Self.attempts
                 outcomes.append(.hopeless(worker: worker, cause: .resultsNotArriving(seconds: seconds)))
                 continue
@@ -320,8 +283,8 @@ final class BulkServer {
     private func forget(_ worker: Int, _ now: Double) {
         for path in fetches.keys where path.peer == worker { end(path) }
         unlink(worker: worker, now)
-        if let ticket = ticketOf.removeValue(forKey: worker) { tickets[ticket] = nil }
-        (images[worker], attempts[worker], asked[worker]) = (nil, nil, nil)
+        sessions.forget(worker)
+        images[worker] = nil
     }
 
     /// Stops writing. Halves stay, for the run that goes on.

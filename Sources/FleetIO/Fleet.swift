@@ -72,21 +72,21 @@ package final class Fleet: @unchecked Sendable {
     /// Where the run is shown.
     package var viewURL: String? { settings.view?.url }
     /// The kernel level all workers run at, for the manifest.
-    package var kernelLevel: String? { loop.level }
+    package var kernelLevel: String? { loop.snapshots.level }
     /// All kernels that bits depend on: BLAS's, and our own.
     /// Before the workers have agreed, something that no other fleet has.
     package var kernels: String {
-        guard let level = loop.level, let simd = loop.simd else { return UUID().uuidString }
+        guard let level = loop.snapshots.level, let simd = loop.snapshots.simd else { return UUID().uuidString }
         return "\(level) \(simd)"
     }
-    package var progress: FleetProgress { loop.progress }
+    package var progress: FleetProgress { loop.snapshots.progress }
 
     /// Returns when all are there who are to come. A local worker that died and is not started again is not waited for.
     private func awaitWorkers() throws {
         let deadline = MonotonicClock.now + settings.registration
         var reunion: Double?
         while true {
-            let (joined, gone) = loop.gathering
+            let (joined, gone) = loop.snapshots.gathering
             let count = (settings.localWorkers ?? settings.awaited) - gone.count
             if let last = gone.last, count <= 0 {
                 throw FleetError("no worker is left: \(last) (see \(settings.runDirectory)/logs)")
@@ -94,7 +94,9 @@ package final class Fleet: @unchecked Sendable {
             if joined.count >= count {
                 // A pipeline of this run's earlier life goes on where it was if all its stages come back.
                 if reunion == nil { reunion = MonotonicClock.now + settings.reunion }
-                guard loop.awaitsPeers, MonotonicClock.now < reunion! else { return loop.commands.post(.gathered) }
+                guard loop.snapshots.awaitsPeers, MonotonicClock.now < reunion! else {
+                    return loop.commands.post(.gathered)
+                }
             }
             guard joined.count >= count || MonotonicClock.now < deadline else {
                 throw FleetError(missing(joined, of: count))
@@ -204,7 +206,7 @@ package final class Fleet: @unchecked Sendable {
         defer { loop.commands.post(.endRun(holdsTraining: succeeded && holdsTraining)) }
         func show(_ now: Double) {
             shown = now
-            var state = loop.progress
+            var state = loop.snapshots.progress
             (state.label, state.seconds) = (label, now - began)
             progress(state)
         }
@@ -223,7 +225,7 @@ package final class Fleet: @unchecked Sendable {
                 loop.commands.post(.acknowledge(index))
             case .finished:
                 succeeded = true
-                var state = loop.progress
+                var state = loop.snapshots.progress
                 state.label = label
                 (state.tasksDone, state.tasks) = (tasks.count, tasks.count)
                 state.cost = tasks.reduce(0) { $0 + $1.cost }

@@ -44,22 +44,14 @@ final class FleetLoop: @unchecked Sendable {
     private let disk = DispatchQueue(label: "faultline.spool")
     private let ended = EventQueue<Void>()
     private var hasStarted = false
-    private let snapshotLock = NSLock()
-    private var snapshot = FleetProgress()
-    private var snapshotLevel: String?
-    private var snapshotSimd: Int?
-    private var snapshotAwaits = false
-    /// Local workers that died before the work began: nobody waits for them.
-    private var snapshotGone: [EarlyEnd] = []
-    /// Counts the snapshots.
-    private var snapshotNumber: UInt64 = 0
-    private var snapshotTime = Date().timeIntervalSince1970
+    /// What other threads see of the fleet.
+    let snapshots = FleetSnapshots()
 
     // Touched on the I/O thread only.
     private var context: Context?
     var router: Socket?
     private var monitor: Monitor?
-    private var gate: ConnectionAuthenticator?
+    var gate: ConnectionAuthenticator?
     var core: FleetCore
     let bulk: BulkServer
     var edit: (bundle: TensorBundle?, name: String) = (nil, "unedited")
@@ -72,13 +64,25 @@ final class FleetLoop: @unchecked Sendable {
     /// When the disk queue was asked for a sign of life that has not come yet.
     private var diskAsked: Double?
     /// Workers of other versions of the protocol.
-    private var refusals = RefusalLog<String>()
+    var refusals = RefusalLog<String>()
     var bodies: (key: UInt64, frames: [OutgoingFrame], bytes: Int)?
-    private var receivedBytes = 0
+    var receivedBytes = 0
     /// Workers are awaited, and no work is given yet.
     private var isGathering = true
     /// The step under way: what its tasks are called, and when it began.
     private var step: (label: String, began: Double)?
+    private var times = Times()
+
+    /// When something is to be done next, in seconds of the clock.
+    private struct Times {
+        var tick = MonotonicClock.now
+        var status = MonotonicClock.now
+        var ping = MonotonicClock.now
+        var lastPing = 0.0
+        /// Children are looked at every few milliseconds until then: a connection closed, and the child of ours that closed
+        /// it may be ending, and becomes visible as ended in a moment.
+        var watchful = 0.0
+    }
 
     init(settings: FleetSettings, bind: String, partials: String, halves: String) throws {
         self.settings = settings
@@ -122,19 +126,9 @@ final class FleetLoop: @unchecked Sendable {
         _ = ended.next(seconds: 15)
     }
 
-    var progress: FleetProgress { snapshotLock.withLock { snapshot } }
-    /// Who is there before the work begins, and what became of local workers that are not waited for any more.
-    var gathering: (joined: [FleetProgress.Worker], gone: [EarlyEnd]) {
-        snapshotLock.withLock { (snapshot.workers, snapshotGone) }
-    }
-    /// Other stages of a pipeline from before a restart may still come.
-    var awaitsPeers: Bool { snapshotLock.withLock { snapshotAwaits } }
-    var level: String? { snapshotLock.withLock { snapshotLevel } }
-    var simd: Int? { snapshotLock.withLock { snapshotSimd } }
-
     /// The last snapshot for those who look on, and its number; costs the I/O thread nothing.
     var status: (number: UInt64, status: RunStatus) {
-        let (number, time, progress) = snapshotLock.withLock { (snapshotNumber, snapshotTime, snapshot) }
+        let (number, time, progress) = snapshots.newest
         var status = RunStatus(
             process: getpid(), endpoint: endpoint, epoch: settings.firstEpoch >> 32, progress: progress)
         status.time = time
@@ -144,74 +138,76 @@ final class FleetLoop: @unchecked Sendable {
     }
 
     private func run() {
-        var nextTick = MonotonicClock.now
-        var nextPing = nextTick
-        var nextStatus = nextTick
-        var lastPing = 0.0
-        // A connection closed: a child of ours may be ending, and becomes visible as ended in a moment.
-        var watchful = 0.0
+        times = Times()
         let watch = gate?.listPath.map { AllowListWatch($0) }
         while let router, let monitor, let gate {
             Poller.wait(
                 [router, monitor.socket] + gate.sockets, commands,
-                milliseconds: MonotonicClock.now < watchful ? 2 : gate.milliseconds)
+                milliseconds: MonotonicClock.now < times.watchful ? 2 : gate.milliseconds)
             for command in commands.drain() {
                 if case .shutdown = command { return farewell() }
                 obey(command)
             }
-            do {
-                try gate.answer()
-                let gone = departed.filter { $0.value <= MonotonicClock.now }.keys
-                // So many at a time: whoever floods this socket does not keep the clock from being looked at.
-                var left = 1000
-                while left > 0, let frames = try router.receive() {
-                    handle(frames)
-                    left -= 1
-                }
-                for id in gone.sorted() where left > 0 && departed.removeValue(forKey: id) != nil {
-                    carryOut(core.lose(id, .connectionClosed))
-                }
-                while let event = try monitor.next() {
-                    switch event {
-                    case .accepted(let descriptor): gate.accepted(descriptor)
-                    // Strangers disconnect too: not for each of them.
-                    case .disconnected:
-                        nextPing = min(nextPing, lastPing + 0.1)
-                        if !local.children.isEmpty { watchful = MonotonicClock.now + 0.1 }
-                    case .handshakeFailed(let failure): gate.noted(failure)
-                    default: break
-                    }
-                }
-            } catch { events.post(.failed(.system("\(error)"))) }
+            do { try receive(router, monitor, gate) } catch { events.post(.failed(.system("\(error)"))) }
             let now = MonotonicClock.now
             bulk.pump(now: now) { session, frames in
                 // An error shows at the control messages, too.
                 (try? router.send([.bytes(session)] + frames)) ?? .full
             }
             for exit in local.reap() { childEnded(exit) }
-            if now >= nextTick {
-                nextTick = now + 0.2
-                carryOut(core.tick(now: now, diskIsSlow: now - (diskAsked ?? now) > 1))
-                if diskAsked == nil {
-                    diskAsked = now
-                    // Both queues that write wait for the disk where it is full.
-                    disk.async { [commands, writer = bulk.queue] in writer.async { commands.post(.diskAnswered) } }
-                }
-                settle(bulk.tick(now: now, members: Array(core.membership.members.keys)) { send($0, $1) })
-                publish(now)
+            doWhatIsDue(now, watch)
+        }
+    }
+
+    /// Reads what the sockets have.
+    private func receive(_ router: Socket, _ monitor: Monitor, _ gate: ConnectionAuthenticator) throws {
+        try gate.answer()
+        let gone = departed.filter { $0.value <= MonotonicClock.now }.keys
+        // So many at a time: whoever floods this socket does not keep the clock from being looked at.
+        var left = 1000
+        while left > 0, let frames = try router.receive() {
+            handle(frames)
+            left -= 1
+        }
+        for id in gone.sorted() where left > 0 && departed.removeValue(forKey: id) != nil {
+            carryOut(core.lose(id, .connectionClosed))
+        }
+        while let event = try monitor.next() {
+            switch event {
+            case .accepted(let descriptor): gate.accepted(descriptor)
+            // Strangers disconnect too: not for each of them.
+            case .disconnected:
+                times.ping = min(times.ping, times.lastPing + 0.1)
+                if !local.children.isEmpty { times.watchful = MonotonicClock.now + 0.1 }
+            case .handshakeFailed(let failure): gate.noted(failure)
+            default: break
             }
-            if now >= nextStatus {
-                nextStatus = now + 1
-                disk.async { [self] in
-                    status.status.write(to: settings.runDirectory)
-                    for name in DrainRequests.take(from: settings.runDirectory) { commands.post(.drain(name)) }
-                }
+        }
+    }
+
+    private func doWhatIsDue(_ now: Double, _ watch: AllowListWatch?) {
+        if now >= times.tick {
+            times.tick = now + 0.2
+            carryOut(core.tick(now: now, diskIsSlow: now - (diskAsked ?? now) > 1))
+            if diskAsked == nil {
+                diskAsked = now
+                // Both queues that write wait for the disk where it is full.
+                disk.async { [commands, writer = bulk.queue] in writer.async { commands.post(.diskAnswered) } }
             }
-            if now >= nextPing {
-                (lastPing, nextPing) = (now, now + 2)
-                if let watch { disk.async { [self] in reread(watch) } }
-                for id in core.membership.members.keys.sorted() { send(id, .ping) }
+            settle(bulk.tick(now: now, members: Array(core.membership.members.keys)) { send($0, $1) })
+            publish(now)
+        }
+        if now >= times.status {
+            times.status = now + 1
+            disk.async { [self] in
+                status.status.write(to: settings.runDirectory)
+                for name in DrainRequests.take(from: settings.runDirectory) { commands.post(.drain(name)) }
             }
+        }
+        if now >= times.ping {
+            (times.lastPing, times.ping) = (now, now + 2)
+            if let watch { disk.async { [self] in reread(watch) } }
+            for id in core.membership.members.keys.sorted() { send(id, .ping) }
         }
     }
 
@@ -220,12 +216,7 @@ final class FleetLoop: @unchecked Sendable {
         progress.counts.receivedBytes = receivedBytes
         if let step, progress.tasks > 0 { (progress.label, progress.seconds) = (step.label, now - step.began) }
         if over { progress.phase = .over }
-        snapshotLock.withLock {
-            (snapshot, snapshotLevel, snapshotTime) = (progress, core.kernels.level, Date().timeIntervalSince1970)
-            snapshotSimd = core.kernels.simd
-            snapshotAwaits = core.awaitsPeers
-            snapshotNumber += 1
-        }
+        snapshots.publish(progress, core.kernels, awaitsPeers: core.awaitsPeers)
     }
 
     private func childEnded(_ exit: LocalWorkers.Exit) {
@@ -240,7 +231,7 @@ final class FleetLoop: @unchecked Sendable {
         settings.report(RunOccurrence.endedEarly(end, isStartedAgain: isBack))
         guard !isBack else { return }
         publish(MonotonicClock.now)
-        snapshotLock.withLock { snapshotGone.append(end) }
+        snapshots.ended(end)
     }
 
     private func obey(_ command: FleetCommand) {
@@ -296,74 +287,5 @@ final class FleetLoop: @unchecked Sendable {
         }
         for child in local.children { local.kill(named: child.name) }
         disk.sync { RunStatus.remove(from: settings.runDirectory) }
-    }
-
-    // MARK: Messages in
-
-    private func handle(_ frames: [ReceivedFrame]) {
-        guard frames.count >= 2, frames.count <= Limits.frames else { return }
-        let session = frames[0].array
-        let now = MonotonicClock.now
-        receivedBytes += frames.reduce(0) { $0 + $1.count }
-        do throws(ProtocolError) {
-            guard let key = checkedSender(of: frames) else { return }
-            if BulkHeader.marks(frames[1].bytes) {
-                let outcome = bulk.heard(frames.dropFirst(), from: session, now: now) { worker in
-                    key.entry == nil || core.membership[worker]?.capabilities.publicKey == key.entry?.public
-                }
-                return settle(outcome.map { [$0] } ?? [])
-            }
-            let message = try Codec.decode(ToCoordinator.self, frames[1].array)
-            if case .hello(var capabilities) = message {
-                if let entry = key.entry {
-                    if let fault = gate?.fault(in: capabilities, of: entry) {
-                        settings.report(RunOccurrence.workerRefused(worker: entry.name, fault))
-                        return send(session, .refuse(reason: "\(fault)"))
-                    }
-                    // Nobody takes another's name; several may share a key.
-                    capabilities.name = core.membership.id(named: entry.name) == nil ? entry.name : ""
-                }
-                return carryOut(core.hello(session, capabilities, now: now))
-            }
-            guard let id = core.membership.id(of: session) else {
-                // Given up earlier, or of an earlier life of this run: welcome as somebody new.
-                return send(session, .rejoin)
-            }
-            carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))
-        } catch {
-            if case .version = error {
-                let told = refusals.admit("\(error)", now: now)
-                if told.omitted > 0 { settings.report(RunOccurrence.refusalsOmitted(told.omitted)) }
-                if told.isTold { settings.report(RunOccurrence.otherVersion("\(error)")) }
-                send(session, .refuse(reason: "\(Refusal.otherVersion("\(error)"))"))
-            }
-        }
-    }
-
-    /// The key a message came with (`entry` is `nil` without keys); `nil` where its owner may not speak (any more).
-    private func checkedSender(of frames: [ReceivedFrame]) -> (entry: AllowList.Entry?, Void)? {
-        do throws(AllowList.Refusal) {
-            return (try gate?.sender(of: frames), ())
-        } catch {
-            let session = frames[0].array
-            send(session, .refuse(reason: "\(Refusal.notAllowed("\(error)"))"))
-            if let id = core.membership.id(of: session) {
-                carryOut(core.lose(id, .notAllowed("\(error)")))
-            }
-            return nil
-        }
-    }
-
-    private func settle(_ outcomes: [BulkServer.Outcome]) {
-        for outcome in outcomes {
-            switch outcome {
-            case .fetched(let key, let index, let worker, let result):
-                carryOut(core.fetched(key, index: index, result, worker: worker))
-            case .unsound(let key, let index, let worker, let fault):
-                carryOut(core.unsound(key, index: index, worker: worker, fault))
-            case .failed(let reason): events.post(.failed(.system(reason)))
-            case .hopeless(let worker, let cause): carryOut(core.lose(worker, cause))
-            }
-        }
     }
 }

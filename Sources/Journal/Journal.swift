@@ -6,7 +6,7 @@ import Tensors
 /// same command, and only what is missing is computed.
 ///
 /// A task is known by its content (model, edit, data, settings), so a changed study reuses what it shares with the old
-/// one. Every commit is one transaction, on disk before it returns. All SQL of Faultline is in this file.
+/// one. Every commit is one transaction, on disk before it returns. All SQL of Faultline is in this file and in `Journal+Schema`.
 public final class Journal: Sendable {
     /// Raised at every start: whoever comes with a lower one is of an earlier life of the run.
     public let epoch: UInt64
@@ -84,30 +84,6 @@ public final class Journal: Sendable {
             .damaged,
             "\(path) is damaged: move it away (mv \(path) \(path).damaged) and start again; what it recorded is computed anew, with the same results"
         )
-    }
-
-    private static var migrator: DatabaseMigrator {
-        var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { database in
-            try database.execute(
-                sql: """
-                    CREATE TABLE setting (name TEXT PRIMARY KEY, value NOT NULL);
-                    CREATE TABLE task (key TEXT PRIMARY KEY, label TEXT NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID;
-                    CREATE TABLE result (
-                        key TEXT NOT NULL REFERENCES task (key) ON DELETE CASCADE, stage INTEGER NOT NULL,
-                        first_layer INTEGER NOT NULL, end_layer INTEGER NOT NULL, digest TEXT NOT NULL,
-                        worker TEXT NOT NULL, bytes BLOB, file TEXT, PRIMARY KEY (key, stage)) WITHOUT ROWID;
-                    CREATE TABLE event (
-                        id INTEGER PRIMARY KEY, seconds REAL NOT NULL, epoch INTEGER NOT NULL, kind TEXT NOT NULL,
-                        task TEXT NOT NULL, worker TEXT NOT NULL, text TEXT NOT NULL);
-                    CREATE INDEX event_of_task ON event (task);
-                    """)
-        }
-        migrator.registerMigration("2") { database in
-            // Rows of before have none: what they recorded is computed again.
-            try database.execute(sql: "ALTER TABLE result ADD COLUMN seal TEXT NOT NULL DEFAULT ''")
-        }
-        return migrator
     }
 
     // MARK: Tasks

@@ -21,6 +21,40 @@ extension FleetRunner {
     ) throws -> FleetRunner {
         let temporary = runDirectory == nil ? try temporaryFolder() : nil
         let folder = runDirectory ?? temporary!.path
+        var settings = try Self.settings(options, folder, isKept: runDirectory != nil)
+        DiskFullPolicy.wait { Terminal.log.info("\($0)") }
+        let log = RunLog(file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") })
+        settings.recent = { log.recent }
+        let memory = try runDirectory.map { folder in
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            return try RunMemory(folder: folder, logger: Terminal.log)
+        }
+        Terminal.keep(in: log)
+        if let memory {
+            log.epoch = memory.firstEpoch >> 32
+            settings.firstEpoch = memory.firstEpoch
+            settings.run = memory.run
+            settings.happened = { memory.record($0) }
+            memory.report(.started(version: Release.version, pid: getpid()))
+        }
+        do {
+            // Before workers are started: its port may be taken.
+            settings.view = try statusPage(options).map { try StatusServer($0, report: settings.report) }
+            let runner = FleetRunner(
+                fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
+                temporary: temporary)
+            endOnSignals(runner, Stopped(signal: nil, resume: settings.resume))
+            return runner
+        } catch {
+            temporary?.remove()
+            throw error
+        }
+    }
+
+    /// How the fleet is run, as far as the command line says it.
+    /// - Parameter isKept: the folder is a run's, which may go on later.
+    /// - Throws: what reading the keys throws.
+    private static func settings(_ options: FleetOptions, _ folder: String, isKept: Bool) throws -> FleetSettings {
         var settings = FleetSettings(runDirectory: folder)
         if let listen = options.listen {
             settings.listen = listen
@@ -38,24 +72,9 @@ extension FleetRunner {
         settings.logger = Terminal.log
         let signals = Self.signals
         settings.stopSignal = { signals.first }
-        if runDirectory != nil { settings.resume = Stopped.shell(CommandLine.arguments) }
+        if isKept { settings.resume = Stopped.shell(CommandLine.arguments) }
         settings.lease = options.lease ?? settings.lease
         settings.comeback = options.wait ?? settings.comeback
-        DiskFullPolicy.wait { Terminal.log.info("\($0)") }
-        let log = RunLog(file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") })
-        settings.recent = { log.recent }
-        let memory = try runDirectory.map { folder in
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            return try RunMemory(folder: folder, logger: Terminal.log)
-        }
-        Terminal.keep(in: log)
-        if let memory {
-            log.epoch = memory.firstEpoch >> 32
-            settings.firstEpoch = memory.firstEpoch
-            settings.run = memory.run
-            settings.happened = { memory.record($0) }
-            memory.report(.started(version: Release.version, pid: getpid()))
-        }
         settings.bound = { endpoint in
             guard options.listen != nil else { return }
             // 0.0.0.0 is no address to connect to: the likeliest one that others reach is named.
@@ -65,18 +84,7 @@ extension FleetRunner {
             Terminal.log.info(
                 "listening at \(endpoint): start workers with faultline-worker \(way)\(key)")
         }
-        do {
-            // Before workers are started: its port may be taken.
-            settings.view = try statusPage(options).map { try StatusServer($0, report: settings.report) }
-            let runner = FleetRunner(
-                fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
-                temporary: temporary)
-            endOnSignals(runner, Stopped(signal: nil, resume: settings.resume))
-            return runner
-        } catch {
-            temporary?.remove()
-            throw error
-        }
+        return settings
     }
 
     /// In the working folder: what fits there fits its results, which `/tmp` may not.

@@ -27,7 +27,7 @@ extension FleetCore {
     /// The last sign of life of every pipeline that has work.
     var activity: [UInt64: Double] {
         pipelines.filter { !$0.value.isReady || scheduler?.running(on: $0.key).isEmpty == false }
-            .mapValues { $0.seats.compactMap { membership[$0.worker]?.lastActive }.max() ?? 0 }
+            .mapValues { $0.seats.map { membership[$0.worker]?.lastActive ?? 0 }.max() ?? 0 }
     }
 
     /// Nobody is there, and there is work: a while is given to those who may come (back).

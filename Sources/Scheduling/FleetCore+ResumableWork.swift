@@ -179,7 +179,7 @@ extension FleetCore {
                 .happened(
                     .takenOver(
                         task: scheduler!.name(of: index),
-                        workers: pipeline.seats.compactMap { membership[$0.worker]?.name },
+                        workers: members(of: pipeline.seats).map(\.name),
                         isFinished: held.allSatisfy { $0.digest != nil })))
             for (stage, held) in held.enumerated() {
                 guard let digest = held.digest else { continue }

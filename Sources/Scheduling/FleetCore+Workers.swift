@@ -64,40 +64,50 @@ extension FleetCore {
         case .unfit(let epoch, let reason):
             guard seat(of: id, epoch) != nil else { return [] }
             return [.refuse(membership[id]!, .unfit(reason))] + lose(id, .unfit(reason))
-        case .taskFailed(let key, let error):
-            if isStillToBeJudged(key, of: id) {
-                membership.changeHolding(key, of: id, to: nil)
-                return []
-            }
-            guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
-            return fail(
-                .taskFailed(
-                    worker: membership[id]!.name, layers: pipelines[key.epoch]!.seats[seat].layers, task: index,
-                    error: error))
-        case .offer(let key, let digest, let byteCount):
-            if isStillToBeJudged(key, of: id) {
-                membership.changeHolding(key, of: id, to: (digest: digest, byteCount: byteCount))
-                return []
-            }
-            guard let seat = seat(of: id, key.epoch), let index = index(of: key) else {
-                return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))]
-            }
-            let layers = pipelines[key.epoch]!.seats[seat].layers
-            guard scheduler?.running(on: key.epoch).contains(index) == true else {
-                guard !isUnrecorded(key) else { return [] }
-                return [.send(worker: id, .committed(key))]
-                    + schedule { $0.late(index, stage: seat, layers: layers, digest: digest) }
-            }
-            // Offered again by a worker that cannot know that it has arrived.
-            guard scheduler?.wants(index, stage: seat, from: key.epoch) == true else { return [] }
-            tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
-            return [
-                .fetch(
-                    worker: id, key, index: index, stage: seat, layers: layers, digest: digest, byteCount: byteCount)
-            ]
+        case .taskFailed(let key, let error): return failed(key, error, by: id)
+        case .offer(let key, let digest, let byteCount): return offered(key, digest, byteCount, by: id, now: now)
         case .leaving(let reason, let grace):
             return leave(id, .askedToStop(reason), within: grace ?? 0, now: now)
         }
+    }
+
+    /// A worker could not compute a task.
+    private mutating func failed(_ key: TaskKey, _ error: String, by id: Int) -> [Directive] {
+        if isStillToBeJudged(key, of: id) {
+            membership.changeHolding(key, of: id, to: nil)
+            return []
+        }
+        guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
+        return fail(
+            .taskFailed(
+                worker: membership[id]!.name, layers: pipelines[key.epoch]!.seats[seat].layers, task: index,
+                error: error))
+    }
+
+    /// A worker has a result for us.
+    private mutating func offered(
+        _ key: TaskKey, _ digest: String, _ byteCount: Int, by id: Int, now: Double
+    ) -> [Directive] {
+        if isStillToBeJudged(key, of: id) {
+            membership.changeHolding(key, of: id, to: (digest: digest, byteCount: byteCount))
+            return []
+        }
+        guard let seat = seat(of: id, key.epoch), let index = index(of: key) else {
+            return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))]
+        }
+        let layers = pipelines[key.epoch]!.seats[seat].layers
+        guard scheduler?.running(on: key.epoch).contains(index) == true else {
+            guard !isUnrecorded(key) else { return [] }
+            return [.send(worker: id, .committed(key))]
+                + schedule { $0.late(index, stage: seat, layers: layers, digest: digest) }
+        }
+        // Offered again by a worker that cannot know that it has arrived.
+        guard scheduler?.wants(index, stage: seat, from: key.epoch) == true else { return [] }
+        tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
+        return [
+            .fetch(
+                worker: id, key, index: index, stage: seat, layers: layers, digest: digest, byteCount: byteCount)
+        ]
     }
 
     /// A result is on disk or in memory, its digest checked.

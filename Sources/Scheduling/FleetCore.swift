@@ -167,11 +167,14 @@ package struct FleetCore: Sendable {
         }
     }
 
-    func workerNames(_ epoch: UInt64) -> [String] {
-        (pipelines[epoch]?.seats ?? []).compactMap { membership[$0.worker]?.name }
-    }
-    func hostNames(of pipeline: Pipeline) -> Set<String> {
-        Set(pipeline.seats.compactMap { membership[$0.worker]?.capabilities.host })
+    func workerNames(_ epoch: UInt64) -> [String] { members(of: pipelines[epoch]?.seats ?? []).map(\.name) }
+    func hostNames(of pipeline: Pipeline) -> Set<String> { Set(members(of: pipeline.seats).map(\.capabilities.host)) }
+
+    /// Who sits there, as far as they are still members, in the seats' order.
+    func members(of seats: [Seat]) -> [Member] {
+        var members: [Member] = []
+        for seat in seats { if let member = membership[seat.worker] { members.append(member) } }
+        return members
     }
 
     /// What workers call a task.

@@ -89,7 +89,7 @@ extension Scheduler {
         }
         // Even if its first task ended this moment.
         var bounds = [(now - since) / (entries[first].task.cost + others)]
-        let reported = pipeline.running.compactMap { entries[$0].attempts[id]?.reported }.max() ?? 0
+        let reported = pipeline.running.map { entries[$0].attempts[id]?.reported ?? 0 }.max() ?? 0
         if reported > since { bounds.append((reported - since) / (doneAtMost(first, on: id) + others)) }
         return (bounds.filter(\.isFinite) + [average ?? 0]).max()
     }

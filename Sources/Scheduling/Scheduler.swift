@@ -19,17 +19,6 @@ package struct Scheduler: Sendable {
         case fail(FleetFailure)
     }
 
-    /// A worker's death under a task.
-    package struct Crash: Sendable, Equatable {
-        package var worker: String
-        package var host: String
-        /// Which process it was.
-        package var instance: String?
-        package init(worker: String, host: String, instance: String? = nil) {
-            (self.worker, self.host, self.instance) = (worker, host, instance)
-        }
-    }
-
     /// A task on a pipeline.
     struct Attempt: Sendable {
         var results: [Int: StageResult] = [:]
@@ -44,7 +33,7 @@ package struct Scheduler: Sendable {
         var isDone = false
         /// By pipeline; a second one only where the first is late.
         var attempts: [UInt64: Attempt] = [:]
-        var crashes: [Crash] = []
+        var deaths = TaskDeaths()
         /// Until they are committed.
         var results: [StageResult] = []
         var isWaiting: Bool { !isDone && attempts.isEmpty }
@@ -60,17 +49,15 @@ package struct Scheduler: Sendable {
         var pace = Throughput()
     }
 
-    /// Deaths of workers under one task after which the task is set aside.
-    package static let crashLimit = 3
-
     var entries: [Entry]
     var pipelines: [UInt64: Pipeline] = [:]
     var sequences: [Int: UInt64] = [:]
     /// What the results of tasks were that may come again.
-    private var settled: [Int: [StageResult]] = [:]
+    private var settled = SettledResults()
     package private(set) var nextCommit = 0
     private var acknowledged = 0
-    private var firstWaiting = 0
+    /// All tasks before this one are done.
+    var firstWaiting = 0
     /// Tasks that may be ahead of the caller: what bounds memory and disk.
     private let lookahead: Int
     /// Seconds of the latest event, kept by the owner.
@@ -115,7 +102,7 @@ package struct Scheduler: Sendable {
         entries[min(firstWaiting, limit)..<limit].count { $0.isWaiting } + entries.count - limit
     }
     /// More is not handed out before the caller has taken results.
-    private var limit: Int { min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count)) }
+    var limit: Int { min(entries.count, acknowledged + max(lookahead, 2 * pipelines.count)) }
 
     /// Whether this stage's result is still to come from there.
     package func wants(_ task: Int, stage: Int, from pipeline: UInt64) -> Bool {
@@ -171,36 +158,22 @@ package struct Scheduler: Sendable {
         }
         firstWaiting = 0
         if let crash {
-            for task in lost.running { entries[task].crashes.append(crash) }
-            if let task = lost.running.sorted().first(where: { isPoison($0, workers) }) {
-                return directives + [.fail(verdict(on: task, cause))]
+            for task in lost.running { entries[task].deaths.add(crash) }
+            if let task = lost.running.sorted().first(where: { entries[$0].deaths.isPoison(workers) }) {
+                return directives + [.fail(entries[task].deaths.verdict(on: name(of: task), cause))]
             }
         }
         return directives + grants()
     }
 
-    /// Three deaths, of two workers if there are two; twice as many of one and the same.
-    private func isPoison(_ task: Int, _ workers: Set<String>) -> Bool {
-        let crashes = entries[task].crashes
-        guard crashes.count >= Self.crashLimit else { return false }
-        let dead = Set(crashes.map(\.worker))
-        return dead.count > 1 || workers.subtracting(dead).isEmpty || crashes.count >= 2 * Self.crashLimit
-    }
-
-    private func verdict(on task: Int, _ cause: InterruptionCause) -> FleetFailure {
-        let crashes = entries[task].crashes
-        let workers = Set(crashes.map { "\($0.worker) on \($0.host)" }).sorted()
-        return .deadlyTask(name(of: task), deaths: crashes.count, workers: workers, last: cause)
-    }
-
     /// A host turned out to be the culprit: deaths there are no task's fault.
     package mutating func forgive(_ host: String) {
-        for task in entries.indices { entries[task].crashes.removeAll { $0.host == host } }
+        for task in entries.indices { entries[task].deaths.forgive(host) }
     }
 
     /// A worker that was taken for dead is alive.
     package mutating func acquit(_ instance: String) {
-        for task in entries.indices { entries[task].crashes.removeAll { $0.instance == instance } }
+        for task in entries.indices { entries[task].deaths.acquit(instance) }
     }
 
     /// A pipeline is to finish what it has, and to take nothing new.
@@ -261,9 +234,7 @@ package struct Scheduler: Sendable {
         if let wrong = results.first(where: { contradicts(task, $0) }) { return [alarm(task, wrong)] }
         let isRepeated = task < nextCommit
         if entries[task].task.sequence != nil || entries[task].attempts.count > 1 {
-            settled[task] = results.map {
-                StageResult(stage: $0.stage, layers: $0.layers, digest: $0.digest, bundle: .file(""), worker: $0.worker)
-            }
+            settled.keep(results, of: task)
         }
         var directives: [Directive] = []
         pipelines[winner]!.running.remove(task)
@@ -304,9 +275,7 @@ package struct Scheduler: Sendable {
 
     /// The same share of the same task came before, with other bytes.
     package func contradicts(_ task: Int, _ result: StageResult) -> Bool {
-        guard let before = settled[task]?.first(where: { $0.stage == result.stage && $0.layers == result.layers })
-        else { return false }
-        return before.digest != result.digest
+        settled.contradict(result, of: task)
     }
 
     private func alarm(_ task: Int, _ result: StageResult) -> Directive {
@@ -319,71 +288,5 @@ package struct Scheduler: Sendable {
         pipelines[id]?.running.remove(task)
         defer { entries[task].results = [] }
         return (unused + entries[task].results).map { .discard($0) }
-    }
-
-    // MARK: Grants
-
-    /// Tasks in index order to the pipelines with the fewest.
-    private mutating func grants() -> [Directive] {
-        guard !isStopping else { return [] }
-        var directives: [Directive] = []
-        while firstWaiting < entries.count, entries[firstWaiting].isDone { firstWaiting += 1 }
-        var waitingCount = waitingCount
-        for task in firstWaiting..<max(firstWaiting, limit) {
-            guard entries[task].isWaiting, let id = place(for: task, waitingCount) else { continue }
-            begin(task, on: id)
-            if let sequence = entries[task].task.sequence { sequences[sequence] = id }
-            waitingCount -= 1
-            directives.append(.grant(pipeline: id, task: task))
-        }
-        return directives
-    }
-
-    mutating func begin(_ task: Int, on id: UInt64, isCopy: Bool = false) {
-        if pipelines[id]!.running.isEmpty { pipelines[id]!.pace.began(at: now) }
-        entries[task].attempts[id] = Attempt(isCopy: isCopy)
-        pipelines[id]!.running.insert(task)
-    }
-
-    private func place(for task: Int, _ waitingCount: Int) -> UInt64? {
-        let entry = entries[task]
-        if let sequence = entry.task.sequence {
-            for earlier in 0..<task where entries[earlier].task.sequence == sequence {
-                guard entries[earlier].isDone else { return nil }
-            }
-        }
-        return pipelines.filter { id, pipeline in
-            if let sequence = entry.task.sequence, let owner = sequences[sequence], owner != id { return false }
-            return hasRoom(pipeline, for: task, waitingCount) && isWelcome(task, on: pipeline)
-        }
-        .min { ($0.value.running.count, $0.key) < ($1.value.running.count, $1.key) }?.key
-    }
-
-    func hasRoom(_ pipeline: Pipeline, for task: Int, _ waitingCount: Int) -> Bool {
-        if pipeline.isClosed { return false }
-        if pipeline.running.isEmpty { return true }
-        return pipeline.running.count < depth(entries[task].task, pipeline, waitingCount) && !isSuspect(task)
-            && pipeline.running.allSatisfy { entries[$0].task.sequence == nil && !isSuspect($0) }
-    }
-
-    /// Runs alone from now on: nobody else is to be blamed for the next death.
-    private func isSuspect(_ task: Int) -> Bool { entries[task].crashes.count >= Self.crashLimit - 1 }
-
-    /// A task under which a worker died goes to another host, if there is one: that tells a bad task from a bad host.
-    func isWelcome(_ task: Int, on pipeline: Pipeline) -> Bool {
-        let hosts = Set(entries[task].crashes.map(\.host))
-        guard !pipeline.hosts.isDisjoint(with: hosts) else { return true }
-        return !pipelines.values.contains { !$0.isClosed && $0.hosts.isDisjoint(with: hosts) }
-    }
-
-    /// How many tasks a pipeline holds so that its stages stay busy.
-    private func depth(_ task: FleetTask, _ pipeline: Pipeline, _ waitingCount: Int) -> Int {
-        if task.sequence != nil { return 1 }
-        if pipeline.stageCount == 1 {
-            // Tiny tasks go several at once: the way there and back takes longer than they do.
-            let several = min(Int(64 / max(1, task.cost)), waitingCount / (2 * pipelines.count))
-            return max(waitingCount > pipelines.count ? 2 : 1, several)
-        }
-        return task.body.pipelineDepth(stages: pipeline.stageCount)
     }
 }

@@ -18,8 +18,11 @@ enum GridExpansion {
         for (index, node) in nodes.enumerated() {
             let points = try points(of: node, index, grids, file)
             if let name = points.grid {
-                let names = points.nodes.compactMap { $0.mapping?["name"]?.scalar?.string }
-                grids[name, default: []] += names
+                var names = grids[name] ?? []
+                for node in points.nodes {
+                    if let own = node.mapping?["name"]?.scalar?.string { names.append(own) }
+                }
+                grids[name] = names
             }
             result += points.nodes.map { (index, $0) }
             guard result.count <= limit else {

@@ -7,20 +7,16 @@ import ZeroMQ
 /// Large things on their way: results to the coordinator, edits from it.
 extension WorkerRuntime {
     func startEdit(_ offer: EditOffer, _ raw: ArraySlice<ReceivedFrame>) {
-        guard offer.epoch == assignment?.epoch else { return }
-        // A coordinator that had given this worker up, and takes its pipeline over, cannot know that it is applied.
-        if offer.edit == newestEdit, applied?.edit == offer.edit, !isTrained {
-            return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        guard offer.epoch == work.epoch else { return }
+        switch work.edit.take(offer) {
+        case .ignored: return
+        case .inForce: return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        case .wanted: break
         }
-        // Neither twice nor an older one: tasks may have begun, and applying an edit undoes what training made.
-        guard offer.edit > newestEdit else { return }
-        newestEdit = offer.edit
-        if holds(offer) {
-            applied?.edit = offer.edit
-            return send(.edited(epoch: offer.epoch, edit: offer.edit))
+        for key in work.tasks.dropAll() {
+            links.drop(task: key.task)
+            queue.post(.abort(key))
         }
-        dropWork()
-        (applied, offered, isTrained) = (nil, offer, false)
         guard offer.byteCount > 0 else { return queue.post(.edit(nil, offer)) }
         guard offer.byteCount <= options.memoryBytes else {
             return send(
@@ -41,16 +37,16 @@ extension WorkerRuntime {
                 throw ProtocolError.malformed("edit \(offer.name): its digest differs from the one offered")
             }
             let bundle = try TensorBundle(partsOf: bytes, source: "edit \(offer.name)")
-            isTrained = try EditKind.of(bundle) == .training
+            work.edit.isTrained = try EditKind.of(bundle) == .training
             queue.post(.edit(bundle, offer))
         } catch { send(.assignmentFailed(epoch: offer.epoch, error: cut("\(error)"))) }
     }
 
     /// Receives and sends what may be received and sent now.
     func serveBulk() throws {
-        guard !muted, let context else { return }
+        guard !isMuted, let context else { return }
         let now = MonotonicClock.now
-        try bulk.keepOpen(endpoint, in: context, security: controlSecurity, now: now)
+        try bulk.keepOpen(coordinator.endpoint, in: context, security: security.control, now: now)
         bulk.faults = options.faults
         while let frames = try bulk.socket?.receive() {
             guard let first = frames.first, let header = try? BulkHeader.decode(first.array) else { continue }
@@ -61,7 +57,7 @@ extension WorkerRuntime {
         }
         try bulk.pump { path in
             guard case .result(let key) = path.item else { return nil }
-            return results[key]
+            return work.tasks.result(of: key)
         }
     }
 }

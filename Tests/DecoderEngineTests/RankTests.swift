@@ -11,6 +11,8 @@ import Testing
 
 /// The rank level against NumPy (scripts/fixtures/make_rank.py), from the data to the changed weights, and the same bits
 /// from any number of stages and threads.
+///
+/// Long: all of it compares with one file of numbers, which its helpers read.
 @Suite struct RankTests {
     static let models = ["llama", "qwen2"]
     static let layer = 1

@@ -35,6 +35,7 @@ struct KeyedFleetTests {
         return done
     }
 
+    /// Long: a table of strangers, who all come to one fleet while it works.
     @Test func everyWrongKeyIsRefusedInItsOwnWordsWhileGoodWorkersWork() throws {
         let test = try KeyedFleet(names: ["good", "better", "revoked", "expired"])
         let server = try KeyFile(contentsOf: test.key("coordinator"), role: .coordinator).pair.publicKey

@@ -56,6 +56,7 @@ struct StatusPageTests {
         }
     }
 
+    /// Long: one run is told from its beginning to its end.
     @Test func theRunIsShownAsItGoes() throws {
         let victim = Victim()
         let log = RunLog(epoch: 3)

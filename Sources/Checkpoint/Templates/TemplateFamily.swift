@@ -12,6 +12,7 @@ public enum TemplateFamily: String, Sendable, CaseIterable {
 
     public static let names = allCases.map(\.rawValue)
 
+    /// Long: five templates, each in one piece.
     var source: String? {
         switch self {
         case .none: nil

@@ -4,46 +4,16 @@ extension Tokenizer {
     /// The tokenizer in a GGUF file's metadata.
     /// - Throws: `CheckpointError` naming the key that is missing or not supported.
     convenience init(gguf file: GGUFFile) throws(CheckpointError) {
-        func key(_ name: String) -> String { "tokenizer.ggml.\(name)" }
-        func malformed(_ fault: String) -> CheckpointError { CheckpointError(.malformed, file: file.path, fault) }
-        guard let kind = try file.text(key("model")), let tokens = try file.texts(key("tokens")),
-            tokens.count < Int(Int32.max)
-        else {
-            throw malformed("no tokenizer in this file")
-        }
-        let stored = file.metadata[key("token_type")]
-        guard let types = stored == nil ? Array(repeating: 1, count: tokens.count) : stored?.integers else {
-            throw malformed("metadata \(key("token_type")) is not a list of whole numbers")
-        }
-        guard types.count == tokens.count else {
-            throw malformed("\(types.count) token types for \(tokens.count) tokens")
-        }
-        // Token types of the format: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
-        var added: [AddedToken] = []
-        for (id, token) in tokens.enumerated() where types[id] == 3 || types[id] == 4 {
-            added.append(
-                AddedToken(id: Int32(id), content: Array(token.text.unicodeScalars), special: types[id] == 3))
-        }
-        func number(_ name: String) throws(CheckpointError) -> Int32? {
-            guard let id = try file.integer(key(name)) else { return nil }
-            guard tokens.indices.contains(id) else {
-                throw malformed("\(key(name)) is \(id), outside the vocabulary")
-            }
-            return Int32(id)
-        }
-        let beginning = try number("bos_token_id")
-        let spelling = beginning.map { tokens[Int($0)].text }
-        let end = try number("eos_token_id")
-        func edges(defaultBeginning: Bool) throws(CheckpointError) -> (prefix: [Int32], suffix: [Int32]) {
-            let addBeginning = try file.flag(key("add_bos_token")) ?? defaultBeginning
-            let addEnd = try file.flag(key("add_eos_token")) ?? false
-            return (addBeginning ? beginning.map { [$0] } ?? [] : [], addEnd ? end.map { [$0] } ?? [] : [])
-        }
-        switch kind {
+        let entries = try GGUFVocabulary(file)
+        let (tokens, added) = (entries.tokens, entries.added)
+        let spelling = try entries.number("bos_token_id").map { tokens[Int($0)].text }
+        // An end that is named wrongly is found here, whether it is added to texts or not.
+        _ = try entries.number("eos_token_id")
+        switch entries.kind {
         case "gpt2":
-            let style = try GGUFPreTokenizer(try file.text(key("pre")) ?? "default", file: file.path)
+            let style = try GGUFPreTokenizer(try file.text(GGUFVocabulary.key("pre")) ?? "default", file: file.path)
             let model = try Self.bytePairs(file, tokens: tokens, ignoreMerges: style.ignoreMerges)
-            let edges = try edges(defaultBeginning: style.addsBeginning)
+            let edges = try entries.edges(defaultBeginning: style.addsBeginning)
             self.init(
                 model: model, normalizers: style.normalizers, preTokenizers: style.steps, addedTokens: added,
                 prefix: edges.prefix, suffix: edges.suffix,
@@ -51,9 +21,9 @@ extension Tokenizer {
                 decoders: [.byteLevel], beginningOfText: spelling)
         case "llama":
             let model = try Self.sentencePiece(
-                file, tokens: tokens, types: types, unknown: try number("unknown_token_id"))
-            let space = try file.flag(key("add_space_prefix")) ?? true
-            let edges = try edges(defaultBeginning: true)
+                file, tokens: tokens, types: entries.types, unknown: try entries.number("unknown_token_id"))
+            let space = try file.flag(GGUFVocabulary.key("add_space_prefix")) ?? true
+            let edges = try entries.edges(defaultBeginning: true)
             let mark = Array(String(PreTokenizer.underscore).utf8)
             self.init(
                 model: model,
@@ -67,7 +37,7 @@ extension Tokenizer {
                 beginningOfText: spelling)
         default:
             throw CheckpointError(
-                .unsupported, file: file.path, "tokenizer model \(kind) is not supported (gpt2 and llama are)")
+                .unsupported, file: file.path, "tokenizer model \(entries.kind) is not supported (gpt2 and llama are)")
         }
     }
 

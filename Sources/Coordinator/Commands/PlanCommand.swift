@@ -68,12 +68,7 @@ package struct PlanCommand: AsyncParsableCommand {
         var outputs = Outputs(model: list.studies[0].model, reading: [study] + list.inputs)
         let out = try outputs.file("--out", out, standard: "plan.json")
         let cost = ModelCost(checkpoint.config)
-        let count = fleet.workers ?? list.studies.map(\.workers).max() ?? 1
-        let machine = Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / Double(count)
-        let workers = MemoryPrediction.Workers(
-            count: count, threads: fleet.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / count),
-            memoryBytes: Int(memory.map { $0 * 1_073_741_824 } ?? machine),
-            pipelines: fleet.pipelines ?? list.studies[0].pipelines)
+        let workers = self.workers(list)
         let day = try RunDay.of(runDir ?? "runs/\(list.name)")
         let items = try list.studies.map { try Self.open($0, checkpoint, day: day) }
         let bytes = 4 * (cost.linear + cost.head)
@@ -85,7 +80,7 @@ package struct PlanCommand: AsyncParsableCommand {
         if rate == nil, !noMeasure {
             let sample = try PlanSample.of(items)
             var options = fleet
-            options.workers = count
+            options.workers = workers.count
             let folder = try ScopedTemporaryDirectory(prefix: ".faultline-plan-")
             defer { folder.remove() }
             let measured = try await RunnerFactory.with(options, checkpoint) { [rates] runner in
@@ -105,7 +100,7 @@ package struct PlanCommand: AsyncParsableCommand {
             let work = try WorkCounter.count(
                 item, model: checkpoint, cache: cache, keys: keys, made: &made)
             let memory = MemoryPrediction(
-                item, config: checkpoint.config, workers: workers, fileBytes: Self.size(checkpoint.path),
+                item, config: checkpoint.config, workers: workers, fileBytes: checkpoint.fileBytes,
                 work: work)
             let disk = DiskPrediction(item, config: checkpoint.config, work: work)
             prediction.add(item.study, work, memory.phases(), disk)
@@ -121,27 +116,21 @@ package struct PlanCommand: AsyncParsableCommand {
         if let out { try TextFile.write(prediction.json(), to: out) }
     }
 
+    /// The workers that the prediction is for.
+    private func workers(_ list: StudyList) -> MemoryPrediction.Workers {
+        let count = fleet.workers ?? list.studies.map(\.workers).max() ?? 1
+        let machine = Double(ProcessInfo.processInfo.physicalMemory) * 0.8 / Double(count)
+        return MemoryPrediction.Workers(
+            count: count, threads: fleet.threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / count),
+            memoryBytes: Int(memory.map { $0 * 1_073_741_824 } ?? machine),
+            pipelines: fleet.pipelines ?? list.studies[0].pipelines)
+    }
+
     /// What a study does; all its files are sound.
     private static func open(_ study: Study, _ checkpoint: Checkpoint, day: CalendarDay?) throws -> StudySchedule {
         try study.check(checkpoint.config)
         let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
         let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.log.info("\($0)") }
         return try StudySchedule(study, config: checkpoint.config, codec: codec, files: files)
-    }
-
-    /// Bytes of a checkpoint's files.
-    private static func size(_ path: String) -> Int {
-        var folder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &folder) else { return 0 }
-        let files =
-            folder.boolValue
-            ? ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter {
-                $0.hasSuffix(".safetensors")
-            }.map { "\(path)/\($0)" } : [path]
-        return files.reduce(0) { sum, file in
-            // Through a symbolic link, as a cache of downloads has them.
-            let target = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
-            return sum + ((try? FileManager.default.attributesOfItem(atPath: target))?[.size] as? Int ?? 0)
-        }
     }
 }

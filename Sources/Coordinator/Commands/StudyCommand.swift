@@ -80,19 +80,11 @@ package struct StudyCommand: AsyncParsableCommand {
                 }
                 var index = StudyIndex(list, command: command)
                 for (number, item) in runs.enumerated() {
-                    let start = MonotonicClock.now
                     if list.isList {
                         Terminal.log.info("study \(list.studies[number].name) (\(number + 1) of \(runs.count))")
                     }
-                    let results = try await item.run.run()
-                    try results.write(
-                        to: item.folder, command: command, versions: Versions.list,
-                        files: try StudyText.sources(list.files[number]), gnuplot: gnuplot)
-                    for warning in results.warnings { Terminal.own.warning("\(warning)") }
-                    show(results)
-                    Terminal.out(results.judgesLine)
-                    let time = Format.duration(MonotonicClock.now - start)
-                    Terminal.say("Report: \(item.folder.reportPage), \(item.folder.report) (\(time))")
+                    let results = try await carryOut(
+                        item.run, in: item.folder, files: list.files[number], command: command, gnuplot: gnuplot)
                     guard list.isList else { continue }
                     index.finished(results)
                     try index.write(to: root)
@@ -101,6 +93,23 @@ package struct StudyCommand: AsyncParsableCommand {
             guard list.isList else { return }
             Terminal.say("")
             Terminal.say("Index: \(RunFolder.index(in: root))")
+        }
+
+        /// Runs one study, writes its report, and shows its tables.
+        private func carryOut(
+            _ run: StudyRun, in folder: RunFolder, files: String, command: String, gnuplot: Gnuplot?
+        ) async throws -> StudyResults {
+            let start = MonotonicClock.now
+            let results = try await run.run()
+            try results.write(
+                to: folder, command: command, versions: Versions.list, files: try StudyText.sources(files),
+                gnuplot: gnuplot)
+            for warning in results.warnings { Terminal.own.warning("\(warning)") }
+            show(results)
+            Terminal.out(results.judgesLine)
+            let time = Format.duration(MonotonicClock.now - start)
+            Terminal.say("Report: \(folder.reportPage), \(folder.report) (\(time))")
+            return results
         }
 
         /// A study's tables, each between empty lines.

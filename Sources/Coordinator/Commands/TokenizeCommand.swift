@@ -20,7 +20,7 @@ package struct TokenizeCommand: ParsableCommand {
         try withExtendedLifetime(lines) {
             for line in lines.bytes.split(separator: UInt8(ascii: "\n")) where !line.isEmpty {
                 let item = try JSON.parse(UnsafeRawBufferPointer(rebasing: line))
-                let ids = item["ids"]?.elements?.compactMap { $0.int.map(Int32.init) }
+                let ids = (item["ids"]?.elements).map { $0.compactMap(\.int).map { Int32($0) } }
                 let tokens = ids ?? tokenizer.encode(item["text"]?.string ?? "")
                 let plain = ids ?? tokenizer.encode(item["text"]?.string ?? "", addSpecial: false)
                 func list(_ ids: [Int32]) -> JSON { .array(ids.map { .integer(Int($0)) }) }

@@ -1,0 +1,10 @@
+/// Why a worker ended.
+package enum WorkerEnd: Sendable, Equatable {
+    /// The coordinator said goodbye, or the worker left when asked to.
+    case goodbye(String)
+    case refused(String)
+    /// Start again at this kernel level.
+    case level(String)
+    case coordinatorGone(String)
+    case failed(String)
+}
