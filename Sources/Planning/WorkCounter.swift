@@ -71,8 +71,10 @@ package struct WorkCounter {
             let digests = try step.batches.map {
                 try TaskBody.score(statistics: [.headOutput], batches: [$0]).digest()
             }
-            steps.append(
-                .init("head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)")))
+            var outputs = Work.Step(
+                "head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)"))
+            outputs.collected = .init(HeadOutput(), blocks: step.batches.map { [$0] })
+            steps.append(outputs)
         case .statistic(let step): try count(step)
         case .condition(let step): try count(step)
         case .ratings(let conditions):
@@ -158,11 +160,12 @@ package struct WorkCounter {
         let tasks = step.blocks.map { block in
             Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
         }
-        steps.append(
-            .init(
-                step.label, .forward, tasks,
-                bytes: try step.plan.request.statistic().byteCount(config, extent),
-                isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached))
+        let statistic = try step.plan.request.statistic()
+        var collecting = Work.Step(
+            step.label, .forward, tasks, bytes: statistic.byteCount(config, extent),
+            isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached)
+        collecting.collected = .init(statistic, blocks: step.blocks, classes: classes)
+        steps.append(collecting)
     }
 
     // MARK: Conditions
