@@ -12,7 +12,7 @@ package struct DataFile: Sendable {
     package let path: String
     package let form: DataForm
     /// What it was taken for, in words.
-    package let words: String
+    package let formTitle: String
     /// Names of the columns, or of all keys, as they are written, in the order in which they first come.
     package let columns: [String]
     package let entries: [DataEntry]
@@ -38,8 +38,8 @@ package struct DataFile: Sendable {
         (columns, entries) = try Self.entries(form, text.bytes, path)
         let ending = FormRecognition.ending(path)
         let isOther = ending != nil && ending != form && !(ending == .json && form == .jsonLines)
-        words =
-            form.words + (text.isUTF16 ? " in UTF-16" : "") + (isOther ? " (in spite of its ending)" : "")
+        formTitle =
+            form.title + (text.isUTF16 ? " in UTF-16" : "") + (isOther ? " (in spite of its ending)" : "")
             + (form == .text ? ", one a line" : "")
             + (columns.isEmpty ? "" : " with \([.csv, .tsv].contains(form) ? "columns " : "")\(Self.list(columns))")
     }

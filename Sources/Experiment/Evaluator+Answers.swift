@@ -146,7 +146,7 @@ extension Evaluator {
     /// - Throws: `NoNumber`.
     static func finite(_ scores: [SequenceScore]) throws(NoNumber) -> [SequenceScore] {
         guard scores.allSatisfy({ $0.logProbabilities.allSatisfy(\.isFinite) }) else {
-            throw NoNumber("a log-probability \(NotFinite.words)")
+            throw NoNumber("a log-probability \(NotFinite.phrase)")
         }
         return scores
     }

@@ -69,11 +69,11 @@ package struct StatisticStep: Sendable {
     /// - Throws: `ProtocolError` where a block is too large to be sent.
     package func provenance(modelDigest: String) throws -> [String: String] {
         let digests = try blocks.map { try TaskBody.score(statistics: [plan.request], batches: $0).digest() }
-        var words = ["model": modelDigest, "statistic": plan.request.name]
-        for (key, value) in plan.request.options { words["option_\(key)"] = value }
-        for (list, texts) in zip(plan.lists, prompts) { words["\(list.name)_prompts"] = "\(texts.count)" }
-        words["blocks"] = Digest.sha256(Array(digests.joined(separator: "\n").utf8))
-        return words.merging(cut) { $1 }
+        var provenance = ["model": modelDigest, "statistic": plan.request.name]
+        for (key, value) in plan.request.options { provenance["option_\(key)"] = value }
+        for (list, texts) in zip(plan.lists, prompts) { provenance["\(list.name)_prompts"] = "\(texts.count)" }
+        provenance["blocks"] = Digest.sha256(Array(digests.joined(separator: "\n").utf8))
+        return provenance.merging(cut) { $1 }
     }
 
     /// - Parameter output: where the combined tensors go.

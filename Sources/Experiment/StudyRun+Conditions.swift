@@ -224,7 +224,7 @@ extension StudyRun {
             try exporter.exportAdapter(change, to: adapter)
         } else {
             try await exporter.exportTrained(
-                runner, rewind: made.rewind, words: ["condition": condition.name, "selection": condition.title],
+                runner, rewind: made.rewind, provenance: ["condition": condition.name, "selection": condition.title],
                 to: target)
         }
     }

@@ -51,13 +51,13 @@ package struct SubspaceComputation {
             }
         }
         try await runner.compute(
-            RankRequest(groups: groups, output: output, metadata: Self.words(metadata, limit)), label: "subspaces")
+            RankRequest(groups: groups, output: output, metadata: Self.provenance(metadata, limit)), label: "subspaces")
     }
 
     /// What a subspace file made of this says about itself.
-    package static func words(_ metadata: [String: String], _ limit: RankAmount?) -> [String: String] {
+    package static func provenance(_ metadata: [String: String], _ limit: RankAmount?) -> [String: String] {
         metadata.merging([
-            "format": SubspaceFile.format, "version": SubspaceFile.version, "rank": limit?.words ?? "all",
+            "format": SubspaceFile.format, "version": SubspaceFile.version, "rank": limit?.text ?? "all",
             "tolerance": "eigenvalues of W C W^T above max(d_out, d_in) * 2^-52 of the largest",
         ]) { $1 }
     }
@@ -88,12 +88,12 @@ package struct SubspaceComputation {
                     entries: try Operand.entries(tasks.flatMap { plans[$0.layer]! }, subspaces: subspaces))
             }
         }
-        let words = metadata.merging([
+        let provenance = metadata.merging([
             "format": LowRankEdit.format, "version": LowRankEdit.version, EditKind.key: LowRankEdit.kind.rawValue,
-            "selection": recipe.words,
+            "selection": recipe.title,
         ]) { $1 }
         try await runner.compute(
-            RankRequest(groups: groups, output: output, metadata: words), label: recipe.words)
+            RankRequest(groups: groups, output: output, metadata: provenance), label: recipe.title)
         return try LowRankEdit(contentsOf: output)
     }
 

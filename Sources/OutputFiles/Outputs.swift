@@ -61,7 +61,7 @@ package struct Outputs {
     private mutating func check(_ option: String, _ path: String) throws(InputError) {
         try checkApart(option, path)
         if let kind = try FileNode.kind(path), kind != S_IFREG {
-            throw InputError(path, "\(option) would replace \(Self.words(kind)): name a file of its own")
+            throw InputError(path, "\(option) would replace \(Self.title(kind)): name a file of its own")
         }
         // Written under a longer name first.
         try FileNode.checkLength(path, suffix: Self.part)
@@ -118,7 +118,7 @@ package struct Outputs {
         return String(path)
     }
 
-    package static func words(_ kind: mode_t) -> String {
+    package static func title(_ kind: mode_t) -> String {
         switch kind {
         case S_IFDIR: "a folder"
         case S_IFLNK: "a symbolic link"

@@ -69,7 +69,7 @@ package struct StudyPlan {
     }
 
     /// Every condition by name, the cells of a grid by their number.
-    package var conditionWords: String {
+    package var conditionList: String {
         var entries: [(name: String, cells: Int)] = []
         for condition in study.conditions {
             guard let grid = condition.fineTune?.grid else {

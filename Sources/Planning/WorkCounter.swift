@@ -116,10 +116,10 @@ package struct WorkCounter {
         var open: [ScoreStep.Part] = []
         for part in step.parts {
             guard let examples = data[part.side] else { continue }
-            let words =
+            let inputs =
                 "\(examples.name) \(study.scores.method) \(study.scores.loss) \(study.blockExamples) \(study.batchTokens)"
-            let scores = try part.scores && !isMade("scores \(words)") && !isCached(examples.pairs, moments: false)
-            let moments = try part.subspaces && !isMade("ranks \(words)") && !isCached(examples.pairs, moments: true)
+            let scores = try part.scores && !isMade("scores \(inputs)") && !isCached(examples.pairs, moments: false)
+            let moments = try part.subspaces && !isMade("ranks \(inputs)") && !isCached(examples.pairs, moments: true)
             guard scores || moments else { continue }
             open.append(.init(side: part.side, scores: scores, subspaces: moments))
             tasks += try blocks(part.side, scores: scores, moments: moments)
@@ -147,14 +147,16 @@ package struct WorkCounter {
     private func isCached(_ pairs: [Pair]?, moments: Bool) throws -> Bool {
         guard let cache, let keys, let pairs else { return false }
         let cut = ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
-        let words =
-            moments ? SubspaceComputation.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)
-        return cache.has(keys.key("file", words))
+        let provenance =
+            moments
+            ? SubspaceComputation.provenance(try store.momentProvenance(pairs, cut), nil)
+            : try store.provenance(pairs, cut)
+        return cache.has(keys.key("file", provenance))
     }
 
     private mutating func count(_ step: StatisticStep) throws {
-        let words = try step.provenance(modelDigest: keys?.modelDigest ?? "")
-        let isCached = keys.map { cache?.has($0.key("file", words)) ?? false } ?? false
+        let provenance = try step.provenance(modelDigest: keys?.modelDigest ?? "")
+        let isCached = keys.map { cache?.has($0.key("file", provenance)) ?? false } ?? false
         let classes = step.plan.request.classes
         let extent = StatisticExtent(layers: 0..<config.layerCount, examples: study.blockExamples, classes: classes)
         let tasks = step.blocks.map { block in
@@ -163,7 +165,7 @@ package struct WorkCounter {
         let statistic = try step.plan.request.statistic()
         var collecting = Work.Step(
             step.label, .forward, tasks, bytes: statistic.byteCount(config, extent),
-            isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached)
+            isKnown: isMade("statistic \(provenance.sorted { $0.key < $1.key })") || isCached)
         collecting.collected = .init(statistic, blocks: step.blocks, classes: classes)
         steps.append(collecting)
     }

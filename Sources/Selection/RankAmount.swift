@@ -17,7 +17,7 @@ public enum RankAmount: Sendable, Equatable, Codable {
         }
     }
 
-    public var words: String {
+    public var text: String {
         switch self {
         case .count(let count): "\(count)"
         case .percent(let percent): "\(percent)%"

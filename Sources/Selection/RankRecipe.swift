@@ -131,13 +131,13 @@ extension RankRecipe {
         }
     }
 
-    public var words: String {
+    public var title: String {
         switch self {
-        case .removeTop(let amount): "ActSVD, top \(amount.words) ranks removed"
-        case .keepTop(let amount): "ActSVD, top \(amount.words) ranks kept"
-        case .removeBottom(let amount): "ActSVD, least \(amount.words) ranks removed"
+        case .removeTop(let amount): "ActSVD, top \(amount.text) ranks removed"
+        case .keepTop(let amount): "ActSVD, top \(amount.text) ranks kept"
+        case .removeBottom(let amount): "ActSVD, least \(amount.text) ranks removed"
         case .orthogonalProjection(let utility, let safety):
-            "orthogonal projection r_u=\(utility.words) r_s=\(safety.words)"
+            "orthogonal projection r_u=\(utility.text) r_s=\(safety.text)"
         case .randomRanks: "random ranks"
         }
     }

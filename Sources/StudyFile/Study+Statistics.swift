@@ -21,7 +21,7 @@ extension Study {
         }
 
         /// What is collected, and where it lies in the run's folder.
-        package var words: String {
+        package var title: String {
             let options = request.options.sorted { $0.key < $1.key }.map { ", \($0.key) \($0.value)" }.joined()
             return
                 "\(request.name)\(options), of \(harmful.file) and \(harmless.file): statistics/\(name).safetensors"

@@ -39,10 +39,10 @@ package enum SampleAnswers {
     }
 
     private static func answer(_ judged: Judged) -> Exchange.Answer {
-        Exchange.Answer(text: judged.answer.text, verdict: words(judged.verdict))
+        Exchange.Answer(text: judged.answer.text, verdict: Self.title(judged.verdict))
     }
 
-    package static func words(_ verdict: Verdict) -> String {
+    package static func title(_ verdict: Verdict) -> String {
         if verdict.isUnfinished { return "unfinished: it ended inside its thinking" }
         return (verdict.isRefused ? "refusal" : "answer")
             + (verdict.isDegenerate ? ", degenerate" : verdict.isCoherent ? "" : ", incoherent")

@@ -59,7 +59,7 @@ import Testing
         // None is nothing to compare, not a similarity of 0.
         for amount in [RankAmount.percent(20), .count(0)] {
             #expect(
-                throws: SelectionError.noRank(map: "w", name: "rank", amount: amount.words, limit: 4)
+                throws: SelectionError.noRank(map: "w", name: "rank", amount: amount.text, limit: 4)
             ) { try value(amount, a, a) }
         }
         #expect(try a.directions(of: "w", columns: [2, 0]).floatArray() == [0, 0, 1, 0, 1, 0, 0, 0])

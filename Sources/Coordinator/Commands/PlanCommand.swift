@@ -112,7 +112,7 @@ package struct PlanCommand: AsyncParsableCommand {
             if list.isList { Terminal.say("study \(item.study.name)") }
             let plan = StudyPlan(item, config: checkpoint.config)
             Terminal.out(plan.table())
-            for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.say(line) }
+            for line in Format.wrapped("conditions: \(plan.conditionList)") { Terminal.say(line) }
             Terminal.say("")
         }
         Terminal.out(prediction.table())

@@ -64,7 +64,7 @@ package struct StudyCommand: AsyncParsableCommand {
                 try RunDay.keep(day, in: root)
             }
             let digest = try checkpoint.digest()
-            let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
+            let command = Stopped.shell(["faultline", "study", "run", study] + settings.arguments)
             let gnuplot = Gnuplot()
             if gnuplot == nil { Terminal.own.info("no plots in the report: \(Gnuplot.advice)") }
             try await RunnerFactory.with(options, checkpoint, runDirectory: root) { [list] runner in
