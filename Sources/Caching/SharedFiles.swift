@@ -33,10 +33,10 @@ package struct SharedFiles: Sendable {
         try cache.store(key, file: path, digest: ledger.digest(of: path))
     }
 
-    /// Which weights a recipe comes to.
+    /// Which weights an edit key comes to.
     /// - Throws: what `ResultCache.store` throws.
-    package func note(recipe: String, weights: String) throws {
-        let key = keys.key("recipe", [recipe])
+    package func note(editKey: String, weights: String) throws {
+        let key = keys.key("recipe", [editKey])
         guard !cache.has(key) else { return }
         try cache.store(key, bytes: Array(weights.utf8))
     }

@@ -22,7 +22,7 @@ enum TaskFile {
     }
 
     /// The documents of a zero-shot task that are asked (`ZeroShotTask.documents`).
-    static func read(_ task: ZeroShotTask, _ plan: ZeroShotPlan) throws(InputError) -> Reading<TaskDocument> {
+    static func read(_ task: ZeroShotTask, _ plan: ZeroShotSettings) throws(InputError) -> Reading<TaskDocument> {
         let path = plan.file(task)
         let (file, entries) = try objects(path)
         let asked = task.documents(entries.map { ($0.place, $0.value) }, limit: plan.limit, seed: plan.seed)

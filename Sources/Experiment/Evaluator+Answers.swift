@@ -50,7 +50,7 @@ extension Evaluator {
     }
 
     /// What a condition answers.
-    static func requests(_ asked: [AskedPrompt], _ plan: Study.EvaluationPlan) -> [AnswerRequest] {
+    static func requests(_ asked: [AskedPrompt], _ plan: Study.EvaluationSettings) -> [AnswerRequest] {
         asked.enumerated().flatMap { index, item in
             switch item.purpose {
             case .attack(let number):

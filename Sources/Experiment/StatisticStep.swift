@@ -8,7 +8,7 @@ import Tensors
 
 /// A statistic of a study's own: the blocks of prompts that it is collected over, and the file that it becomes.
 package struct StatisticStep: Sendable {
-    package let plan: Study.StatisticPlan
+    package let plan: Study.StatisticSettings
     /// Of every list, in the classes' order.
     let prompts: [[String]]
     package let blocks: [[Batch]]
@@ -18,7 +18,7 @@ package struct StatisticStep: Sendable {
 
     /// - Throws: `InputError` where a list cannot be read or a prompt is longer than the model's context; `SelectionError`
     ///   where a list is empty; `PackingError`.
-    package init(_ plan: Study.StatisticPlan, study: Study, codec: any TextCodec, _ files: DataFiles) throws {
+    package init(_ plan: Study.StatisticSettings, study: Study, codec: any TextCodec, _ files: DataFiles) throws {
         self.plan = plan
         prompts = try plan.lists.map { list in
             try list.prompts.read(seed: study.seed, name: "\(plan.name) \(list.name)", files)

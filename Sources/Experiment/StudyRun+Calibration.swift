@@ -118,7 +118,7 @@ extension StudyRun {
         )
     }
 
-    func findOverlaps(_ plan: Study.OverlapPlan) throws {
+    func findOverlaps(_ plan: Study.OverlapSettings) throws {
         announce("overlap of safety and utility")
         overlaps = try OverlapTable.tables(plan, folder: folder, maps: maps)
         for index in overlaps.indices { overlaps[index].origin = provenance.modelMetadata }

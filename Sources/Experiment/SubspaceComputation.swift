@@ -70,7 +70,7 @@ package struct SubspaceComputation {
         metadata: [String: String], layers: [Int]? = nil
     ) async throws -> LowRankEdit {
         let layers = layers ?? Array(0..<config.layerCount)
-        let plan = try recipe.plan(layers.flatMap { maps[$0] }, subspaces: subspaces)
+        let plan = try recipe.projectors(of: layers.flatMap { maps[$0] }, subspaces: subspaces)
         let tasks = layers.map { TaskBody.RankTask(kind: .factors, layer: $0) }
         let perLayer = LinearMap.allCases.count
         let plans = Dictionary(

@@ -174,10 +174,10 @@ package struct WorkCounter {
 
     private mutating func count(_ step: ConditionStep) throws {
         let (name, questions) = (step.name, step.questions)
-        let recipe = step.isUnedited ? "unedited" : recipe(step.condition)
-        let weights = step.isUnedited ? "unedited" : recipe.flatMap { known(recipe: $0) }
+        let editKey = step.isUnedited ? "unedited" : editKey(step.condition)
+        let weights = step.isUnedited ? "unedited" : editKey.flatMap { known(editKey: $0) }
         let isCached = weights.map { answers(questions.groups, of: $0) != nil } ?? false
-        let symbol = try recipe ?? weightsName(step)
+        let symbol = try editKey ?? weightsName(step)
         if try isMade("\(symbol) \(digest(step))") || isCached { known.insert(name) }
         let isKnown = known.contains(name)
         if !isKnown { try countChange(step) }
@@ -244,7 +244,7 @@ package struct WorkCounter {
 
     // MARK: What is known
 
-    /// What decides a condition's weights where no recipe does.
+    /// What decides a condition's weights where no key does.
     private func weightsName(_ step: ConditionStep) throws -> String {
         guard case .training(let training) = step.change else {
             return "\(step.condition.method) \(study.seed) \(study.probe.map { "\($0)" } ?? "")"
@@ -260,7 +260,7 @@ package struct WorkCounter {
         switch restriction.weights {
         case .mask(let name):
             let other = study.conditions.first { $0.name == name }
-            parts.append(other.flatMap { recipe($0) } ?? other.map { "\($0.method)" } ?? name)
+            parts.append(other.flatMap { editKey($0) } ?? other.map { "\($0.method)" } ?? name)
         case .share(let share):
             parts += ["\(share)", "\(study.scores)", "\(study.seed)"] + data.values.map(\.name).sorted()
         }
@@ -281,16 +281,16 @@ package struct WorkCounter {
         return all
     }
 
-    private func recipe(_ condition: Study.Condition) -> String? {
-        try? study.recipe(condition) { side in
+    private func editKey(_ condition: Study.Condition) -> String? {
+        try? study.editKey(condition) { side in
             guard let data = data[side] else { return nil }
             return data.name
         }
     }
 
-    private func known(recipe: String) -> String? {
+    private func known(editKey: String) -> String? {
         guard let cache, let keys else { return nil }
-        return cache.bytes(keys.key("recipe", [recipe])).map { String(decoding: $0, as: UTF8.self) }
+        return cache.bytes(keys.key("recipe", [editKey])).map { String(decoding: $0, as: UTF8.self) }
     }
 
     // MARK: Tasks

@@ -273,7 +273,7 @@ import Testing
     }
 
     @Test func thePlanCountsTrainingsOnce() throws {
-        let plan = StudyPlan(
+        let plan = StudySummary(
             try StudySchedule(study(), config: LongModel(model).config, codec: ByteCodec()), config: model.config)
         let rows = plan.table().rows
         #expect(rows.contains(["fine-tuning runs", "14, for 26 conditions"]))

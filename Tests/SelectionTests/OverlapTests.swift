@@ -78,10 +78,10 @@ import Testing
             #expect(try file.isLimited(map) == isRefused)
             let recipe = RankRecipe.removeBottom(.count(1))
             if isRefused {
-                let error = #expect(throws: SelectionError.self) { try recipe.plan([map], subspaces: [file]) }
+                let error = #expect(throws: SelectionError.self) { try recipe.projectors(of: [map], subspaces: [file]) }
                 #expect(error?.description.contains("first 2 directions only, 3 are needed") == true)
             } else {
-                #expect(try recipe.plan([map], subspaces: [file])[0].projectors.count == 1)
+                #expect(try recipe.projectors(of: [map], subspaces: [file])[0].projectors.count == 1)
             }
             #expect(
                 try RankRecipe.removeTop(.count(2)).plan([map], subspaces: [file])[0].projectors[0].columns == [0, 1])

@@ -86,7 +86,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let (checkpoint, codec) = try model.open()
         var settings = Study.FineTune(
             pairs: data, samples: samples, length: .steps(0), batch: batch, learningRate: lr, parameters: parameters)
-        let (pairs, examples) = try FineTunePlan.examples(
+        let (pairs, examples) = try FineTuneSteps.examples(
             settings, seed: batches.seed, codec: codec, reading.files(codec))
         settings.length = epochs.map { .epochs($0) } ?? .steps(steps ?? (pairs.count + batch - 1) / batch)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
@@ -96,7 +96,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
         var belonging = forcing.belonging()
         let frozen = try mask(freeze, checkpoint, &belonging)
         let rewound = try mask(rewind, checkpoint, &belonging)
-        let training = try FineTunePlan.training(
+        let training = try FineTuneSteps.training(
             examples, settings: settings, seed: batches.seed, batchTokens: batches.batchTokens)
         let provenance = try provenance(pairs, training).merging(belonging.metadata) { $1 }
         try await RunnerFactory.with(fleet, checkpoint) { runner in

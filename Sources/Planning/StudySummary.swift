@@ -6,7 +6,7 @@ import Selection
 import StudyFile
 
 /// What a study will compute and store, known before it begins.
-package struct StudyPlan {
+package struct StudySummary {
     let schedule: StudySchedule
     let config: ModelConfig
     var study: Study { schedule.study }
