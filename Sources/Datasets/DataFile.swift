@@ -46,9 +46,9 @@ package struct DataFile: Sendable {
 
     /// `FILE:COLUMN`, unless a file of the whole name is there.
     package static func split(_ name: String) -> (path: String, column: String?) {
-        guard !Paths.exists(name), let colon = name.lastIndex(of: ":") else { return (name, nil) }
+        guard !Files.exists(name), let colon = name.lastIndex(of: ":") else { return (name, nil) }
         let (path, column) = (String(name[..<colon]), String(name[name.index(after: colon)...]))
-        guard !column.isEmpty, !column.contains("/"), Paths.exists(path) else { return (name, nil) }
+        guard !column.isEmpty, !column.contains("/"), Files.exists(path) else { return (name, nil) }
         return (path, column)
     }
 

@@ -126,10 +126,10 @@ struct BlockByBlock {
     /// What the blocks came to is in the whole.
     private func removeBlocks(_ condition: Study.Condition) throws {
         let place = folder.blocks(condition.name)
-        for name in try FileManager.default.contentsOfDirectory(atPath: place) {
+        for name in Files.names(in: place) {
             try folder.ledger.forget("\(place)/\(name)")
         }
-        try FileManager.default.removeItem(atPath: place)
+        try Files.remove(place)
     }
 
     /// One block's scores, or second moments, on the model as it is: a file for each of the condition's sides.
@@ -137,7 +137,7 @@ struct BlockByBlock {
         -> [String]
     {
         let place = folder.blocks(condition.name)
-        try Paths.makeFolder(place)
+        try Files.makeFolder(place)
         let paths = sides.map { "\(place)/\(layer).\($0.rawValue)" }
         let jobs = zip(sides, paths).map { side, path in
             ScoreComputation.Job(

@@ -59,7 +59,7 @@ package struct FolderExporter: ModelExporter {
         try makeParent(of: folder)
         let spool = "\(folder).trained-\(getpid())"
         var paths: [String] = []
-        defer { for path in paths { unlink(path) } }
+        defer { for path in paths { Files.removeFile(path) } }
         // Spooled, so that a model never has to fit into the coordinator's memory.
         try await runner.trainedWeights { bundle in
             let path = "\(spool)-\(paths.count)"
@@ -113,6 +113,6 @@ package struct FolderExporter: ModelExporter {
 
     private func makeParent(of folder: String) throws {
         let parent = Paths.folder(of: folder)
-        if parent != "." { try Paths.makeFolder(parent) }
+        if parent != "." { try Files.makeFolder(parent) }
     }
 }

@@ -95,7 +95,7 @@ extension Study {
     var inputs: [String] {
         var files = [model, refusalPhrases].compactMap { $0 } + evaluation.tasks
         // A family's name is no file.
-        if let template, Paths.exists(template) { files.append(template) }
+        if let template, Files.exists(template) { files.append(template) }
         for source in [calibration?.safety, calibration?.utility] {
             switch source {
             case .pairs(let file, _)?: files.append(file)

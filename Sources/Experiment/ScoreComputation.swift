@@ -115,7 +115,7 @@ package struct ScoreComputation {
                 try ScoreFile.write(scores, to: output, metadata: try provenance(job).merging(name) { $1 })
                 try ledger?.record(output)
             }
-            unlink(request.output)
+            Files.removeFile(request.output)
         }
         try runner.release(receipt)
     }

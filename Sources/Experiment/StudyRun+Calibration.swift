@@ -104,7 +104,7 @@ extension StudyRun {
             moments: moments, limit: nil, runner: runner, to: output,
             metadata: try SafetensorsFile(path: moments).metadata)
         try folder.ledger.record(output)
-        try FileManager.default.removeItem(atPath: moments)
+        try Files.remove(moments)
         try folder.ledger.forget(moments)
     }
 

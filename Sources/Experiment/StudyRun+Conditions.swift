@@ -215,12 +215,12 @@ extension StudyRun {
         let target = folder.model(condition.name)
         announce("writing \(target)")
         // The run's own folder: an earlier run of the same study may have left its model there.
-        if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
+        try Files.remove(target)
         if let edit = made.edit {
             try exporter.export(edit, to: target)
             guard let change = edit.adapter else { return }
             let adapter = folder.adapter(condition.name)
-            if FileManager.default.fileExists(atPath: adapter) { try FileManager.default.removeItem(atPath: adapter) }
+            try Files.remove(adapter)
             try exporter.exportAdapter(change, to: adapter)
         } else {
             try await exporter.exportTrained(

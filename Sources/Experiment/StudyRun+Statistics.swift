@@ -3,10 +3,7 @@ import ModelService
 import OutputFiles
 import Selection
 import StudyFile
-
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Tensors
 
 /// Statistics of the unedited model that the study asks for by name.
 extension StudyRun {
@@ -18,7 +15,7 @@ extension StudyRun {
         guard !folder.ledger.holds(path, provenance) else { return }
         announce("\(step.label) of \(step.promptCount) prompts")
         let request = step.request(output: path + ".folded")
-        defer { unlink(request.output) }
+        defer { Files.removeFile(request.output) }
         let receipt = try await runner.score([request], label: step.label)
         let named = provenance.merging(Provenance(model: modelDigest, name: study.modelName).modelMetadata) { own, _ in
             own

@@ -23,11 +23,11 @@ package struct Outputs {
         // The other parts of a model in several files.
         guard model.lowercased().hasSuffix(".gguf") else { return }
         let folder = Paths.folder(of: model)
-        for name in Paths.contents(folder) where name.lowercased().hasSuffix(".gguf") { add("\(folder)/\(name)") }
+        for name in Files.names(in: folder) where name.lowercased().hasSuffix(".gguf") { add("\(folder)/\(name)") }
     }
 
     private mutating func add(_ path: String) {
-        for file in [path] + Paths.contents(path).map({ "\(path)/\($0)" }) {
+        for file in [path] + Files.names(in: path).map({ "\(path)/\($0)" }) {
             if let identity = FileNode(file) { inputs[identity] = inputs[identity] ?? file }
         }
     }
@@ -134,7 +134,7 @@ package struct Outputs {
     /// Makes the folders above a file, and tries whether files can be made there.
     static func makeRoom(for path: String) throws(InputError) {
         let folder = Paths.folder(of: path)
-        if folder != "." { try Paths.makeFolder(folder) }
+        if folder != "." { try Files.makeFolder(folder) }
         try checkWritable(folder)
         try checkSticky(path, folder)
     }

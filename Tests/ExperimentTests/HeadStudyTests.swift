@@ -92,7 +92,7 @@ import Testing
         #expect(json["heads"]?.elements?.first?["layer"]?.int == 1)
         #expect(json["training_prompts"]?.int == 17)
         #expect(json["test_prompts"]?.int == 7)
-        #expect(!Paths.exists(folder.probe + ".features"))
+        #expect(!Files.exists(folder.probe + ".features"))
         let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
         #expect(report.contains("Attention heads by probe accuracy"))
         #expect(report.contains("without 2 random attention heads"))

@@ -97,7 +97,7 @@ package struct PlanCommand: AsyncParsableCommand {
             keys = CacheKeys(modelDigest: try checkpoint.digest(), kernels: measured.1)
         }
         let cache = try cacheFolder.flatMap { folder in
-            try Paths.exists(folder) ? ResultCache(folder) : nil
+            try Files.exists(folder) ? ResultCache(folder) : nil
         }
         var made: Set<String> = []
         var prediction = StudyPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)

@@ -53,7 +53,7 @@ package struct StudyCommand: AsyncParsableCommand {
             let cache = try cacheFolder.map { folder throws(InputError) in
                 try ResultCache(folder) { Terminal.own.info("\($0)") }
             }
-            try Paths.makeFolder(root)
+            try Files.makeFolder(root)
             try Outputs.checkWritable(root)
             // What a chat template refuses is known before workers are started.
             let day = try RunDay.of(root)

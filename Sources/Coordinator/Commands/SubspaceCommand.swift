@@ -73,7 +73,7 @@ package struct SubspaceCommand: AsyncParsableCommand {
             let keep = try outputs.file("--moments", moments, standard: "moments.safetensors", beside: [".folded"])
             try fleet.check(&outputs)
             let moments = keep ?? "\(out).moments-\(getpid())"
-            defer { if keep == nil { unlink(moments) } }
+            defer { if keep == nil { Files.removeFile(moments) } }
             try await RunnerFactory.with(fleet, checkpoint) { runner in
                 try await runner.apply(nil)
                 try await store.score(
