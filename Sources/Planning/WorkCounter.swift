@@ -73,7 +73,7 @@ package struct WorkCounter {
             }
             var outputs = Work.Step(
                 "head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)"))
-            outputs.collected = .init(HeadOutput(), blocks: step.batches.map { [$0] })
+            outputs.collected = Work.Collected(HeadOutput(), blocks: step.batches.map { [$0] })
             steps.append(outputs)
         case .statistic(let step): try count(step)
         case .condition(let step): try count(step)
@@ -166,7 +166,7 @@ package struct WorkCounter {
         var collecting = Work.Step(
             step.label, .forward, tasks, bytes: statistic.byteCount(config, extent),
             isKnown: isMade("statistic \(provenance.sorted { $0.key < $1.key })") || isCached)
-        collecting.collected = .init(statistic, blocks: step.blocks, classes: classes)
+        collecting.collected = Work.Collected(statistic, blocks: step.blocks, classes: classes)
         steps.append(collecting)
     }
 

@@ -104,7 +104,7 @@ package enum Claims {
         let difference = Difference(ofRates: success, minus: other)
         return finding(
             claim, difference.isAbove ? .holds : difference.isBelow ? .fails : .open,
-            "\(best.name) (\(Phrase.size(best))): \(Phrase.asr(best)), \(Phrase.degenerate(best)); \(control.name) (\(Phrase.size(control))): \(Phrase.asr(control)), \(Phrase.degenerate(control)); difference \(difference.words)."
+            "\(best.name) (\(Phrase.size(best))): \(Phrase.asr(best)), \(Phrase.degenerate(best)); \(control.name) (\(Phrase.size(control))): \(Phrase.asr(control)), \(Phrase.degenerate(control)); difference \(difference.text)."
         )
     }
 

@@ -57,7 +57,7 @@ import Testing
     @Test func rowsForEachExampleAreCounted() throws {
         let block = [Batch(sequences: (0..<500).map { _ in TokenSequence(tokens: [1, 2], scoredFrom: 2) })]
         var collecting = likelihoods
-        collecting.collected = .init(HeadOutput(), blocks: [block])
+        collecting.collected = Work.Collected(HeadOutput(), blocks: [block])
         #expect(try bytes(collecting) - bytes(likelihoods) == 4 * 500 * 8 * 64 * 8)
         // Of two blocks one is on its way while the next is collected.
         collecting.tasks.append(Work.Task())
