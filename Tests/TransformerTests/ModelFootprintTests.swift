@@ -11,7 +11,7 @@ import Transformer
     @Test(arguments: Fixture.names) func weightsTakeWhatTheFootprintSays(_ name: String) throws {
         let source = try Fixture(name).source
         let footprint = ModelFootprint(source.config)
-        for (layers, isLast) in [(0..<1, false), (1..<source.config.layerCount, true)] {
+        for (layers, isLast) in [(0..<1, false), (0..<source.config.layerCount, true)] {
             let stage = try Stage(
                 source: source, layers: layers, first: false, last: isLast, pool: ThreadPool(threads: 1))
             let matrices = stage.layers.flatMap(\.stacks) + (stage.head.map { [$0.matrix] } ?? [])
