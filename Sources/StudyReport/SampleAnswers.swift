@@ -35,7 +35,7 @@ package enum SampleAnswers {
     }
 
     private static func rank(_ before: Verdict, _ after: Verdict) -> Int {
-        before.isRefused && !after.isRefused && after.isAnswered ? 0 : words(before) != words(after) ? 1 : 2
+        before.isRefused && !after.isRefused && after.isAnswered ? 0 : Self.title(before) != Self.title(after) ? 1 : 2
     }
 
     private static func answer(_ judged: Judged) -> Exchange.Answer {
