@@ -84,7 +84,8 @@ import Testing
                 #expect(try recipe.projectors(of: [map], subspaces: [file])[0].projectors.count == 1)
             }
             #expect(
-                try RankRecipe.removeTop(.count(2)).plan([map], subspaces: [file])[0].projectors[0].columns == [0, 1])
+                try RankRecipe.removeTop(.count(2)).projectors(of: [map], subspaces: [file])[0].projectors[0].columns
+                    == [0, 1])
         }
     }
 
