@@ -2,6 +2,7 @@ package import Datasets
 import OutputFiles
 package import Protocol
 package import StudyFile
+import Tensors
 
 /// The prompts that attention heads are probed with, and how they are computed.
 package struct ProbeStep: Sendable {
