@@ -317,7 +317,8 @@ let package = Package(
             name: "PlanningTests",
             dependencies: [
                 "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets", "ModelService",
-                "StudyFile", "Caching", "Experiment", "StudyReport", "Planning", "TestSupport", "StudySupport",
+                "StudyFile", "Caching", "Experiment", "StudyReport", "Scheduling", "Planning",
+                "TestSupport", "StudySupport",
             ]),
         .testTarget(
             name: "DecoderEngineTests",

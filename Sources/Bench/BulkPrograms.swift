@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The two programs as they are used, moving large results of an engine that computes nothing.
 struct BulkPrograms {
@@ -16,10 +17,10 @@ struct BulkPrograms {
 
     /// Bytes a second from the first task to the last result on disk; `nil` where the programs are not built.
     func rate(tcp: Bool, curve: Bool) throws -> Double? {
-        guard FileManager.default.isExecutableFile(atPath: "\(folder)/faultline") else { return nil }
+        guard Files.isExecutable("\(folder)/faultline") else { return nil }
         let work = NSTemporaryDirectory() + "faultline-bench-\(UInt32.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: work) }
+        try Files.makeFolder(work)
+        defer { try? Files.remove(work) }
         var arguments = [
             "measure", "--workers", "1", "--threads", "1", "--tasks", "\(Self.results)", "--result-bytes",
             "\(Self.resultBytes)", "--run-dir", "\(work)/run",

@@ -21,8 +21,8 @@ package struct CacheKeys: Sendable {
     }
 
     /// A file that says of itself what it was made of.
-    package func key(_ kind: String, _ words: [String: String]) -> String {
-        key(kind, words.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+    package func key(_ kind: String, _ provenance: [String: String]) -> String {
+        key(kind, provenance.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
     }
 
     /// Of the tokens that pairs come to, example by example.

@@ -19,7 +19,7 @@ package struct ResultCache: Sendable {
     package init(_ folder: String, say: @escaping @Sendable (String) -> Void = { _ in }) throws(InputError) {
         self.folder = folder
         self.say = say
-        for part in ["", "/entries", "/links", "/objects"] { try Paths.makeFolder(folder + part) }
+        for part in ["", "/entries", "/links", "/objects"] { try Files.makeFolder(folder + part) }
         guard access("\(folder)/entries", W_OK) == 0 else {
             throw InputError(folder, "the cache cannot be written to; choose another with --cache, or --no-cache")
         }
@@ -32,7 +32,7 @@ package struct ResultCache: Sendable {
     /// - Returns: `nil` where there is none.
     package func bytes(_ key: String) -> [UInt8]? {
         let path = place("entries", key)
-        guard Paths.exists(path) else { return nil }
+        guard Files.exists(path) else { return nil }
         guard let bytes = Self.read(path, key: key) else {
             drop(path)
             return nil
@@ -56,7 +56,7 @@ package struct ResultCache: Sendable {
     /// - Returns: the file's SHA-256; `nil` where there is none.
     package func fetched(_ key: String, to path: String) -> String? {
         let link = place("links", key)
-        guard Paths.exists(link) else { return nil }
+        guard Files.exists(link) else { return nil }
         guard let bytes = Self.read(link, key: key), case let digest = String(decoding: bytes, as: UTF8.self),
             Self.isDigest(digest)
         else {
@@ -64,7 +64,7 @@ package struct ResultCache: Sendable {
             return nil
         }
         let object = place("objects", digest)
-        guard Paths.exists(object) else {
+        guard Files.exists(object) else {
             unlink(link)
             return nil
         }
@@ -83,8 +83,8 @@ package struct ResultCache: Sendable {
     package func store(_ key: String, file path: String, digest: String? = nil) throws {
         let digest = try digest ?? Digest.sha256(file: path)
         let object = place("objects", digest)
-        if !Paths.exists(object) {
-            try Paths.makeFolder(Paths.folder(of: object))
+        if !Files.exists(object) {
+            try Files.makeFolder(Paths.folder(of: object))
             try Self.copy(path, to: object)
         }
         try write(key, Array(digest.utf8), to: place("links", key))
@@ -92,7 +92,7 @@ package struct ResultCache: Sendable {
 
     /// Whether something is stored under the key, unchecked.
     package func has(_ key: String) -> Bool {
-        Paths.exists(place("entries", key)) || Paths.exists(place("links", key))
+        Files.exists(place("entries", key)) || Files.exists(place("links", key))
     }
 
     // MARK: Plumbing
@@ -105,7 +105,7 @@ package struct ResultCache: Sendable {
     }
 
     private func write(_ key: String, _ bytes: [UInt8], to path: String) throws {
-        try Paths.makeFolder(Paths.folder(of: path))
+        try Files.makeFolder(Paths.folder(of: path))
         let file = try AtomicFile(path: path)
         try file.write(Array("\(Self.mark)\n\(key) \(Self.seal(key, bytes[...]))\n".utf8))
         try file.write(bytes)

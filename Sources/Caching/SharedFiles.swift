@@ -17,8 +17,8 @@ package struct SharedFiles: Sendable {
     /// Takes the file over where the cache has it and it is not there yet.
     /// - Returns: whether it came from the cache.
     /// - Throws: `TensorFileError` where the run's record cannot be written.
-    package func recall(_ path: String, _ words: [String: String]) throws -> Bool {
-        guard !ledger.holds(path, words), let digest = cache.fetched(keys.key("file", words), to: path) else {
+    package func recall(_ path: String, _ provenance: [String: String]) throws -> Bool {
+        guard !ledger.holds(path, provenance), let digest = cache.fetched(keys.key("file", provenance), to: path) else {
             return false
         }
         try ledger.record(path, digest: digest)
@@ -27,16 +27,16 @@ package struct SharedFiles: Sendable {
 
     /// Hands a file on that is what the run recorded.
     /// - Throws: what `ResultCache.store` throws.
-    package func remember(_ path: String, _ words: [String: String]) throws {
-        let key = keys.key("file", words)
-        guard !cache.has(key), ledger.holds(path, words) else { return }
+    package func remember(_ path: String, _ provenance: [String: String]) throws {
+        let key = keys.key("file", provenance)
+        guard !cache.has(key), ledger.holds(path, provenance) else { return }
         try cache.store(key, file: path, digest: ledger.digest(of: path))
     }
 
-    /// Which weights a recipe comes to.
+    /// Which weights an edit key comes to.
     /// - Throws: what `ResultCache.store` throws.
-    package func note(recipe: String, weights: String) throws {
-        let key = keys.key("recipe", [recipe])
+    package func note(editKey: String, weights: String) throws {
+        let key = keys.key("recipe", [editKey])
         guard !cache.has(key) else { return }
         try cache.store(key, bytes: Array(weights.utf8))
     }

@@ -14,7 +14,7 @@ extension Checkpoint {
                     .unreadable, file: path, "no tokenizer.json (save it with transformers' fast tokenizer)")
             }
             result = try Tokenizer(
-                json: try Files.json(file), file: file, special: try SpecialTokens(folder: path))
+                json: try CheckpointFiles.json(file), file: file, special: try SpecialTokens(folder: path))
         }
         return result
     }
@@ -47,7 +47,7 @@ extension Checkpoint {
     private func endTokens() throws(CheckpointError) -> [Int] {
         for name in ["generation_config.json", "config.json"] {
             let file = "\(path)/\(name)"
-            guard let json = try Files.jsonIfPresent(file),
+            guard let json = try CheckpointFiles.jsonIfPresent(file),
                 let value = Fields(json: json, file: file).filled("eos_token_id")
             else { continue }
             var result: [Int] = []

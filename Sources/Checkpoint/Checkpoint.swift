@@ -36,7 +36,7 @@ public final class Checkpoint: WeightSource {
         guard Files.exists(file) else {
             throw CheckpointError(.unreadable, file: path, "no config.json in this folder")
         }
-        var config = try HuggingFaceConfig(json: try Files.json(file), file: file).config()
+        var config = try HuggingFaceConfig(json: try CheckpointFiles.json(file), file: file).config()
         var tensors = try HeadlessNames.completed(try SafetensorsShards.open(folder: path), config, file: path)
         TiedHead.settle(&tensors, &config)
         try check(tensors, config, file: path, spelled: { $0 })

@@ -141,7 +141,7 @@ enum ModelFiles {
         var result: [(name: String, bytes: [UInt8])] = []
         let more = Files.names(in: "\(folder)/\(templates)").map { "\(templates)/\($0)" }
         for name in texts + more where Files.exists("\(folder)/\(name)") {
-            result.append((name, try Files.bytes("\(folder)/\(name)")))
+            result.append((name, try CheckpointFiles.bytes("\(folder)/\(name)")))
         }
         return result
     }

@@ -29,7 +29,7 @@ package struct StudyOptions: ParsableArguments {
     }
 
     /// What a command that does the same says.
-    package var words: [String] { (model.map { ["--model", $0] } ?? []) + (data.map { ["--data", $0] } ?? []) }
+    package var arguments: [String] { (model.map { ["--model", $0] } ?? []) + (data.map { ["--data", $0] } ?? []) }
 
     package var overrides: StudyOverrides { StudyOverrides(model: model, data: data) }
 

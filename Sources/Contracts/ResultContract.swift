@@ -47,7 +47,7 @@ package struct ResultContract: Sendable, Equatable {
             }
         }
 
-        var words: String {
+        var description: String {
             let sizes = shape.map { extent in
                 switch extent {
                 case .exactly(let count): "\(count)"
@@ -90,7 +90,7 @@ package struct ResultContract: Sendable, Equatable {
             }
             guard tensor.shape.count == expected.shape.count,
                 zip(tensor.shape, expected.shape).allSatisfy({ $1.fits($0) })
-            else { return "\(tensor.name): its shape is \(tensor.shape), not \(expected.words)" }
+            else { return "\(tensor.name): its shape is \(tensor.shape), not \(expected.description)" }
             guard entry.bytes.lowerBound % tensor.type.byteCount == 0 else {
                 return "\(tensor.name): it does not begin at a multiple of its elements' size"
             }

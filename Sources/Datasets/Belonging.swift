@@ -27,7 +27,7 @@ package struct Belonging {
         note(forced: file)
         guard let own = file.model else { return unsaid(file, "which model it belongs to") }
         guard own != model.model else { return }
-        try refuse(file.file, "belongs to \(file.modelWords), \(path) is \(model.modelWords)")
+        try refuse(file.file, "belongs to \(file.modelTitle), \(path) is \(model.modelTitle)")
     }
 
     /// Files that are used together were made of one model.
@@ -39,7 +39,7 @@ package struct Belonging {
         }
         let known = files.filter { $0.model != nil }
         guard let other = known.first(where: { $0.model != known[0].model }) else { return }
-        try refuse(other.file, "belongs to \(other.modelWords), \(known[0].file) to \(known[0].modelWords)")
+        try refuse(other.file, "belongs to \(other.modelTitle), \(known[0].file) to \(known[0].modelTitle)")
     }
 
     /// Scores that are set against each other were made by one method.

@@ -71,13 +71,13 @@ package struct ChatCodec: TextCodec {
             throw InputError(
                 "--template \(name)", "it ends a turn with no token of this tokenizer, so nothing would end an answer")
         }
-        var words = [layout.template ?? "the checkpoint's own"]
-        if template.isDated { words.append("dated \(template.day)") }
-        if ([system] + systems).contains(.none), let silence = template.silenceWords {
-            words.append("no system prompt: \(silence)")
+        var parts = [layout.template ?? "the checkpoint's own"]
+        if template.isDated { parts.append("dated \(template.day)") }
+        if ([system] + systems).contains(.none), let silence = template.silenceTitle {
+            parts.append("no system prompt: \(silence)")
         }
-        description = words.joined(separator: "; ")
-        thinking = layout.thinking.words
+        description = parts.joined(separator: "; ")
+        thinking = layout.thinking.title
     }
 
     /// A user's turn with the layout's own system prompt, up to where the assistant begins to speak.

@@ -24,7 +24,7 @@ package struct ChatLayout: Sendable, Equatable {
 
 extension Thinking {
     /// What the results say.
-    package var words: String { self == .template ? "as the template has it" : rawValue }
+    package var title: String { self == .template ? "as the template has it" : rawValue }
 }
 
 extension CalendarDay {

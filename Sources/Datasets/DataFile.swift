@@ -12,7 +12,7 @@ package struct DataFile: Sendable {
     package let path: String
     package let form: DataForm
     /// What it was taken for, in words.
-    package let words: String
+    package let formTitle: String
     /// Names of the columns, or of all keys, as they are written, in the order in which they first come.
     package let columns: [String]
     package let entries: [DataEntry]
@@ -38,17 +38,17 @@ package struct DataFile: Sendable {
         (columns, entries) = try Self.entries(form, text.bytes, path)
         let ending = FormRecognition.ending(path)
         let isOther = ending != nil && ending != form && !(ending == .json && form == .jsonLines)
-        words =
-            form.words + (text.isUTF16 ? " in UTF-16" : "") + (isOther ? " (in spite of its ending)" : "")
+        formTitle =
+            form.title + (text.isUTF16 ? " in UTF-16" : "") + (isOther ? " (in spite of its ending)" : "")
             + (form == .text ? ", one a line" : "")
             + (columns.isEmpty ? "" : " with \([.csv, .tsv].contains(form) ? "columns " : "")\(Self.list(columns))")
     }
 
     /// `FILE:COLUMN`, unless a file of the whole name is there.
     package static func split(_ name: String) -> (path: String, column: String?) {
-        guard !Paths.exists(name), let colon = name.lastIndex(of: ":") else { return (name, nil) }
+        guard !Files.exists(name), let colon = name.lastIndex(of: ":") else { return (name, nil) }
         let (path, column) = (String(name[..<colon]), String(name[name.index(after: colon)...]))
-        guard !column.isEmpty, !column.contains("/"), Paths.exists(path) else { return (name, nil) }
+        guard !column.isEmpty, !column.contains("/"), Files.exists(path) else { return (name, nil) }
         return (path, column)
     }
 

@@ -76,7 +76,7 @@ package final class DataFiles {
     /// The documents of a zero-shot task.
     /// - Throws: as `prompts`; what `fault` throws.
     package func zeroShot(
-        _ task: ZeroShotTask, _ plan: ZeroShotPlan, fault: (TaskDocument) throws -> EvaluationError?
+        _ task: ZeroShotTask, _ plan: ZeroShotSettings, fault: (TaskDocument) throws -> EvaluationError?
     ) throws -> [TaskDocument] {
         try questions("\(plan.documents)/\(task.rawValue)", TaskFile.read(task, plan), fault)
     }

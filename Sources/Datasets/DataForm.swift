@@ -21,7 +21,7 @@ package enum DataForm: Sendable, Equatable {
     case json
     case csv, tsv
 
-    var words: String {
+    var title: String {
         switch self {
         case .text: "text"
         case .jsonLines: "JSON lines"

@@ -14,7 +14,7 @@ enum LineFile {
             throw InputError(
                 file.path, "\(kind) stand in a column called \(column); found \(DataFile.list(file.columns))")
         }
-        var note = DataNote(file: file.path, form: file.words, kind: kind, entries: file.entries.count)
+        var note = DataNote(file: file.path, form: file.formTitle, kind: kind, entries: file.entries.count)
         if let own { note.source = "from \(own)" }
         note.unread = file.columns.filter { $0 != own }
         var items: [String] = []

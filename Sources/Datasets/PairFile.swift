@@ -27,7 +27,7 @@ package enum PairFile {
         guard file.chosen == nil else { throw InputError(path, "pairs have two columns: none can be chosen") }
         let columns = try PairColumns(file)
         var note = DataNote(
-            file: file.path, form: file.words, kind: kind.name, source: columns.words, unread: columns.unread,
+            file: file.path, form: file.formTitle, kind: kind.name, source: columns.description, unread: columns.unread,
             entries: file.entries.count)
         var pairs: [Pair] = []
         for entry in file.entries {
@@ -102,7 +102,7 @@ private struct PairColumns {
         unread = file.columns.filter { !read.contains($0) }
     }
 
-    var words: String {
+    var description: String {
         var parts: [String] = []
         if let own { parts.append("\(own.prompt) and \(own.response)") }
         if let alpaca { parts.append("\(alpaca.instruction), \(input.map { "\($0), " } ?? "")\(alpaca.output)") }

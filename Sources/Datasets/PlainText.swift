@@ -29,7 +29,7 @@ enum PlainText {
             documents.append(text)
         }
         guard !documents.isEmpty else { throw InputError(name, "no documents in this file") }
-        var note = DataNote(file: name, form: file.words, kind: kind.name, entries: documents.count)
+        var note = DataNote(file: name, form: file.formTitle, kind: kind.name, entries: documents.count)
         if let own { note.source = "from \(own)" }
         note.unread = file.columns.filter { $0 != own }
         return Reading(items: documents, note: note)

@@ -13,7 +13,7 @@ enum PromptFile {
         let file = try DataFile(path, as: kind)
         let columns = try PromptColumns(file)
         var note = DataNote(
-            file: file.path, form: file.words, kind: kind.name, source: columns.words, unread: columns.unread,
+            file: file.path, form: file.formTitle, kind: kind.name, source: columns.description, unread: columns.unread,
             entries: file.entries.count)
         var prompts: [String] = []
         for entry in file.entries {
@@ -114,7 +114,7 @@ struct PromptColumns {
     }
 
     /// For people: "from goal".
-    var words: String {
+    var description: String {
         guard let main else { return "" }
         return "from " + main + (more.map { " and \($0.column)" } ?? "")
     }

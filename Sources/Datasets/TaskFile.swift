@@ -11,7 +11,7 @@ enum TaskFile {
     static func read(_ path: String, limit: Int?) throws(InputError) -> Reading<TaskDocument> {
         let (file, entries) = try objects(path)
         let part = entries.prefix(limit ?? entries.count)
-        var note = DataNote(file: path, form: file.words, kind: kind.name, entries: part.count)
+        var note = DataNote(file: path, form: file.formTitle, kind: kind.name, entries: part.count)
         var items: [TaskDocument] = []
         for entry in part {
             do throws(EvaluationError) {
@@ -22,21 +22,21 @@ enum TaskFile {
     }
 
     /// The documents of a zero-shot task that are asked (`ZeroShotTask.documents`).
-    static func read(_ task: ZeroShotTask, _ plan: ZeroShotPlan) throws(InputError) -> Reading<TaskDocument> {
+    static func read(_ task: ZeroShotTask, _ plan: ZeroShotSettings) throws(InputError) -> Reading<TaskDocument> {
         let path = plan.file(task)
         let (file, entries) = try objects(path)
         let asked = task.documents(entries.map { ($0.place, $0.value) }, limit: plan.limit, seed: plan.seed)
         return Reading(
             items: asked.documents,
             note: DataNote(
-                file: path, form: file.words, kind: kind.name, entries: asked.documents.count + asked.faults.count,
+                file: path, form: file.formTitle, kind: kind.name, entries: asked.documents.count + asked.faults.count,
                 leftOut: asked.faults.map { InputError($0.place, $0.fault) }))
     }
 
     private static func objects(_ path: String) throws(InputError) -> (DataFile, [DataEntry]) {
         let file = try DataFile(path, as: kind)
         guard [.json, .jsonLines].contains(file.form) else {
-            throw InputError(path, "\(file.form.words), and questions with their choices are JSON lines or a JSON list")
+            throw InputError(path, "\(file.form.title), and questions with their choices are JSON lines or a JSON list")
         }
         for entry in file.entries where entry.value.members == nil {
             throw InputError(entry.place, "not a JSON object")

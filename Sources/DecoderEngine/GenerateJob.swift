@@ -32,8 +32,6 @@ final class GenerateJob: StageJob {
     private var index = 0
     /// Rows of the step under way, by slot.
     private var rows: [Int] = []
-    /// Prompt tokens per prefill step; a step admits at least one prompt.
-    private static let prefillTokens = 2016
 
     init(_ task: UInt64, _ context: StageContext, _ generation: TaskBody.Generation) throws {
         guard generation.slots > 0, generation.maxNewTokens > 0, generation.streams.count == generation.prompts.count
@@ -91,7 +89,7 @@ final class GenerateJob: StageJob {
             rows = []
             for slot in free where waiting < generation.prompts.count {
                 let length = generation.prompts[waiting].count - shared
-                guard rows.isEmpty || tokens + length <= Self.prefillTokens else { break }
+                guard rows.isEmpty || tokens + length <= ModelFootprint.prefillTokens else { break }
                 step += [Int32(slot), Int32(waiting)]
                 rows.append(slot)
                 tokens += length

@@ -74,12 +74,8 @@ final class ScoreJob: StageJob {
         } else if isBelow {
             y = try context.stage.forward(x, batch: batch, tap: tap)
         } else {
-            let inFlight = context.isLast ? 1 : context.assignment.stageCount + 1
-            let sums =
-                2
-                * Stage.residentBytes(
-                    context.config, layers: context.stage.range, first: context.isFirst, last: false)
-            let keep = context.keepsActivations(tokens: batch.rowCount, inFlight: inFlight, reserved: sums)
+            let keep = context.memory.keepsActivations(
+                tokens: batch.rowCount, stages: context.assignment.stageCount, .scoring)
             y = try context.stage.forward(x, batch: batch, tap: tap, tape: &tape, keep: keep)
         }
         guard context.isLast else {

@@ -12,8 +12,7 @@ final class StageContext {
     let stage: Stage
     let assignment: StageAssignment
     let pool: ThreadPool
-    let resident: Bool
-    let spareBytes: Int
+    let memory: StageMemory
     /// Bits of the weights that fine-tuning leaves alone, by weight name.
     var frozen: [String: AlignedBuffer] = [:]
     /// Tensors that tasks compute with, by name (`Operands`).
@@ -24,15 +23,15 @@ final class StageContext {
     var hasTrained = false
 
     var config: ModelConfig { stage.config }
+    var resident: Bool { memory.isResident }
     var isFirst: Bool { assignment.isFirst }
     var isLast: Bool { assignment.isLast }
 
-    init(stage: Stage, assignment: StageAssignment, pool: ThreadPool, resident: Bool, spareBytes: Int) {
+    init(stage: Stage, assignment: StageAssignment, pool: ThreadPool, memory: StageMemory) {
         self.stage = stage
         self.assignment = assignment
         self.pool = pool
-        self.resident = resident
-        self.spareBytes = spareBytes
+        self.memory = memory
     }
 
     /// Takes back what the edit before did, and makes this one current; `nil`: the checkpoint as it is.
@@ -50,12 +49,6 @@ final class StageContext {
         (trainer, nextStep, hasTrained) = (nil, 0, false)
         // The source was read once already; failing now would mean the file changed under us.
         do { try stage.reload() } catch { fatalError("could not read the checkpoint again: \(error)") }
-    }
-
-    /// Whether a batch of `tokens` may keep its activations for the backward, with `inFlight` such batches at once.
-    func keepsActivations(tokens: Int, inFlight: Int, reserved: Int) -> Bool {
-        let perToken = Stage.activationBytesPerToken(config) * stage.layers.count
-        return tokens * perToken * inFlight <= max(0, spareBytes - reserved) / 2
     }
 
     func pack(_ batch: Batch) throws -> PackedBatch {

@@ -86,11 +86,8 @@ final class TrainJob: StageJob {
         let batch = try context.pack(batch(index))
         let x = try context.input(packet, batch: batch)
         var tape = Stage.Tape()
-        let keep = context.keepsActivations(
-            tokens: batch.rowCount, inFlight: context.isLast ? 1 : context.assignment.stageCount + 1,
-            reserved: 3
-                * Stage.residentBytes(
-                    context.config, layers: context.stage.range, first: context.isFirst, last: context.isLast))
+        let keep = context.memory.keepsActivations(
+            tokens: batch.rowCount, stages: context.assignment.stageCount, .training)
         let y = try context.stage.forward(x, batch: batch, tape: &tape, keep: keep)
         guard let head = context.stage.head else {
             tapes[index] = (batch, tape)

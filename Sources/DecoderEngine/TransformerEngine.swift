@@ -29,18 +29,14 @@ package final class TransformerEngine: StageEngine {
         context = nil
         let source = try open(assignment.model)
         try Self.compare(source, with: assignment)
-        let bytes = Stage.residentBytes(
-            source.config, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast)
+        let memory = StageMemory(
+            source.config, layers: assignment.layers, isLast: assignment.isLast, memoryBytes: memoryBytes)
         let pool = ThreadPool(threads: assignment.threads)
-        let resident = bytes <= memoryBytes / 10 * 6
         let stage = try Stage(
             source: source, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast, pool: pool,
-            resident: resident)
-        let spare = max(0, memoryBytes - (resident ? bytes : 0))
-        // A batch's activations use at most half of what is left (`keepsActivations`); half of that may lie idle.
-        BufferPool.setLimit(max(64 << 20, spare / 4))
-        context = StageContext(
-            stage: stage, assignment: assignment, pool: pool, resident: resident, spareBytes: spare)
+            resident: memory.isResident)
+        BufferPool.setLimit(memory.idleBytes)
+        context = StageContext(stage: stage, assignment: assignment, pool: pool, memory: memory)
     }
 
     /// Before anything is computed: this copy's layers hold what the coordinator's do.

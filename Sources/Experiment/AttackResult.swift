@@ -84,7 +84,7 @@ package struct AttackResult: Sendable {
 
 extension AttackSetting {
     /// For reports.
-    package var words: String {
+    package var title: String {
         let system = isChat ? "system prompt: \(system?.word ?? "the study's")" : "outside the chat template"
         let samples = temperature == 0 ? "greedy" : "\(samples) at temperature \(temperature)"
         return ([kind.rawValue, samples, system] + (suffixes.map { ["suffixes of \($0)"] } ?? [])).joined(

@@ -33,17 +33,17 @@ struct BlockByBlock {
     }
 
     /// What the finished edit depends on, for its metadata.
-    func words(_ condition: Study.Condition) throws -> [String: String] {
-        var words = [
+    func provenance(_ condition: Study.Condition) throws -> [String: String] {
+        var provenance = [
             "condition": condition.name, "selection": condition.title, "model": modelDigest, "order": "sequential",
             "scores": "\(study.scores.method.rawValue) \(study.scores.loss.rawValue)",
             "block_examples": "\(study.blockExamples)", "batch_tokens": "\(study.batchTokens)",
         ]
         for side in sides {
-            words["data_\(side.rawValue)"] = PairFile.digest(pairs[side]!)
-            words["tokens_\(side.rawValue)"] = try CacheKeys.digest(pairs[side]!, codec: codec)
+            provenance["data_\(side.rawValue)"] = PairFile.digest(pairs[side]!)
+            provenance["tokens_\(side.rawValue)"] = try CacheKeys.digest(pairs[side]!, codec: codec)
         }
-        return words
+        return provenance
     }
 
     /// Weights of all blocks.
@@ -53,11 +53,11 @@ struct BlockByBlock {
     func mask(
         _ condition: Study.Condition, _ inputs: EditInputs, _ choose: (EditInputs) throws -> Mask
     ) async throws -> Mask {
-        let words = try words(condition)
+        let provenance = try provenance(condition)
         let target = folder.mask(condition.name)
-        _ = try shared?.recall(target, words)
-        if folder.ledger.holds(target, words) { return try Mask(contentsOf: target) }
-        var whole = Mask(maps: [], metadata: words.merging([Provenance.nameKey: study.modelName]) { $1 })
+        _ = try shared?.recall(target, provenance)
+        if folder.ledger.holds(target, provenance) { return try Mask(contentsOf: target) }
+        var whole = Mask(maps: [], metadata: provenance.merging([Provenance.nameKey: study.modelName]) { $1 })
         for layer in layers {
             try await runner.apply(layer == 0 ? nil : ZeroedWeights(whole))
             let paths = try await score(condition, layer, edited: whole.bundle.image().sha256(), moments: false)
@@ -72,7 +72,7 @@ struct BlockByBlock {
         }
         try whole.write(to: target)
         try folder.ledger.record(target)
-        try shared?.remember(target, words)
+        try shared?.remember(target, provenance)
         try removeBlocks(condition)
         return whole
     }
@@ -81,14 +81,14 @@ struct BlockByBlock {
     /// - Throws: what the runner, scoring and making subspaces throw; `TensorFileError` or `InputError` where a file of
     ///   the run cannot be read or written.
     package func lowRank(_ condition: Study.Condition, _ recipe: RankRecipe) async throws -> LowRankEdit {
-        let words = try words(condition)
+        let provenance = try provenance(condition)
         let target = folder.edit(condition.name)
-        _ = try shared?.recall(target, words)
-        if folder.ledger.holds(target, words) { return try LowRankEdit(contentsOf: target) }
+        _ = try shared?.recall(target, provenance)
+        if folder.ledger.holds(target, provenance) { return try LowRankEdit(contentsOf: target) }
         let ranks = SubspaceComputation(model.config)
         var whole = try LowRankEdit(
             bundle: TensorBundle(
-                metadata: words.merging([
+                metadata: provenance.merging([
                     "format": LowRankEdit.format, "version": LowRankEdit.version,
                     Provenance.nameKey: study.modelName,
                 ]) { $1 }),
@@ -118,7 +118,7 @@ struct BlockByBlock {
         try whole.bundle.write(safetensors: target)
         try folder.ledger.record(target)
         let written = try LowRankEdit(contentsOf: target)
-        try shared?.remember(target, words)
+        try shared?.remember(target, provenance)
         try removeBlocks(condition)
         return written
     }
@@ -126,10 +126,10 @@ struct BlockByBlock {
     /// What the blocks came to is in the whole.
     private func removeBlocks(_ condition: Study.Condition) throws {
         let place = folder.blocks(condition.name)
-        for name in try FileManager.default.contentsOfDirectory(atPath: place) {
+        for name in Files.names(in: place) {
             try folder.ledger.forget("\(place)/\(name)")
         }
-        try FileManager.default.removeItem(atPath: place)
+        try Files.remove(place)
     }
 
     /// One block's scores, or second moments, on the model as it is: a file for each of the condition's sides.
@@ -137,7 +137,7 @@ struct BlockByBlock {
         -> [String]
     {
         let place = folder.blocks(condition.name)
-        try Paths.makeFolder(place)
+        try Files.makeFolder(place)
         let paths = sides.map { "\(place)/\(layer).\($0.rawValue)" }
         let jobs = zip(sides, paths).map { side, path in
             ScoreComputation.Job(

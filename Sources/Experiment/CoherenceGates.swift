@@ -31,7 +31,7 @@ package struct CoherenceGates: Sendable, Equatable {
     package static let noFloor = -Double.greatestFiniteMagnitude
 
     /// What the floors are, in words; "none" where nothing could be calibrated.
-    package var words: String {
+    package var floorTitle: String {
         func floor(_ gate: CoherenceGate) -> String {
             gate.floor == Self.noFloor ? "none (no answer to calibrate on)" : Format.fixed(gate.floor, 3)
         }

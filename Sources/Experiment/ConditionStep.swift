@@ -84,7 +84,7 @@ struct TrainingSteps {
     ) throws(InputError) -> (pairs: [Pair], groups: [SequenceGroup]) {
         let key = "\(settings.samples ?? -1) \(settings.pairs)"
         if let known = drawn[key] { return known }
-        let data = try FineTunePlan.examples(settings, seed: study.seed, codec: codec, files)
+        let data = try FineTuneSteps.examples(settings, seed: study.seed, codec: codec, files)
         drawn[key] = data
         return data
     }
@@ -96,7 +96,7 @@ struct TrainingSteps {
         var same = settings.training
         same.restriction = nil
         if let known = packed.first(where: { $0.settings == same }) { return known.training }
-        let training = try FineTunePlan.training(
+        let training = try FineTuneSteps.training(
             groups, settings: settings, seed: study.seed, batchTokens: settings.batchTokens ?? study.batchTokens)
         packed.append((same, training))
         return training

@@ -50,7 +50,7 @@ extension Evaluator {
     }
 
     /// What a condition answers.
-    static func requests(_ asked: [AskedPrompt], _ plan: Study.EvaluationPlan) -> [AnswerRequest] {
+    static func requests(_ asked: [AskedPrompt], _ plan: Study.EvaluationSettings) -> [AnswerRequest] {
         asked.enumerated().flatMap { index, item in
             switch item.purpose {
             case .attack(let number):
@@ -146,7 +146,7 @@ extension Evaluator {
     /// - Throws: `NoNumber`.
     static func finite(_ scores: [SequenceScore]) throws(NoNumber) -> [SequenceScore] {
         guard scores.allSatisfy({ $0.logProbabilities.allSatisfy(\.isFinite) }) else {
-            throw NoNumber("a log-probability \(NotFinite.words)")
+            throw NoNumber("a log-probability \(NotFinite.phrase)")
         }
         return scores
     }

@@ -20,7 +20,7 @@ package struct Evaluator: Sendable {
     /// Answers and multiple-choice questions of a condition.
     package let answersPerCondition: Int
     package var questionsPerCondition: Int { questions?.documents.count ?? 0 }
-    let plan: Study.EvaluationPlan
+    let plan: Study.EvaluationSettings
     let seed: UInt64
     let batchTokens: Int
     let codec: any TextCodec
@@ -36,7 +36,7 @@ package struct Evaluator: Sendable {
     ///   - files: reads the files, and counts what of them cannot be asked.
     /// - Throws: `InputError`, `EvaluationError`, `PackingError`.
     package init(
-        _ plan: Study.EvaluationPlan, seed: UInt64, batchTokens: Int, maxPositions: Int, codec: any TextCodec,
+        _ plan: Study.EvaluationSettings, seed: UInt64, batchTokens: Int, maxPositions: Int, codec: any TextCodec,
         files: DataFiles = DataFiles()
     ) throws {
         self.plan = plan
@@ -70,7 +70,7 @@ package struct Evaluator: Sendable {
     /// - Throws: `InputError` where a prompt and its answer are more than the model's context.
     private static func check(
         _ requests: [AnswerRequest], _ asked: [AskedPrompt], _ prompts: (harmful: [String], harmless: [String]),
-        plan: Study.EvaluationPlan, longest: Int
+        plan: Study.EvaluationSettings, longest: Int
     ) throws(InputError) {
         for request in requests {
             let item = asked[request.asked]
@@ -100,7 +100,7 @@ package struct Evaluator: Sendable {
     }
 
     private static func questions(
-        _ plan: Study.EvaluationPlan, longest: Int, batchTokens: Int, codec: any TextCodec,
+        _ plan: Study.EvaluationSettings, longest: Int, batchTokens: Int, codec: any TextCodec,
         _ files: DataFiles
     ) throws -> MultipleChoice? {
         func fault(_ document: TaskDocument) throws -> EvaluationError? {

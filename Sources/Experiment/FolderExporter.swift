@@ -54,12 +54,12 @@ package struct FolderExporter: ModelExporter {
     /// - Throws: what the runner throws; `SelectionError.shape` where a trained weight has another shape than the
     ///   checkpoint's; as `exportAdapter`.
     package func exportTrained(
-        _ runner: any ModelRunner, rewind: Mask?, words: [String: String], to folder: String
+        _ runner: any ModelRunner, rewind: Mask?, provenance: [String: String], to folder: String
     ) async throws {
         try makeParent(of: folder)
         let spool = "\(folder).trained-\(getpid())"
         var paths: [String] = []
-        defer { for path in paths { unlink(path) } }
+        defer { for path in paths { Files.removeFile(path) } }
         // Spooled, so that a model never has to fit into the coordinator's memory.
         try await runner.trainedWeights { bundle in
             let path = "\(spool)-\(paths.count)"
@@ -68,7 +68,7 @@ package struct FolderExporter: ModelExporter {
         }
         let files = try paths.map { try SafetensorsFile(path: $0) }
         let maps = Dictionary((rewind?.maps ?? []).map { ($0.shape.name, $0) }) { first, _ in first }
-        try writer(of: words).write(to: folder) { name, rows, values in
+        try writer(of: provenance).write(to: folder) { name, rows, values in
             for file in files {
                 guard let tensor = file.description(of: name) else { continue }
                 guard tensor.type == .f32, tensor.shape == checkpoint.shape(of: name) else {
@@ -94,25 +94,25 @@ package struct FolderExporter: ModelExporter {
         }
     }
 
-    private func writer(of words: [String: String]) throws -> HuggingFaceExport {
-        HuggingFaceExport(checkpoint: checkpoint, type: type, notes: [try note(words)])
+    private func writer(of provenance: [String: String]) throws -> HuggingFaceExport {
+        HuggingFaceExport(checkpoint: checkpoint, type: type, notes: [try note(provenance)])
     }
 
     /// What was done to which model.
-    private func note(_ words: [String: String]) throws -> (name: String, bytes: [UInt8]) {
+    private func note(_ provenance: [String: String]) throws -> (name: String, bytes: [UInt8]) {
         var members = [
             JSON.Member("format", .text("faultline-model")), JSON.Member("version", .text("1")),
             JSON.Member("program", .text("faultline \(Release.version)")),
             JSON.Member("base_model", .text(try checkpoint.digest())),
             JSON.Member("base_model_name", .text(checkpoint.shortName)),
         ]
-        let made = words.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .text($0.value)) }
+        let made = provenance.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .text($0.value)) }
         members.append(JSON.Member("made_by", .object(made)))
         return ("faultline.json", JSON.object(members).encoded(indent: true) + [10])
     }
 
     private func makeParent(of folder: String) throws {
         let parent = Paths.folder(of: folder)
-        if parent != "." { try Paths.makeFolder(parent) }
+        if parent != "." { try Files.makeFolder(parent) }
     }
 }

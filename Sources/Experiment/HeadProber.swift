@@ -46,7 +46,7 @@ package struct HeadProber {
     package func probe(
         _ config: ModelConfig, _ batches: [Batch], runner: any ModelRunner, features path: String
     ) async throws -> HeadProbe {
-        defer { unlink(path) }
+        defer { Files.removeFile(path) }
         let request = ScoreRequest(
             name: "head outputs", statistics: [.headOutput], blocks: batches.map { [$0] }, output: path, isCached: true)
         try await runner.score([request], label: "head outputs of \(labels.count) prompts")

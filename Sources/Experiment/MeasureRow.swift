@@ -45,7 +45,7 @@ extension Estimate {
 
 extension RefusalJudge {
     /// Name, and how it reads, in words.
-    package var words: String {
+    package var title: String {
         "\(name) (\(phrases.count) phrases, read \(reading.rawValue)\(fewestWords > 0 ? ", fewer than \(fewestWords) words are a refusal" : ""))"
     }
 

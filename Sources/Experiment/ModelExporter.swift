@@ -10,8 +10,8 @@ package protocol ModelExporter: Sendable {
     /// - Throws: where a file cannot be read or written.
     func exportAdapter(_ edit: LowRankEdit, to folder: String) throws
     /// The checkpoint with what the fleet has trained in its last `train`, but for the weights that are rewound.
-    /// - Parameter words: how it was trained, for the folder's `faultline.json`.
+    /// - Parameter provenance: how it was trained, for the folder's `faultline.json`.
     /// - Throws: what the runner throws; where a file cannot be read or written.
-    func exportTrained(_ runner: any ModelRunner, rewind: Mask?, words: [String: String], to folder: String)
+    func exportTrained(_ runner: any ModelRunner, rewind: Mask?, provenance: [String: String], to folder: String)
         async throws
 }

@@ -8,7 +8,7 @@ package struct NoNumber: Error, Equatable, CustomStringConvertible {
 
     /// Why a condition has no numbers, where that is what the error says; `nil`: something else went wrong.
     package static func reason(_ error: any Error) -> String? {
-        let words = "\(error)"
-        return (error is NoNumber || error is any ModelRunnerFailure) && words.contains(NotFinite.words) ? words : nil
+        let text = "\(error)"
+        return (error is NoNumber || error is any ModelRunnerFailure) && text.contains(NotFinite.phrase) ? text : nil
     }
 }

@@ -5,7 +5,7 @@ extension OverlapTable {
     /// What the study asks for, of the run's scores and subspaces.
     /// - Throws: `SelectionError`.
     static func tables(
-        _ plan: Study.OverlapPlan, folder: RunFolder, maps: [WeightShape]
+        _ plan: Study.OverlapSettings, folder: RunFolder, maps: [WeightShape]
     ) throws -> [OverlapTable] {
         var tables: [OverlapTable] = []
         let sides = [Study.Side.safety, .utility].map(\.rawValue)

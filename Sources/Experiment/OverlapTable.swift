@@ -28,8 +28,8 @@ package struct OverlapTable {
     /// Layer and kind of a weight's name, `(3, "mlp.down_proj")`.
     package static func place(_ weight: String) -> (layer: Int, kind: String) {
         for layer in LinearMap.allCases {
-            let words = weight.split(separator: ".")
-            guard words.count > 2, let number = Int(words[2]), layer.weightName(layer: number) == weight else {
+            let parts = weight.split(separator: ".")
+            guard parts.count > 2, let number = Int(parts[2]), layer.weightName(layer: number) == weight else {
                 continue
             }
             return (number, layer.rawValue)
@@ -77,7 +77,7 @@ package struct OverlapTable {
         var members: [JSON.Member] = [
             .init("measure", .text(measure)), .init("files", .array(files.map { .text($0) })),
         ]
-        if let rank { members.append(.init("rank", .text(rank.words))) }
+        if let rank { members.append(.init("rank", .text(rank.text))) }
         members += origin.sorted { $0.key < $1.key }.map { .init($0.key, .text($0.value)) }
         members.append(
             .init(

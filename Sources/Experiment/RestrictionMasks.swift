@@ -32,7 +32,7 @@ struct RestrictionMasks {
             if made.contains(path), folder.ledger.isSound(path) { return try Mask(contentsOf: path) }
             var mask = try make(share)
             mask.metadata = [
-                "selection": share.words, Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName,
+                "selection": share.title, Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName,
             ]
             if let layers = layers(of: mask, share) { mask.metadata["layers"] = layers }
             try mask.write(to: path)

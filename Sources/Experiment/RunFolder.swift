@@ -43,7 +43,7 @@ package struct RunFolder: Sendable {
             "", "/data", "/scores", "/masks", "/subspaces", "/edits", "/answers", "/questions", "/overlap",
             "/statistics",
         ] {
-            try Paths.makeFolder(path + part)
+            try Files.makeFolder(path + part)
         }
     }
 

@@ -48,7 +48,7 @@ package struct RunOutputs {
             return above == path ? () : try checkFolder(above)
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw InputError(path, "is \(Outputs.words(status.st_mode & S_IFMT)), and a folder is needed there")
+            throw InputError(path, "is \(Outputs.title(status.st_mode & S_IFMT)), and a folder is needed there")
         }
         guard access(path, W_OK | X_OK) == 0 else {
             throw InputError(path, "cannot write into this folder: \(String(cString: strerror(errno)))")
@@ -58,7 +58,7 @@ package struct RunOutputs {
     private static func checkFile(_ path: String) throws(InputError) {
         if let kind = try FileNode.kind(path), kind != S_IFREG {
             throw InputError(
-                path, "the run would replace \(Outputs.words(kind)): remove it, or choose another --run-dir")
+                path, "the run would replace \(Outputs.title(kind)): remove it, or choose another --run-dir")
         }
         try FileNode.checkLength(path, suffix: ".folded" + Outputs.part)
     }
@@ -95,7 +95,7 @@ extension Study {
     var inputs: [String] {
         var files = [model, refusalPhrases].compactMap { $0 } + evaluation.tasks
         // A family's name is no file.
-        if let template, Paths.exists(template) { files.append(template) }
+        if let template, Files.exists(template) { files.append(template) }
         for source in [calibration?.safety, calibration?.utility] {
             switch source {
             case .pairs(let file, _)?: files.append(file)

@@ -83,11 +83,11 @@ package struct ScoreComputation {
         var cut = Self.cut(blockExamples: blockExamples, batchTokens: batchTokens)
         if let block { cut.merge(["layer": "\(block.layer)", "edited": block.edited]) { $1 } }
         let own = cut
-        func words(_ job: Job) throws -> [String: String] { try self.words(job.pairs, own) }
+        func provenance(_ job: Job) throws -> [String: String] { try self.provenance(job.pairs, own) }
         var open: [(job: Job, request: ScoreRequest)] = []
         for var job in jobs {
-            if let output = job.output, try ledger?.holds(output, words(job)) == true { job.output = nil }
-            if let moments = job.moments, try ledger?.holds(moments, momentWords(job.pairs, own)) == true {
+            if let output = job.output, try ledger?.holds(output, provenance(job)) == true { job.output = nil }
+            if let moments = job.moments, try ledger?.holds(moments, momentProvenance(job.pairs, own)) == true {
                 job.moments = nil
             }
             guard let first = job.output ?? job.moments else { continue }
@@ -103,7 +103,8 @@ package struct ScoreComputation {
         for (job, request) in open {
             let folded = try SafetensorsFile(path: request.output)
             if let moments = job.moments {
-                try writeMoments(folded, to: moments, metadata: try momentWords(job.pairs, own).merging(name) { $1 })
+                try writeMoments(
+                    folded, to: moments, metadata: try momentProvenance(job.pairs, own).merging(name) { $1 })
                 try ledger?.record(moments)
             }
             if let output = job.output {
@@ -111,10 +112,10 @@ package struct ScoreComputation {
                     ScoreInputs(
                         model: model, folded: folded, examples: job.pairs.count, layer: block?.layer,
                         settings: scoreSettings))
-                try ScoreFile.write(scores, to: output, metadata: try words(job).merging(name) { $1 })
+                try ScoreFile.write(scores, to: output, metadata: try provenance(job).merging(name) { $1 })
                 try ledger?.record(output)
             }
-            unlink(request.output)
+            Files.removeFile(request.output)
         }
         try runner.release(receipt)
     }
@@ -138,7 +139,7 @@ package struct ScoreComputation {
 
     /// What a score file depends on.
     /// - Throws: `InputError` naming a pair that cannot be laid out.
-    package func words(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
+    package func provenance(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
         try metadata(pairs).merging(cut) { $1 }
     }
 
@@ -153,18 +154,18 @@ package struct ScoreComputation {
 
     /// What second moments, and what is made of them, depend on.
     /// - Throws: `InputError` naming a pair that cannot be laid out.
-    package func momentWords(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
+    package func momentProvenance(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
         ["model": modelDigest, "statistic": SecondMoments.name].merging(try data(pairs)) { $1 }.merging(cut) { $1 }
     }
 
     private func data(_ pairs: [Pair]) throws -> [String: String] {
         guard !pairs.isEmpty else { return [:] }
-        var words = ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
+        var provenance = ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
         if let codec {
-            words["tokens"] = try CacheKeys.digest(pairs, codec: codec)
-            words["thinking"] = codec.thinking
+            provenance["tokens"] = try CacheKeys.digest(pairs, codec: codec)
+            provenance["thinking"] = codec.thinking
         }
-        return words
+        return provenance
     }
 }
 

@@ -44,7 +44,7 @@ package struct SelfGeneratedAnswers {
                 throw InternalError("the fleet gave \(answers.count) answers to \(prompts.count) prompts")
             }
             let pairs = try own.kept(prompts, answers, source: source, keep: keep)
-            let unfinished = try own.unfinishedWords(prompts, answers)
+            let unfinished = try own.unfinishedText(prompts, answers)
             guard !pairs.isEmpty else {
                 throw InputError(
                     source,
@@ -84,7 +84,7 @@ package struct SelfGeneratedAnswers {
     }
 
     /// How many answers ended inside their thinking, in words; empty where none did.
-    fileprivate func unfinishedWords(_ prompts: [String], _ answers: [[Int32]]) throws(InputError) -> String {
+    fileprivate func unfinishedText(_ prompts: [String], _ answers: [[Int32]]) throws(InputError) -> String {
         let count = try zip(prompts, answers).count { (prompt, answer) throws(InputError) in
             codec.answer(to: try codec.prompt(prompt), answer).thinking?.isUnfinished ?? false
         }

@@ -8,7 +8,7 @@ import Tensors
 
 /// A statistic of a study's own: the blocks of prompts that it is collected over, and the file that it becomes.
 package struct StatisticStep: Sendable {
-    package let plan: Study.StatisticPlan
+    package let plan: Study.StatisticSettings
     /// Of every list, in the classes' order.
     let prompts: [[String]]
     package let blocks: [[Batch]]
@@ -18,7 +18,7 @@ package struct StatisticStep: Sendable {
 
     /// - Throws: `InputError` where a list cannot be read or a prompt is longer than the model's context; `SelectionError`
     ///   where a list is empty; `PackingError`.
-    package init(_ plan: Study.StatisticPlan, study: Study, codec: any TextCodec, _ files: DataFiles) throws {
+    package init(_ plan: Study.StatisticSettings, study: Study, codec: any TextCodec, _ files: DataFiles) throws {
         self.plan = plan
         prompts = try plan.lists.map { list in
             try list.prompts.read(seed: study.seed, name: "\(plan.name) \(list.name)", files)
@@ -69,11 +69,11 @@ package struct StatisticStep: Sendable {
     /// - Throws: `ProtocolError` where a block is too large to be sent.
     package func provenance(modelDigest: String) throws -> [String: String] {
         let digests = try blocks.map { try TaskBody.score(statistics: [plan.request], batches: $0).digest() }
-        var words = ["model": modelDigest, "statistic": plan.request.name]
-        for (key, value) in plan.request.options { words["option_\(key)"] = value }
-        for (list, texts) in zip(plan.lists, prompts) { words["\(list.name)_prompts"] = "\(texts.count)" }
-        words["blocks"] = Digest.sha256(Array(digests.joined(separator: "\n").utf8))
-        return words.merging(cut) { $1 }
+        var provenance = ["model": modelDigest, "statistic": plan.request.name]
+        for (key, value) in plan.request.options { provenance["option_\(key)"] = value }
+        for (list, texts) in zip(plan.lists, prompts) { provenance["\(list.name)_prompts"] = "\(texts.count)" }
+        provenance["blocks"] = Digest.sha256(Array(digests.joined(separator: "\n").utf8))
+        return provenance.merging(cut) { $1 }
     }
 
     /// - Parameter output: where the combined tensors go.

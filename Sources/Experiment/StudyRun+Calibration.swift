@@ -52,9 +52,9 @@ extension StudyRun {
         if !jobs.isEmpty { try await score(jobs, isScored: jobs.contains { $0.output != nil }) }
         for part in step.parts {
             let (name, pairs) = (part.side.rawValue, try pairs(of: part.side))
-            if part.scores { try shared?.remember(folder.scores(name), store.words(pairs, cut)) }
+            if part.scores { try shared?.remember(folder.scores(name), store.provenance(pairs, cut)) }
             guard part.subspaces else { continue }
-            try shared?.remember(folder.subspaces(name), try subspaceWords(pairs))
+            try shared?.remember(folder.subspaces(name), try subspaceProvenance(pairs))
         }
         for side in step.rankSides { try warnOfCaps(side.rawValue) }
     }
@@ -62,12 +62,12 @@ extension StudyRun {
     /// - Returns: what is left to compute of a data set; `nil`: nothing.
     private func job(_ part: ScoreStep.Part) throws -> ScoreComputation.Job? {
         let (name, pairs) = (part.side.rawValue, try pairs(of: part.side))
-        func isOpen(_ path: String, _ words: [String: String], _ what: String) throws -> Bool {
-            if try shared?.recall(path, words) == true { announce("\(name) \(what): from the cache") }
-            return !folder.ledger.holds(path, words)
+        func isOpen(_ path: String, _ provenance: [String: String], _ what: String) throws -> Bool {
+            if try shared?.recall(path, provenance) == true { announce("\(name) \(what): from the cache") }
+            return !folder.ledger.holds(path, provenance)
         }
-        let scores = try part.scores && isOpen(folder.scores(name), store.words(pairs, cut), "scores")
-        let moments = try part.subspaces && isOpen(folder.subspaces(name), subspaceWords(pairs), "subspaces")
+        let scores = try part.scores && isOpen(folder.scores(name), store.provenance(pairs, cut), "scores")
+        let moments = try part.subspaces && isOpen(folder.subspaces(name), subspaceProvenance(pairs), "subspaces")
         guard scores || moments else { return nil }
         return ScoreComputation.Job(
             name: name, pairs: pairs, output: scores ? folder.scores(name) : nil,
@@ -79,8 +79,8 @@ extension StudyRun {
         return pairs
     }
 
-    private func subspaceWords(_ pairs: [Pair]) throws -> [String: String] {
-        SubspaceComputation.words(try store.momentWords(pairs, cut), nil)
+    private func subspaceProvenance(_ pairs: [Pair]) throws -> [String: String] {
+        SubspaceComputation.provenance(try store.momentProvenance(pairs, cut), nil)
     }
 
     private func score(_ jobs: [ScoreComputation.Job], isScored: Bool) async throws {
@@ -104,7 +104,7 @@ extension StudyRun {
             moments: moments, limit: nil, runner: runner, to: output,
             metadata: try SafetensorsFile(path: moments).metadata)
         try folder.ledger.record(output)
-        try FileManager.default.removeItem(atPath: moments)
+        try Files.remove(moments)
         try folder.ledger.forget(moments)
     }
 
@@ -118,7 +118,7 @@ extension StudyRun {
         )
     }
 
-    func findOverlaps(_ plan: Study.OverlapPlan) throws {
+    func findOverlaps(_ plan: Study.OverlapSettings) throws {
         announce("overlap of safety and utility")
         overlaps = try OverlapTable.tables(plan, folder: folder, maps: maps)
         for index in overlaps.indices { overlaps[index].origin = provenance.modelMetadata }

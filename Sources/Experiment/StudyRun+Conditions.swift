@@ -36,7 +36,7 @@ extension StudyRun {
         do {
             let made = try await make(step)
             own.change = made.change
-            if !step.isUnedited { try noteRecipe(step.condition) }
+            if !step.isUnedited { try noteEditKey(step.condition) }
             own.measurement = try await evaluator.measure(step.questions, runner, label: step.name)
             if step.isExported { try await export(step.condition, made) }
             own.remark = try remark(step, made)
@@ -155,15 +155,15 @@ extension StudyRun {
     }
 
     /// So that `faultline plan` knows what the cache has.
-    private func noteRecipe(_ condition: Study.Condition) throws {
+    private func noteEditKey(_ condition: Study.Condition) throws {
         guard let shared, let caching,
-            let recipe = try study.recipe(
+            let editKey = try study.editKey(
                 condition,
                 data: { [calibrated, codec] side in
                     try calibrated[side].map { try CacheKeys.digest($0, codec: codec) }
                 })
         else { return }
-        try shared.note(recipe: recipe, weights: caching.weights)
+        try shared.note(editKey: editKey, weights: caching.weights)
     }
 
     private func blockByBlock(_ step: ConditionStep) -> BlockByBlock {
@@ -215,16 +215,16 @@ extension StudyRun {
         let target = folder.model(condition.name)
         announce("writing \(target)")
         // The run's own folder: an earlier run of the same study may have left its model there.
-        if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
+        try Files.remove(target)
         if let edit = made.edit {
             try exporter.export(edit, to: target)
             guard let change = edit.adapter else { return }
             let adapter = folder.adapter(condition.name)
-            if FileManager.default.fileExists(atPath: adapter) { try FileManager.default.removeItem(atPath: adapter) }
+            try Files.remove(adapter)
             try exporter.exportAdapter(change, to: adapter)
         } else {
             try await exporter.exportTrained(
-                runner, rewind: made.rewind, words: ["condition": condition.name, "selection": condition.title],
+                runner, rewind: made.rewind, provenance: ["condition": condition.name, "selection": condition.title],
                 to: target)
         }
     }

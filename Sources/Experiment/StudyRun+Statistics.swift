@@ -3,27 +3,26 @@ import ModelService
 import OutputFiles
 import Selection
 import StudyFile
-
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Tensors
 
 /// Statistics of the unedited model that the study asks for by name.
 extension StudyRun {
     func collect(_ step: StatisticStep) async throws {
         let path = folder.statistic(step.plan.name)
-        let words = try step.provenance(modelDigest: modelDigest)
+        let provenance = try step.provenance(modelDigest: modelDigest)
         warn(step.prompts.flatMap { $0 }, name: step.label)
-        if try shared?.recall(path, words) == true { announce("\(step.label): from the cache") }
-        guard !folder.ledger.holds(path, words) else { return }
+        if try shared?.recall(path, provenance) == true { announce("\(step.label): from the cache") }
+        guard !folder.ledger.holds(path, provenance) else { return }
         announce("\(step.label) of \(step.promptCount) prompts")
         let request = step.request(output: path + ".folded")
-        defer { unlink(request.output) }
+        defer { Files.removeFile(request.output) }
         let receipt = try await runner.score([request], label: step.label)
-        let named = words.merging(Provenance(model: modelDigest, name: study.modelName).modelMetadata) { own, _ in own }
+        let named = provenance.merging(Provenance(model: modelDigest, name: study.modelName).modelMetadata) { own, _ in
+            own
+        }
         try step.write(request.output, to: path, metadata: named)
         try folder.ledger.record(path)
-        try shared?.remember(path, words)
+        try shared?.remember(path, provenance)
         try runner.release(receipt)
     }
 }

@@ -17,7 +17,7 @@ package struct StudySchedule: Sendable {
         case pairs(PairStep)
         /// Scores and second moments of all data sets in one job, and the subspaces of the moments.
         case scores(ScoreStep)
-        case overlap(Study.OverlapPlan)
+        case overlap(Study.OverlapSettings)
         case probe(ProbeStep)
         /// A statistic of the study's own.
         case statistic(StatisticStep)

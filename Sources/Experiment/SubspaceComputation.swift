@@ -51,13 +51,13 @@ package struct SubspaceComputation {
             }
         }
         try await runner.compute(
-            RankRequest(groups: groups, output: output, metadata: Self.words(metadata, limit)), label: "subspaces")
+            RankRequest(groups: groups, output: output, metadata: Self.provenance(metadata, limit)), label: "subspaces")
     }
 
     /// What a subspace file made of this says about itself.
-    package static func words(_ metadata: [String: String], _ limit: RankAmount?) -> [String: String] {
+    package static func provenance(_ metadata: [String: String], _ limit: RankAmount?) -> [String: String] {
         metadata.merging([
-            "format": SubspaceFile.format, "version": SubspaceFile.version, "rank": limit?.words ?? "all",
+            "format": SubspaceFile.format, "version": SubspaceFile.version, "rank": limit?.text ?? "all",
             "tolerance": "eigenvalues of W C W^T above max(d_out, d_in) * 2^-52 of the largest",
         ]) { $1 }
     }
@@ -70,7 +70,7 @@ package struct SubspaceComputation {
         metadata: [String: String], layers: [Int]? = nil
     ) async throws -> LowRankEdit {
         let layers = layers ?? Array(0..<config.layerCount)
-        let plan = try recipe.plan(layers.flatMap { maps[$0] }, subspaces: subspaces)
+        let plan = try recipe.projectors(of: layers.flatMap { maps[$0] }, subspaces: subspaces)
         let tasks = layers.map { TaskBody.RankTask(kind: .factors, layer: $0) }
         let perLayer = LinearMap.allCases.count
         let plans = Dictionary(
@@ -88,12 +88,12 @@ package struct SubspaceComputation {
                     entries: try Operand.entries(tasks.flatMap { plans[$0.layer]! }, subspaces: subspaces))
             }
         }
-        let words = metadata.merging([
+        let provenance = metadata.merging([
             "format": LowRankEdit.format, "version": LowRankEdit.version, EditKind.key: LowRankEdit.kind.rawValue,
-            "selection": recipe.words,
+            "selection": recipe.title,
         ]) { $1 }
         try await runner.compute(
-            RankRequest(groups: groups, output: output, metadata: words), label: recipe.words)
+            RankRequest(groups: groups, output: output, metadata: provenance), label: recipe.title)
         return try LowRankEdit(contentsOf: output)
     }
 

@@ -80,7 +80,7 @@ extension FleetRunner {
         try fleet.run([task], label: "fetching trained weights") { _, results in
             for result in results {
                 try body(try result.load())
-                if case .file(let path) = result.bundle { unlink(path) }
+                if case .file(let path) = result.bundle { Files.removeFile(path) }
             }
         }
     }

@@ -63,7 +63,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         let statistics = try requests.map { try $0.statistics.map { try $0.statistic() } }
         let keys = try run(
             tasks, label: label,
-            copies: ModelPlan.Copies.statistics(statistics.flatMap { $0 }, checkpoint.config)
+            copies: try ModelPlan.Copies.statistics(of: requests, checkpoint.config)
         ) { task, results in
             let number = owner[task]
             partials[number].append(results)

@@ -115,7 +115,7 @@ final class CheckpointStore {
         if let memory {
             try memory.keepCheckpoint(key, label: label, checkpoint.records)
         } else {
-            for path in held?.checkpoint.files ?? [] { unlink(path) }
+            for path in held?.checkpoint.files ?? [] { Files.removeFile(path) }
         }
         held = (key, checkpoint)
     }

@@ -24,7 +24,7 @@ package final class Fleet: @unchecked Sendable {
         let logs = "\(settings.runDirectory)/logs"
         let halves = "\(partials)/incoming"
         for folder in [partials, logs, halves] {
-            do throws(InputError) { try Paths.makeFolder(folder) } catch {
+            do throws(InputError) { try Files.makeFolder(folder) } catch {
                 throw FleetError("\(error)", isUsage: true)
             }
         }
@@ -186,7 +186,7 @@ package final class Fleet: @unchecked Sendable {
             let repeated = try attempt(
                 again, "\(label): fine-tuning again", holdsTraining: true, progress, recorded: { _ in }
             ) { _, results in
-                for case .file(let path) in results.map(\.bundle) { unlink(path) }
+                for case .file(let path) in results.map(\.bundle) { Files.removeFile(path) }
             }
             if let cause = repeated.trainingLost { throw FleetError("fine-tuned weights were lost twice: \(cause)") }
         }

@@ -20,7 +20,7 @@ extension FleetLoop {
             case .dropTransfers(let epoch): bulk.drop(epoch: epoch)
             case .dropTransfer(let key): bulk.drop(key: key)
             case .returned(let worker): departed[worker] = nil
-            case .discard(let result): if case .file(let path) = result.bundle { unlink(path) }
+            case .discard(let result): if case .file(let path) = result.bundle { Files.removeFile(path) }
             case .ended(let member): local.kill(named: member.capabilities.name)
             case .refuse(let member, let refusal): send(member.session, .refuse(reason: "\(refusal)"))
             case .happened(let occurrence): settings.report(occurrence)

@@ -108,7 +108,7 @@ final class LocalWorkers {
 
     /// The last line a worker wrote: usually why it ended.
     static func lastLine(of log: String) -> String? {
-        guard let text = try? String(contentsOfFile: log, encoding: .utf8) else { return nil }
+        guard let text = Files.text(log) else { return nil }
         guard let line = text.split(separator: "\n").last else { return nil }
         // With --log-format json, which workers inherit where it comes from the environment.
         let words = line.hasPrefix("{") ? (try? JSON.parse(Array(line.utf8)))?["message"]?.string : nil

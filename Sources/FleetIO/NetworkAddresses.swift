@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// One address of this machine.
 package struct NetworkAddress: Sendable, Equatable {
@@ -26,7 +27,7 @@ package struct NetworkAddress: Sendable, Equatable {
         var list: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&list) == 0 else { return [] }
         defer { freeifaddrs(list) }
-        let routed = defaultRoutes(in: (try? String(contentsOfFile: "/proc/net/route", encoding: .utf8)) ?? "")
+        let routed = defaultRoutes(in: Files.text("/proc/net/route") ?? "")
         var found: [NetworkAddress] = []
         var next = list
         while let entry = next?.pointee {
@@ -38,7 +39,7 @@ package struct NetworkAddress: Sendable, Equatable {
             found.append(
                 NetworkAddress(
                     interface: name, host: host, isLoopback: entry.ifa_flags & UInt32(IFF_LOOPBACK) != 0,
-                    isBridge: FileManager.default.fileExists(atPath: "/sys/class/net/\(name)/bridge"),
+                    isBridge: Files.exists("/sys/class/net/\(name)/bridge"),
                     hasDefaultRoute: routed.contains(name)))
         }
         return found

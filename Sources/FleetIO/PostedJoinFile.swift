@@ -37,7 +37,7 @@ package final class PostedJoinFile: Sendable {
 
     /// Removes the file, unless a later coordinator has put its own there.
     package func remove() {
-        guard let now = FileManager.default.contents(atPath: path), Array(now) == bytes else { return }
-        unlink(path)
+        guard let now = try? Files.bytes(path), now == bytes else { return }
+        Files.removeFile(path)
     }
 }

@@ -153,8 +153,8 @@ package final class RunMemory: Sendable {
     /// Removes partials that no record names: halves of files, and results a crash left unrecorded.
     private func sweep() throws {
         let named = try journal.files()
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: partials)) ?? [] where !named.contains(name) {
-            unlink("\(partials)/\(name)")
+        for name in Files.names(in: partials) where !named.contains(name) {
+            Files.removeFile("\(partials)/\(name)")
         }
     }
 }

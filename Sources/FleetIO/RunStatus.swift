@@ -1,6 +1,7 @@
 package import Foundation
 import Protocol
 package import Scheduling
+import Tensors
 
 /// What a run does right now, in `status.json` of its directory, written once a second while it lasts.
 package struct RunStatus: Codable, Sendable, Equatable {
@@ -50,13 +51,12 @@ package struct RunStatus: Codable, Sendable, Equatable {
         try? json().write(to: URL(fileURLWithPath: Self.path(in: folder)), options: .atomic)
     }
 
-    static func remove(from folder: String) { unlink(path(in: folder)) }
+    static func remove(from folder: String) { Files.removeFile(path(in: folder)) }
 
     /// - Returns: `nil` where no run writes there.
     package static func read(from folder: String) -> RunStatus? {
-        (try? Data(contentsOf: URL(fileURLWithPath: path(in: folder)))).flatMap {
-            try? JSONDecoder().decode(RunStatus.self, from: $0)
-        }
+        guard let bytes = try? Files.bytes(path(in: folder)) else { return nil }
+        return try? JSONDecoder().decode(RunStatus.self, from: Data(bytes))
     }
 
     /// A coordinator that was killed leaves its last words behind. They may be of a time to come, where the wall clock was

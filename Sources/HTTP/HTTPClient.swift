@@ -29,7 +29,7 @@ public enum HTTPClient {
             try TCPSocket.wait(descriptor, POLLOUT, until: deadline)
             let count = TCPSocket.send(descriptor, request, from: sent)
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            guard count > 0 else { throw .unreachable(TCPSocket.words(errno)) }
+            guard count > 0 else { throw .unreachable(TCPSocket.reason(errno)) }
             sent += count
         }
         var bytes: [UInt8] = []
@@ -38,7 +38,7 @@ public enum HTTPClient {
             try TCPSocket.wait(descriptor, POLLIN, until: deadline)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            guard count >= 0 else { throw .unreachable(TCPSocket.words(errno)) }
+            guard count >= 0 else { throw .unreachable(TCPSocket.reason(errno)) }
             if count == 0 { break }
             bytes += buffer.prefix(count)
             guard bytes.count <= limit else { throw .garbled("its answer is too long") }
@@ -57,8 +57,8 @@ public enum HTTPClient {
             throw .garbled(bytes.isEmpty ? "it hangs up without a word" : "its answer is not HTTP")
         }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
-        let words = lines[0].split(separator: " ")
-        guard words.count > 1, let status = Int(words[1]) else { throw .garbled("its answer is not HTTP") }
+        let parts = lines[0].split(separator: " ")
+        guard parts.count > 1, let status = Int(parts[1]) else { throw .garbled("its answer is not HTTP") }
         let body = Array(bytes[(end + 4)...])
         for line in lines.dropFirst() where line.lowercased().hasPrefix("content-length:") {
             let length = Int(line.dropFirst(15).filter { $0 != " " })

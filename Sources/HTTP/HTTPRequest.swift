@@ -21,12 +21,12 @@ public struct HTTPRequest: Sendable, Equatable {
         var lines = bytes[..<end].split(separator: 10, omittingEmptySubsequences: false).map { line in
             String(decoding: line.last == 13 ? line.dropLast() : line, as: UTF8.self)
         }[...]
-        let words = lines.removeFirst().split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 3, isToken(words[0]), words[2].hasPrefix("HTTP/") else {
+        let parts = lines.removeFirst().split(separator: " ", omittingEmptySubsequences: false)
+        guard parts.count == 3, isToken(parts[0]), parts[2].hasPrefix("HTTP/") else {
             throw HTTPFault(400, "this is no HTTP request")
         }
-        guard words[2] == "HTTP/1.1" || words[2] == "HTTP/1.0" else { throw HTTPFault(505, "HTTP/1.1 is spoken here") }
-        guard words[1].hasPrefix("/") else { throw HTTPFault(400, "the path has to begin with /") }
+        guard parts[2] == "HTTP/1.1" || parts[2] == "HTTP/1.0" else { throw HTTPFault(505, "HTTP/1.1 is spoken here") }
+        guard parts[1].hasPrefix("/") else { throw HTTPFault(400, "the path has to begin with /") }
         var headers: [String: String] = [:]
         for line in lines where !line.isEmpty {
             guard let colon = line.firstIndex(of: ":"), isToken(line[..<colon]) else {
@@ -48,7 +48,7 @@ public struct HTTPRequest: Sendable, Equatable {
             throw HTTPFault(413, "requests have no body here")
         }
         return HTTPRequest(
-            method: String(words[0]), path: String(words[1].prefix { $0 != "?" && $0 != "#" }), headers: headers)
+            method: String(parts[0]), path: String(parts[1].prefix { $0 != "?" && $0 != "#" }), headers: headers)
     }
 
     /// Where the empty line is that ends the head.
@@ -82,10 +82,10 @@ public struct HTTPRequest: Sendable, Equatable {
     }
 }
 
-/// A request that is refused, and why: a status of HTTP and words for whoever sent it.
+/// A request that is refused, and why: a status of HTTP and a reason for whoever sent it.
 public struct HTTPFault: Error, Sendable, Equatable {
     public var status: Int
-    public var words: String
+    public var reason: String
 
-    public init(_ status: Int, _ words: String) { (self.status, self.words) = (status, words) }
+    public init(_ status: Int, _ reason: String) { (self.status, self.reason) = (status, reason) }
 }

@@ -12,8 +12,8 @@ public struct HTTPResponse: Sendable {
         (self.status, self.contentType, self.headers, self.body) = (status, contentType, headers, body)
     }
 
-    public static func text(_ status: Int, _ words: String) -> HTTPResponse {
-        HTTPResponse(status: status, contentType: "text/plain; charset=utf-8", body: Array("\(words)\n".utf8))
+    public static func text(_ status: Int, _ line: String) -> HTTPResponse {
+        HTTPResponse(status: status, contentType: "text/plain; charset=utf-8", body: Array("\(line)\n".utf8))
     }
 
     /// - Parameter headOnly: the answer to HEAD.

@@ -170,7 +170,7 @@ final class HTTPConnection {
                 return answer(refusal, headOnly: false, limits)
             }
             answer(respond(request, peer), headOnly: headOnly, limits)
-        } catch { answer(.text(error.status, error.words), headOnly: false, limits) }
+        } catch { answer(.text(error.status, error.reason), headOnly: false, limits) }
         write()
     }
 

@@ -14,9 +14,9 @@ public enum HTTPError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .inUse: "another program listens there already"
-        case .unreachable(let words): words
+        case .unreachable(let reason): reason
         case .timeout: "no answer in time"
-        case .garbled(let words): words
+        case .garbled(let reason): reason
         }
     }
 }
@@ -40,7 +40,7 @@ enum TCPSocket {
     static func listen(host: String, port: UInt16) throws(HTTPError) -> Listener {
         try withAddress(host, "\(port)", passive: true) { info throws(HTTPError) in
             let descriptor = make(info)
-            guard descriptor >= 0 else { throw HTTPError.unreachable(words(errno)) }
+            guard descriptor >= 0 else { throw HTTPError.unreachable(reason(errno)) }
             var yes: Int32 = 1
             setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
             guard bind(descriptor, info.ai_addr, info.ai_addrlen) == 0, Glibc.listen(descriptor, 64) == 0,
@@ -48,7 +48,7 @@ enum TCPSocket {
             else {
                 let code = errno
                 close(descriptor)
-                throw code == EADDRINUSE ? HTTPError.inUse : HTTPError.unreachable(words(code))
+                throw code == EADDRINUSE ? HTTPError.inUse : HTTPError.unreachable(reason(code))
             }
             return Listener(
                 descriptor: descriptor, host: own.host, port: own.port,
@@ -79,15 +79,15 @@ enum TCPSocket {
     static func connect(host: String, port: UInt16, until deadline: Double) throws(HTTPError) -> Int32 {
         try withAddress(host, "\(port)", passive: false) { info throws(HTTPError) in
             let descriptor = make(info)
-            guard descriptor >= 0 else { throw HTTPError.unreachable(words(errno)) }
+            guard descriptor >= 0 else { throw HTTPError.unreachable(reason(errno)) }
             do throws(HTTPError) {
                 if Glibc.connect(descriptor, info.ai_addr, info.ai_addrlen) != 0 {
-                    guard errno == EINPROGRESS else { throw HTTPError.unreachable(words(errno)) }
+                    guard errno == EINPROGRESS else { throw HTTPError.unreachable(reason(errno)) }
                     try wait(descriptor, POLLOUT, until: deadline)
                     var fault: Int32 = 0
                     var size = socklen_t(4)
                     getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &fault, &size)
-                    guard fault == 0 else { throw HTTPError.unreachable(words(fault)) }
+                    guard fault == 0 else { throw HTTPError.unreachable(reason(fault)) }
                 }
                 return descriptor
             } catch {
@@ -113,7 +113,7 @@ enum TCPSocket {
         }
     }
 
-    static func words(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
+    static func reason(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
 
     private static func make(_ info: addrinfo) -> Int32 {
         socket(

@@ -26,7 +26,7 @@ extension FleetRunner {
         let log = RunLog(file: runDirectory.map { LogFile(path: "\($0)/log.jsonl") })
         settings.recent = { log.recent }
         let memory = try runDirectory.map { folder in
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try Files.makeFolder(folder)
             return try RunMemory(folder: folder, logger: Terminal.log)
         }
         Terminal.keep(in: log)
@@ -106,7 +106,7 @@ extension FleetRunner {
         if path == nil, !Endpoint.isLoopback(page.host), page.host != "::1", let keys = options.keys {
             let beside = URL(fileURLWithPath: keys).deletingLastPathComponent()
                 .appendingPathComponent(ViewToken.fileName).path
-            if FileManager.default.fileExists(atPath: beside) { path = beside }
+            if Files.exists(beside) { path = beside }
         }
         page.token = try path.map { try ViewToken(contentsOf: $0) }
         return page
@@ -145,6 +145,6 @@ extension FleetRunner {
     package static func workerExecutable() -> String {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         let beside = own.appendingPathComponent("faultline-worker").path
-        return FileManager.default.isExecutableFile(atPath: beside) ? beside : "faultline-worker"
+        return Files.isExecutable(beside) ? beside : "faultline-worker"
     }
 }

@@ -23,11 +23,11 @@ package struct Outputs {
         // The other parts of a model in several files.
         guard model.lowercased().hasSuffix(".gguf") else { return }
         let folder = Paths.folder(of: model)
-        for name in Paths.contents(folder) where name.lowercased().hasSuffix(".gguf") { add("\(folder)/\(name)") }
+        for name in Files.names(in: folder) where name.lowercased().hasSuffix(".gguf") { add("\(folder)/\(name)") }
     }
 
     private mutating func add(_ path: String) {
-        for file in [path] + Paths.contents(path).map({ "\(path)/\($0)" }) {
+        for file in [path] + Files.names(in: path).map({ "\(path)/\($0)" }) {
             if let identity = FileNode(file) { inputs[identity] = inputs[identity] ?? file }
         }
     }
@@ -61,7 +61,7 @@ package struct Outputs {
     private mutating func check(_ option: String, _ path: String) throws(InputError) {
         try checkApart(option, path)
         if let kind = try FileNode.kind(path), kind != S_IFREG {
-            throw InputError(path, "\(option) would replace \(Self.words(kind)): name a file of its own")
+            throw InputError(path, "\(option) would replace \(Self.title(kind)): name a file of its own")
         }
         // Written under a longer name first.
         try FileNode.checkLength(path, suffix: Self.part)
@@ -118,7 +118,7 @@ package struct Outputs {
         return String(path)
     }
 
-    package static func words(_ kind: mode_t) -> String {
+    package static func title(_ kind: mode_t) -> String {
         switch kind {
         case S_IFDIR: "a folder"
         case S_IFLNK: "a symbolic link"
@@ -134,7 +134,7 @@ package struct Outputs {
     /// Makes the folders above a file, and tries whether files can be made there.
     static func makeRoom(for path: String) throws(InputError) {
         let folder = Paths.folder(of: path)
-        if folder != "." { try Paths.makeFolder(folder) }
+        if folder != "." { try Files.makeFolder(folder) }
         try checkWritable(folder)
         try checkSticky(path, folder)
     }

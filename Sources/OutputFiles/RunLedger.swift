@@ -86,9 +86,9 @@ package final class RunLedger: Sendable {
     }
 
     /// Whether a safetensors file is sound and says of itself what it should.
-    package func holds(_ path: String, _ words: [String: String]) -> Bool {
+    package func holds(_ path: String, _ provenance: [String: String]) -> Bool {
         guard isSound(path), let file = try? SafetensorsFile(path: path) else { return false }
-        return words.allSatisfy { file.metadata[$0.key] == $0.value }
+        return provenance.allSatisfy { file.metadata[$0.key] == $0.value }
     }
 
     private func name(_ path: String) -> String {

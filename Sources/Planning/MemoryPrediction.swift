@@ -46,23 +46,21 @@ package struct MemoryPrediction {
         return (try? Plan.make(workers: all, model: model, pipelines: workers.pipelines))?.pipelines ?? []
     }
 
-    /// Phases with work, the largest last.
+    /// Kinds of work in bytes of the worker that holds most, the largest last; kinds of which nothing is left to compute are
+    /// left out.
     package func phases() -> [Phase] {
         var phases: [Phase] = []
         let kinds = Set(work.steps.filter { !$0.isKnown }.map(\.kind))
         if kinds.contains(.forward) || kinds.contains(.answers) {
-            phases.append(
-                phase("answers and likelihoods", copies: ModelPlan.Copies.reading, onePipeline: false) { reading($0) })
+            phases.append(phase("answers and likelihoods", copies: ModelPlan.Copies.reading) { reading($0) })
         }
         if kinds.contains(.scores) {
             phases.append(
-                phase(
-                    takesMoments ? "scores and second moments" : "scores", copies: scoringCopies,
-                    onePipeline: false
-                ) { scoring($0) })
+                phase(takesMoments ? "scores and second moments" : "scores", copies: scoringCopies) { scoring($0) })
         }
         if kinds.contains(.training) {
-            phases.append(phase("fine-tuning", copies: ModelPlan.Copies.training, onePipeline: true) { training($0) })
+            phases.append(
+                phase("fine-tuning", copies: ModelPlan.Copies.training, onePipeline: true) { training($0) })
         }
         return phases.sorted { $0.bytes < $1.bytes }
     }
@@ -71,8 +69,17 @@ package struct MemoryPrediction {
 
     // MARK: Parts
 
-    private var layerWeights: Int { config.layerWeightCount }
-    private var table: Int { config.vocabularySize * config.hiddenSize }
+    /// A stage of one kind of work's layout.
+    private struct Place {
+        var stage: Plan.Stage
+        /// Stages of its pipeline, and pipelines.
+        var stages: Int
+        var pipelines: Int
+        var isLast: Bool
+        var memory: StageMemory
+    }
+
+    private var footprint: ModelFootprint { ModelFootprint(config) }
     private var scoringCopies: Double {
         takesMoments ? ModelPlan.Copies.ranks(config) : ModelPlan.Copies.scoring
     }
@@ -84,40 +91,28 @@ package struct MemoryPrediction {
     private var process: Int { (60 << 20) + workers.threads * (24 << 20) }
 
     private func phase(
-        _ name: String, copies: Double, onePipeline: Bool, _ more: (Plan.Stage) -> Int
+        _ name: String, copies: Double, onePipeline: Bool = false, _ more: (Place) -> Int
     ) -> Phase {
-        let stages = pipelines(copies: copies, onePipeline: onePipeline).joined()
-        return Phase(name: name, bytes: stages.map { process + weights($0) + more($0) }.max() ?? 0)
+        let layout = pipelines(copies: copies, onePipeline: onePipeline)
+        var bytes = 0
+        for pipeline in layout {
+            for stage in pipeline {
+                let isLast = stage.layers.upperBound == config.layerCount
+                let place = Place(
+                    stage: stage, stages: pipeline.count, pipelines: layout.count, isLast: isLast,
+                    memory: StageMemory(
+                        config, layers: stage.layers, isLast: isLast, memoryBytes: workers.memoryBytes))
+                bytes = max(bytes, process + weights(place) + more(place))
+            }
+        }
+        return Phase(name: name, bytes: bytes)
     }
 
-    private func isLast(_ stage: Plan.Stage) -> Bool { stage.layers.upperBound == config.layerCount }
-
-    private func resident(_ stage: Plan.Stage) -> Int {
-        4 * (layerWeights * stage.layers.count + (isLast(stage) ? table : 0))
+    /// The file's pages that were read count, too.
+    private func weights(_ place: Place) -> Int {
+        let all = footprint.residentBytes(layers: config.layerCount, isLast: true)
+        return Int(Double(fileBytes) * Double(place.memory.residentBytes) / Double(all)) + place.memory.weightBytes
     }
-
-    /// As f32 where they fit, else as they are in the file; the file's pages that were read count, too.
-    private func weights(_ stage: Plan.Stage) -> Int {
-        let share = Double(resident(stage)) / Double(4 * (layerWeights * config.layerCount + table))
-        let pages = Int(Double(fileBytes) * share)
-        return pages + (isResident(stage) ? resident(stage) : 4 * max(table, layerWeights))
-    }
-
-    private func isResident(_ stage: Plan.Stage) -> Bool { resident(stage) <= workers.memoryBytes / 10 * 6 }
-
-    private func spare(_ stage: Plan.Stage) -> Int {
-        max(0, workers.memoryBytes - (isResident(stage) ? resident(stage) : 0))
-    }
-
-    /// Floats a token leaves behind in one layer, where they are kept (as `DecoderLayer.activationFloats`).
-    private var activationFloats: Int {
-        let q = config.headCount * config.headDim
-        let qkv = q + 2 * config.keyValueHeadCount * config.headDim
-        return 3 * config.hiddenSize + (config.queryKeyNorm ? 2 : 1) * qkv + q + 3 * config.intermediateSize
-    }
-
-    /// Logits are made in tiles of at most 192 rows.
-    private func logits(rows: Int) -> Int { 4 * min(192, rows) * config.vocabularySize }
 
     private func longest(_ kinds: Set<Work.Kind>) -> Work.Task {
         work.steps.filter { !$0.isKnown && kinds.contains($0.kind) }.flatMap(\.tasks).reduce(Work.Task()) {
@@ -127,66 +122,73 @@ package struct MemoryPrediction {
         }
     }
 
-    private func reading(_ stage: Plan.Stage) -> Int {
+    private func reading(_ place: Place) -> Int {
         let forward = longest([.forward])
+        let perToken = footprint.activationBytesPerToken
         let batch =
-            4 * activationFloats * min(forward.tokens, study.batchTokens)
-            + (isLast(stage) ? logits(rows: forward.scored) : 0)
+            perToken * min(forward.tokens, study.batchTokens)
+            + (place.isLast ? footprint.logitBytes(rows: forward.scored) : 0)
         var answers = 0
         for step in work.steps where step.kind == .answers && !step.isKnown {
             for task in step.tasks {
                 let turns = max(1, task.steps)
                 let perTurn = turns / max(1, (task.scored + max(1, task.rows) - 1) / max(1, task.rows))
                 let capacity = task.tokens / max(1, task.scored) + perTurn
-                let cache =
-                    8 * task.rows * capacity * config.keyValueHeadCount * config.headDim * stage.layers.count
+                let cache = footprint.cacheBytesPerToken * task.rows * capacity * place.stage.layers.count
                 answers = max(
                     answers,
-                    cache + 4 * activationFloats * min(task.tokens, 2016)
-                        + (isLast(stage) ? logits(rows: task.rows) : 0)
-                )
+                    cache + perToken * min(task.tokens, ModelFootprint.prefillTokens)
+                        + (place.isLast ? footprint.logitBytes(rows: task.rows) : 0))
             }
         }
         // A finished group's buffers wait for the next one's.
-        return max(batch, answers) + min(batch, answers)
+        return max(batch, answers) + min(batch, answers) + collected(place)
     }
 
-    private func scoring(_ stage: Plan.Stage) -> Int {
-        let extent = StatisticExtent(layers: stage.layers)
+    /// What statistics that only read keep of a block: rows for its examples, or sums.
+    private func collected(_ place: Place) -> Int {
+        var bytes = 0
+        for step in work.steps where step.kind == .forward && !step.isKnown {
+            guard let collected = step.collected else { continue }
+            let copies = Self.blocksAtOnce(step.tasks.count, place)
+            bytes = max(bytes, copies * collected.byteCount(config, layers: place.stage.layers))
+        }
+        return bytes
+    }
+
+    /// The next block begins while the last one's result is on its way.
+    private static func blocksAtOnce(_ blocks: Int, _ place: Place) -> Int { blocks > place.pipelines ? 2 : 1 }
+
+    private func scoring(_ place: Place) -> Int {
+        let extent = StatisticExtent(layers: place.stage.layers)
         let sums = study.scores.statistics.reduce(0) { $0 + $1.byteCount(config, extent) }
         let blocks = work.steps.filter { $0.kind == .scores && !$0.isKnown }.flatMap(\.tasks).count
-        let pipelines = self.pipelines(copies: scoringCopies).count
-        // The next block begins while the last one's sums are on their way.
-        let copies = blocks > pipelines ? 2 : 1
         var moments = 0
         if takesMoments {
             moments = SecondMoments().byteCount(config, extent) * 2
         }
-        return copies * (sums + moments / 2) + moments / 2 + backward(stage, [.scores])
+        return Self.blocksAtOnce(blocks, place) * (sums + moments / 2) + moments / 2
+            + backward(place, [.scores], .scoring)
     }
 
     /// Activations of a batch and what the head makes of it.
-    private func backward(_ stage: Plan.Stage, _ kinds: Set<Work.Kind>) -> Int {
+    private func backward(_ place: Place, _ kinds: Set<Work.Kind>, _ purpose: StageMemory.Purpose) -> Int {
         let task = longest(kinds)
         let tokens = min(task.tokens, study.batchTokens)
-        let perLayer = 4 * activationFloats * tokens
-        let inFlight = isLast(stage) ? 1 : pipelines(copies: ModelPlan.Copies.scoring)[0].count + 1
-        let kept = perLayer * stage.layers.count * inFlight
-        let keeps = kept <= max(0, spare(stage) - 2 * resident(stage)) / 2
-        let inputs = 4 * config.hiddenSize * tokens * stage.layers.count * inFlight
-        let held = (keeps ? kept : inputs) + 2 * perLayer
-        // Batches differ in length: buffers of the others' sizes wait in the pool, which holds at most so much.
-        let idle = min(held / 2, max(64 << 20, spare(stage) / 4))
-        return held + idle + (isLast(stage) ? logits(rows: min(task.scored, tokens)) : 0)
+        let held = place.memory.backwardBytes(tokens: tokens, stages: place.stages, purpose)
+        // Batches differ in length: buffers of the others' sizes wait in the pool.
+        let idle = min(held / 2, place.memory.idleBytes)
+        return held + idle + (place.isLast ? footprint.logitBytes(rows: min(task.scored, tokens)) : 0)
     }
 
     /// Gradients and two moments beside the weights.
-    private func training(_ stage: Plan.Stage) -> Int {
+    private func training(_ place: Place) -> Int {
         var trained = 0
         for case .training(let step) in schedule.conditions.map(\.change) {
-            let all = step.training.parameters == .all && isLast(stage) ? table : 0
-            trained = max(trained, 4 * (layerWeights * stage.layers.count + all))
+            let takesHead = step.training.parameters == .all && place.isLast
+            trained = max(
+                trained, footprint.residentBytes(layers: place.stage.layers.count, isLast: takesHead))
         }
-        return 3 * trained + backward(stage, [.training])
+        return 3 * trained + backward(place, [.training], .training)
     }
 }

@@ -66,7 +66,7 @@ package struct RateMeasure {
         let large = Self.batch(sample.sequences, tokens: min(sample.batchTokens, 320))
         // The first run lays the fleet out for it.
         try await score(small, statistics)
-        let bytes = try Double(FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0)
+        let bytes = Double(Files.byteCount(path) ?? 0)
         let (short, long) = (
             try await seconds { try await score(small, statistics) },
             try await seconds { try await score(large, statistics) }
@@ -77,7 +77,7 @@ package struct RateMeasure {
         if more > 0 { rates.gradients = more / max(0.1 * long, long - short) }
         let fixed = short - flop(small) { cost.gradients(tokens: $0, scored: $1) } / rates.gradients
         rates.transfer = bytes * Double(pipelines) / max(0.05 * short, fixed)
-        try? FileManager.default.removeItem(atPath: path)
+        Files.removeFile(path)
         return rates
     }
 

@@ -1,3 +1,7 @@
+import Checkpoint
+package import Protocol
+package import Selection
+
 /// What a study will compute, step by step, counted before anything runs.
 package struct Work: Sendable {
     package enum Kind: Sendable {
@@ -37,6 +41,8 @@ package struct Work: Sendable {
         package var tasks: [Task]
         /// Results of every task, in bytes that travel and are written.
         package var bytes = 0
+        /// What the stages collect of every block meanwhile, where that is asked for itself.
+        package var collected: Collected?
         /// Nothing is left to compute: the cache has it, or a step before it makes it.
         package var isKnown = false
 
@@ -52,6 +58,25 @@ package struct Work: Sendable {
         package var label: String { condition.map { "\($0): \(work)" } ?? work }
 
         package var tokens: Int { tasks.reduce(0) { $0 + $1.tokens + $1.steps * $1.rows } }
+    }
+
+    /// A statistic over the largest of a step's blocks.
+    package struct Collected: Sendable {
+        package var statistic: any Statistic
+        package var examples: Int
+        package var classes: Int
+
+        /// - Parameter blocks: the step's, each a list of batches.
+        package init(_ statistic: any Statistic, blocks: [[Batch]], classes: Int = 1) {
+            self.statistic = statistic
+            self.classes = classes
+            examples = blocks.map { block in block.reduce(0) { $0 + $1.sequences.count } }.max() ?? 0
+        }
+
+        /// Bytes of its tensors on a stage with these layers.
+        func byteCount(_ config: ModelConfig, layers: Range<Int>) -> Int {
+            statistic.byteCount(config, StatisticExtent(layers: layers, examples: examples, classes: classes))
+        }
     }
 
     package var steps: [Step] = []

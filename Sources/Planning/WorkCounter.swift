@@ -71,8 +71,10 @@ package struct WorkCounter {
             let digests = try step.batches.map {
                 try TaskBody.score(statistics: [.headOutput], batches: [$0]).digest()
             }
-            steps.append(
-                .init("head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)")))
+            var outputs = Work.Step(
+                "head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)"))
+            outputs.collected = Work.Collected(HeadOutput(), blocks: step.batches.map { [$0] })
+            steps.append(outputs)
         case .statistic(let step): try count(step)
         case .condition(let step): try count(step)
         case .ratings(let conditions):
@@ -114,10 +116,10 @@ package struct WorkCounter {
         var open: [ScoreStep.Part] = []
         for part in step.parts {
             guard let examples = data[part.side] else { continue }
-            let words =
+            let inputs =
                 "\(examples.name) \(study.scores.method) \(study.scores.loss) \(study.blockExamples) \(study.batchTokens)"
-            let scores = try part.scores && !isMade("scores \(words)") && !isCached(examples.pairs, moments: false)
-            let moments = try part.subspaces && !isMade("ranks \(words)") && !isCached(examples.pairs, moments: true)
+            let scores = try part.scores && !isMade("scores \(inputs)") && !isCached(examples.pairs, moments: false)
+            let moments = try part.subspaces && !isMade("ranks \(inputs)") && !isCached(examples.pairs, moments: true)
             guard scores || moments else { continue }
             open.append(.init(side: part.side, scores: scores, subspaces: moments))
             tasks += try blocks(part.side, scores: scores, moments: moments)
@@ -145,34 +147,37 @@ package struct WorkCounter {
     private func isCached(_ pairs: [Pair]?, moments: Bool) throws -> Bool {
         guard let cache, let keys, let pairs else { return false }
         let cut = ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
-        let words =
-            moments ? SubspaceComputation.words(try store.momentWords(pairs, cut), nil) : try store.words(pairs, cut)
-        return cache.has(keys.key("file", words))
+        let provenance =
+            moments
+            ? SubspaceComputation.provenance(try store.momentProvenance(pairs, cut), nil)
+            : try store.provenance(pairs, cut)
+        return cache.has(keys.key("file", provenance))
     }
 
     private mutating func count(_ step: StatisticStep) throws {
-        let words = try step.provenance(modelDigest: keys?.modelDigest ?? "")
-        let isCached = keys.map { cache?.has($0.key("file", words)) ?? false } ?? false
+        let provenance = try step.provenance(modelDigest: keys?.modelDigest ?? "")
+        let isCached = keys.map { cache?.has($0.key("file", provenance)) ?? false } ?? false
         let classes = step.plan.request.classes
         let extent = StatisticExtent(layers: 0..<config.layerCount, examples: study.blockExamples, classes: classes)
         let tasks = step.blocks.map { block in
             Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
         }
-        steps.append(
-            .init(
-                step.label, .forward, tasks,
-                bytes: try step.plan.request.statistic().byteCount(config, extent),
-                isKnown: isMade("statistic \(words.sorted { $0.key < $1.key })") || isCached))
+        let statistic = try step.plan.request.statistic()
+        var collecting = Work.Step(
+            step.label, .forward, tasks, bytes: statistic.byteCount(config, extent),
+            isKnown: isMade("statistic \(provenance.sorted { $0.key < $1.key })") || isCached)
+        collecting.collected = Work.Collected(statistic, blocks: step.blocks, classes: classes)
+        steps.append(collecting)
     }
 
     // MARK: Conditions
 
     private mutating func count(_ step: ConditionStep) throws {
         let (name, questions) = (step.name, step.questions)
-        let recipe = step.isUnedited ? "unedited" : recipe(step.condition)
-        let weights = step.isUnedited ? "unedited" : recipe.flatMap { known(recipe: $0) }
+        let editKey = step.isUnedited ? "unedited" : editKey(step.condition)
+        let weights = step.isUnedited ? "unedited" : editKey.flatMap { known(editKey: $0) }
         let isCached = weights.map { answers(questions.groups, of: $0) != nil } ?? false
-        let symbol = try recipe ?? weightsName(step)
+        let symbol = try editKey ?? weightsName(step)
         if try isMade("\(symbol) \(digest(step))") || isCached { known.insert(name) }
         let isKnown = known.contains(name)
         if !isKnown { try countChange(step) }
@@ -239,7 +244,7 @@ package struct WorkCounter {
 
     // MARK: What is known
 
-    /// What decides a condition's weights where no recipe does.
+    /// What decides a condition's weights where no key does.
     private func weightsName(_ step: ConditionStep) throws -> String {
         guard case .training(let training) = step.change else {
             return "\(step.condition.method) \(study.seed) \(study.probe.map { "\($0)" } ?? "")"
@@ -255,7 +260,7 @@ package struct WorkCounter {
         switch restriction.weights {
         case .mask(let name):
             let other = study.conditions.first { $0.name == name }
-            parts.append(other.flatMap { recipe($0) } ?? other.map { "\($0.method)" } ?? name)
+            parts.append(other.flatMap { editKey($0) } ?? other.map { "\($0.method)" } ?? name)
         case .share(let share):
             parts += ["\(share)", "\(study.scores)", "\(study.seed)"] + data.values.map(\.name).sorted()
         }
@@ -276,16 +281,16 @@ package struct WorkCounter {
         return all
     }
 
-    private func recipe(_ condition: Study.Condition) -> String? {
-        try? study.recipe(condition) { side in
+    private func editKey(_ condition: Study.Condition) -> String? {
+        try? study.editKey(condition) { side in
             guard let data = data[side] else { return nil }
             return data.name
         }
     }
 
-    private func known(recipe: String) -> String? {
+    private func known(editKey: String) -> String? {
         guard let cache, let keys else { return nil }
-        return cache.bytes(keys.key("recipe", [recipe])).map { String(decoding: $0, as: UTF8.self) }
+        return cache.bytes(keys.key("recipe", [editKey])).map { String(decoding: $0, as: UTF8.self) }
     }
 
     // MARK: Tasks

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// gnuplot, where it is installed. A report is written without it too.
 public struct Gnuplot: Sendable {
@@ -18,7 +19,7 @@ public struct Gnuplot: Sendable {
     public init?(path: String? = nil) {
         let folders = path ?? ProcessInfo.processInfo.environment["PATH"] ?? ""
         let candidates = folders.split(separator: ":").map { "\($0)/gnuplot" }
-        guard let program = candidates.first(where: { access($0, X_OK) == 0 }) else { return nil }
+        guard let program = candidates.first(where: { Files.isExecutable($0) }) else { return nil }
         self.program = program
     }
 
@@ -31,21 +32,27 @@ public struct Gnuplot: Sendable {
     /// - Throws: `Failure` where gnuplot refuses the script.
     public func svg(_ figure: Figure) throws -> String {
         let file = "\(NSTemporaryDirectory())/faultline-\(UUID().uuidString).gp"
-        guard FileManager.default.createFile(atPath: file, contents: Data(GnuplotScript.script(figure).utf8)) else {
-            throw Failure(description: "\(file): cannot be written")
-        }
-        defer { try? FileManager.default.removeItem(atPath: file) }
+        defer { Files.removeFile(file) }
+        try write(Array(GnuplotScript.script(figure).utf8), to: file)
         let text = try run(["-d", file])
         guard text.contains("</svg>") else { throw Failure(description: "gnuplot drew no picture of \(figure.title)") }
         return text
     }
 
+    private func write(_ bytes: [UInt8], to path: String) throws(Failure) {
+        do throws(TensorFileError) { try Files.write(bytes, to: path) } catch {
+            throw Failure(description: error.description)
+        }
+    }
+
     /// What it prints. Standard error goes to a file: a full pipe would stop it.
     private func run(_ arguments: [String]) throws -> String {
         let log = "\(NSTemporaryDirectory())/faultline-\(UUID().uuidString).log"
-        guard FileManager.default.createFile(atPath: log, contents: nil), let errors = FileHandle(forWritingAtPath: log)
-        else { throw Failure(description: "\(log): cannot be written") }
-        defer { try? FileManager.default.removeItem(atPath: log) }
+        defer { Files.removeFile(log) }
+        try write([], to: log)
+        guard let errors = FileHandle(forWritingAtPath: log) else {
+            throw Failure(description: "\(log): cannot be written")
+        }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
@@ -59,8 +66,8 @@ public struct Gnuplot: Sendable {
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            let words = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
-            let line = words.split(whereSeparator: \.isNewline).last.map { Format.line(String($0)) } ?? ""
+            let text = Files.text(log) ?? ""
+            let line = text.split(whereSeparator: \.isNewline).last.map { Format.line(String($0)) } ?? ""
             throw Failure(description: "gnuplot failed: \(line)")
         }
         return String(decoding: data, as: UTF8.self)

@@ -77,7 +77,7 @@ extension FleetCore {
         if let deadline = ending.deadline {
             remarks.append("stopping: what ends within \(Int(max(0, deadline - now))) s is kept")
         }
-        for (task, late, by) in scheduler?.copies ?? [] {
+        for (task, late, by) in scheduler?.speculations ?? [] {
             let slow = late.flatMap { workerNames($0) }.joined(separator: ", ")
             let names = workerNames(by).joined(separator: ", ")
             remarks.append("\(scheduler!.name(of: task)) runs a second time on \(names): late on \(slow)")

@@ -11,28 +11,42 @@ extension ModelPlan {
         package static let training = 4.2
 
         /// Second moments are summed, sent and decomposed beside the weights.
-        package static func ranks(_ config: ModelConfig) -> Double { statistics([SecondMoments()], config) }
+        package static func ranks(_ config: ModelConfig) -> Double {
+            statistics([SecondMoments()], config, examples: 1, classes: 1)
+        }
 
         /// What the largest of the statistics takes beside a forward pass, and each one's own tensors.
-        package static func statistics(_ statistics: [any Statistic], _ config: ModelConfig) -> Double {
-            let weights = 4 * Double(max(1, config.layerWeightCount * config.layerCount))
+        /// - Parameter examples: of the largest block: some statistics keep rows for each.
+        package static func statistics(
+            _ statistics: [any Statistic], _ config: ModelConfig, examples: Int, classes: Int
+        ) -> Double {
+            let weights = Double(max(1, ModelFootprint(config).layerBytes * config.layerCount))
+            let extent = StatisticExtent(layers: 0..<config.layerCount, examples: examples, classes: classes)
             var copies = statistics.allSatisfy { $0.room == .activations } ? reading : scoring
+            var rows = 0
             for statistic in statistics {
-                guard case .tensors(let times) = statistic.room else { continue }
-                copies += Double(times) * Double(statistic.byteCount(config)) / weights
+                switch statistic.room {
+                case .activations: rows += statistic.byteCount(config, extent)
+                case .tensors(let times):
+                    copies += Double(times) * Double(statistic.byteCount(config)) / weights
+                case .weights: break
+                }
             }
-            return copies
+            // One block's rows are sent while the next one's are collected. A hundredth of the weights is within the margin
+            // that reading keeps; more counts in whole tenths, so that other blocks hardly ever need another layout, for
+            // which all workers would load their weights again.
+            return copies + (10 * (2 * Double(rows) / weights) - 0.1).rounded(.up) / 10
         }
     }
 
     package init(_ config: ModelConfig, path: String = "", copies: Double, onePipeline: Bool = false) {
-        let table = config.vocabularySize * config.hiddenSize
+        let footprint = ModelFootprint(config)
         self.init(
-            path: path, layerBytes: Array(repeating: 4 * config.layerWeightCount, count: config.layerCount),
+            path: path, layerBytes: Array(repeating: footprint.layerBytes, count: config.layerCount),
             layerCost: Array(repeating: Double(config.layerWeightCount), count: config.layerCount))
-        headBytes = 4 * table
+        headBytes = footprint.headBytes
         // Only scored positions reach the head, about half of all.
-        headCost = Double(table) / 2
+        headCost = Double(config.vocabularySize * config.hiddenSize) / 2
         memoryMultiplier = copies
         preferOnePipeline = onePipeline
     }

@@ -89,7 +89,7 @@ package struct Scheduler: Sendable {
     /// A sequence that is under way, or whose last task this was, keeps its state there.
     package func holdsSequence(_ pipeline: UInt64) -> Bool { sequences.values.contains(pipeline) }
     /// Tasks that run twice, and where.
-    package var copies: [(task: Int, late: [UInt64], by: UInt64)] {
+    package var speculations: [(task: Int, late: [UInt64], by: UInt64)] {
         Set(pipelines.values.flatMap(\.running)).sorted().compactMap { task in
             let attempts = entries[task].attempts
             guard let copy = attempts.first(where: { $0.value.isCopy })?.key else { return nil }

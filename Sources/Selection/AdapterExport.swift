@@ -17,8 +17,7 @@ public struct AdapterExport {
     /// - Parameter folder: must not exist yet; it appears only when it is complete.
     /// - Throws: `SelectionError.file`; `TensorFileError`.
     public func write(_ edit: LowRankEdit, to folder: String) throws {
-        let files = FileManager.default
-        guard !files.fileExists(atPath: folder) else {
+        guard !Files.exists(folder) else {
             throw SelectionError.file(folder, fault: "already exists: choose another folder")
         }
         guard !edit.maps.isEmpty else {
@@ -26,7 +25,7 @@ public struct AdapterExport {
         }
         let part = "\(folder).part-\(getpid())"
         do {
-            try files.createDirectory(atPath: part, withIntermediateDirectories: false)
+            try Files.makeFolder(part)
             let entries = edit.maps.flatMap { map in
                 let module = "base_model.model.\(Self.module(map.shape.name))"
                 return [
@@ -44,14 +43,14 @@ public struct AdapterExport {
             )
             .write(safetensors: "\(part)/adapter_model.safetensors")
             for note in [("adapter_config.json", config(edit).encoded(indent: true))] + notes {
-                let file = try AtomicFile(path: "\(part)/\(note.0)")
-                try file.write(note.1)
-                try file.commit()
+                try Files.write(note.1, to: "\(part)/\(note.0)")
             }
-            try files.moveItem(atPath: part, toPath: folder)
+            guard rename(part, folder) == 0 else {
+                throw SelectionError.file(folder, fault: "cannot rename the finished folder: \(systemError())")
+            }
             AtomicFile.flushFolder(of: folder)
         } catch {
-            try? files.removeItem(atPath: part)
+            try? Files.remove(part)
             throw error
         }
     }

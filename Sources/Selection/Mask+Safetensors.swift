@@ -10,20 +10,20 @@ extension Mask {
 
     /// The mask as tensors in memory, as the workers get it.
     public var bundle: TensorBundle {
-        var words = metadata
-        words["format"] = Self.format
-        words["version"] = Self.version
-        words["selected"] = "\(count)"
-        words["weights"] = "\(size)"
+        var header = metadata
+        header["format"] = Self.format
+        header["version"] = Self.version
+        header["selected"] = "\(count)"
+        header["weights"] = "\(size)"
         let entries = maps.map { map in
-            words["shape:\(map.shape.name)"] = "\(map.shape.rows),\(map.shape.columns)"
+            header["shape:\(map.shape.name)"] = "\(map.shape.rows),\(map.shape.columns)"
             return map.bits.withBytes { bytes in
                 let buffer = AlignedBuffer(byteCount: bytes.count, zeroed: false)
                 buffer.bytes.copyMemory(from: bytes)
                 return TensorBundle.Entry(name: map.shape.name, type: .u8, shape: [bytes.count], buffer: buffer)
             }
         }
-        return TensorBundle(metadata: words, entries: entries)
+        return TensorBundle(metadata: header, entries: entries)
     }
 
     /// - Parameter source: names the bundle in errors.
@@ -55,9 +55,9 @@ extension Mask {
             }
             maps.append(Map(shape: shape, bits: bits))
         }
-        var words = Provenance.comparable(bundle.metadata).filter { !$0.key.hasPrefix("shape:") }
-        for key in ["format", "version", "selected", "weights"] { words[key] = nil }
-        self.init(maps: maps, metadata: words)
+        var kept = Provenance.comparable(bundle.metadata).filter { !$0.key.hasPrefix("shape:") }
+        for key in ["format", "version", "selected", "weights"] { kept[key] = nil }
+        self.init(maps: maps, metadata: kept)
     }
 
     private static func shape(_ text: String, name: String) -> WeightShape? {

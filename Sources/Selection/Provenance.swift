@@ -31,17 +31,17 @@ public struct Provenance: Sendable, Equatable {
     public init(model: String, name: String) { (file, self.model, self.name) = ("", model, name) }
 
     /// "Qwen2.5-0.5B (digest 0123456789ab…)"
-    public var modelWords: String {
+    public var modelTitle: String {
         guard let model else { return "a model it does not name" }
         return "\(name ?? "a model") (digest \(model.prefix(12))…)"
     }
 
     /// Metadata that say which model something belongs to.
     public var modelMetadata: [String: String] {
-        var words: [String: String] = [:]
-        if let model { words[Self.modelKey] = model }
-        if let name { words[Self.nameKey] = name }
-        return words
+        var metadata: [String: String] = [:]
+        if let model { metadata[Self.modelKey] = model }
+        if let name { metadata[Self.nameKey] = name }
+        return metadata
     }
 
     /// Metadata as far as they can be compared: a file of version 1 does not say which model it belongs to.

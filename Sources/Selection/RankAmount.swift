@@ -17,7 +17,7 @@ public enum RankAmount: Sendable, Equatable, Codable {
         }
     }
 
-    public var words: String {
+    public var text: String {
         switch self {
         case .count(let count): "\(count)"
         case .percent(let percent): "\(percent)%"
@@ -43,7 +43,7 @@ public enum RankAmount: Sendable, Equatable, Codable {
     /// - Throws: `SelectionError.rank`, or `.noRank` where it is less than one.
     public func directions(in map: WeightShape, name: String) throws(SelectionError) -> Int {
         let count = try count(in: map, name: name)
-        guard count > 0 else { throw .noRank(map: map.name, name: name, amount: words, limit: map.rank) }
+        guard count > 0 else { throw .noRank(map: map.name, name: name, amount: text, limit: map.rank) }
         return count
     }
 }

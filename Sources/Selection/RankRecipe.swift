@@ -93,10 +93,10 @@ extension RankRecipe {
 
     /// The projectors of several maps over these subspaces.
     /// - Throws: `SelectionError`.
-    public func plan(
-        _ maps: [WeightShape], subspaces: [SubspaceFile]
+    public func projectors(
+        of maps: [WeightShape], subspaces: [SubspaceFile]
     ) throws(SelectionError) -> [(map: WeightShape, projectors: [Projector])] {
-        var plan: [(map: WeightShape, projectors: [Projector])] = []
+        var found: [(map: WeightShape, projectors: [Projector])] = []
         for map in maps {
             var shown: [Int] = []
             for subspace in subspaces {
@@ -115,9 +115,9 @@ extension RankRecipe {
                         fault: "holds the first \(held) directions only, \(needed) are needed: make it without --rank")
                 }
             }
-            plan.append((map, try projectors(map, shown: shown)))
+            found.append((map, try projectors(map, shown: shown)))
         }
-        return plan
+        return found
     }
 
     /// How many of each subspace's first directions decide what is removed.
@@ -131,13 +131,13 @@ extension RankRecipe {
         }
     }
 
-    public var words: String {
+    public var title: String {
         switch self {
-        case .removeTop(let amount): "ActSVD, top \(amount.words) ranks removed"
-        case .keepTop(let amount): "ActSVD, top \(amount.words) ranks kept"
-        case .removeBottom(let amount): "ActSVD, least \(amount.words) ranks removed"
+        case .removeTop(let amount): "ActSVD, top \(amount.text) ranks removed"
+        case .keepTop(let amount): "ActSVD, top \(amount.text) ranks kept"
+        case .removeBottom(let amount): "ActSVD, least \(amount.text) ranks removed"
         case .orthogonalProjection(let utility, let safety):
-            "orthogonal projection r_u=\(utility.words) r_s=\(safety.words)"
+            "orthogonal projection r_u=\(utility.text) r_s=\(safety.text)"
         case .randomRanks: "random ranks"
         }
     }

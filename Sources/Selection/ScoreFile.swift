@@ -50,12 +50,12 @@ public struct ScoreFile: ScoreSource, Sendable {
     /// - Parameter metadata: at least `method`, and digests of data and model where there are any.
     /// - Throws: `TensorFileError`, `SelectionError.notANumber`, or what the source throws.
     public static func write(_ scores: some ScoreSource, to path: String, metadata: [String: String]) throws {
-        var words = metadata
-        words["format"] = format
-        words["version"] = version
+        var header = metadata
+        header["format"] = format
+        header["version"] = version
         let tensors = scores.maps.map { TensorDescription(name: $0.name, type: .f32, shape: [$0.rows, $0.columns]) }
         let shapes = Dictionary(scores.maps.map { ($0.name, $0) }) { first, _ in first }
-        try SafetensorsWriter.write(to: path, tensors: tensors, metadata: words) { tensor, sink in
+        try SafetensorsWriter.write(to: path, tensors: tensors, metadata: header) { tensor, sink in
             try scores.withScores(of: shapes[tensor.name]!) { values in
                 if let index = values.firstIndex(where: { !$0.isFinite }) {
                     throw SelectionError.notANumber(map: tensor.name, index: index)

@@ -49,14 +49,14 @@ extension Study.Restriction {
 
 extension Study.FineTune {
     /// For tables and reports.
-    package var words: String {
+    package var title: String {
         let size =
             switch length {
             case .steps(let count): "\(count) steps × \(batch)"
             case .epochs(let count): "\(count) epoch\(count == 1 ? "" : "s") in steps of \(batch)"
             }
         return
-            "fine-tuned\(samples.map { " on \($0) pairs" } ?? ""), \(size), lr \(learningRate), \(parameters.rawValue) parameters, \(restriction?.words ?? "nothing frozen")"
+            "fine-tuned\(samples.map { " on \($0) pairs" } ?? ""), \(size), lr \(learningRate), \(parameters.rawValue) parameters, \(restriction?.title ?? "nothing frozen")"
     }
 
     /// What the optimiser sees of it: runs that are equal in this are one.

@@ -18,7 +18,7 @@ package enum HeadSelection: Sendable, Equatable {
 
     package var needsProbe: Bool { if case .random = self { false } else { true } }
 
-    package var words: String {
+    package var title: String {
         switch self {
         case .top(let count): "without the \(count) attention heads whose probes are most accurate"
         case .bottom(let count): "without the \(count) attention heads whose probes are least accurate"

@@ -27,11 +27,11 @@ extension Study {
             self.weights = weights
         }
 
-        package var words: String {
+        package var title: String {
             let participle = kind == .freeze ? "frozen" : "rewound"
             return switch weights {
             case .mask(let name): "\(participle): \(name)"
-            case .share(let share): "\(participle): \(share.words)"
+            case .share(let share): "\(participle): \(share.title)"
             }
         }
     }
@@ -52,7 +52,7 @@ extension Study {
             case parameters
             case linearMaps = "linear_maps"
 
-            package var words: String { self == .parameters ? "all parameters" : "the linear maps" }
+            package var title: String { self == .parameters ? "all parameters" : "the linear maps" }
         }
 
         package enum LayerOrder: String, Sendable, CaseIterable {
@@ -84,8 +84,8 @@ extension Study {
         /// "mask-9.61"
         package var name: String { "\(choice.rawValue)-\(plainNumber(percent))" }
 
-        package var words: String {
-            let size = "\(plainNumber(percent)) % of \(of.words)"
+        package var title: String {
+            let size = "\(plainNumber(percent)) % of \(of.title)"
             switch choice {
             case .mask:
                 let spared = p > 0 ? ", utility's first \(plainNumber(p)) % spared" : ""
@@ -127,7 +127,7 @@ extension Study {
                 + (most < 100 ? ["p = \(plainNumber(p)) spares \(plainNumber(p)) % of the linear maps"] : [])
             throw InputError(
                 "condition \(condition)",
-                "\(plainNumber(percent)) % of \(of.words) is more than a mask can hold: at most \(hundredths(limit)) %"
+                "\(plainNumber(percent)) % of \(of.title) is more than a mask can hold: at most \(hundredths(limit)) %"
                     + (reason.isEmpty ? "" : " (\(reason.joined(separator: "; ")))"))
         }
     }

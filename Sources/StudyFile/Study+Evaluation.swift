@@ -7,7 +7,7 @@ package import Tensors
 extension Study {
     /// A study that measures one model as it is.
     package init(
-        name: String, model: String, evaluation: EvaluationPlan, seed: UInt64, blockExamples: Int, batchTokens: Int
+        name: String, model: String, evaluation: EvaluationSettings, seed: UInt64, blockExamples: Int, batchTokens: Int
     ) {
         self.init(
             name: name, model: model, system: .template, seed: seed, workers: 1, blockExamples: blockExamples,
@@ -21,8 +21,10 @@ extension Study {
 
     /// Reads `evaluation`.
     /// - Throws: `InputError` with file, line and the key's path.
-    package static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError) -> EvaluationPlan {
-        var plan = EvaluationPlan()
+    package static func evaluation(_ node: StudyNode, _ path: (String) -> String) throws(InputError)
+        -> EvaluationSettings
+    {
+        var plan = EvaluationSettings()
         plan.harmful = try prompts(node, "harmful", path)
         plan.harmless = try prompts(node, "harmless", path)
         plan.maxNewTokens = try node.integer("max_new_tokens", in: 1...100_000) ?? plan.maxNewTokens
@@ -67,14 +69,14 @@ extension Study {
 
     private static func zeroShot(
         _ node: StudyNode, _ path: (String) -> String
-    ) throws(InputError) -> ZeroShotPlan? {
+    ) throws(InputError) -> ZeroShotSettings? {
         guard node.has("zero_shot") else { return nil }
         if node.isScalar("zero_shot") {
-            return ZeroShotPlan(documents: path(try node.required("zero_shot", node.string)))
+            return ZeroShotSettings(documents: path(try node.required("zero_shot", node.string)))
         }
         let keys = ["documents", "tasks", "limit", "seed", "max_length"]
         let entry = try node.required("zero_shot") { key throws(InputError) in try node.mapping(key, keys: keys) }
-        var plan = ZeroShotPlan(documents: path(try entry.required("documents", entry.string)))
+        var plan = ZeroShotSettings(documents: path(try entry.required("documents", entry.string)))
         if let names = try entry.strings("tasks") {
             let known = ZeroShotTask.allCases.map(\.rawValue)
             plan.tasks = []

@@ -19,7 +19,7 @@ extension Study {
             return try top.string("template")
         }
         let file = path(word)
-        guard Paths.exists(file) else {
+        guard Files.exists(file) else {
             throw top.error(
                 "template",
                 "= \(word) is unknown (known: \(TemplateFamily.names.joined(separator: ", ")), or a file with a template)"
@@ -59,7 +59,7 @@ package enum RunDay {
     /// - Throws: `InputError` where the file cannot be read or holds no day.
     package static func of(_ folder: String) throws(InputError) -> CalendarDay {
         let file = path(folder)
-        guard Paths.exists(file) else { return .today() }
+        guard Files.exists(file) else { return .today() }
         let text = String(decoding: try TextFile.read(file), as: UTF8.self)
         guard let day = CalendarDay(String(text.prefix { !$0.isNewline })) else {
             throw InputError(file, "it should hold the day the run began, as 2026-11-25; remove it to begin anew today")
@@ -70,7 +70,7 @@ package enum RunDay {
     /// Writes the day into the folder, where there is none yet.
     /// - Throws: `TensorFileError` where it cannot be written.
     package static func keep(_ day: CalendarDay, in folder: String) throws {
-        guard !Paths.exists(path(folder)) else { return }
+        guard !Files.exists(path(folder)) else { return }
         try TextFile.write("\(day)\n", to: path(folder))
     }
 }

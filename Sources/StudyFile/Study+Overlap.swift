@@ -4,7 +4,7 @@ import Tensors
 /// The study file's `overlap`: how much safety and utility share, per linear map (arXiv 2402.05162, section 4, Jaccard
 /// indices and subspace similarity).
 extension Study {
-    package struct OverlapPlan: Sendable, Equatable {
+    package struct OverlapSettings: Sendable, Equatable {
         /// Jaccard index of the top p % of utility and the top q % of safety scores; `nil`: not asked for.
         package var jaccard: Percentages?
         /// φ of so many first directions; `nil`: not asked for.
@@ -21,9 +21,9 @@ extension Study {
         }
     }
 
-    static func overlap(_ top: StudyNode) throws(InputError) -> OverlapPlan? {
+    static func overlap(_ top: StudyNode) throws(InputError) -> OverlapSettings? {
         guard let node = try top.mapping("overlap", keys: ["p", "q", "rank"]) else { return nil }
-        var plan = OverlapPlan()
+        var plan = OverlapSettings()
         switch (try node.percent("p"), try node.percent("q")) {
         case (let p?, let q?): plan.jaccard = .init(p: p, q: q)
         case (nil, nil): break

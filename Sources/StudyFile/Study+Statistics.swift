@@ -5,7 +5,7 @@ import Yams
 
 /// The study file's `statistics`: what is collected of the unedited model over two lists of prompts, for a file of its own.
 extension Study {
-    package struct StatisticPlan: Sendable, Equatable {
+    package struct StatisticSettings: Sendable, Equatable {
         /// Of the file.
         package var name: String
         /// The statistic, its options, and as many classes as there are lists.
@@ -21,7 +21,7 @@ extension Study {
         }
 
         /// What is collected, and where it lies in the run's folder.
-        package var words: String {
+        package var title: String {
             let options = request.options.sorted { $0.key < $1.key }.map { ", \($0.key) \($0.value)" }.joined()
             return
                 "\(request.name)\(options), of \(harmful.file) and \(harmless.file): statistics/\(name).safetensors"
@@ -31,8 +31,8 @@ extension Study {
         package var lists: [(name: String, prompts: PromptSet)] { [("harmful", harmful), ("harmless", harmless)] }
     }
 
-    static func statistics(_ top: StudyNode, _ path: (String) -> String) throws(InputError) -> [StatisticPlan] {
-        var plans: [StatisticPlan] = []
+    static func statistics(_ top: StudyNode, _ path: (String) -> String) throws(InputError) -> [StatisticSettings] {
+        var plans: [StatisticSettings] = []
         for (index, node) in try (top.list("statistics") ?? []).enumerated() {
             let options = Set(Statistics.all.flatMap { $0.optionKeys }).sorted()
             let entry = try top.entry(
@@ -44,7 +44,7 @@ extension Study {
                 throw entry.error("name", "= \(name) is the name of two statistics; give one a name of its own")
             }
             plans.append(
-                StatisticPlan(
+                StatisticSettings(
                     name: name, request: statistic,
                     harmful: try entry.required("harmful") { key throws(InputError) in try prompts(entry, key, path) },
                     harmless: try entry.required("harmless") { key throws(InputError) in try prompts(entry, key, path) }

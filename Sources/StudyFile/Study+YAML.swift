@@ -70,7 +70,7 @@ extension Study {
         overlap = try Self.overlap(top)
         statistics = try Self.statistics(top, path)
         conditions = try Self.conditions(top, file: file, path)
-        evaluation = EvaluationPlan()
+        evaluation = EvaluationSettings()
         if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
             evaluation = try Self.evaluation(node, path)
         }

@@ -31,11 +31,11 @@ package struct Study: Sendable, Equatable {
     package var calibration: CalibrationData?
     package var scores: Scores
     package var probe: Probe?
-    package var overlap: OverlapPlan?
+    package var overlap: OverlapSettings?
     /// Statistics of the unedited model that get a file of their own.
-    package var statistics: [StatisticPlan] = []
+    package var statistics: [StatisticSettings] = []
     package var conditions: [Condition]
-    package var evaluation: EvaluationPlan
+    package var evaluation: EvaluationSettings
     /// Conditions whose model is written to the run directory.
     package var export: [String]
     /// Percent of a data file's entries that may be left out because they cannot be used.
@@ -169,7 +169,7 @@ package struct Study: Sendable, Equatable {
         }
     }
 
-    package struct EvaluationPlan: Sendable, Equatable {
+    package struct EvaluationSettings: Sendable, Equatable {
         package var harmful: PromptSet?
         package var harmless: PromptSet?
         /// How the harmful prompts are put to the model; empty: once, as a chat, with `samples` and `temperature`.
@@ -187,7 +187,7 @@ package struct Study: Sendable, Equatable {
         package var tasks: [String] = []
         /// Questions taken of every task file, from its start.
         package var taskLimit: Int?
-        package var zeroShot: ZeroShotPlan?
+        package var zeroShot: ZeroShotSettings?
         package var perplexity: PerplexityText?
 
         package init() {}

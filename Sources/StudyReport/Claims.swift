@@ -48,7 +48,7 @@ package enum Claims {
         guard evidence.unedited.accuracy != nil else { return unmeasured(claim, "multiple-choice questions") }
         let point = best.point
         let numbers =
-            "\(point.name): \(Words.asr(point)), \(Words.accuracy(point)); unedited: \(Words.asr(evidence.unedited)), \(Words.accuracy(evidence.unedited))."
+            "\(point.name): \(Phrase.asr(point)), \(Phrase.accuracy(point)); unedited: \(Phrase.asr(evidence.unedited)), \(Phrase.accuracy(evidence.unedited))."
         if best.keepsAccuracy, rise(point, evidence).isAbove { return finding(claim, .holds, numbers) }
         let costly = evidence.points(kind).filter { $0.accuracy != nil && rise($0, evidence).isAbove }
         if let other = costly.max(by: { $0.success!.value < $1.success!.value }) {
@@ -58,7 +58,7 @@ package enum Claims {
             return finding(
                 claim, isShown ? .fails : .open,
                 numbers
-                    + " \(words): \(other.name), \(Words.asr(other)), accuracy \(accuracyChange(other, evidence).words)."
+                    + " \(words): \(other.name), \(Phrase.asr(other)), accuracy \(accuracyChange(other, evidence).text)."
             )
         }
         let isLower = rise(point, evidence).isBelow
@@ -89,7 +89,7 @@ package enum Claims {
         let point = smallest ?? least
         return finding(
             claim, smallest == nil ? .fails : .holds,
-            "The smallest edit that raises ASR and keeps accuracy is \(point.name), \(Words.size(point)): \(Words.asr(point)), unedited \(Words.asr(evidence.unedited))."
+            "The smallest edit that raises ASR and keeps accuracy is \(point.name), \(Phrase.size(point)): \(Phrase.asr(point)), unedited \(Phrase.asr(evidence.unedited))."
         )
     }
 
@@ -104,7 +104,7 @@ package enum Claims {
         let difference = Difference(ofRates: success, minus: other)
         return finding(
             claim, difference.isAbove ? .holds : difference.isBelow ? .fails : .open,
-            "\(best.name) (\(Words.size(best))): \(Words.asr(best)), \(Words.degenerate(best)); \(control.name) (\(Words.size(control))): \(Words.asr(control)), \(Words.degenerate(control)); difference \(difference.words)."
+            "\(best.name) (\(Phrase.size(best))): \(Phrase.asr(best)), \(Phrase.degenerate(best)); \(control.name) (\(Phrase.size(control))): \(Phrase.asr(control)), \(Phrase.degenerate(control)); difference \(difference.text)."
         )
     }
 
@@ -122,10 +122,10 @@ package enum Claims {
         for control in controls {
             let asr = Difference(ofRates: control.success!, minus: own)
             var differences = [asr]
-            words.append("\(control.name): ASR \(asr.words)")
+            words.append("\(control.name): ASR \(asr.text)")
             if let accuracy = control.accuracy, let own = evidence.unedited.accuracy {
                 differences.append(Difference(ofRates: accuracy, minus: own))
-                words[words.count - 1] += ", accuracy \(differences[1].words)"
+                words[words.count - 1] += ", accuracy \(differences[1].text)"
             }
             if differences.contains(where: { !$0.isWithinError }) {
                 outcome = .fails
@@ -152,7 +152,7 @@ package enum Claims {
         let difference = Difference(ofRates: point.accuracy!, minus: own)
         return finding(
             claim, difference.isBelow ? .holds : difference.isNone || difference.isAbove ? .fails : .open,
-            "\(point.name) (\(Words.size(point))): \(Words.accuracy(point)), \(Words.perplexity(point)); unedited: \(Words.accuracy(evidence.unedited)), \(Words.perplexity(evidence.unedited))."
+            "\(point.name) (\(Phrase.size(point))): \(Phrase.accuracy(point)), \(Phrase.perplexity(point)); unedited: \(Phrase.accuracy(evidence.unedited)), \(Phrase.perplexity(evidence.unedited))."
         )
     }
 
@@ -164,11 +164,11 @@ package enum Claims {
         else { return unmeasured(claim, "set difference and orthogonal projection with harmful prompts") }
         let difference = Difference(ofRates: a, minus: b)
         func words(_ point: GridPoint) -> String {
-            "\(point.name): \(Words.degenerate(point)), \(Words.perplexity(point))"
+            "\(point.name): \(Phrase.degenerate(point)), \(Phrase.perplexity(point))"
         }
         return finding(
             claim, difference.isBelow ? .holds : difference.isAbove ? .fails : .open,
-            "\(words(ranks)); \(words(weights)); unedited: \(Words.degenerate(evidence.unedited)).")
+            "\(words(ranks)); \(words(weights)); unedited: \(Phrase.degenerate(evidence.unedited)).")
     }
 
     static func raisesSafety(_ kind: MethodFamily.Kind, _ what: String, _ evidence: Evidence) -> Finding {
@@ -181,7 +181,7 @@ package enum Claims {
         let point = (kept.isEmpty ? points : kept).min { $0.success!.value < $1.success!.value }!
         let difference = rise(point, evidence)
         let numbers =
-            "\(point.name): \(Words.asr(point)), \(Words.accuracy(point)); unedited: \(Words.asr(evidence.unedited)), \(Words.accuracy(evidence.unedited))."
+            "\(point.name): \(Phrase.asr(point)), \(Phrase.accuracy(point)); unedited: \(Phrase.asr(evidence.unedited)), \(Phrase.accuracy(evidence.unedited))."
         if difference.isBelow { return finding(claim, kept.isEmpty ? .fails : .holds, numbers) }
         return finding(claim, difference.isAbove || difference.isNone ? .fails : .open, numbers)
     }
@@ -192,11 +192,11 @@ package enum Claims {
         else { return unmeasured(claim, "probed heads with harmful prompts") }
         let rise = Difference(ofRates: a, minus: own)
         var numbers =
-            "\(heads.name): \(Words.asr(heads)), \(Words.accuracy(heads)); unedited \(Words.asr(evidence.unedited))"
+            "\(heads.name): \(Phrase.asr(heads)), \(Phrase.accuracy(heads)); unedited \(Phrase.asr(evidence.unedited))"
         var isLess = false
         if let peer = evidence.best(.setDifference)?.point, let b = peer.success {
             isLess = Difference(ofRates: a, minus: b).isBelow
-            numbers += "; \(peer.name) \(Words.asr(peer))"
+            numbers += "; \(peer.name) \(Phrase.asr(peer))"
         }
         return finding(
             claim, rise.isNone || rise.isBelow || isLess ? .holds : rise.isAbove ? .fails : .open, numbers + ".")

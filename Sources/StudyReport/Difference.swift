@@ -38,5 +38,5 @@ package struct Difference: Sendable, Equatable {
     package var isNone: Bool { isWithinError && Self.threshold * standardError <= Self.resolution }
 
     /// "+0.31 ± 0.07"
-    package var words: String { (value >= 0 ? "+" : "") + Format.estimate(value, standardError) }
+    package var text: String { (value >= 0 ? "+" : "") + Format.estimate(value, standardError) }
 }

@@ -30,8 +30,8 @@ package struct Evidence: Sendable {
     }
 }
 
-/// Numbers in words.
-enum Words {
+/// Numbers as parts of a sentence.
+enum Phrase {
     static func asr(_ point: GridPoint) -> String { rate("gated ASR", point.success) }
     static func accuracy(_ point: GridPoint) -> String { rate("accuracy", point.accuracy) }
     static func degenerate(_ point: GridPoint) -> String { rate("degenerate", point.degeneration) }

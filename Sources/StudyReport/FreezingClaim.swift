@@ -46,21 +46,22 @@ package enum FreezingClaim {
                 claim, "fine-tuning on \(leastExamples) examples or more, with and without frozen weights")
         }
         let numbers = pairs.map {
-            "\($0.name): \(Words.rate("gated ASR", $0.restricted)), unrestricted \(Words.rate("", $0.free).trimmingStart())"
+            "\($0.name): \(Phrase.rate("gated ASR", $0.restricted)), unrestricted \(Phrase.rate("", $0.free).trimmingStart())"
         }.joined(separator: "; ")
         let broken = pairs.filter { Difference(ofRates: $0.free, minus: unedited).isAbove }
         guard !broken.isEmpty else {
             return Finding(
                 claim: claim, outcome: .open,
                 evidence:
-                    "\(numbers); unedited \(Words.rate("gated ASR", unedited)): the fine-tuning itself breaks nothing.")
+                    "\(numbers); unedited \(Phrase.rate("gated ASR", unedited)): the fine-tuning itself breaks nothing."
+            )
         }
         let differences = broken.map { Difference(ofRates: $0.restricted, minus: $0.free) }
         let outcome: Finding.Outcome =
             differences.contains(where: \.isBelow)
             ? .fails : differences.allSatisfy { $0.isNone || $0.isAbove } ? .holds : .open
         return Finding(
-            claim: claim, outcome: outcome, evidence: "\(numbers); unedited \(Words.rate("gated ASR", unedited)).")
+            claim: claim, outcome: outcome, evidence: "\(numbers); unedited \(Phrase.rate("gated ASR", unedited)).")
     }
 }
 

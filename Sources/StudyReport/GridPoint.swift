@@ -49,7 +49,7 @@ package struct GridPoint: Sendable {
         like = condition.imitated
         if let settings = condition.fineTune {
             examples = settings.samples
-            training = settings.unrestricted.words
+            training = settings.unrestricted.title
             keepsSafetyWeights = settings.keepsSafetyWeights
         }
     }

@@ -35,14 +35,14 @@ package enum SampleAnswers {
     }
 
     private static func rank(_ before: Verdict, _ after: Verdict) -> Int {
-        before.isRefused && !after.isRefused && after.isAnswered ? 0 : words(before) != words(after) ? 1 : 2
+        before.isRefused && !after.isRefused && after.isAnswered ? 0 : Self.title(before) != Self.title(after) ? 1 : 2
     }
 
     private static func answer(_ judged: Judged) -> Exchange.Answer {
-        Exchange.Answer(text: judged.answer.text, verdict: words(judged.verdict))
+        Exchange.Answer(text: judged.answer.text, verdict: Self.title(judged.verdict))
     }
 
-    package static func words(_ verdict: Verdict) -> String {
+    package static func title(_ verdict: Verdict) -> String {
         if verdict.isUnfinished { return "unfinished: it ended inside its thinking" }
         return (verdict.isRefused ? "refusal" : "answer")
             + (verdict.isDegenerate ? ", degenerate" : verdict.isCoherent ? "" : ", incoherent")

@@ -35,8 +35,8 @@ extension StudyFigures {
                     title: "\(family.title): \(title)",
                     content: .heatMap(
                         HeatMap(
-                            xLabel: columns[0].name, yLabel: rows[0].name, columns: columns.map(\.words),
-                            rows: rows.map(\.words), values: cells, valueLabel: label,
+                            xLabel: columns[0].name, yLabel: rows[0].name, columns: columns.map(\.title),
+                            rows: rows.map(\.title), values: cells, valueLabel: label,
                             range: title == "accuracy" ? least...max(most, least + 0.01) : 0...1, showsValues: true)))
             }
         }
@@ -57,7 +57,7 @@ extension StudyFigures {
             id: "overlap-\(table.measure)", title: "\(symbol) per linear map",
             caption: isJaccard
                 ? "|A and B| / |A or B|; A: \(table.files[0]), B: \(table.files[1])."
-                : "Similarity of the first \(table.rank?.words ?? "") directions; \(table.files.joined(separator: " and ")).",
+                : "Similarity of the first \(table.rank?.text ?? "") directions; \(table.files.joined(separator: " and ")).",
             content: .heatMap(
                 HeatMap(
                     xLabel: "layer", yLabel: "linear map", columns: layers.map { "\($0)" },

@@ -11,13 +11,13 @@ import Tensors
 extension StudyResults {
     var settings: [(name: String, value: String)] {
         typealias Setting = (name: String, value: String)
-        let attacks: [Setting] = study.evaluation.settings.map { ("attack \($0.name)", $0.words) }
-        let statistics: [Setting] = study.statistics.map { ("statistic \($0.name)", $0.words) }
+        let attacks: [Setting] = study.evaluation.settings.map { ("attack \($0.name)", $0.title) }
+        let statistics: [Setting] = study.statistics.map { ("statistic \($0.name)", $0.title) }
         let prompts = study.evaluation.harmful.map { "\(harmful.count) of \($0.file)" } ?? "none"
         let harmlessPrompts = study.evaluation.harmless.map { "\(harmless.count) of \($0.file)" } ?? "none"
         let floor = study.evaluation.coherenceFloor == nil ? "calibrated" : "stated"
         let coherence =
-            "floor \(gate.words) nats a token (\(floor)), unique words ≥ \(gate.chat.minimumUniqueWords), "
+            "floor \(gate.floorTitle) nats a token (\(floor)), unique words ≥ \(gate.chat.minimumUniqueWords), "
             + "distinct 4-grams ≥ \(gate.chat.minimumDistinctGrams)"
         let others: [Setting] = [
             ("model", study.model), ("model digest", modelDigest), ("chat template", codec),
@@ -25,14 +25,14 @@ extension StudyResults {
             ("scores", "\(study.scores.method.rawValue), loss \(study.scores.loss.rawValue)"),
             ("examples a block", "\(study.blockExamples)"), ("tokens a batch", "\(study.batchTokens)"),
             ("new tokens", "\(study.evaluation.maxNewTokens)"), ("harmful prompts", prompts),
-            ("harmless prompts", harmlessPrompts), ("zero-shot tasks", zeroShotWords),
-            ("judge of ASR, over-refusal and own refusals", judges.own.words),
-            ("judge of ASR phrase, ASR paper and ASR gated", judges.paper.words), ("coherence", coherence),
+            ("harmless prompts", harmlessPrompts), ("zero-shot tasks", zeroShotTitle),
+            ("judge of ASR, over-refusal and own refusals", judges.own.title),
+            ("judge of ASR phrase, ASR paper and ASR gated", judges.paper.title), ("coherence", coherence),
         ]
         return attacks + statistics + others
     }
 
-    var zeroShotWords: String {
+    var zeroShotTitle: String {
         guard let plan = study.evaluation.zeroShot else { return "none" }
         return
             "\(plan.limit.map { "\($0)" } ?? "all") documents each of \(plan.tasks.map(\.rawValue).joined(separator: ", ")) in \(plan.documents), shuffled with Python's Random(\(plan.seed))"
@@ -77,7 +77,7 @@ extension StudyResults {
                 report.samples.append(
                     .init(
                         condition: condition.name, prompt: harmful[answer.prompt], answer: answer.text,
-                        verdict: SampleAnswers.words(verdict)))
+                        verdict: SampleAnswers.title(verdict)))
             }
         }
         return report

@@ -66,6 +66,6 @@ extension StudyResults {
     package var judgesLine: String {
         guard !attacks.isEmpty || hasOverRefusal else { return "" }
         return
-            "\nJudges: \(judges.own.words). ASR phrase, ASR paper and ASR gated: \(judges.paper.words).\n"
+            "\nJudges: \(judges.own.title). ASR phrase, ASR paper and ASR gated: \(judges.paper.title).\n"
     }
 }

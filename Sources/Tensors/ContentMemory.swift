@@ -88,7 +88,7 @@ public struct ContentMemory: Sendable {
     }
 
     private func head(_ path: String, _ identity: FileIdentity) -> [String] {
-        [Self.mark, Digest.sha256(Array(path.utf8)), identity.words, "\(FileContent.pieceBytes)"]
+        [Self.mark, Digest.sha256(Array(path.utf8)), identity.text, "\(FileContent.pieceBytes)"]
     }
 
     private func place(_ path: String, _ identity: FileIdentity) -> String {

@@ -27,5 +27,5 @@ public struct FileIdentity: Sendable, Equatable {
     }
 
     /// The numbers in one line.
-    var words: String { "\(device) \(inode) \(size) \(modified) \(changed)" }
+    var text: String { "\(device) \(inode) \(size) \(modified) \(changed)" }
 }

@@ -3,7 +3,7 @@ import CKernels
 /// How a worker says that its numbers are no numbers. A coordinator tells by these words that not the fleet failed, but the
 /// weights that were to be measured.
 public enum NotFinite {
-    public static let words = "is not finite"
+    public static let phrase = "is not finite"
 
     /// The name of the first F32 or F64 tensor with a value that is infinite or no number.
     public static func entry(of entries: [TensorBundle.Entry]) -> String? {

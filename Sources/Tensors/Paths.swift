@@ -1,5 +1,3 @@
-import Foundation
-
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -42,28 +40,4 @@ package enum Paths {
         else { return nil }
         return folder(of: path)
     }
-
-    /// Makes a folder and those above it.
-    /// - Throws: `InputError` where that fails.
-    package static func makeFolder(_ path: String) throws(InputError) {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
-        let parent = folder(of: path)
-        if parent != path, parent != "." { try makeFolder(parent) }
-        guard mkdir(path, 0o755) != 0 else { return }
-        let fault = errno
-        // Another process may have been faster.
-        guard fault == EEXIST, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            let words = fault == EEXIST ? "something else has its name" : String(cString: strerror(fault))
-            throw InputError(path, "cannot make this folder: \(words)")
-        }
-        AtomicFile.flushFolder(of: path)
-    }
-
-    /// Names of what a folder holds; none where it is no folder.
-    package static func contents(_ folder: String) -> [String] {
-        (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    }
-
-    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

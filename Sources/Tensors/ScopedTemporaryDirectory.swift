@@ -23,7 +23,7 @@ public final class ScopedTemporaryDirectory: @unchecked Sendable {
         descriptor = open(unnamed, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, rename(unnamed, Self.lock(path)) == 0 else {
             let fault = "cannot lock this folder: \(systemError())"
-            try? FileManager.default.removeItem(atPath: path)
+            try? Files.remove(path)
             throw TensorFileError(file: path, fault: fault)
         }
     }
@@ -31,7 +31,7 @@ public final class ScopedTemporaryDirectory: @unchecked Sendable {
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Removes the folder with all it holds.
-    public func remove() { try? FileManager.default.removeItem(atPath: path) }
+    public func remove() { try? Files.remove(path) }
 
     private static func lock(_ path: String) -> String { "\(path)/.owner" }
 
@@ -39,7 +39,7 @@ public final class ScopedTemporaryDirectory: @unchecked Sendable {
         let slash = prefix.lastIndex(of: "/")
         let parent = slash.map { $0 == prefix.startIndex ? "/" : String(prefix[..<$0]) } ?? "."
         let name = slash.map { String(prefix[prefix.index(after: $0)...]) } ?? prefix
-        let entries = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+        let entries = Files.names(in: parent)
         for entry in entries where entry.hasPrefix(name) && entry.utf8.count == name.utf8.count + 6 {
             let path = "\(parent)/\(entry)"
             var status = stat()
@@ -48,7 +48,7 @@ public final class ScopedTemporaryDirectory: @unchecked Sendable {
             }
             let descriptor = open(lock(path), O_RDWR | O_CLOEXEC | O_NOFOLLOW)
             guard descriptor >= 0 else { continue }
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { try? FileManager.default.removeItem(atPath: path) }
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { try? Files.remove(path) }
             close(descriptor)
         }
     }

@@ -28,7 +28,7 @@ public struct ValueRange: Sendable, Equatable {
                 for index in start..<end {
                     let one = index * type.byteCount..<(index + 1) * type.byteCount
                     let element = UnsafeRawBufferPointer(rebasing: bytes[one])
-                    if outside(element, type) > 0 { return (index, Self.words(element, type)) }
+                    if outside(element, type) > 0 { return (index, Self.text(element, type)) }
                 }
             }
             start = end
@@ -55,7 +55,7 @@ public struct ValueRange: Sendable, Equatable {
 
     private func clamped(_ bound: Double) -> Double { min(max(bound, -1e15), 1e15) }
 
-    private static func words(_ element: UnsafeRawBufferPointer, _ type: ElementType) -> String {
+    private static func text(_ element: UnsafeRawBufferPointer, _ type: ElementType) -> String {
         switch type {
         case .f64: "\(element.loadUnaligned(as: Double.self))"
         case .f32: "\(element.loadUnaligned(as: Float.self))"

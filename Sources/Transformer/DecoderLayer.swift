@@ -67,7 +67,8 @@ public final class DecoderLayer {
         return buffer
     }
 
-    /// What the backward needs of a forward; every buffer has one row per token.
+    /// What the backward needs of a forward; every buffer has one row per token. `ModelFootprint.activationBytesPerToken`
+    /// counts all but the input.
     public struct Activations {
         let input: AlignedBuffer
         let normed: AlignedBuffer
@@ -79,13 +80,13 @@ public final class DecoderLayer {
         let normedMiddle: AlignedBuffer
         let gateUp: AlignedBuffer
         let hidden: AlignedBuffer
-    }
 
-    /// Floats per token that `Activations` holds beside the input.
-    static func activationFloats(_ config: ModelConfig) -> Int {
-        let q = config.headCount * config.headDim
-        let qkv = q + 2 * config.keyValueHeadCount * config.headDim
-        return 3 * config.hiddenSize + (config.queryKeyNorm ? 2 : 1) * qkv + q + 3 * config.intermediateSize
+        /// Bytes of all but the input, which the layer below holds as its output.
+        package var byteCount: Int {
+            [normed, qkv, context, middle, normedMiddle, gateUp, hidden].reduce(rawQKV?.byteCount ?? 0) {
+                $0 + $1.byteCount
+            }
+        }
     }
 
     /// - Parameters:

@@ -11,8 +11,6 @@ public final class Head {
     private let pool: ThreadPool
     private var vocabulary: Int { matrix.rows }
     private var width: Int { matrix.columns }
-    /// Rows per logits tile: a multiple of 12, small enough that [tile × vocabulary] stays near 100 MB.
-    private static let rowTile = 192
 
     init(source: any WeightSource, pool: ThreadPool, matrix: WeightMatrix) throws {
         self.pool = pool
@@ -29,7 +27,7 @@ public final class Head {
         _ body: (_ tile: Range<Int>, _ logits: UnsafeMutablePointer<Float>, _ normed: AlignedBuffer) throws -> Void
     ) throws {
         guard !rows.isEmpty else { return }
-        let size = min(Self.rowTile, rows.count)
+        let size = min(ModelFootprint.logitRows, rows.count)
         let logits = AlignedBuffer(floats: size * vocabulary, zeroed: false)
         var start = 0
         while start < rows.count {

@@ -14,8 +14,8 @@ public final class KeyValueCache {
     public init(_ config: ModelConfig, layers: Int, slots: Int, capacity: Int) {
         self.capacity = capacity
         width = config.keyValueHeadCount * config.headDim
-        let floats = slots * capacity * 2 * width
-        storage = (0..<layers).map { _ in AlignedBuffer(floats: floats, zeroed: false) }
+        let bytes = slots * capacity * ModelFootprint(config).cacheBytesPerToken
+        storage = (0..<layers).map { _ in AlignedBuffer(byteCount: bytes, zeroed: false) }
         lengths = Array(repeating: 0, count: slots)
     }
 

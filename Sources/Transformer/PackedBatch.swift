@@ -130,7 +130,7 @@ public enum StageError: Error, CustomStringConvertible {
         case .badBatch(let what): "bad batch: \(what)"
         case .badToken(let token, let vocabulary): "token \(token) is outside the vocabulary of \(vocabulary)"
         case .missingTensor(let name): "the checkpoint has no tensor \(name)"
-        case .notFinite(let what): "\(what) \(NotFinite.words): the weights or an edit overflow"
+        case .notFinite(let what): "\(what) \(NotFinite.phrase): the weights or an edit overflow"
         case .badWeight(let bad):
             "\(bad.file.map { "\($0): " } ?? "")tensor \(bad.tensor): the weight at row \(bad.row)\(bad.column.map { ", column \($0)" } ?? "") is \(bad.value), no finite number: the checkpoint is damaged"
         }

@@ -32,10 +32,7 @@ public final class Stage {
         let rope = Rope(config)
         var scratch: AlignedBuffer?
         if !resident {
-            let d = config.hiddenSize
-            let qkv = (config.headCount + 2 * config.keyValueHeadCount) * config.headDim
-            let largest = max(2 * config.intermediateSize, qkv, last ? config.vocabularySize : 0)
-            scratch = AlignedBuffer(floats: largest * d, zeroed: false)
+            scratch = AlignedBuffer(byteCount: ModelFootprint(config).wideningBytes(isLast: last), zeroed: false)
         }
         layers = try range.map { try DecoderLayer($0, source: source, pool: pool, rope: rope, scratch: scratch) }
         var headMatrix: WeightMatrix?
@@ -56,22 +53,6 @@ public final class Stage {
     public func holdEmbedding() throws {
         guard let embedding, embedding.resident == nil else { return }
         embedding.resident = try WeightMatrix([Embedding.name], source: source, pool: pool, scratch: nil)
-    }
-
-    /// Bytes a resident f32 stage of these layers holds.
-    public static func residentBytes(_ config: ModelConfig, layers: Range<Int>, first: Bool, last: Bool) -> Int {
-        var count = 0
-        for map in LinearMap.allCases {
-            let shape = map.shape(in: config)
-            count += shape.rows * shape.columns * layers.count
-        }
-        if last { count += config.vocabularySize * config.hiddenSize }
-        return count * 4
-    }
-
-    /// Bytes of the activations that one token leaves behind per layer when they are kept for the backward.
-    public static func activationBytesPerToken(_ config: ModelConfig) -> Int {
-        4 * DecoderLayer.activationFloats(config)
     }
 
     /// What a forward leaves for the backward: each layer's input, and, where kept, everything else.

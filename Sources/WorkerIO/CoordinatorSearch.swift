@@ -54,14 +54,14 @@ package struct CoordinatorSearch: Sendable {
         var pause = 0.25
         var isFirst = true
         while true {
-            let words: String
+            let reason: String
             switch try attempt() {
             case .success(let found): return found
-            case .failure(let missing): words = missing.words
+            case .failure(let missing): reason = missing.reason
             }
             let left = patience - (MonotonicClock.now - began)
-            guard left > 0 else { throw .deadline("no coordinator after \(Int(patience)) s: \(words)") }
-            if isFirst { say("waiting up to \(Int(patience)) s for the coordinator: \(words)") }
+            guard left > 0 else { throw .deadline("no coordinator after \(Int(patience)) s: \(reason)") }
+            if isFirst { say("waiting up to \(Int(patience)) s for the coordinator: \(reason)") }
             isFirst = false
             try rest(min(pause, left))
             pause = min(4, pause * 1.5)
@@ -70,11 +70,11 @@ package struct CoordinatorSearch: Sendable {
 
     /// One look: the endpoint that answers now, if any.
     package func look() -> String? {
-        guard case .success(let found) = (try? attempt()) ?? .failure(Missing(words: "")) else { return nil }
+        guard case .success(let found) = (try? attempt()) ?? .failure(Missing(reason: "")) else { return nil }
         return found.endpoint
     }
 
-    private struct Missing: Error { var words: String }
+    private struct Missing: Error { var reason: String }
 
     /// One round over what is known now.
     private func attempt() throws(Failure) -> Result<Found, Missing> {
@@ -84,7 +84,7 @@ package struct CoordinatorSearch: Sendable {
         case .endpoint(let endpoint): endpoints = [endpoint]
         case .joinFile(let path):
             guard let file = try read(path) else {
-                return .failure(Missing(words: "\(path) is not there; faultline … --listen … --join-file writes it"))
+                return .failure(Missing(reason: "\(path) is not there; faultline … --listen … --join-file writes it"))
             }
             place = " (\(path), written by \(file.host) pid \(file.pid) at \(file.time))"
             endpoints = file.endpoints
@@ -110,11 +110,11 @@ package struct CoordinatorSearch: Sendable {
                     let endpoint = try Endpoint.checked(address, insecure: insecure, connects: true)
                     return .success(Found(endpoint: endpoint, localHost: local))
                 } catch { refusal = error }
-            case .fails(let words): said.append("\(checked.dropFirst(6)): \(words)")
+            case .fails(let reason): said.append("\(checked.dropFirst(6)): \(reason)")
             }
         }
         if let refusal { throw .unusable(refusal.description) }
-        return .failure(Missing(words: "tried \(said.joined(separator: "; "))\(place)"))
+        return .failure(Missing(reason: "tried \(said.joined(separator: "; "))\(place)"))
     }
 
     /// - Returns: `nil` where the file is not there (or made, but still empty).

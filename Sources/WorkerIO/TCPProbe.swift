@@ -43,15 +43,15 @@ package enum TCPProbe {
     private static func ask(_ info: addrinfo, until deadline: Double) -> ProbeAnswer {
         let descriptor = socket(
             info.ai_family, info.ai_socktype | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), info.ai_protocol)
-        guard descriptor >= 0 else { return .fails(words(errno)) }
+        guard descriptor >= 0 else { return .fails(reason(errno)) }
         defer { close(descriptor) }
         if connect(descriptor, info.ai_addr, info.ai_addrlen) != 0 {
-            guard errno == EINPROGRESS else { return .fails(words(errno)) }
+            guard errno == EINPROGRESS else { return .fails(reason(errno)) }
             guard wait(descriptor, POLLOUT, until: deadline) else { return .fails("no answer") }
             var fault: Int32 = 0
             var size = socklen_t(4)
             getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &fault, &size)
-            guard fault == 0 else { return .fails(words(fault)) }
+            guard fault == 0 else { return .fails(reason(fault)) }
         }
         // Every ZeroMQ peer opens with ff, eight bytes, 7f (ZMTP 3, "signature").
         var greeting: [UInt8] = []
@@ -60,11 +60,11 @@ package enum TCPProbe {
             var buffer = [UInt8](repeating: 0, count: 10 - greeting.count)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            guard count > 0 else { return .fails(count == 0 ? "hangs up" : words(errno)) }
+            guard count > 0 else { return .fails(count == 0 ? "hangs up" : reason(errno)) }
             greeting += buffer.prefix(count)
         }
         guard greeting[0] == 0xFF, greeting[9] == 0x7F else { return .fails("is some other program") }
-        guard let local = localHost(of: descriptor) else { return .fails(words(errno)) }
+        guard let local = localHost(of: descriptor) else { return .fails(reason(errno)) }
         return .answers(localHost: local)
     }
 
@@ -97,7 +97,7 @@ package enum TCPProbe {
         }
     }
 
-    private static func words(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
+    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
 
     private static var now: Double { MonotonicClock.now }
 }

@@ -111,12 +111,12 @@ import Testing
         }
         for name in ["chatml-default", "smollm2", "qwen2.5", "llama-2-default", "mistral-v7", "granite", "vicuna"] {
             let template = try made(name)
-            #expect(template.silenceWords != nil, "\(name)")
+            #expect(template.silenceTitle != nil, "\(name)")
             #expect(try template.text(user: "Hi", system: .none) != template.text(user: "Hi"), "\(name)")
         }
         for name in ["chatml", "qwen3", "llama-2", "llama-3", "llama-3.1", "mistral-v3", "gemma", "deepseek-r1"] {
             let template = try made(name)
-            #expect(template.silenceWords == nil, "\(name)")
+            #expect(template.silenceTitle == nil, "\(name)")
             #expect(try template.text(user: "Hi", system: .none) == template.text(user: "Hi"), "\(name)")
         }
         #expect(

@@ -62,7 +62,7 @@ import Testing
         let code = await run(
             ["mask", "--safety", safety, "--utility", utility, "--q", "10", "--p", "5", "--out", out]
                 + (force ? ["--force"] : []))
-        if Paths.exists(out) { try? FileManager.default.moveItem(atPath: out, toPath: path("mask")) }
+        if Files.exists(out) { try? FileManager.default.moveItem(atPath: out, toPath: path("mask")) }
         return code
     }
 
@@ -88,7 +88,7 @@ import Testing
         let s = try scores("s", of: model, base)
         #expect(await setDifference(s, try scores("u", of: other, base)) == 2)
         #expect(await setDifference(s, try scores("u", of: model, words)) == 2)
-        #expect(!Paths.exists(path("mask")))
+        #expect(!Files.exists(path("mask")))
         // All the same: and it is written down.
         #expect(await setDifference(s, try scores("u", of: other, words), force: true) == 0)
         let forced = try #require(try Mask(contentsOf: path("mask")).metadata[Provenance.forcedKey])
@@ -123,7 +123,7 @@ import Testing
             try mask("other", of: other), try mask("short", of: model, layers: 1), try mask("less", of: nil, layers: 1),
         ] {
             #expect(await run(["export", "--model", model, "--mask", file, "--out", path("y")]) == 2, "\(file)")
-            #expect(!Paths.exists(path("y")))
+            #expect(!Files.exists(path("y")))
             #expect(await run(["export", "--model", model, "--mask", file, "--out", path("y"), "--force"]) == 0)
             let note = try JSON.parse([UInt8](Data(contentsOf: URL(fileURLWithPath: path("y/faultline.json")))))
             #expect(note["made_by"]?[Provenance.forcedKey]?.string?.isEmpty == false)

@@ -29,6 +29,10 @@ import Testing
             parse("score", "--model", "m", "--method", "snip", "--out", "s")?.text == "--method snip needs --data PAIRS"
         )
         #expect(parse("score", "--model", "m", "--method", "snip", "--out", "s")?.code == 2)
+        for method in ["magnitude", "random"] {
+            let exit = parse("score", "--model", "m", "--method", method, "--data", "d", "--out", "s")
+            #expect(exit == CommandExit(code: 2, text: "--method \(method) looks at no data: leave out --data"))
+        }
         #expect(parse("study", "run", "s", "--workers", "0")?.code == 2)
         let help = parse("mask", "--help")
         #expect(help?.code == 0)

@@ -49,7 +49,7 @@ import Testing
         #expect(await run("--safety", safety, "--q", "4", "--group", "row", "--out", out) == 2)
         #expect(await run("--safety", safety, "--utility", utility, "--q", "5", "--p", "100", "--out", out) == 2)
         #expect(await run("--safety", safety, "--q", "0.5", "--out", folder.file("one")) == 0)
-        #expect(!Paths.exists(out))
+        #expect(!Files.exists(out))
     }
 
     @Test func badInputEndsWithTwo() async {
@@ -58,6 +58,6 @@ import Testing
         #expect(await run("--safety", folder.file("none"), "--q", "1", "--out", folder.file("x")) == 2)
         #expect(await run("--safety", safety, "--out", folder.file("x")) == 2)
         #expect(await run("--safety", safety, "--top", "--bottom", "--q", "1", "--out", folder.file("x")) == 2)
-        #expect(!Paths.exists(folder.file("x")))
+        #expect(!Files.exists(folder.file("x")))
     }
 }

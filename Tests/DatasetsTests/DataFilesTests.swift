@@ -66,10 +66,10 @@ import Testing
         folder.write(
             "[{\"passage\": \"p\", \"question\": \"q\", \"label\": 1}, {\"passage\": \"p\", \"label\": 0}]",
             to: "boolq.jsonl")
-        #expect(try files.zeroShot(.boolq, ZeroShotPlan(documents: folder.path)) { _ in nil }.count == 1)
+        #expect(try files.zeroShot(.boolq, ZeroShotSettings(documents: folder.path)) { _ in nil }.count == 1)
         #expect(files.notes.map { [$0.entries, $0.leftOut.count] } == [[3, 1], [4, 2], [2, 1]])
         // What else is in that folder is not read, and may be written.
-        var plan = ZeroShotPlan(documents: "d")
+        var plan = ZeroShotSettings(documents: "d")
         plan.tasks = [.boolq, .rte]
         #expect(plan.files == ["d/boolq.jsonl", "d/rte.jsonl"])
     }

@@ -115,7 +115,7 @@ private final class Spoilt: WeightSource {
         let pipeline = try LocalPipeline(source, cuts: cuts)
         for body in try Self.bodies(fixture) {
             let error = #expect(throws: StageError.self) { try pipeline.run(body) }
-            #expect(error?.description.contains(NotFinite.words) == true)
+            #expect(error?.description.contains(NotFinite.phrase) == true)
         }
     }
 
@@ -159,7 +159,7 @@ private final class Spoilt: WeightSource {
             .score(statistics: [.headOutput], batches: batches),
         ] {
             let error = #expect(throws: StageError.self) { try pipeline.run(body) }
-            #expect(error?.description.contains(NotFinite.words) == true)
+            #expect(error?.description.contains(NotFinite.phrase) == true)
         }
     }
 

@@ -93,7 +93,7 @@ import Testing
         _ pipeline: LocalPipeline, _ fixture: Fixture, _ recipe: RankRecipe, _ files: [SubspaceFile],
         layer: Int = Self.layer
     ) throws -> LowRankEdit {
-        let plan = try recipe.plan(maps(fixture, layer: layer), subspaces: files)
+        let plan = try recipe.projectors(of: maps(fixture, layer: layer), subspaces: files)
         try pipeline.apply(
             TensorBundle(
                 metadata: [EditKind.key: EditKind.operands.rawValue],

@@ -17,8 +17,10 @@ import Testing
         return codec
     }
 
-    private func evaluator(_ change: (inout Study.EvaluationPlan) -> Void, batchTokens: Int = 500) throws -> Evaluator {
-        var plan = Study.EvaluationPlan()
+    private func evaluator(_ change: (inout Study.EvaluationSettings) -> Void, batchTokens: Int = 500) throws
+        -> Evaluator
+    {
+        var plan = Study.EvaluationSettings()
         change(&plan)
         return try Evaluator(plan, seed: 1, batchTokens: batchTokens, maxPositions: 40, codec: codec)
     }

@@ -65,6 +65,25 @@ import Testing
         #expect(results.warnings.contains { $0.contains("2 of 2 harmful prompts") })
     }
 
+    @Test func oneFileStandsOnOneSideOnly() throws {
+        let files = DataFiles(maxSkipped: 0, codec: ByteCodec()) { _ in }
+        func probe(_ harmful: Range<Int>?, _ harmless: Range<Int>?, _ name: String) throws {
+            func set(_ file: String, _ part: Range<Int>?) -> Study.PromptSet {
+                var set = Study.PromptSet(file: file)
+                if let part { (set.skip, set.first) = (part.lowerBound, part.count) }
+                return set
+            }
+            _ = try ProbeStep(
+                Study.Probe(harmful: set(self.files.file("harmful.txt"), harmful), harmless: set(name, harmless)),
+                seed: 1, codec: ByteCodec(), batchTokens: 300, files)
+        }
+        let (same, other) = (self.files.file("./harmful.txt"), self.files.file("harmless.txt"))
+        #expect(throws: InputError.self) { try probe(nil, nil, same) }
+        #expect(throws: InputError.self) { try probe(0..<8, 7..<14, same) }
+        try probe(0..<7, 7..<14, same)
+        try probe(nil, nil, other)
+    }
+
     @Test func outputsNameTheHeads() async throws {
         let (results, folder) = try await run(FakeRunner(model))
         try results.write(to: folder, command: "c", versions: [])
@@ -73,7 +92,7 @@ import Testing
         #expect(json["heads"]?.elements?.first?["layer"]?.int == 1)
         #expect(json["training_prompts"]?.int == 17)
         #expect(json["test_prompts"]?.int == 7)
-        #expect(!Paths.exists(folder.probe + ".features"))
+        #expect(!Files.exists(folder.probe + ".features"))
         let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
         #expect(report.contains("Attention heads by probe accuracy"))
         #expect(report.contains("without 2 random attention heads"))

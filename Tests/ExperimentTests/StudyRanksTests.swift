@@ -175,7 +175,7 @@ import Testing
         #expect(mask.metadata["order"] == "sequential")
         #expect(try LowRankEdit(contentsOf: folder.edit("ranks")).maps.count == 14)
         #expect(results.conditions.map(\.method)[1].hasSuffix("block by block"))
-        #expect(!Paths.exists(folder.blocks("weights")) && !Paths.exists(folder.blocks("ranks")))
+        #expect(!Files.exists(folder.blocks("weights")) && !Files.exists(folder.blocks("ranks")))
         // What is finished is taken over.
         let again = FakeRunner(model)
         _ = try await run(

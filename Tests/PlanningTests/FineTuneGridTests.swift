@@ -273,14 +273,14 @@ import Testing
     }
 
     @Test func thePlanCountsTrainingsOnce() throws {
-        let plan = StudyPlan(
+        let plan = StudySummary(
             try StudySchedule(study(), config: LongModel(model).config, codec: ByteCodec()), config: model.config)
         let rows = plan.table().rows
         #expect(rows.contains(["fine-tuning runs", "14, for 26 conditions"]))
         #expect(rows.contains(["optimiser steps", "\(7 * (3 + 6))"]))
         #expect(rows.contains(["trained weights that several conditions share", "3.1 kB, kept until the next run"]))
         #expect(rows.last == ["conditions", "27"])
-        #expect(plan.conditionWords == "unedited, finetune (a grid of 26)")
+        #expect(plan.conditionList == "unedited, finetune (a grid of 26)")
         #expect(rows.contains { $0[0] == "mask files" && $0[1].hasPrefix("6 ×") })
     }
 }

@@ -167,7 +167,7 @@ import Testing
 
     /// The plan's first table, by what a row is about.
     private func rows(_ study: Study) throws -> [String: String] {
-        let plan = StudyPlan(try schedule(study), config: model.config)
+        let plan = StudySummary(try schedule(study), config: model.config)
         return Dictionary(uniqueKeysWithValues: plan.table().rows.map { ($0[0], $0[1]) })
     }
 

@@ -108,7 +108,7 @@ import Testing
         #expect(file.metadata["statistic"] == "residual_state")
         #expect(file.metadata["option_positions"] == "-1,-3")
         #expect(file.metadata["harmful_prompts"] == "5" && file.metadata["harmless_prompts"] == "3")
-        #expect(!Paths.exists(folder.statistic("residual_state") + ".folded"))
+        #expect(!Files.exists(folder.statistic("residual_state") + ".folded"))
         let report = String(decoding: try TextFile.read(folder.report), as: UTF8.self)
         #expect(report.contains("statistics/residual_state.safetensors"))
     }

@@ -59,7 +59,7 @@ import Testing
         // None is nothing to compare, not a similarity of 0.
         for amount in [RankAmount.percent(20), .count(0)] {
             #expect(
-                throws: SelectionError.noRank(map: "w", name: "rank", amount: amount.words, limit: 4)
+                throws: SelectionError.noRank(map: "w", name: "rank", amount: amount.text, limit: 4)
             ) { try value(amount, a, a) }
         }
         #expect(try a.directions(of: "w", columns: [2, 0]).floatArray() == [0, 0, 1, 0, 1, 0, 0, 0])
@@ -78,13 +78,14 @@ import Testing
             #expect(try file.isLimited(map) == isRefused)
             let recipe = RankRecipe.removeBottom(.count(1))
             if isRefused {
-                let error = #expect(throws: SelectionError.self) { try recipe.plan([map], subspaces: [file]) }
+                let error = #expect(throws: SelectionError.self) { try recipe.projectors(of: [map], subspaces: [file]) }
                 #expect(error?.description.contains("first 2 directions only, 3 are needed") == true)
             } else {
-                #expect(try recipe.plan([map], subspaces: [file])[0].projectors.count == 1)
+                #expect(try recipe.projectors(of: [map], subspaces: [file])[0].projectors.count == 1)
             }
             #expect(
-                try RankRecipe.removeTop(.count(2)).plan([map], subspaces: [file])[0].projectors[0].columns == [0, 1])
+                try RankRecipe.removeTop(.count(2)).projectors(of: [map], subspaces: [file])[0].projectors[0].columns
+                    == [0, 1])
         }
     }
 

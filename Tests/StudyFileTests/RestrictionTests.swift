@@ -64,9 +64,9 @@ import Testing
         #expect(Study.WeightShare(.mask, percent: 9.61).name == "mask-9.61")
         #expect(Study.WeightShare(.layers, percent: 10).name == "layers-10")
         #expect(
-            Study.Restriction(.rewind, .share(.init(.mask, percent: 10, of: .linearMaps, p: 3))).words
+            Study.Restriction(.rewind, .share(.init(.mask, percent: 10, of: .linearMaps, p: 3))).title
                 == "rewound: 10 % of the linear maps, the top by safety per matrix, utility's first 3 % spared")
-        #expect(Study.Restriction(.freeze, .mask(of: "a")).words == "frozen: a")
+        #expect(Study.Restriction(.freeze, .mask(of: "a")).title == "frozen: a")
     }
 
     @Test func whatNeedsScores() {

@@ -22,7 +22,7 @@ import Testing
           zero_shot: {documents: docs, tasks: [rte, arc_challenge], limit: 50, seed: 7, max_length: 512}
         """
 
-    private func plan(_ text: String) throws -> Study.EvaluationPlan {
+    private func plan(_ text: String) throws -> Study.EvaluationSettings {
         try Study(yaml: text, file: "dir/s.yaml").evaluation
     }
 
@@ -67,7 +67,7 @@ import Testing
         #expect(zeroShot.seed == 7)
         #expect(zeroShot.maxLength == 512)
         let short = try plan("model: m\nconditions: [unedited]\nevaluation: {zero_shot: docs}").zeroShot
-        #expect(short == ZeroShotPlan(documents: "dir/docs"))
+        #expect(short == ZeroShotSettings(documents: "dir/docs"))
         #expect(short?.tasks == ZeroShotTask.allCases)
         #expect(short?.limit == 200)
         #expect(short?.seed == 42)

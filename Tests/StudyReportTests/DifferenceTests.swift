@@ -9,7 +9,7 @@ import Testing
         let difference = Difference(a, minus: Estimate(value: 1, standardError: 0.4, count: 10))
         #expect(abs(difference.value - 2) < 1e-12 && abs(difference.standardError - 0.5) < 1e-12)
         #expect(difference.isAbove && !difference.isBelow && !difference.isNone)
-        #expect(difference.words == "+2.00 ± 0.50")
+        #expect(difference.text == "+2.00 ± 0.50")
     }
 
     /// 0 of 10 against 0 of 10: (0 + 2) / 14 each, √(2 · (1/7)(6/7)/14) by hand.

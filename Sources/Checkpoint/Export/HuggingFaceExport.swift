@@ -53,7 +53,7 @@ public struct HuggingFaceExport {
             }
             AtomicFile.flushFolder(of: target)
         } catch {
-            Files.removeFolder(temporary)
+            try? Files.remove(temporary)
             throw error
         }
     }
@@ -140,7 +140,7 @@ public struct HuggingFaceExport {
             return files.map { (name: $0.0, bytes: $0.1) }
         }
         let path = checkpoint.path
-        var members = try Files.json("\(path)/config.json").members ?? []
+        var members = try CheckpointFiles.json("\(path)/config.json").members ?? []
         let key = members.contains { $0.key == "dtype" } ? "dtype" : "torch_dtype"
         members.removeAll { $0.key == ByteString(key) }
         members.append(JSON.Member(key, .text(typeName)))
@@ -151,10 +151,10 @@ public struct HuggingFaceExport {
             "vocab.json", "merges.txt", "tokenizer.model",
         ]
         for name in copied where Files.exists("\(path)/\(name)") {
-            files.append((name: name, bytes: try Files.bytes("\(path)/\(name)")))
+            files.append((name: name, bytes: try CheckpointFiles.bytes("\(path)/\(name)")))
         }
         if let template = try checkpoint.templateInFolder() {
-            files.append((name: "chat_template.jinja", bytes: try Files.bytes(template)))
+            files.append((name: "chat_template.jinja", bytes: try CheckpointFiles.bytes(template)))
         }
         return files
     }

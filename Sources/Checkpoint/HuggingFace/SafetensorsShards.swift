@@ -14,7 +14,7 @@ enum SafetensorsShards {
     }
 
     private static func sharded(index: String, folder: String) throws(CheckpointError) -> [String: StoredTensor] {
-        guard let map = try Files.json(index)["weight_map"]?.members else {
+        guard let map = try CheckpointFiles.json(index)["weight_map"]?.members else {
             throw CheckpointError(.malformed, file: index, "no weight_map")
         }
         var shards: [String: [String: StoredTensor]] = [:]

@@ -143,7 +143,7 @@ extension ChatTemplate {
     }
 
     /// How prompts without a system prompt are made, where that is not by leaving it out.
-    public var silenceWords: String? {
+    public var silenceTitle: String? {
         if case .emptied = silence { "an empty system message in place of the template's own" } else { nil }
     }
 

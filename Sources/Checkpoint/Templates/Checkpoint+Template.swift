@@ -20,7 +20,7 @@ extension Checkpoint {
         }
         if let file = try templateInFolder() { return (try Self.templateFile(file), file) }
         let config = "\(path)/tokenizer_config.json"
-        guard let value = try Files.jsonIfPresent(config)?["chat_template"], !value.isNull else { return nil }
+        guard let value = try CheckpointFiles.jsonIfPresent(config)?["chat_template"], !value.isNull else { return nil }
         if let text = value.string { return (text, config) }
         guard let list = value.elements else {
             throw CheckpointError(.malformed, file: config, "chat_template is neither a text nor a list of named ones")
@@ -64,7 +64,7 @@ extension Checkpoint {
     }
 
     static func templateFile(_ file: String) throws(CheckpointError) -> String {
-        let bytes = try Files.bytes(file)
+        let bytes = try CheckpointFiles.bytes(file)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CheckpointError(.malformed, file: file, "a chat template has to be UTF-8")
         }

@@ -36,7 +36,7 @@ struct TemplateTokens: Sendable {
     }
 
     private init(folder: String) throws(CheckpointError) {
-        let config = try Files.jsonIfPresent("\(folder)/tokenizer_config.json")
+        let config = try CheckpointFiles.jsonIfPresent("\(folder)/tokenizer_config.json")
         for (name, spelling) in Self.standard[config?["tokenizer_class"]?.string ?? ""] ?? [:] {
             if config?[name] == nil { set(name, spelling) }
         }
@@ -46,7 +46,7 @@ struct TemplateTokens: Sendable {
         }
         // The older file counts only where the newer one does not list the tokens itself.
         if config?["added_tokens_decoder"] == nil {
-            read(try Files.jsonIfPresent("\(folder)/special_tokens_map.json"))
+            read(try CheckpointFiles.jsonIfPresent("\(folder)/special_tokens_map.json"))
         }
     }
 

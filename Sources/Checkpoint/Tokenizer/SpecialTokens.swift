@@ -52,7 +52,7 @@ struct SpecialTokens {
 
     init(folder: String) throws(CheckpointError) {
         let file = "\(folder)/tokenizer_config.json"
-        let config = Fields(json: try Files.jsonIfPresent(file) ?? .object([]), file: file)
+        let config = Fields(json: try CheckpointFiles.jsonIfPresent(file) ?? .object([]), file: file)
         guard config.json.members != nil else { throw config.malformed("not a JSON object") }
         if try config.flag("split_special_tokens", nullable: true) == true {
             throw config.unsupported("split_special_tokens is set, and this program does not do it")
@@ -73,9 +73,9 @@ struct SpecialTokens {
 
     private mutating func takeOlderFiles(_ folder: String) throws(CheckpointError) {
         let map = "\(folder)/special_tokens_map.json"
-        if let json = try Files.jsonIfPresent(map) { try take(Fields(json: json, file: map), mapped: true) }
+        if let json = try CheckpointFiles.jsonIfPresent(map) { try take(Fields(json: json, file: map), mapped: true) }
         let file = "\(folder)/added_tokens.json"
-        guard let json = try Files.jsonIfPresent(file) else { return }
+        guard let json = try CheckpointFiles.jsonIfPresent(file) else { return }
         let special = Set(named.map(\.entry.content) + (additional ?? []).map(\.content))
         for member in json.members ?? [] {
             guard case .integer(let number) = member.value, let id = Int32(exactly: number), id >= 0 else {

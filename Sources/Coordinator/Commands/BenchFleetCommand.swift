@@ -29,7 +29,7 @@ package struct BenchFleetCommand: ParsableCommand {
 
     package func run() throws {
         let folder = runDir ?? ".faultline-measure-\(getpid())"
-        defer { if runDir == nil { try? FileManager.default.removeItem(atPath: folder) } }
+        defer { if runDir == nil { try? Files.remove(folder) } }
         var settings = FleetSettings(runDirectory: folder)
         settings.listen = fleet.listen
         settings.joinFile = fleet.joinFile
@@ -61,8 +61,8 @@ package struct BenchFleetCommand: ParsableCommand {
         try workers.run(Array(repeating: empty, count: tasks), label: "measuring", recorded: record) { index, results in
             if index == 0 { report.first = MonotonicClock.now }
             for case .file(let path) in results.map(\.bundle) {
-                report.bytes += (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
-                if memory == nil { unlink(path) }
+                report.bytes += Files.byteCount(path) ?? 0
+                if memory == nil { Files.removeFile(path) }
             }
         }
         report.ended = MonotonicClock.now
@@ -82,7 +82,7 @@ package struct BenchFleetCommand: ParsableCommand {
     }
 
     private static func memory(_ folder: String, _ settings: FleetSettings) throws -> RunMemory {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Files.makeFolder(folder)
         return try RunMemory(folder: folder, logger: settings.logger)
     }
 

@@ -156,7 +156,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
 
     /// The options as the study they amount to.
     private func study(name: String) -> Study {
-        var plan = Study.EvaluationPlan()
+        var plan = Study.EvaluationSettings()
         plan.harmful = prompts.map { Study.PromptSet(file: $0, samples: samples) }
         plan.harmless = harmless.map { Study.PromptSet(file: $0, samples: samples) }
         plan.attacks = attacks.map { kind in
@@ -167,7 +167,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         plan.tasks = tasks
         plan.taskLimit = taskLimit
         plan.zeroShot = zeroShot.map { folder in
-            var zeroShot = ZeroShotPlan(documents: folder)
+            var zeroShot = ZeroShotSettings(documents: folder)
             if !zeroShotTasks.isEmpty { zeroShot.tasks = zeroShotTasks }
             zeroShot.limit = zeroShotLimit
             zeroShot.maxLength = zeroShotLength

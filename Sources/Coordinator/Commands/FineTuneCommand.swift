@@ -86,7 +86,7 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let (checkpoint, codec) = try model.open()
         var settings = Study.FineTune(
             pairs: data, samples: samples, length: .steps(0), batch: batch, learningRate: lr, parameters: parameters)
-        let (pairs, examples) = try FineTunePlan.examples(
+        let (pairs, examples) = try FineTuneSteps.examples(
             settings, seed: batches.seed, codec: codec, reading.files(codec))
         settings.length = epochs.map { .epochs($0) } ?? .steps(steps ?? (pairs.count + batch - 1) / batch)
         let exporter = FolderExporter(checkpoint, type: dtype?.type)
@@ -96,9 +96,9 @@ package struct FineTuneCommand: AsyncParsableCommand {
         var belonging = forcing.belonging()
         let frozen = try mask(freeze, checkpoint, &belonging)
         let rewound = try mask(rewind, checkpoint, &belonging)
-        let training = try FineTunePlan.training(
+        let training = try FineTuneSteps.training(
             examples, settings: settings, seed: batches.seed, batchTokens: batches.batchTokens)
-        let words = try words(pairs, training).merging(belonging.metadata) { $1 }
+        let provenance = try provenance(pairs, training).merging(belonging.metadata) { $1 }
         try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
             // Rewinding happens in the export, which has all that it takes.
@@ -107,21 +107,21 @@ package struct FineTuneCommand: AsyncParsableCommand {
             if let first = losses.first, let last = losses.last {
                 Terminal.log.info("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))")
             }
-            try await exporter.exportTrained(runner, rewind: rewound, words: words, to: out)
+            try await exporter.exportTrained(runner, rewind: rewound, provenance: provenance, to: out)
         }
     }
 
     /// How the model is trained, for the folder's `faultline.json`.
-    private func words(_ pairs: [Pair], _ training: TaskBody.Training) throws -> [String: String] {
-        var words = [
+    private func provenance(_ pairs: [Pair], _ training: TaskBody.Training) throws -> [String: String] {
+        var provenance = [
             "method": "fine-tuning", "data": PairFile.digest(pairs), "examples": "\(pairs.count)",
             "steps": "\(training.steps.count)", "batch": "\(batch)", "learning_rate": "\(lr)",
             "parameters": parameters.rawValue, "seed": "\(batches.seed)",
         ]
         for (key, path) in [("freeze", freeze), ("rewind", rewind)] {
-            if let path { words[key] = try Digest.sha256(file: path) }
+            if let path { provenance[key] = try Digest.sha256(file: path) }
         }
-        return words
+        return provenance
     }
 
     private func mask(_ path: String?, _ checkpoint: Checkpoint, _ belonging: inout Belonging) throws -> Mask? {

@@ -57,7 +57,7 @@ package struct GenerateCommand: AsyncParsableCommand {
         var outputs = Outputs(model: model.model, reading: [prompts, refusalPhrases, fleet.keys])
         let out = try outputs.file("--out", out, standard: "pairs.jsonl")
         try fleet.check(&outputs)
-        let plan = Study.EvaluationPlan()
+        let plan = Study.EvaluationSettings()
         let own = SelfGeneratedAnswers(
             codec: codec, judge: judge, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts)
         // Before a fleet is started for nothing.

@@ -106,9 +106,9 @@ package struct MaskCommand: ParsableCommand {
         }
         try belonging.checkModels(scores + others)
         if scores.count == 2 { try belonging.checkMethods(scores[0], scores[1]) }
-        var words = (scores + others).first { $0.model != nil }?.modelMetadata ?? [:]
-        if !random { words["scores"] = scores.first?.method }
-        return words.merging(belonging.metadata) { $1 }
+        var provenance = (scores + others).first { $0.model != nil }?.modelMetadata ?? [:]
+        if !random { provenance["scores"] = scores.first?.method }
+        return provenance.merging(belonging.metadata) { $1 }
     }
 
     private func select() throws -> Mask {

@@ -92,10 +92,10 @@ package struct PlanCommand: AsyncParsableCommand {
             keys = CacheKeys(modelDigest: try checkpoint.digest(), kernels: measured.1)
         }
         let cache = try cacheFolder.flatMap { folder in
-            try Paths.exists(folder) ? ResultCache(folder) : nil
+            try Files.exists(folder) ? ResultCache(folder) : nil
         }
         var made: Set<String> = []
-        var prediction = PlanPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)
+        var prediction = StudyPrediction(rates: rates, cost: cost, isTimed: rate != nil || !noMeasure)
         for item in items {
             let work = try WorkCounter.count(
                 item, model: checkpoint, cache: cache, keys: keys, made: &made)
@@ -105,9 +105,9 @@ package struct PlanCommand: AsyncParsableCommand {
             let disk = DiskPrediction(item, config: checkpoint.config, work: work)
             prediction.add(item.study, work, memory.phases(), disk)
             if list.isList { Terminal.say("study \(item.study.name)") }
-            let plan = StudyPlan(item, config: checkpoint.config)
+            let plan = StudySummary(item, config: checkpoint.config)
             Terminal.out(plan.table())
-            for line in Format.wrapped("conditions: \(plan.conditionWords)") { Terminal.say(line) }
+            for line in Format.wrapped("conditions: \(plan.conditionList)") { Terminal.say(line) }
             Terminal.say("")
         }
         Terminal.out(prediction.table())

@@ -95,7 +95,7 @@ package struct ProbeCommand: AsyncParsableCommand {
         if let mask, let selection {
             var selected = try selection.mask(probe, in: config, seed: batches.seed)
             selected.metadata = Dictionary(step.prober.metadata(of: origin)) { first, _ in first }
-            selected.metadata["selection"] = selection.words
+            selected.metadata["selection"] = selection.title
             try selected.write(to: mask)
         }
         Terminal.out(HeadProbeFile.table(probe))

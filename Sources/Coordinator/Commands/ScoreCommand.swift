@@ -38,6 +38,9 @@ package struct ScoreCommand: AsyncParsableCommand {
 
     package func validate() throws {
         if method.needsData, data == nil { throw ValidationError("--method \(method.rawValue) needs --data PAIRS") }
+        if !method.needsData, data != nil {
+            throw ValidationError("--method \(method.rawValue) looks at no data: leave out --data")
+        }
         if !method.needsData, samples != nil { throw ValidationError("--samples goes with --data") }
     }
 

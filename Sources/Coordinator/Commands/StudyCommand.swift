@@ -53,7 +53,7 @@ package struct StudyCommand: AsyncParsableCommand {
             let cache = try cacheFolder.map { folder throws(InputError) in
                 try ResultCache(folder) { Terminal.own.info("\($0)") }
             }
-            try Paths.makeFolder(root)
+            try Files.makeFolder(root)
             try Outputs.checkWritable(root)
             // What a chat template refuses is known before workers are started.
             let day = try RunDay.of(root)
@@ -64,7 +64,7 @@ package struct StudyCommand: AsyncParsableCommand {
                 try RunDay.keep(day, in: root)
             }
             let digest = try checkpoint.digest()
-            let command = Stopped.shell(["faultline", "study", "run", study] + settings.words)
+            let command = Stopped.shell(["faultline", "study", "run", study] + settings.arguments)
             let gnuplot = Gnuplot()
             if gnuplot == nil { Terminal.own.info("no plots in the report: \(Gnuplot.advice)") }
             try await RunnerFactory.with(options, checkpoint, runDirectory: root) { [list] runner in

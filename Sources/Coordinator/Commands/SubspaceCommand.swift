@@ -73,7 +73,7 @@ package struct SubspaceCommand: AsyncParsableCommand {
             let keep = try outputs.file("--moments", moments, standard: "moments.safetensors", beside: [".folded"])
             try fleet.check(&outputs)
             let moments = keep ?? "\(out).moments-\(getpid())"
-            defer { if keep == nil { unlink(moments) } }
+            defer { if keep == nil { Files.removeFile(moments) } }
             try await RunnerFactory.with(fleet, checkpoint) { runner in
                 try await runner.apply(nil)
                 try await store.score(
@@ -162,13 +162,13 @@ package struct SubspaceCommand: AsyncParsableCommand {
             var outputs = Outputs(model: model.model, reading: [safety, utility, fleet.keys])
             let out = try outputs.file("--out", out, standard: "edit.safetensors")
             try fleet.check(&outputs)
-            var words = own.modelMetadata.merging(["safety": try Digest.sha256(file: safety)]) { $1 }
-            words.merge(belonging.metadata) { $1 }
-            if let utility { words["utility"] = try Digest.sha256(file: utility) }
-            let edit = try await RunnerFactory.with(fleet, checkpoint) { [words] runner in
+            var provenance = own.modelMetadata.merging(["safety": try Digest.sha256(file: safety)]) { $1 }
+            provenance.merge(belonging.metadata) { $1 }
+            if let utility { provenance["utility"] = try Digest.sha256(file: utility) }
+            let edit = try await RunnerFactory.with(fleet, checkpoint) { [provenance] runner in
                 try await runner.apply(nil)
                 return try await SubspaceComputation(checkpoint.config).edit(
-                    recipe, subspaces: subspaces, runner: runner, to: out, metadata: words)
+                    recipe, subspaces: subspaces, runner: runner, to: out, metadata: provenance)
             }
             let all = WeightScores.maps(of: checkpoint.config).reduce(0) { $0 + $1.rank }
             let nothing = edit.reasonForNoEffect(in: checkpoint).map { "; it changes nothing: \($0)" } ?? ""

@@ -87,13 +87,13 @@ public struct LowRankEdit: WeightEdit {
 
     /// The edit as tensors, as the workers and a file get it.
     public var bundle: TensorBundle {
-        var words = metadata
-        words["format"] = Self.format
-        words["version"] = Self.version
-        words[EditKind.key] = Self.kind.rawValue
-        words["ranks"] = "\(rank)"
+        var header = metadata
+        header["format"] = Self.format
+        header["version"] = Self.version
+        header[EditKind.key] = Self.kind.rawValue
+        header["ranks"] = "\(rank)"
         return TensorBundle(
-            metadata: words,
+            metadata: header,
             entries: maps.flatMap { map in
                 [
                     .init(

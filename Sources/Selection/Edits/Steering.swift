@@ -102,8 +102,8 @@ public struct Steering: WeightEdit {
             add(Self.tokens, prompts.flatMap { $0 })
             add(Self.lengths, prompts.map { Int32($0.count) })
         }
-        let words = metadata.merging([EditKind.key: Self.kind.rawValue, "format": Self.format]) { $1 }
-        return TensorBundle(metadata: words, entries: entries)
+        let header = metadata.merging([EditKind.key: Self.kind.rawValue, "format": Self.format]) { $1 }
+        return TensorBundle(metadata: header, entries: entries)
     }
 
     /// The vectors of the stage's blocks; all stages get the position and the gate.

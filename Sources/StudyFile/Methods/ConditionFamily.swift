@@ -22,12 +22,12 @@ package struct ConditionFamily: Hashable, Sendable {
 /// A setting by which a grid is laid out.
 package struct GridAxis: Sendable, Equatable {
     package var name: String
-    package var words: String
+    package var title: String
     package var value: Double
 
-    package init(_ name: String, _ words: String, _ value: Double) {
+    package init(_ name: String, _ title: String, _ value: Double) {
         self.name = name
-        self.words = words
+        self.title = title
         self.value = value
     }
 

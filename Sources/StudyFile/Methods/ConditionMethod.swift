@@ -89,12 +89,12 @@ package struct KnownInputs {
     /// The pairs of a side; `nil`: by nothing yet.
     package var data: (Study.Side) throws -> String?
     /// The model of another condition; `nil`: no words decide it.
-    package var recipe: (Study.Condition) throws -> String?
+    package var editKey: (Study.Condition) throws -> String?
 
     package init(
-        data: @escaping (Study.Side) throws -> String?, recipe: @escaping (Study.Condition) throws -> String?
+        data: @escaping (Study.Side) throws -> String?, editKey: @escaping (Study.Condition) throws -> String?
     ) {
-        (self.data, self.recipe) = (data, recipe)
+        (self.data, self.editKey) = (data, editKey)
     }
 }
 

@@ -24,7 +24,7 @@ package struct FineTuneMethod: ConditionMethod {
         return try Study.fineTuneGrid(entry.node, entry.path).conditions
     }
 
-    package var title: String { settings.words }
+    package var title: String { settings.title }
     package func family(_ extent: EditExtent) -> ConditionFamily {
         settings.restriction == nil ? .fineTuned : .fineTunedFrozen
     }

@@ -23,7 +23,7 @@ package struct HeadsMethod: ConditionMethod {
         selection = key == "top" ? .top(count) : key == "bottom" ? .bottom(count) : .random(count)
     }
 
-    package var title: String { selection.words }
+    package var title: String { selection.title }
 
     package func family(_ extent: EditExtent) -> ConditionFamily {
         switch selection {

@@ -42,7 +42,7 @@ package struct LowRankMethod: ConditionMethod {
     }
 
     package var title: String {
-        if case .orthogonalProjection = recipe { recipe.words } else { "\(recipe.words) by \(side.rawValue)" }
+        if case .orthogonalProjection = recipe { recipe.title } else { "\(recipe.title) by \(side.rawValue)" }
     }
 
     package func family(_ extent: EditExtent) -> ConditionFamily {

@@ -41,9 +41,9 @@ package struct RandomLikeMethod: ConditionMethod {
         _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) throws -> [String]? {
         guard let other = study.conditions.first(where: { $0.name == like }),
-            let recipe = try known.recipe(other)
+            let key = try known.editKey(other)
         else { return nil }
-        return ["random", "\(study.seed)", recipe] + (try other.method.sides.map { try known.data($0) ?? "?" })
+        return ["random", "\(study.seed)", key] + (try other.method.sides.map { try known.data($0) ?? "?" })
     }
 
     /// As many random weights of every matrix as the mask has.

@@ -7,9 +7,9 @@ extension Study {
     /// - Parameter data: what a side's pairs are known by; `nil`: by nothing yet.
     /// - Returns: `nil` where the words do not decide the weights.
     /// - Throws: what `data` throws.
-    package func recipe(_ condition: Condition, data: @escaping (Side) throws -> String?) throws -> String? {
+    package func editKey(_ condition: Condition, data: @escaping (Side) throws -> String?) throws -> String? {
         if condition.isUnedited { return "unedited" }
-        let known = KnownInputs(data: data) { try recipe($0, data: data) }
+        let known = KnownInputs(data: data) { try editKey($0, data: data) }
         guard var parts = try condition.method.fingerprint(condition, in: self, known) else { return nil }
         for side in condition.method.sides {
             guard let known = try data(side) else { return nil }

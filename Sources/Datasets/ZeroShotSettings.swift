@@ -1,7 +1,7 @@
 package import Evaluation
 
 /// The paper's zero-shot accuracy.
-package struct ZeroShotPlan: Sendable, Equatable {
+package struct ZeroShotSettings: Sendable, Equatable {
     /// The folder of the tasks' documents, `TASK.jsonl` each.
     package var documents: String
     package var tasks = ZeroShotTask.allCases

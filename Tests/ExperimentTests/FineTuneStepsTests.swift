@@ -3,7 +3,7 @@ import Protocol
 import StudyFile
 import Testing
 
-@Suite struct FineTunePlanTests {
+@Suite struct FineTuneStepsTests {
     private let groups = (0..<7).map {
         SequenceGroup(name: "\($0)", sequences: [.init(tokens: [Int32($0), 9], scoredFrom: 1)])
     }
@@ -15,7 +15,7 @@ import Testing
     private func plan(
         _ length: Study.FineTune.Length, batch: Int, seed: UInt64 = 1, limit: Int = 100
     ) throws -> TaskBody.Training {
-        try FineTunePlan.training(
+        try FineTuneSteps.training(
             groups,
             settings: .init(
                 pairs: "", samples: nil, length: length, batch: batch, learningRate: 1e-3, parameters: .linear),
@@ -43,7 +43,7 @@ import Testing
         // Where the steps come out even, the two ways of counting are one.
         #expect(try plan(.epochs(7), batch: 7) == plan(.steps(7), batch: 7))
         #expect(try examples(plan(.epochs(2), batch: 100)).map(\.count) == [7, 7])
-        #expect(FineTunePlan.stepCount(.epochs(5), examples: 50, batch: 10) == 25)
+        #expect(FineTuneSteps.stepCount(.epochs(5), examples: 50, batch: 10) == 25)
     }
 
     @Test func isAFunctionOfTheSeed() throws {

@@ -3,7 +3,7 @@ package import StudyFile
 import Tensors
 
 /// What `faultline plan` says of time, memory and disk.
-package struct PlanPrediction {
+package struct StudyPrediction {
     private let rates: Rates
     private let cost: ModelCost
     /// Rates are measured, or the user's own.

@@ -4,7 +4,7 @@ import Reporting
 import StudyFile
 
 /// What fine-tuning will compute and store.
-extension StudyPlan {
+extension StudySummary {
     var fineTuningRows: [[String]] {
         let runs = study.trainings
         guard !runs.isEmpty else { return [] }
@@ -28,6 +28,6 @@ extension StudyPlan {
     /// `nil` where it takes the file to know.
     private func steps(_ run: Study.FineTune) -> Int? {
         if case .steps(let count) = run.length { return count }
-        return run.samples.map { FineTunePlan.stepCount(run.length, examples: $0, batch: run.batch) }
+        return run.samples.map { FineTuneSteps.stepCount(run.length, examples: $0, batch: run.batch) }
     }
 }

@@ -6,7 +6,7 @@ import Selection
 import StudyFile
 
 /// What a study will compute and store, known before it begins.
-package struct StudyPlan {
+package struct StudySummary {
     let schedule: StudySchedule
     let config: ModelConfig
     var study: Study { schedule.study }
@@ -69,7 +69,7 @@ package struct StudyPlan {
     }
 
     /// Every condition by name, the cells of a grid by their number.
-    package var conditionWords: String {
+    package var conditionList: String {
         var entries: [(name: String, cells: Int)] = []
         for condition in study.conditions {
             guard let grid = condition.fineTune?.grid else {

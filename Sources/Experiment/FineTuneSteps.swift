@@ -5,7 +5,7 @@ package import StudyFile
 package import Tensors
 
 /// Lays a fine-tuning run's steps out from its settings alone.
-package enum FineTunePlan {
+package enum FineTuneSteps {
     /// Of a number of steps, every one takes the next `batch` examples of an endless row of shuffled passes over the data.
     /// Of a number of epochs, every one is a shuffled pass of its own, whose last step has what is left.
     ///
