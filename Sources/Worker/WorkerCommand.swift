@@ -138,7 +138,6 @@ struct WorkerCommand: ParsableCommand {
     /// Starts this program again where OpenBLAS does not know the CPU. Where that fails, it works on with slow kernels.
     private func takeBetterKernels() {
         guard idleEngine == nil, let level = KernelLevel.better else { return }
-        _ = say("BLAS takes \(KernelLevel.current) kernels, and this CPU has AVX2: starting again with \(level)'s")
         WorkerLog.log.warning("\(KernelLevel.restart(at: level))")
     }
 
