@@ -6,6 +6,8 @@ package struct HeldWork: Sendable {
     /// The run whose work this is.
     private var run: String?
     package private(set) var assignment: Assignment?
+    /// The assignment's. Stored, since the optimiser of Swift 6.3.1 does not compile `assignment?.epoch` everywhere.
+    package private(set) var epoch: UInt64?
     private var highestEpoch: UInt64 = 0
     /// The engine has loaded the assignment's weights.
     package var isLoaded = false
@@ -13,8 +15,6 @@ package struct HeldWork: Sendable {
     package var edit = HeldEdit()
 
     package init() {}
-
-    package var epoch: UInt64? { assignment?.epoch }
 
     /// Whether an assignment of this epoch is the newest one so far; from now on it is not.
     package mutating func isNew(_ epoch: UInt64) -> Bool {
@@ -26,6 +26,7 @@ package struct HeldWork: Sendable {
     /// A new assignment begins with nothing.
     package mutating func begin(_ new: Assignment) {
         assignment = new
+        epoch = new.epoch
         clear()
     }
 
@@ -41,11 +42,12 @@ package struct HeldWork: Sendable {
     /// Drops everything.
     /// - Returns: the epoch after all that were held.
     package mutating func forgetEverything() -> UInt64 {
-        let epoch = max(assignment?.epoch ?? 0, highestEpoch)
+        let newest = max(epoch ?? 0, highestEpoch)
         if run != nil { highestEpoch = 0 }
         assignment = nil
+        epoch = nil
         clear()
-        return epoch + 1
+        return newest + 1
     }
 
     /// What a hello says of it; `nil` where there is nothing.
