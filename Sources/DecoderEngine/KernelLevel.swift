@@ -25,7 +25,7 @@ package enum KernelLevel {
     }
 
     /// The level to start again at: OpenBLAS knows CPUs by their model numbers, and takes kernels without AVX2 on one that is
-    /// newer than itself. They are three to four times slower.
+    /// newer than itself, which are slower.
     /// - Returns: `nil` where its choice stands, or is the user's.
     package static var better: String? { better(than: current, simd: simd, isAsked: getenv(variable) != nil) }
 
