@@ -56,7 +56,8 @@ check_kill() {
             "$([ "$last" -le $((first + 4)) ] && echo 0 || echo 1)"
         verdict "$name: nothing was committed twice" "$([ "$(committed_twice "$work/$name")" = 0 ] && echo 0 || echo 1)"
         for worker in "${workers[@]}"; do
-            within 40 gone "$worker" || { verdict "$name: a worker does not end" 1; kill -9 "$worker"; }
+            # One that was started as the run ended never met the coordinator: it looks for it for 60 s.
+            within 100 gone "$worker" || { verdict "$name: a worker does not end" 1; kill -9 "$worker"; }
         done
     done
     verdict "kill: $kills kills in $run runs (seed $SEED)" "$([ "$kills" -gt 0 ] && echo 0 || echo 1)"
