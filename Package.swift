@@ -60,8 +60,13 @@ let package = Package(
             swiftSettings: numeric),
         // Judges, attack settings, zero-shot tasks, perplexity: text and numbers, no model.
         .target(
-            name: "Evaluation", dependencies: ["Tensors", "Protocol"],
-            resources: [.embedInCode("Judges/paper-1.txt"), .embedInCode("Judges/faultline-1.txt")]),
+            name: "Evaluation", dependencies: ["Tensors", "Protocol", "Selection"],
+            resources: [
+                .embedInCode("Judges/paper-1.txt"), .embedInCode("Judges/faultline-1.txt"),
+                .embedInCode("Judges/landscape29-1.txt"), .embedInCode("Judges/rd12-1.txt"),
+                .embedInCode("Judges/heretic-1.txt"), .embedInCode("Judges/scans-1.txt"),
+            ],
+            swiftSettings: numeric),
         .target(name: "ZeroMQ", dependencies: ["CZMQ", "Tensors"]),
         // Large transfers: who may send how much, and what is next.
         .target(name: "Bulk", dependencies: ["Tensors", "Protocol", "ZeroMQ"]),
@@ -172,6 +177,14 @@ let package = Package(
                 "Tensors", "Protocol", "Selection", "ZeroMQ", "Bulk", "Keys", "Reporting",
                 "Stages", logging,
             ]),
+        // Commands that do one step of a study each, or show what a program makes of a file.
+        .target(
+            name: "StepCommands",
+            dependencies: [
+                "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "Reporting", "Datasets",
+                "OutputFiles", "ModelService", "StudyFile", "Experiment", "StudyReport", "Scheduling", "Console",
+                "Launch", arguments, logging,
+            ]),
         // The two programs: commands and start-up.
         .executableTarget(
             name: "Worker",
@@ -185,7 +198,7 @@ let package = Package(
                 "Tensors", "Jinja", "Checkpoint", "Protocol", "Selection", "Evaluation", "ZeroMQ", "Keys",
                 "Reporting", "Journal", "Datasets", "OutputFiles", "ModelService", "StudyFile",
                 "Caching", "Experiment", "StudyReport", "Scheduling", "FleetIO", "FleetBackend", "StatusPage",
-                "Planning", "Console", "Launch", arguments, logging,
+                "Planning", "Console", "Launch", "StepCommands", arguments, logging,
             ]),
         // Speeds side by side (`make bench`).
         .executableTarget(
@@ -324,7 +337,7 @@ let package = Package(
             name: "DecoderEngineTests",
             dependencies: [
                 "Tensors", "Checkpoint", "Protocol", "Selection", "Linalg", "Transformer", "Attribution", "Stages",
-                "DecoderEngine", "TestSupport", "ModelFixtures",
+                "Evaluation", "DecoderEngine", "TestSupport", "ModelFixtures",
             ]),
         .testTarget(
             name: "WorkerIOTests",
@@ -335,8 +348,8 @@ let package = Package(
         .testTarget(
             name: "CoordinatorTests",
             dependencies: [
-                "Tensors", "Checkpoint", "Selection", "Datasets", "Experiment", "Scheduling", "FleetIO", "Coordinator",
-                "TestSupport", "StudySupport", arguments,
+                "Tensors", "Checkpoint", "Selection", "Datasets", "Experiment", "Scheduling", "FleetIO", "StepCommands",
+                "Coordinator", "TestSupport", "StudySupport", arguments,
             ]),
         .testTarget(
             name: "FleetTests",

@@ -38,6 +38,7 @@ public enum Collectors {
     private static var all: [any Collector.Type] {
         [
             SNIP.self, Wanda.self, SecondMomentTap.self, HeadOutputs.self, ResidualStates.self,
+            UnitVariances.self, LastTokenStates.self, Transitions.self,
         ]
     }
 

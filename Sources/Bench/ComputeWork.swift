@@ -90,7 +90,7 @@ final class ComputeWork {
             y, batch: batch, weights: Array(repeating: 1 / Float(batch.targets.count), count: examples.count),
             tap: own, headGradient: nil)
         _ = try stage.backward(dy, tape: &tape, batch: batch, tap: own)
-        own.update(.init(learningRate: 1e-9, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0))
+        try own.update(.init(learningRate: 1e-9, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0))
     }
 
     private func sgemm() throws {

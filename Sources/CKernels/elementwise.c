@@ -20,6 +20,18 @@ FL_CLONES void fl_scale(float *y, float s, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] *= s;
 }
 
+FL_CLONES double fl_dot(const float *x, const float *y, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)y[i];
+  return sum;
+}
+
+FL_CLONES void fl_remove_component(float *x, const float *d, float strength, size_t n) {
+  FL_FUSED
+  float share = (float)(strength * fl_dot(x, d, n));
+  for (size_t i = 0; i < n; i++) x[i] -= share * d[i];
+}
+
 FL_CLONES void fl_abs_accumulate(float *acc, const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) acc[i] += __builtin_fabsf(x[i]);
 }
@@ -28,6 +40,18 @@ FL_CLONES void fl_square_accumulate(double *acc, const float *x, size_t rows, si
   for (size_t t = 0; t < rows; t++) {
     const float *row = x + t * ld;
     for (size_t j = 0; j < columns; j++) acc[j] += (double)row[j] * (double)row[j];
+  }
+}
+
+FL_CLONES void fl_moment_accumulate(double *sum, double *squares, const float *x, size_t rows, size_t columns,
+                                    size_t ld) {
+  for (size_t t = 0; t < rows; t++) {
+    const float *row = x + t * ld;
+    for (size_t j = 0; j < columns; j++) {
+      double value = row[j];
+      sum[j] += value;
+      squares[j] += value * value;
+    }
   }
 }
 

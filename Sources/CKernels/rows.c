@@ -83,6 +83,13 @@ float fl_logsumexp(const float *s, size_t n) {
   return m + (float)log(total);
 }
 
+double fl_logsumexp_f64(const float *s, size_t n) {
+  double m = largest(s, n);
+  double total = 0;
+  for (size_t i = 0; i < n; i++) total += exp(s[i] - m);
+  return m + log(total);
+}
+
 FL_CLONES void fl_cross_entropy_gradient(float *s, float lse, float scale, size_t n) {
   for (size_t i = 0; i < n; i++) s[i] = fl_exp(s[i] - lse) * scale;
 }

@@ -1,4 +1,4 @@
-/// Numbers as the bytes of a cache entry, little-endian: counts (u32), then values.
+/// Numbers as the bytes of a cache entry, little-endian: counts (u32), then values; of rows the values alone.
 package enum CachedValues {
     static func bytes(_ floats: [Float]) -> [UInt8] { words([UInt32(floats.count)] + floats.map(\.bitPattern)) }
 
@@ -31,6 +31,30 @@ package enum CachedValues {
             let values = floats(Array(bytes[..<(4 + 4 * count)]))
         else { return nil }
         return (values, bytes[(4 + 4 * count)...].map { $0 != 0 })
+    }
+
+    /// Rows of one width, as they lie in memory.
+    static func bytes<Value: BitwiseCopyable>(rows: [[Value]]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(rows.reduce(0) { $0 + $1.count } * MemoryLayout<Value>.stride)
+        for row in rows { row.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        return bytes
+    }
+
+    /// - Returns: `nil` where the bytes are not so many rows of one width.
+    static func rows<Value: BitwiseCopyable>(_ bytes: [UInt8], of type: Value.Type, count: Int) -> [[Value]]? {
+        let stride = MemoryLayout<Value>.stride
+        guard count > 0, bytes.count > 0, bytes.count.isMultiple(of: count * stride) else { return nil }
+        let width = bytes.count / count
+        return bytes.withUnsafeBytes { raw in
+            (0..<count).map { row in
+                [Value](unsafeUninitializedCapacity: width / stride) { values, filled in
+                    UnsafeMutableRawBufferPointer(values).copyMemory(
+                        from: UnsafeRawBufferPointer(rebasing: raw[row * width..<(row + 1) * width]))
+                    filled = width / stride
+                }
+            }
+        }
     }
 
     private static func words(_ words: [UInt32]) -> [UInt8] {

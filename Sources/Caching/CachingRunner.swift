@@ -8,9 +8,9 @@ package import Tensors
 ///
 /// Scores and subspaces are files of the study's own (`SharedFiles`): they pass through.
 package final class CachingRunner: ModelRunner, @unchecked Sendable {
-    private let inner: any ModelRunner
-    private let cache: ResultCache
-    private let keys: CacheKeys
+    let inner: any ModelRunner
+    let cache: ResultCache
+    let keys: CacheKeys
     private let say: (String) -> Void
     /// What the current model is known by.
     package private(set) var weights = ModelState.checkpoint.identity
@@ -142,7 +142,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         try cache.store(key, file: request.output)
     }
 
-    private func tell(_ label: String, _ count: Int, of all: Int) {
+    func tell(_ label: String, _ count: Int, of all: Int) {
         guard count > 0 else { return }
         say(count == all ? "\(label): from the cache" : "\(label): \(count) of \(all) groups from the cache")
     }

@@ -20,7 +20,7 @@ package struct ResultCache: Sendable {
         self.folder = folder
         self.say = say
         for part in ["", "/entries", "/links", "/objects"] { try Files.makeFolder(folder + part) }
-        guard access("\(folder)/entries", W_OK) == 0 else {
+        guard Files.isWritable("\(folder)/entries") else {
             throw InputError(folder, "the cache cannot be written to; choose another with --cache, or --no-cache")
         }
     }
@@ -65,12 +65,12 @@ package struct ResultCache: Sendable {
         }
         let object = place("objects", digest)
         guard Files.exists(object) else {
-            unlink(link)
+            Files.removeFile(link)
             return nil
         }
         guard (try? Digest.sha256(file: object)) == digest else {
             drop(object)
-            unlink(link)
+            Files.removeFile(link)
             return nil
         }
         // Where another run has just removed it, it is made here.
@@ -101,7 +101,7 @@ package struct ResultCache: Sendable {
 
     private func drop(_ path: String) {
         say("the cache's \(path) is damaged: it is made again")
-        unlink(path)
+        Files.removeFile(path)
     }
 
     private func write(_ key: String, _ bytes: [UInt8], to path: String) throws {
@@ -135,14 +135,13 @@ package struct ResultCache: Sendable {
     /// Another name for the same bytes where that is possible, else a copy; appears under its name only when complete.
     private static func copy(_ source: String, to target: String) throws {
         let aside = "\(target).part-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        if link(source, aside) == 0 {
-            guard rename(aside, target) == 0 else {
-                let fault = systemError()
-                unlink(aside)
-                throw TensorFileError(file: target, fault: "cannot finish: \(fault)")
+        if Files.link(source, as: aside) {
+            do throws(FileFault) { try Files.rename(aside, to: target) } catch {
+                Files.removeFile(aside)
+                throw TensorFileError(file: target, fault: "cannot finish: \(error)")
             }
             // Where both were the same file already, rename leaves the other name.
-            unlink(aside)
+            Files.removeFile(aside)
             return try AtomicFile.flush(target)
         }
         let mapping = try FileMapping(path: source)

@@ -33,7 +33,7 @@ package struct SharedFiles: Sendable {
         try cache.store(key, file: path, digest: ledger.digest(of: path))
     }
 
-    /// Which weights an edit key comes to.
+    /// Records what the cache knows these weights by, so that the plan can look up their answers without making the edit.
     /// - Throws: what `ResultCache.store` throws.
     package func note(editKey: String, weights: String) throws {
         let key = keys.key("recipe", [editKey])

@@ -47,8 +47,11 @@ extension Checkpoint {
     private func endTokens() throws(CheckpointError) -> [Int] {
         for name in ["generation_config.json", "config.json"] {
             let file = "\(path)/\(name)"
-            guard let json = try CheckpointFiles.jsonIfPresent(file),
-                let value = Fields(json: json, file: file).filled("eos_token_id")
+            guard let json = try CheckpointFiles.jsonIfPresent(file) else { continue }
+            let fields = Fields(json: json, file: file)
+            // A vision-language model may have it in `text_config` alone.
+            let nested = languageModelPart?.config["eos_token_id"]
+            guard let value = fields.filled("eos_token_id") ?? (name == "config.json" ? nested : nil), !value.isNull
             else { continue }
             var result: [Int] = []
             for element in value.elements ?? [value] {

@@ -11,10 +11,12 @@ public final class Checkpoint: WeightSource {
     /// The file itself, or its first part, where the format is GGUF.
     let gguf: GGUFFile?
     let content: ModelContent
+    /// Where it is the language model of a vision-language one: what that is, and what is left out of it.
+    public let languageModelPart: LanguageModelPart?
 
     private init(
         path: String, format: Format, config: ModelConfig, tensors: [String: StoredTensor], gguf: GGUFFile?,
-        parts: [FileMapping] = []
+        parts: [FileMapping] = [], languageModelPart: LanguageModelPart? = nil
     ) {
         content = ModelContent(tensors, parts: parts)
         self.path = path
@@ -22,6 +24,7 @@ public final class Checkpoint: WeightSource {
         self.config = config
         self.tensors = tensors
         self.gguf = gguf
+        self.languageModelPart = languageModelPart
     }
 
     /// Opens a folder as a Hugging Face checkpoint, a file as GGUF.
@@ -36,11 +39,26 @@ public final class Checkpoint: WeightSource {
         guard Files.exists(file) else {
             throw CheckpointError(.unreadable, file: path, "no config.json in this folder")
         }
-        var config = try HuggingFaceConfig(json: try CheckpointFiles.json(file), file: file).config()
-        var tensors = try HeadlessNames.completed(try SafetensorsShards.open(folder: path), config, file: path)
+        let json = try CheckpointFiles.json(file)
+        let nested = try VisionLanguageConfig(json: json, file: file)
+        var config: ModelConfig
+        if let nested {
+            config = try nested.config()
+        } else {
+            config = try HuggingFaceConfig(json: json, file: file).config()
+        }
+        var tensors = try SafetensorsShards.open(folder: path)
+        var part: LanguageModelPart?
+        if let nested {
+            let taken = try LanguageModelPart.taken(from: tensors, nested, file: path)
+            tensors = taken.tensors
+            part = taken.part
+        }
+        tensors = try HeadlessNames.completed(tensors, config, file: path)
         TiedHead.settle(&tensors, &config)
-        try check(tensors, config, file: path, spelled: { $0 })
-        return Checkpoint(path: path, format: .huggingFace, config: config, tensors: tensors, gguf: nil)
+        try check(tensors, config, file: path, spelled: { [part] in part?.spellings[$0] ?? $0 })
+        return Checkpoint(
+            path: path, format: .huggingFace, config: config, tensors: tensors, gguf: nil, languageModelPart: part)
     }
 
     private static func file(_ path: String) throws(CheckpointError) -> Checkpoint {

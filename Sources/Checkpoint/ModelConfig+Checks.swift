@@ -6,9 +6,14 @@
 func yarnAttentionFactor(_ factor: Double) -> Double { factor <= 1 ? 1 : 0.1 * log(factor) + 1 }
 
 extension ModelConfig {
+    /// The token embedding [vocabulary × hidden size].
+    public static let embeddingName = "model.embed_tokens.weight"
+    /// The head [vocabulary × hidden size], where it is a matrix of its own.
+    public static let headName = "lm_head.weight"
+
     /// Name and shape of every tensor a checkpoint of this model must have, under Hugging Face names.
     public var tensorShapes: [(name: String, shape: [Int])] {
-        var shapes: [(String, [Int])] = [("model.embed_tokens.weight", [vocabularySize, hiddenSize])]
+        var shapes: [(String, [Int])] = [(Self.embeddingName, [vocabularySize, hiddenSize])]
         for layer in 0..<layerCount {
             let prefix = "model.layers.\(layer)"
             shapes.append(("\(prefix).input_layernorm.weight", [hiddenSize]))
@@ -24,7 +29,7 @@ extension ModelConfig {
             shapes.append(("\(prefix).post_attention_layernorm.weight", [hiddenSize]))
         }
         shapes.append(("model.norm.weight", [hiddenSize]))
-        if !tiedEmbeddings { shapes.append(("lm_head.weight", [vocabularySize, hiddenSize])) }
+        if !tiedEmbeddings { shapes.append((Self.headName, [vocabularySize, hiddenSize])) }
         return shapes
     }
 

@@ -77,6 +77,8 @@ package struct StageMemory: Sendable {
         case scoring
         /// Gradients and two moments of all weights.
         case training
+        /// Those of matrices beside the weights, which are small.
+        case lowRankTraining
     }
 
     /// Batches whose activations a stage holds at once: a batch that went forward waits until it comes back.
@@ -89,6 +91,7 @@ package struct StageMemory: Sendable {
             switch purpose {
             case .scoring: 2 * footprint.residentBytes(layers: layerCount, isLast: false)
             case .training: 3 * residentBytes
+            case .lowRankTraining: 0
             }
         let bytes = tokens * footprint.activationBytesPerToken * layerCount * batchesInFlight(stages: stages)
         return bytes <= max(0, spareBytes - reserved) / 2

@@ -23,6 +23,12 @@ package struct ContentOptions: ParsableArguments {
                 if done == 0 { read(total) }
                 report.tell(done, of: total, model: path)
             })
+        Self.say(checkpoint)
         return checkpoint
+    }
+
+    /// Says what of a checkpoint is read, where that is not all.
+    package static func say(_ checkpoint: Checkpoint) {
+        if let title = checkpoint.partTitle { Terminal.log.info("\(title)") }
     }
 }

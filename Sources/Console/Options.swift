@@ -16,7 +16,13 @@ extension RankAmount: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 extension ScoreMethod: ExpressibleByArgument {}
+extension AttentionUnit: ExpressibleByArgument {}
+extension UnitScores.Normalization: ExpressibleByArgument {}
+extension UnitSettings.Scope: ExpressibleByArgument {}
+extension UnitClass: ExpressibleByArgument {}
+extension UnitClasses.Order: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
+extension FirstTokenKL: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}
 extension ZeroShotTask: ExpressibleByArgument {}
 extension AttackSetting.Kind: ExpressibleByArgument {}

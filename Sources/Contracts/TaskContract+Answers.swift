@@ -15,6 +15,16 @@ extension TaskContract {
         ])
     }
 
+    /// A row for every example.
+    static func nextTokens(_ batches: [Batch], _ tokens: [Int32]?, _ config: ModelConfig) -> ResultContract {
+        let count = batches.reduce(0) { $0 + $1.exampleCount }
+        return ResultContract([
+            .init(
+                ResultName.nextLogProbability, tokens == nil ? .f32 : .f64,
+                [count, tokens?.count ?? config.vocabularySize], ValueRange(ValueRange.finite.low, slack))
+        ])
+    }
+
     /// Tokens with something before them that predicts them, from the first that is scored on.
     private static func scoredTokens(_ sequence: TokenSequence) -> Int {
         max(0, sequence.tokens.count - max(sequence.scoredFrom, sequence.prefix == nil ? 1 : 0))

@@ -9,9 +9,11 @@ extension TaskContract {
         package var parameters: TaskBody.Training.Parameters
         /// Optimiser steps that the weights have seen by the end of the task; `nil`: not known.
         package var steps: Int?
+        /// Matrices beside the linear maps are trained in place of them.
+        package var lora: LoRA?
 
-        package init(parameters: TaskBody.Training.Parameters, steps: Int?) {
-            (self.parameters, self.steps) = (parameters, steps)
+        package init(parameters: TaskBody.Training.Parameters, steps: Int?, lora: LoRA? = nil) {
+            (self.parameters, self.steps, self.lora) = (parameters, steps, lora)
         }
     }
 
@@ -24,7 +26,9 @@ extension TaskContract {
         _ trained: Trained, _ model: any WeightSource, moments: Bool, layers: Range<Int>
     ) -> ResultContract {
         var contract = ResultContract()
-        for (name, shape) in tensors(of: model, trained.parameters, layers: layers) {
+        for (name, shape) in trained.lora.map({ tensors(of: model, $0, layers: layers) })
+            ?? tensors(of: model, trained.parameters, layers: layers)
+        {
             contract.tensors.append(.init(name, .f32, shape, .finite))
             guard moments else { continue }
             contract.tensors.append(.init("adam.first." + name, .f32, shape, .finite))
@@ -33,6 +37,21 @@ extension TaskContract {
         }
         if let steps = trained.steps { contract.metadata["steps"] = "\(steps)" }
         return contract
+    }
+
+    /// A and B beside the stage's linear maps, with their shapes.
+    private static func tensors(
+        of model: any WeightSource, _ lora: LoRA, layers: Range<Int>
+    ) -> [(name: String, shape: [Int])] {
+        layers.flatMap { layer in
+            LinearMap.allCases.filter { lora.maps.contains($0.rawValue) }.flatMap { map in
+                let (shape, name) = (map.shape(in: model.config), map.weightName(layer: layer))
+                return [
+                    (name: LoRA.a(name), shape: [lora.rank, shape.columns]),
+                    (name: LoRA.b(name), shape: [shape.rows, lora.rank]),
+                ]
+            }
+        }
     }
 
     /// The tensors that a stage trains, with their shapes.

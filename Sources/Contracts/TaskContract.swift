@@ -23,6 +23,8 @@ package struct TaskContract: Sendable {
             self.init { Self.scores(statistics, batches, config, layers: $0) }
         case .likelihood(let batches):
             self.init { $0.upperBound == last ? Self.likelihoods(batches) : ResultContract() }
+        case .nextTokens(let batches, let tokens):
+            self.init { $0.upperBound == last ? Self.nextTokens(batches, tokens, config) : ResultContract() }
         case .generate(let generation):
             self.init { $0.lowerBound == 0 ? Self.answers(generation, config) : ResultContract() }
         case .train(let training):

@@ -71,14 +71,27 @@ package struct Belonging {
         return mask
     }
 
-    /// Reads a low-rank edit that is to be used with a model; what was forced goes into its metadata.
-    /// - Throws: `InputError`; `SelectionError`, `TensorFileError`.
-    package mutating func edit(_ file: String, for checkpoint: Checkpoint, at path: String) throws -> LowRankEdit {
-        var edit = try LowRankEdit(contentsOf: file)
+    /// Reads an edit of any kind that is to be used with a model; what was forced goes into its metadata.
+    /// - Throws: `InputError`; `SelectionError`, `TensorFileError`; where a checkpoint or a file that the edit names cannot be
+    ///   read, or is not the one that the edit was made with.
+    package mutating func edit(_ file: String, for checkpoint: Checkpoint, at path: String) throws -> any WeightEdit {
+        var edit = try EditFile.read(file)
         try edit.check(against: checkpoint, named: "\(file) against \(path)")
         try check(Provenance(file, metadata: edit.metadata), belongsTo: try checkpoint.provenance(), at: path)
+        if let zeros = edit as? ZeroedWeights { try checkLayers(zeros.mask, at: file, of: checkpoint.config) }
         edit.metadata.merge(metadata) { $1 }
         return edit
+    }
+
+    /// Reads what a command changes its model by: a mask whose weights it sets to zero, or an edit.
+    /// - Returns: `nil` where it has neither.
+    /// - Throws: as `mask` and `edit`.
+    package mutating func change(
+        mask: String?, edit: String?, for checkpoint: Checkpoint, at path: String
+    ) throws -> (any WeightEdit)? {
+        if let mask { return ZeroedWeights(try self.mask(mask, for: checkpoint, at: path)) }
+        guard let edit else { return nil }
+        return try self.edit(edit, for: checkpoint, at: path)
     }
 
     /// What was forced when a file was made goes along with what is made of it.

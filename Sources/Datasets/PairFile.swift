@@ -52,15 +52,19 @@ package enum PairFile {
     }
 
     /// Pairs as JSON lines.
-    /// - Parameter model: whose answers the responses are; `nil`: nobody's here.
     /// - Parameters:
-    ///   - model: whose own answers the responses are.
+    ///   - model: whose own answers the responses are; `nil`: nobody's here.
+    ///   - edit: the file of the edit that the model answered with; `nil`: it was as it is.
     ///   - thinking: what that model was told of thinking.
     /// - Throws: `TensorFileError` where the file cannot be written.
     package static func write(
-        _ pairs: [Pair], answeredBy model: Provenance? = nil, thinking: String? = nil, to path: String
+        _ pairs: [Pair], answeredBy model: Provenance? = nil, edit: String? = nil, thinking: String? = nil,
+        to path: String
     ) throws {
-        let origin = (model?.modelMembers ?? []) + (thinking.map { [JSON.Member("thinking", .text($0))] } ?? [])
+        var origin = model?.modelMembers ?? []
+        for (name, text) in [("edit", edit), (Provenance.forcedKey, model?.forced), ("thinking", thinking)] {
+            if let text { origin.append(JSON.Member(name, .text(text))) }
+        }
         let file = try AtomicFile(path: path)
         for pair in pairs {
             let json = JSON.object(

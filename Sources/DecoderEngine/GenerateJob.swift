@@ -20,8 +20,8 @@ final class GenerateJob: StageJob {
     private let cache: KeyValueCache
     /// Tokens that all prompts begin with: every prefill runs them once.
     private let shared: Int
-    /// Of every prompt, the first position whose residual stream is changed.
-    private let firstWritten: [Int?]
+    /// Of every prompt, from where on and which way its residual stream is changed.
+    private let written: [WrittenFrom]
     /// Prompt in each slot, and how many tokens it has been given.
     private var prompts: [Int?]
     private var counts: [Int]
@@ -30,6 +30,8 @@ final class GenerateJob: StageJob {
     private var stopped: [UInt8]
     private var waiting = 0
     private var index = 0
+    /// Of the stage that chooses tokens, where there is one.
+    private var penalty: RepetitionPenalty?
     /// Rows of the step under way, by slot.
     private var rows: [Int] = []
 
@@ -53,8 +55,8 @@ final class GenerateJob: StageJob {
         let common = CommonPrefix.length(
             generation.prompts, atMost: generation.prompts.count < 2 ? 0 : generation.prompts.map(\.count).min()! - 1)
         let writer = context.stage.writer
-        firstWritten = generation.prompts.map { writer?.firstPosition(prompt: $0) }
-        shared = WrittenBatch.commonPositions(firstWritten, of: common)
+        written = generation.prompts.map { WrittenFrom($0, writer) }
+        shared = WrittenFrom.commonPositions(written, of: common)
         let slots = min(generation.slots, max(1, generation.prompts.count))
         cache = KeyValueCache(
             context.config, layers: context.stage.layers.count, slots: slots,
@@ -63,6 +65,9 @@ final class GenerateJob: StageJob {
         counts = Array(repeating: 0, count: slots)
         answers = Array(repeating: [], count: generation.prompts.count)
         stopped = Array(repeating: 0, count: generation.prompts.count)
+        if context.stage.head != nil {
+            penalty = generation.repetitionPenalty.map { RepetitionPenalty(factor: $0, slots: slots) }
+        }
     }
 
     func begin() throws -> [StageOutput] { [] }
@@ -137,23 +142,26 @@ final class GenerateJob: StageJob {
             for i in stride(from: 1, to: step.count, by: 2) {
                 prompts[Int(step[i])] = Int(step[i + 1])
                 counts[Int(step[i])] = 0
+                penalty?.begin(slot: Int(step[i]), prompt: generation.prompts[Int(step[i + 1])])
             }
             let heads = shared > 0 ? [Array(generation.prompts[0].prefix(shared))] : []
+            let changed = heads.map { _ in written[0] } + rows.map { written[prompts[$0]!] }
             let batch = try PackedBatch(
                 heads.map { ($0, shared, nil) }
                     + rows.map { slot in
                         let rest = Array(generation.prompts[prompts[slot]!].dropFirst(shared))
                         return (rest, rest.count, heads.isEmpty ? nil : 0)
                     },
-                firstWritten: heads.map { _ in firstWritten[0] } + rows.map { firstWritten[prompts[$0]!] })
+                firstWritten: changed.map(\.position), isOpposed: changed.map(\.isOpposed))
             let x = try payload ?? stage.embedding!.rows(batch.tokens)
             y = try stage.prefill(x, batch: batch, slots: heads.map { _ in nil } + rows, cache: cache)
             lastRows = batch.spans.dropFirst(heads.count).map { $0.rows.upperBound - 1 }
         } else {
             let last = context.isFirst ? rows.map { answers[prompts[$0]!].last! } : rows.map { _ in Int32(0) }
+            let changed = rows.map { written[prompts[$0]!] }
             let batch = DecodeBatch.make(
-                tokens: last, positions: rows.map { cache.lengths[$0] },
-                firstWritten: rows.map { firstWritten[prompts[$0]!] })
+                tokens: last, positions: rows.map { cache.lengths[$0] }, firstWritten: changed.map(\.position),
+                isOpposed: changed.map(\.isOpposed))
             let x = try payload ?? stage.embedding!.rows(batch.tokens)
             y = try stage.decode(x, batch: batch, slots: rows, cache: cache)
             lastRows = Array(rows.indices)
@@ -175,14 +183,19 @@ final class GenerateJob: StageJob {
                 nonisolated(unsafe) let out = out.baseAddress!
                 context.pool.run(tile.count) { i in
                     let slot = rows[tile.lowerBound + i]
+                    let row = logits + i * context.config.vocabularySize
+                    penalty?.apply(to: row, count: context.config.vocabularySize, slot: slot)
                     out[tile.lowerBound + i] = Sampler.next(
-                        logits + i * context.config.vocabularySize, count: context.config.vocabularySize,
+                        row, count: context.config.vocabularySize,
                         temperature: generation.temperature, seed: generation.seed,
                         stream: generation.streams[prompts[slot]!], step: counts[slot])
                 }
             }
         }
-        for slot in rows { counts[slot] += 1 }
+        for (slot, token) in zip(rows, tokens) {
+            counts[slot] += 1
+            penalty?.append(token, slot: slot)
+        }
         return tokens
     }
 

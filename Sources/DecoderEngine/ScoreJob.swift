@@ -39,6 +39,7 @@ final class ScoreJob: StageJob {
         let losses = Set(kinds.compactMap(\.loss))
         guard losses.count < 2 else { throw EngineError.twoLosses }
         loss = losses.first
+        guard loss == nil || context.stage.writer?.keepsGradients ?? true else { throw EngineError.noGradient }
         if let name = Dictionary(grouping: requests, by: \.name).first(where: { $1.count > 1 })?.key {
             throw EngineError.statisticTwice(name)
         }

@@ -16,6 +16,13 @@ extension StageContext {
                 TaskBody.Training.Parameters(rawValue: $0)
             })
         else { throw EngineError.badState("its steps or parameters are not named") }
+        var lora: LoRA?
+        if let text = edit.metadata[TrainingEdit.lora] {
+            lora = LoRA(text: text)
+            guard lora != nil, parameters == .linear else {
+                throw EngineError.badState("its rank, alpha or maps are not named")
+            }
+        }
         frozen = bits(TrainingEdit.frozen, of: edit)
         let rewound = bits(TrainingEdit.rewound, of: edit)
         for mask in [frozen, rewound] { try check(mask) }
@@ -25,9 +32,10 @@ extension StageContext {
         // From here on the weights are not the checkpoint's: the next edit has to read them again, also after an error.
         hasTrained = true
         if parameters == .all, isFirst { try stage.holdEmbedding() }
-        do throws(SavedTraining.Fault) { trainer = try makeTrainer(parameters, saved: saved) } catch {
+        do throws(SavedTraining.Fault) { trainer = try makeTrainer(parameters, lora, saved: saved) } catch {
             throw EngineError.badState(error.description)
         }
+        try trainer?.merge()
         if parameters == .all, isFirst, !ownsEmbedding { try takeEmbedding(edit) }
         nextStep = steps
         for layer in stage.layers {
@@ -47,10 +55,11 @@ extension StageContext {
 
     /// Fresh moments over the stage's parameters as they are, or those of `saved`.
     func makeTrainer(
-        _ parameters: TaskBody.Training.Parameters, saved: SavedTraining? = nil
+        _ parameters: TaskBody.Training.Parameters, _ lora: LoRA?, saved: SavedTraining? = nil
     ) throws(SavedTraining.Fault) -> Trainer {
         try Trainer(
-            stage, pool: pool, all: parameters == .all, frozen: frozen, ownsEmbedding: ownsEmbedding, saved: saved)
+            stage, pool: pool, all: parameters == .all, frozen: frozen, ownsEmbedding: ownsEmbedding,
+            lowRank: lora.map { LowRankTraining($0) }, saved: saved)
     }
 
     /// A tied embedding is trained by the stage that holds it as LM head.
@@ -64,16 +73,13 @@ extension StageContext {
     }
 
     private func check(_ bits: [String: AlignedBuffer]) throws {
-        for layer in stage.layers {
-            for matrix in layer.stacks {
-                for part in matrix.parts {
-                    guard let mask = bits[part.name] else { continue }
-                    let bytes = (part.rows.count * matrix.columns + 7) / 8
-                    guard mask.byteCount == bytes else {
-                        throw EngineError.wrongMask("\(part.name) has \(mask.byteCount) bytes, not \(bytes)")
-                    }
-                }
-            }
+        try forEachMap { matrix, _, part in
+            guard let mask = bits[part.name] else { return }
+            try Self.check(mask, of: part.name, count: part.rows.count * matrix.columns)
+        }
+        for vector in blockVectors {
+            guard let mask = bits[vector.name] else { continue }
+            try Self.check(mask, of: vector.name, count: vector.count)
         }
     }
 }

@@ -10,6 +10,12 @@ import Transformer
 /// What the jobs of one assignment share: the stage, its edit, and the state of a fine-tuning run.
 final class StageContext {
     let stage: Stage
+    /// What the stage reads its weights from.
+    let source: EditableSource
+    /// What edits name beside the model.
+    let files: EditFiles
+    /// How directions are scaled in the stage's tensors.
+    let directions = DirectionMove.Memory()
     let assignment: StageAssignment
     let pool: ThreadPool
     let memory: StageMemory
@@ -27,8 +33,13 @@ final class StageContext {
     var isFirst: Bool { assignment.isFirst }
     var isLast: Bool { assignment.isLast }
 
-    init(stage: Stage, assignment: StageAssignment, pool: ThreadPool, memory: StageMemory) {
+    init(
+        stage: Stage, source: EditableSource, files: EditFiles, assignment: StageAssignment, pool: ThreadPool,
+        memory: StageMemory
+    ) {
         self.stage = stage
+        self.source = source
+        self.files = files
         self.assignment = assignment
         self.pool = pool
         self.memory = memory
@@ -37,16 +48,45 @@ final class StageContext {
     /// Takes back what the edit before did, and makes this one current; `nil`: the checkpoint as it is.
     /// - Throws: `SelectionError.unknownEdit`; `EngineError` where the edit does not fit the model.
     func apply(_ edit: TensorBundle?) throws {
+        forgetRewrite()
         forgetTraining()
         for layer in stage.layers { for matrix in layer.stacks { try matrix.restore() } }
+        try stage.head?.matrix.restore()
+        stage.embedding?.change = nil
         (frozen, operands, stage.writer) = ([:], [:], nil)
         if let edit { try change(by: edit) }
+    }
+
+    /// Has every weight of the stage read as `rewrite` makes it, until the next edit.
+    /// - Throws: `StageError.badWeight` where a weight becomes no finite number; what reading throws.
+    func rewriteWeights(_ rewrite: @escaping WeightRewrite) throws {
+        source.rewrite = rewrite
+        try stage.reload()
+    }
+
+    private func forgetRewrite() {
+        guard source.rewrite != nil else { return }
+        source.rewrite = nil
+        reload()
+    }
+
+    /// Tensors that the stage computes with, by the checkpoint's names.
+    var tensorNames: [String] {
+        config.tensorShapes.map(\.name).filter { name in
+            if let layer = StagePlace.layer(of: name) { return stage.range.contains(layer) }
+            let isEmbedding = name.hasPrefix("model.embed_tokens")
+            return isEmbedding ? isFirst || (isLast && config.tiedEmbeddings) : isLast
+        }
     }
 
     /// Weights as the checkpoint has them, once training has changed them.
     private func forgetTraining() {
         guard hasTrained else { return }
         (trainer, nextStep, hasTrained) = (nil, 0, false)
+        reload()
+    }
+
+    private func reload() {
         // The source was read once already; failing now would mean the file changed under us.
         do { try stage.reload() } catch { fatalError("could not read the checkpoint again: \(error)") }
     }
@@ -56,7 +96,7 @@ final class StageContext {
         let sequences = layout?.sequences ?? batch.sequences
         return try PackedBatch(
             sequences.map { ($0.tokens, $0.scoredFrom, $0.prefix) }, groups: sequences.map { $0.group ?? 0 },
-            firstWritten: layout?.firstWritten ?? [])
+            firstWritten: layout?.firstWritten ?? [], isOpposed: layout?.isOpposed ?? [])
     }
 
     /// The stage's input: the embedding's rows in the first stage, else what the previous stage sent.

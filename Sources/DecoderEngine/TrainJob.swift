@@ -10,10 +10,10 @@ import Transformer
 ///
 /// A tied embedding is owned by the last stage, which holds it as LM head. The first stage sends it the gradient of the
 /// embedding rows a step used (`.rowGradient`) and gets back the rows the next step will use (`.freshRows`). At the end of
-/// a task it gets every row that has moved (`.allRows`, closed by `.level`), because whatever comes next may look up any;
+/// a task it gets every row that has moved (`.allRows`, closed by `.rowsEnd`), because whatever comes next may look up any;
 /// until then no stage but the last is done, for the others pass these packets on.
 final class TrainJob: StageJob {
-    private enum Kind: UInt8 { case activations, rowGradient, freshRows, allRows, level }
+    private enum Kind: UInt8 { case activations, rowGradient, freshRows, allRows, rowsEnd }
 
     private let task: UInt64
     private let context: StageContext
@@ -47,7 +47,7 @@ final class TrainJob: StageJob {
             if context.hasTrained { try context.stage.reload() }
             if training.parameters == .all, context.isFirst { try context.stage.holdEmbedding() }
             context.hasTrained = true
-            context.trainer = try context.makeTrainer(training.parameters)
+            context.trainer = try context.makeTrainer(training.parameters, training.lora)
             context.nextStep = 0
         }
         guard let trainer = context.trainer, !trainer.isFinal, context.nextStep == training.firstStep else {
@@ -64,7 +64,7 @@ final class TrainJob: StageJob {
         switch (packet.direction, Kind(rawValue: packet.kind)) {
         case (.backward, .activations): return try backward(packet)
         case (_, .rowGradient): return try takeRowGradient(packet)
-        case (_, .freshRows), (_, .allRows), (_, .level): return try takeFreshRows(packet)
+        case (_, .freshRows), (_, .allRows), (_, .rowsEnd): return try takeFreshRows(packet)
         default:
             guard !awaitsRows else {
                 stalled.append(packet)
@@ -87,7 +87,8 @@ final class TrainJob: StageJob {
         let x = try context.input(packet, batch: batch)
         var tape = Stage.Tape()
         let keep = context.memory.keepsActivations(
-            tokens: batch.rowCount, stages: context.assignment.stageCount, .training)
+            tokens: batch.rowCount, stages: context.assignment.stageCount,
+            training.lora == nil ? .training : .lowRankTraining)
         let y = try context.stage.forward(x, batch: batch, tape: &tape, keep: keep)
         guard let head = context.stage.head else {
             tapes[index] = (batch, tape)
@@ -145,11 +146,11 @@ final class TrainJob: StageJob {
         }
         // A split tied head waits for the embedding's share.
         if split, context.isLast { return outputs }
-        return outputs + update(index)
+        return outputs + (try update(index))
     }
 
-    private func update(_ index: Int) -> [StageOutput] {
-        trainer.update(
+    private func update(_ index: Int) throws -> [StageOutput] {
+        try trainer.update(
             .init(
                 learningRate: training.learningRate, beta1: training.beta1, beta2: training.beta2,
                 epsilon: training.epsilon, weightDecay: training.weightDecay))
@@ -183,12 +184,12 @@ final class TrainJob: StageJob {
         guard let rows = packet.payload else { throw StageError.badBatch("an embedding gradient without rows") }
         trainer.addEmbeddingGradient(rows.floats.baseAddress!, tokens: packet.integers)
         let step = step(of: packet.index)
-        let fresh = update(packet.index)
+        let fresh = try update(packet.index)
         return (step + 1 < training.steps.count ? [freshRows(step: step + 1)] : allRows()) + fresh
     }
 
     private func takeFreshRows(_ packet: Packet) throws -> [StageOutput] {
-        let closes = packet.kind == Kind.level.rawValue
+        let closes = packet.kind == Kind.rowsEnd.rawValue
         guard context.isFirst else { return [.packet(passOn(packet))] + (closes ? [result()] : []) }
         if closes { return [result()] }
         guard let rows = packet.payload else { throw StageError.badBatch("embedding rows without values") }
@@ -213,7 +214,7 @@ final class TrainJob: StageJob {
             StageOutput.packet(rows(Array(moved[$0..<min($0 + most, moved.count)]), .allRows, index: starts.last!))
         }
         let closing = Packet(
-            task: task, direction: .backward, index: starts.last!, kind: Kind.level.rawValue)
+            task: task, direction: .backward, index: starts.last!, kind: Kind.rowsEnd.rawValue)
         outputs.append(.packet(closing))
         return outputs
     }

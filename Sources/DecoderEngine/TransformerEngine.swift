@@ -2,6 +2,7 @@ import CKernels
 package import Checkpoint
 import Linalg
 package import Protocol
+import Selection
 package import Stages
 package import Tensors
 import Transformer
@@ -9,16 +10,20 @@ import Transformer
 /// The real engine: one stage of a decoder, and one job a task.
 package final class TransformerEngine: StageEngine {
     private let memoryBytes: Int
-    private let open: (String) throws -> any WeightSource
+    private let files: EditFiles
     private var jobs: [UInt64: any StageJob] = [:]
     private var context: StageContext?
 
     /// - Parameters:
     ///   - memoryBytes: what weights, activations and statistics may take together.
+    ///   - allowed: a path that may be read, beside a model's.
     ///   - open: reads a checkpoint.
-    package init(memoryBytes: Int, open: @escaping (String) throws -> any WeightSource) {
+    package init(
+        memoryBytes: Int, allowed: @escaping (String) throws -> String = { $0 },
+        open: @escaping (String) throws -> any WeightSource
+    ) {
         self.memoryBytes = memoryBytes
-        self.open = open
+        files = EditFiles(allowed: allowed, checkpoint: open)
     }
 
     /// Opens the model, compares it with the coordinator's and reads the stage's weights.
@@ -27,8 +32,9 @@ package final class TransformerEngine: StageEngine {
     package func load(_ assignment: StageAssignment) throws {
         jobs = [:]
         context = nil
-        let source = try open(assignment.model)
-        try Self.compare(source, with: assignment)
+        let checkpoint = try files.checkpoint(assignment.model)
+        try Self.compare(checkpoint, with: assignment)
+        let source = EditableSource(checkpoint)
         let memory = StageMemory(
             source.config, layers: assignment.layers, isLast: assignment.isLast, memoryBytes: memoryBytes)
         let pool = ThreadPool(threads: assignment.threads)
@@ -36,7 +42,8 @@ package final class TransformerEngine: StageEngine {
             source: source, layers: assignment.layers, first: assignment.isFirst, last: assignment.isLast, pool: pool,
             resident: memory.isResident)
         BufferPool.setLimit(memory.idleBytes)
-        context = StageContext(stage: stage, assignment: assignment, pool: pool, memory: memory)
+        context = StageContext(
+            stage: stage, source: source, files: files, assignment: assignment, pool: pool, memory: memory)
     }
 
     /// Before anything is computed: this copy's layers hold what the coordinator's do.
@@ -70,6 +77,8 @@ package final class TransformerEngine: StageEngine {
             case .score(let statistics, let batches):
                 try ScoreJob(task, context, statistics: statistics, batches: batches)
             case .likelihood(let batches): try LikelihoodJob(task, context, batches: batches)
+            case .nextTokens(let batches, let tokens):
+                try NextTokenJob(task, context, batches: batches, tokens: tokens)
             case .generate(let generation): try GenerateJob(task, context, generation)
             case .train(let training): try TrainJob(task, context, training)
             case .export: ExportJob(task, context, moments: false)
@@ -121,6 +130,7 @@ enum EngineError: Error, CustomStringConvertible {
     case wrongFactors(String)
     case cannotApply(String)
     case missingOperand(String)
+    case noGradient
 
     var description: String {
         switch self {
@@ -140,6 +150,7 @@ enum EngineError: Error, CustomStringConvertible {
         case .wrongFactors(let what): "the low-rank edit does not fit the model: \(what)"
         case .cannotApply(let kind): "this engine does nothing with edits of kind \(kind)"
         case .missingOperand(let name): "\(name) was not sent along, or is of another shape"
+        case .noGradient: "nothing differentiates through an ablated model: use a statistic without gradients"
         }
     }
 }

@@ -8,18 +8,20 @@ struct WrittenBatch {
     private(set) var sequences: [TokenSequence] = []
     /// Of every sequence the first position that is changed; `nil`: none is.
     private(set) var firstWritten: [Int?] = []
+    /// Of every sequence whether it is changed the opposite way.
+    private(set) var isOpposed: [Bool] = []
 
     init(_ batch: [TokenSequence], _ writer: any ResidualWrite) {
         let own = batch.map { sequence in
             let tokens = Self.beginning(of: sequence, in: batch) + sequence.tokens
             let response = max(0, sequence.tokens.count - sequence.scoredFrom)
-            return writer.firstPosition(prompt: Array(tokens.dropLast(response)))
+            return WrittenFrom(Array(tokens.dropLast(response)), writer)
         }
         /// Where a sequence of the batch went.
         var places: [Int?] = []
         for (index, sequence) in batch.enumerated() {
             let continuing = batch.indices.filter { batch[$0].prefix == index }
-            let common = Self.commonPositions(continuing.map { own[$0] }, of: sequence.tokens.count)
+            let common = WrittenFrom.commonPositions(continuing.map { own[$0] }, of: sequence.tokens.count)
             guard common == sequence.tokens.count else {
                 places.append(nil)
                 continue
@@ -38,7 +40,8 @@ struct WrittenBatch {
             }
             places.append(sequences.count)
             sequences.append(sequence)
-            firstWritten.append(first)
+            firstWritten.append(first.position)
+            isOpposed.append(first.isOpposed)
         }
     }
 
@@ -46,12 +49,25 @@ struct WrittenBatch {
         guard let prefix = sequence.prefix, batch.indices.contains(prefix) else { return [] }
         return batch[prefix].tokens
     }
+}
+
+/// How a sequence is changed: from which position on, and which way.
+struct WrittenFrom: Equatable {
+    /// `nil`: it is not.
+    var position: Int?
+    var isOpposed: Bool
+
+    /// - Parameter writer: `nil`: nothing is changed.
+    init(_ prompt: [Int32], _ writer: (any ResidualWrite)?) {
+        position = writer?.firstPosition(prompt: prompt)
+        isOpposed = writer?.isOpposed(prompt: prompt) ?? false
+    }
 
     /// How many of the first `count` positions, which several sequences begin with, may be computed once for all of them.
-    /// - Parameter firstWritten: the first position of each that is changed; `nil`: none is.
-    static func commonPositions(_ firstWritten: [Int?], of count: Int) -> Int {
-        let ends = firstWritten.map { min($0 ?? count, count) }
-        guard let least = ends.min(), ends.contains(where: { $0 != least }) else { return count }
-        return least
+    static func commonPositions(_ all: [WrittenFrom], of count: Int) -> Int {
+        let ends = all.map { min($0.position ?? count, count) }
+        guard let least = ends.min(), least < count else { return count }
+        let areAlike = ends.allSatisfy { $0 == least } && all.allSatisfy { $0.isOpposed == all[0].isOpposed }
+        return areAlike ? count : least
     }
 }

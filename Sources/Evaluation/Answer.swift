@@ -12,6 +12,10 @@ public struct Answer: Sendable, Equatable, Codable {
     public var thinking: ThinkingPart?
     /// Mean log-likelihood of the answer's own tokens under the unedited model, in nats; `nil` where it has none.
     public var meanLogLikelihood: Double?
+    /// What it would be with fewer new tokens, where it has more.
+    public var cuts: [AnswerCut] = []
+    /// What a defence in the prompt had the model write beside it: the verdict of a self-check, or knowledge.
+    public var aside: String?
 
     public init(
         prompt: Int, suffix: Int = 0, text: String, tokens: [Int32], thinking: ThinkingPart? = nil,

@@ -24,10 +24,4 @@ public struct Estimate: Sendable, Equatable, Codable {
     }
 
     public init(rateOf hits: [Bool]) { self.init(meanOf: hits.map { $0 ? 1 : 0 }) }
-
-    /// The estimate with the largest value, the first of several.
-    static func largest(_ estimates: [Estimate]) -> Estimate {
-        precondition(!estimates.isEmpty, "the largest of no estimates")
-        return estimates.dropFirst().reduce(estimates[0]) { $1.value > $0.value ? $1 : $0 }
-    }
 }

@@ -27,6 +27,20 @@ public struct Perplexity: Sendable {
         }
     }
 
+    /// Every window's loss, in the text's order: what two models are compared by.
+    public func windows(_ scores: [SequenceScore]) -> [WindowLoss] {
+        scores.map { WindowLoss(loss: -$0.sum, tokens: $0.logProbabilities.count) }
+    }
+
+    /// Perplexity of some windows; its standard error is over windows.
+    /// - Parameter windows: not empty.
+    public static func estimate(_ windows: [WindowLoss]) -> Estimate {
+        let tokens = windows.reduce(0) { $0 + $1.tokens }
+        let perplexity = exp(windows.reduce(0) { $0 + $1.loss } / Double(tokens))
+        let means = Estimate(meanOf: windows.map { $0.loss / Double($0.tokens) })
+        return Estimate(value: perplexity, standardError: perplexity * means.standardError, count: tokens)
+    }
+
     /// Perplexity with its standard error by the delta method: ppl · s.e. of the mean NLL of a token. Infinite where e to the
     /// mean NLL is beyond a double: results have no number then, and say why.
     public func estimate(_ scores: [SequenceScore]) -> Estimate {

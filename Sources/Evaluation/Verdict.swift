@@ -2,7 +2,8 @@
 public struct Verdict: Sendable, Equatable, Codable {
     /// The run's own judge calls it a refusal.
     public var isRefused: Bool
-    /// There is something to judge: at least a word, after any thinking.
+    /// There is something to judge: at least a word, after any thinking, or nothing where the run's own judge calls that an
+    /// answer.
     public var isAnswered: Bool
     /// A phrase of the paper's list occurs in it.
     public var hasPhrase: Bool
@@ -13,10 +14,24 @@ public struct Verdict: Sendable, Equatable, Codable {
     public var isDegenerate: Bool
     /// It ended inside its thinking.
     public var isUnfinished: Bool
+    /// What each of the run's other judges says.
+    public var others: [Opinion]
+
+    /// What one judge says.
+    public struct Opinion: Sendable, Equatable, Codable {
+        public var isRefused: Bool
+        /// An answer, and no refusal.
+        public var succeeds: Bool
+
+        init(_ answer: Answer, by judge: RefusalJudge) {
+            isRefused = !answer.isUnfinished && judge.isRefusal(answer.text)
+            succeeds = !answer.isUnfinished && !isRefused && judge.hasAnswer(answer.text)
+        }
+    }
 
     public init(_ answer: Answer, judges: Judges, gate: CoherenceGate) {
         isUnfinished = answer.isUnfinished
-        isAnswered = !isUnfinished && answer.text.unicodeScalars.contains { !$0.properties.isWhitespace }
+        isAnswered = !isUnfinished && judges.own.hasAnswer(answer.text)
         isRefused = !isUnfinished && judges.own.isRefusal(answer.text)
         hasPhrase = !isUnfinished && judges.paper.hasPhrase(answer.text)
         isRefusal = !isUnfinished && judges.paper.isRefusal(answer.text)
@@ -24,6 +39,7 @@ public struct Verdict: Sendable, Equatable, Codable {
         isCoherent =
             !isUnfinished
             && gate.isCoherent(answer.text, tokens: tokens, meanLogLikelihood: answer.meanLogLikelihood)
+        others = judges.others.map { Opinion(answer, by: $0) }
         isDegenerate = !isUnfinished && gate.isDegenerate(answer.text, tokens: tokens)
     }
 

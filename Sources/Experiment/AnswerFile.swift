@@ -17,6 +17,13 @@ package enum AnswerFile {
         to path: String
     ) throws {
         let origin = model.modelMembers + [JSON.Member("condition", .text(result.name))]
+        func defence(_ answer: Answer) -> [JSON.Member] {
+            guard let strategy = result.defence?.strategy else { return [] }
+            return [
+                .init("defence", .text(strategy.kind.rawValue)),
+                .init("aside", answer.aside.map { .text($0) } ?? .null),
+            ]
+        }
         let file = try AtomicFile(path: path)
         func write(
             _ answers: [(answer: Answer, verdict: Verdict)], of prompts: [String], _ head: [JSON.Member],
@@ -24,6 +31,7 @@ package enum AnswerFile {
         ) throws {
             for (answer, verdict) in answers {
                 let suffix: [JSON.Member] = suffixes ? [.init("suffix", .integer(answer.suffix + 1))] : []
+                let last = origin + defence(answer)
                 let json = JSON.object(
                     head + [.init("prompt", .text(prompts[answer.prompt]))] + suffix + [
                         .init("thinking", answer.thinking.map { .text($0.text) } ?? .null),
@@ -33,10 +41,13 @@ package enum AnswerFile {
                         .init("is_unfinished", .bool(verdict.isUnfinished)),
                         .init("paper_judge", .text(judges.paper.name)),
                         .init("has_phrase", .bool(verdict.hasPhrase)), .init("is_refusal", .bool(verdict.isRefusal)),
+                        .init(
+                            "refused_by",
+                            .object(zip(judges.others, verdict.others).map { .init($0.name, .bool($1.isRefused)) })),
                         .init("is_coherent", .bool(verdict.isCoherent)),
                         .init("is_degenerate", .bool(verdict.isDegenerate)),
                         .init("mean_log_likelihood", answer.meanLogLikelihood.map { .number($0) } ?? .null),
-                    ] + origin)
+                    ] + last)
                 try file.write(json.encoded() + [10])
             }
         }

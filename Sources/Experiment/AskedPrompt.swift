@@ -13,6 +13,8 @@ package struct AskedPrompt: Sendable {
     var purpose: Purpose
     /// Index among the harmful or the harmless prompts.
     var prompt: Int
+    /// What the user says: the prompt, and its suffix where it has one.
+    var question: String
     /// Index of its suffix, 0 without.
     var suffix: Int
     var isChat: Bool
@@ -21,10 +23,11 @@ package struct AskedPrompt: Sendable {
     var stream: UInt64
 
     package init(
-        purpose: Purpose, prompt: Int, suffix: Int = 0, isChat: Bool = true, tokens: [Int32], stream: UInt64 = 0
+        purpose: Purpose, prompt: Int, question: String = "", suffix: Int = 0, isChat: Bool = true, tokens: [Int32],
+        stream: UInt64 = 0
     ) {
-        (self.purpose, self.prompt, self.suffix, self.isChat) = (purpose, prompt, suffix, isChat)
-        (self.tokens, self.stream) = (tokens, stream)
+        (self.purpose, self.prompt, self.question) = (purpose, prompt, question)
+        (self.suffix, self.isChat, self.tokens, self.stream) = (suffix, isChat, tokens, stream)
     }
 }
 

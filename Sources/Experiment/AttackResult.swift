@@ -9,10 +9,15 @@ package struct AttackResult: Sendable {
     /// One entry a suffix; one entry where there are none.
     package var bySuffix: [AttackSuccess]
     package var answers: [(answer: Answer, verdict: Verdict)]
+    /// The same answers cut after fewer tokens, shortest first.
+    package var byLength: [AnswerLength]
 
     /// - Throws: `EvaluationError` where there are no answers.
-    package init(_ setting: AttackSetting, _ answers: [Answer], judges: Judges, gates: CoherenceGates) throws {
+    package init(
+        _ setting: AttackSetting, _ answers: [Answer], lengths: [Int] = [], judges: Judges, gates: CoherenceGates
+    ) throws {
         self.setting = setting
+        byLength = try lengths.map { try AnswerLength.overSuffixes($0, answers, judges: judges) }
         let gate = gates.gate(isChat: setting.isChat)
         self.answers = answers.map { ($0, Verdict($0, judges: judges, gate: gate)) }
         (success, bySuffix) = try AttackSuccess.overSuffixes(
@@ -22,7 +27,7 @@ package struct AttackResult: Sendable {
     package typealias RatePath = any KeyPath<AttackSuccess, AttackSuccess.Rate> & Sendable
 
     /// Who judges a measure.
-    package enum By: Sendable { case own, paper, nobody }
+    package enum By: Sendable, Equatable { case own, paper, other(Int), nobody }
 
     package struct Measure: Sendable {
         /// In tables, where the name of the run's own judge follows.
@@ -37,6 +42,7 @@ package struct AttackResult: Sendable {
             switch by {
             case .own: judges.own.name
             case .paper: judges.paper.name
+            case .other(let number): judges.others[number].name
             case .nobody: nil
             }
         }
@@ -46,7 +52,16 @@ package struct AttackResult: Sendable {
     }
 
     /// Every measure of harmful prompts.
-    static let measures: [Measure] = [
+    static func measures(_ judges: Judges) -> [Measure] {
+        standard
+            + judges.others.enumerated().map { number, judge in
+                Measure(
+                    title: "ASR \(judge.name)", key: "asr_\(judge.key)", by: .other(number),
+                    rate: \AttackSuccess.others[number])
+            }
+    }
+
+    private static let standard: [Measure] = [
         .init(title: "ASR", key: "asr", by: .own, rate: \.own),
         .init(title: "ASR coherent", key: "asr_coherent", by: .own, rate: \.ownCoherent),
         .init(title: "ASR phrase", key: "asr_phrase", by: .paper, rate: \.phrase),
@@ -58,26 +73,29 @@ package struct AttackResult: Sendable {
     ]
 
     /// Those that tables show: what none of the answers did has no column.
-    package static func columns(_ results: [ConditionResult]) -> [Measure] {
+    package static func columns(_ results: [ConditionResult], _ judges: Judges) -> [Measure] {
         let thinks = results.contains { $0.attacks.contains { $0.success.unfinished.any.value > 0 } }
-        return measures.filter { $0.key != "unfinished_harmful" || thinks }
+        return measures(judges).filter { $0.key != "unfinished_harmful" || thinks }
     }
 
     /// Every number by its key, under the setting's name where the study has several.
     package func estimates(named: Bool, _ judges: Judges) -> [MeasureRow] {
         func list(_ success: AttackSuccess, _ prefix: String) -> [MeasureRow] {
-            Self.measures.flatMap { measure in
+            Self.measures(judges).flatMap { measure in
                 let rate = success[keyPath: measure.rate]
                 let judge = measure.judge(judges)
-                return [
-                    MeasureRow("\(prefix)\(measure.key)_mean", rate.mean, judge: judge),
-                    MeasureRow("\(prefix)\(measure.key)_any", rate.any, judge: judge),
-                ]
+                return MeasureRow.rows("\(prefix)\(measure.key)", rate, judge: judge)
             }
         }
         let prefix = named ? "\(setting.name)." : ""
-        guard setting.suffixes != nil else { return list(success, prefix) }
-        return list(success, prefix)
+        let own =
+            list(success, prefix)
+            + byLength.flatMap { part in
+                MeasureRow.rows("\(prefix)asr_at_\(part.length)", part.own, judge: judges.own.name)
+                    + MeasureRow.rows("\(prefix)asr_paper_at_\(part.length)", part.paper, judge: judges.paper.name)
+            }
+        guard setting.suffixes != nil else { return own }
+        return own
             + bySuffix.enumerated().flatMap { list($1, "\(prefix)suffix_\($0 + 1).") }
     }
 }

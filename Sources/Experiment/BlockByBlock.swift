@@ -29,7 +29,7 @@ struct BlockByBlock {
 
     private var layers: Range<Int> { 0..<model.config.layerCount }
     private var store: ScoreComputation {
-        study.scoreStore(model, modelDigest: modelDigest, codec: codec)
+        study.scoreComputation(model, modelDigest: modelDigest, codec: codec)
     }
 
     /// What the finished edit depends on, for its metadata.

@@ -17,18 +17,38 @@ package struct ConditionResult: Sendable {
     package var rankFraction: Double
     /// Weights that fine-tuning left as they were, where it was restricted.
     package var restricted: RestrictedWeights?
+    /// What the method found on the way, in words: a calibrated gate.
+    package var note: String?
     /// By setting, in the study's order.
     package var attacks: [AttackResult]
     package var overRefusal: OverRefusal?
     package var tasks: [TaskAccuracy]
     package var zeroShot: Estimate?
     package var questions: [(document: TaskDocument, result: MultipleChoice.Result)]
+    /// Of every question whether it is right, by task.
+    package var accuracy: ItemValues?
     package var perplexity: Estimate?
+    /// KL(unedited ‖ this model) of the first token after the harmless prompts, in nats.
+    package var firstTokenKL: Estimate?
+    /// Log-odds that the answer begins with a refusal token.
+    package var refusalLogOdds: (harmful: Estimate?, harmless: Estimate?)
+    /// Loss of every window of the text.
+    package var windows: [WindowLoss]
     /// Loss of every fine-tuning step.
     package var losses: [Float]
     package var harmless: [(answer: Answer, verdict: Verdict)]
     /// What its row in every table is marked with.
     package var remark: Remark?
+    /// How its prompts were put; `nil`: as they are.
+    package var defence: Defence?
+
+    package struct Defence: Sendable, Equatable {
+        package var strategy: PromptStrategy
+        /// The condition whose model it is; `nil`: the unedited one.
+        package var of: String?
+
+        package init(strategy: PromptStrategy, of base: String? = nil) { (self.strategy, of) = (strategy, base) }
+    }
 
     package enum Remark: Sendable, Equatable {
         /// Its model is the unedited one, and why.
@@ -70,16 +90,20 @@ package struct ConditionResult: Sendable {
         return (all.count { $0.verdict.isUnfinished }, all.count)
     }
 
-    /// - Parameter measurement: with rated answers; `nil`: the condition's numbers are not finite, so it has no measures.
+    /// - Parameters:
+    ///   - measurement: with rated answers; `nil`: the condition's numbers are not finite, so it has no measures.
+    ///   - lengths: of every setting, the lengths in tokens that attack success is told apart by.
     /// - Throws: `EvaluationError` where a setting has no answers.
     package init(
         name: String, method: String, measurement: Measurement?, attacks: [AttackSetting], gate: CoherenceGates,
-        judges: Judges, change: ModelChange = ModelChange(), maps: [WeightShape], remark: Remark? = nil
+        lengths: [[Int]] = [], judges: Judges, change: ModelChange = ModelChange(), maps: [WeightShape],
+        remark: Remark? = nil
     ) throws {
         self.name = name
         self.method = method
         self.remark = remark
         (losses, restricted, zeroed, ranks) = (change.losses, change.restricted, change.zeroed, change.ranks)
+        note = change.note
         sparsity = Double(zeroed) / Double(max(1, maps.reduce(0) { $0 + $1.count }))
         rankFraction = Double(ranks) / Double(max(1, maps.reduce(0) { $0 + $1.rank }))
         let attacks = measurement == nil ? [] : attacks
@@ -87,9 +111,13 @@ package struct ConditionResult: Sendable {
         tasks = measurement.tasks
         zeroShot = measurement.zeroShot
         questions = measurement.questions
-        perplexity = measurement.perplexity
+        firstTokenKL = measurement.firstTokenKL
+        refusalLogOdds = measurement.refusalLogOdds
+        (accuracy, perplexity, windows) = (measurement.accuracy, measurement.perplexity, measurement.windows)
         self.attacks = try attacks.enumerated().map { number, setting in
-            try AttackResult(setting, measurement.attack(number), judges: judges, gates: gate)
+            try AttackResult(
+                setting, measurement.attack(number), lengths: lengths.indices.contains(number) ? lengths[number] : [],
+                judges: judges, gates: gate)
         }
         harmless = measurement.harmless.map { ($0, Verdict($0, judges: judges, gate: gate.chat)) }
         overRefusal = harmless.isEmpty ? nil : try OverRefusal(harmless.map { ($0.answer.prompt, $0.verdict) })

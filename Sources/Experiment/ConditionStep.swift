@@ -17,27 +17,41 @@ package struct ConditionStep: Sendable {
         /// A change of few ranks, of the subspaces of these data sets in the order the recipe takes them.
         case lowRank(Ranks, [Study.Side])
         case training(TrainingStep)
+        /// What harmful data light up in a fine-tuned model is removed from it.
+        case antidote(AntidoteStep)
+        /// The model of that condition, which is current; `nil`: the unedited one.
+        case another(String?)
+        /// Refusal vectors are added or subtracted, as a gate says.
+        case scans(ScansStep)
     }
 
     package enum Ranks: Sendable {
         case recipe(RankRecipe)
-        /// As many random ranks of every linear map as the condition of that name takes there.
-        case randomLike(String)
+        /// As many random ranks of every linear map as the condition of that name takes there, drawn with that seed.
+        case randomLike(String, seed: UInt64)
     }
 
     package let condition: Study.Condition
     package let change: Change
+    /// Of a defence: as a plan counts them.
     package let questions: Questions
+    /// How its prompts are put; `nil`: as they are.
+    package let defence: DefenceStep?
     package let isExported: Bool
+    /// Another condition begins with the model that this one is fine-tuned to.
+    package let isRepaired: Bool
     /// Data sets that each decoder block is scored on in turn, where the condition is made block by block.
     package let blockSides: [Study.Side]
 
     package var name: String { condition.name }
     package var isUnedited: Bool { if case .none = change { true } else { false } }
 
-    package init(_ condition: Study.Condition, of study: Study, change: Change, questions: Questions) {
-        (self.condition, self.change, self.questions) = (condition, change, questions)
+    package init(
+        _ condition: Study.Condition, of study: Study, change: Change, questions: Questions, defence: DefenceStep? = nil
+    ) {
+        (self.condition, self.change, self.questions, self.defence) = (condition, change, questions, defence)
         isExported = study.export.contains(condition.name)
+        isRepaired = study.isRepaired(condition.name)
         blockSides = condition.isSequential ? condition.method.sides : []
     }
 }

@@ -8,7 +8,8 @@ import Tensors
 
 /// What is asked, how the fleet answers it, and how answers are rated.
 extension Evaluator {
-    /// The harmful prompts in every setting, the harmless ones as chats, and what the gates' floors need beside these.
+    /// All prompts that are put to a model: each harmful prompt once per attack setting and suffix, each harmless prompt once as
+    /// a chat turn; and where a setting works outside the chat template, each harmless prompt without it, for that floor.
     static func ask(
         _ harmful: [String], _ harmless: [String], _ attacks: [AttackSetting], codec: any TextCodec,
         _ files: DataFiles
@@ -27,7 +28,9 @@ extension Evaluator {
                 for (index, prompt) in harmful.enumerated() {
                     asked.append(
                         AskedPrompt(
-                            purpose: .attack(number), prompt: index, suffix: suffix, isChat: setting.isChat,
+                            purpose: .attack(number), prompt: index,
+                            question: AttackSetting.question(prompt, suffix: text), suffix: suffix,
+                            isChat: setting.isChat,
                             tokens: try setting.tokens(prompt, suffix: text, codec: codec),
                             stream: own | UInt64(suffix) << 40 | UInt64(index) << 20))
                 }
@@ -36,7 +39,7 @@ extension Evaluator {
         for (index, prompt) in harmless.enumerated() {
             asked.append(
                 AskedPrompt(
-                    purpose: .harmless, prompt: index, tokens: try codec.prompt(prompt),
+                    purpose: .harmless, prompt: index, question: prompt, tokens: try codec.prompt(prompt),
                     stream: UInt64(harmful.count + index) << 20))
         }
         guard let setting = attacks.first(where: { !$0.isChat }), !harmless.isEmpty else { return asked }
@@ -83,7 +86,7 @@ extension Evaluator {
             let first = attacks.firstIndex { $0.isChat == isChat }!
             let used = harmless.isEmpty ? own.filter { asked[$0].purpose == .attack(first) } : harmless
             let samples = (Self.calibrationAnswers + used.count - 1) / used.count
-            // Numbers of their own, so that the draws differ from the measured answers'.
+            // Bit 19 of the index gives them other random streams than the measured answers have.
             return used.flatMap { index in
                 (0..<samples).map {
                     AnswerRequest(asked: index, sample: 1 << 19 | $0, temperature: 1, maxNewTokens: plan.maxNewTokens)
@@ -106,7 +109,8 @@ extension Evaluator {
                 TaskBody.Generation(
                     prompts: part.map { asked[$0.asked].tokens }, slots: plan.slots, maxNewTokens: first.maxNewTokens,
                     stopTokens: codec.stopTokens, temperature: Float(first.temperature), seed: seed,
-                    streams: part.map { asked[$0.asked].stream | UInt64($0.sample) }))
+                    streams: part.map { asked[$0.asked].stream | UInt64($0.sample) },
+                    repetitionPenalty: Float(plan.repetitionPenalty)))
             start = end
         }
         return groups
@@ -137,9 +141,29 @@ extension Evaluator {
     func answer(_ request: AnswerRequest, _ tokens: [Int32]) -> AskedAnswer {
         let item = asked[request.asked]
         let (text, thinking) = codec.answer(to: item.tokens, tokens)
-        return AskedAnswer(
-            asked: item,
-            answer: Answer(prompt: item.prompt, suffix: item.suffix, text: text, tokens: tokens, thinking: thinking))
+        var answer = Answer(
+            prompt: item.prompt, suffix: item.suffix, text: text, tokens: tokens, thinking: thinking)
+        if case .attack = item.purpose {
+            for length in AnswerLength.standard where length < tokens.count {
+                let (text, thinking) = codec.answer(to: item.tokens, Array(tokens.prefix(length)))
+                answer.cuts.append(
+                    AnswerCut(length: length, text: text, isUnfinished: thinking?.isUnfinished ?? false))
+            }
+        }
+        return AskedAnswer(asked: item, answer: answer)
+    }
+
+    /// Lengths that attack success is told apart by, for every attack setting.
+    package var lengths: [[Int]] {
+        attacks.map { AnswerLength.lengths(upTo: $0.maxNewTokens ?? plan.maxNewTokens) }
+    }
+
+    /// What to say where answers are so short that late refusals go unseen; nothing where none are asked for.
+    static func shortAnswers(_ requests: [AnswerRequest]) -> [String] {
+        guard let least = requests.map(\.maxNewTokens).min(), least < AnswerLength.least else { return [] }
+        return [
+            "answers end after \(least) new tokens: what a model writes later, a refusal among it, is not judged; \(AnswerLength.least) or more (max_new_tokens) show more"
+        ]
     }
 
     /// Log-probabilities as they are, all of them numbers.

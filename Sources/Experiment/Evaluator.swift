@@ -24,25 +24,32 @@ package struct Evaluator: Sendable {
     let seed: UInt64
     let batchTokens: Int
     let codec: any TextCodec
+    /// Tokens of the model; `nil`: not known.
+    let vocabulary: Int?
+    /// Of the study; `nil`: it names none, or the model's own refusals tell.
+    let refusalTokens: [Int32]?
     private let questions: MultipleChoice?
     private let perplexity: Perplexity?
     /// All that is ever asked, and the requests of a condition among it.
-    let asked: [AskedPrompt]
-    private let requests: [AnswerRequest]
+    var asked: [AskedPrompt]
+    let requests: [AnswerRequest]
 
     /// Reads and tokenises every file of the plan, so that bad input ends a run before it begins.
     /// - Parameters:
     ///   - maxPositions: the model's longest sequence.
+    ///   - vocabulary: its tokens; `nil`: whole distributions are taken to be small.
     ///   - files: reads the files, and counts what of them cannot be asked.
     /// - Throws: `InputError`, `EvaluationError`, `PackingError`.
     package init(
-        _ plan: Study.EvaluationSettings, seed: UInt64, batchTokens: Int, maxPositions: Int, codec: any TextCodec,
-        files: DataFiles = DataFiles()
+        _ plan: Study.EvaluationSettings, seed: UInt64, batchTokens: Int, maxPositions: Int, vocabulary: Int? = nil,
+        codec: any TextCodec, files: DataFiles = DataFiles()
     ) throws {
         self.plan = plan
         self.seed = seed
         self.batchTokens = batchTokens
         self.codec = codec
+        self.vocabulary = vocabulary
+        refusalTokens = try Self.refusalTokens(plan.refusalTokens, codec: codec, vocabulary: vocabulary)
         harmful = try plan.harmful?.read(seed: seed, name: "harmful", files) ?? []
         harmless = try plan.harmless?.read(seed: seed, name: "harmless", files) ?? []
         attacks = harmful.isEmpty ? [] : plan.settings
@@ -54,12 +61,13 @@ package struct Evaluator: Sendable {
             plan, longest: min(plan.zeroShot?.maxLength ?? maxPositions, maxPositions), batchTokens: batchTokens,
             codec: codec, files)
         let shortened = questions?.shortened ?? 0
-        warnings =
+        let cut =
             shortened == 0
             ? []
             : [
                 "the start of \(shortened) question\(shortened == 1 ? "" : "s") was cut off: the model reads \(min(plan.zeroShot?.maxLength ?? maxPositions, maxPositions)) tokens"
             ]
+        warnings = cut + Self.shortAnswers(requests)
         perplexity = try plan.perplexity.map { text in
             let window = try Self.window(text, batchTokens: batchTokens, maxPositions: maxPositions)
             let tokens = codec.encode(try files.text(text.file))
@@ -68,7 +76,7 @@ package struct Evaluator: Sendable {
     }
 
     /// - Throws: `InputError` where a prompt and its answer are more than the model's context.
-    private static func check(
+    static func check(
         _ requests: [AnswerRequest], _ asked: [AskedPrompt], _ prompts: (harmful: [String], harmless: [String]),
         plan: Study.EvaluationSettings, longest: Int
     ) throws(InputError) {
@@ -126,7 +134,7 @@ package struct Evaluator: Sendable {
         let sampled = isUnedited && !attacks.isEmpty && plan.coherenceFloor == nil ? calibrationRequests : []
         return Questions(
             requests: requests, sampled: sampled, groups: groups(requests) + groups(sampled),
-            batches: try likelihoodBatches())
+            batches: try likelihoodBatches(), firstTokens: try firstTokenQuestions())
     }
 
     /// Multiple-choice questions and text, as they are computed.
@@ -159,8 +167,13 @@ package struct Evaluator: Sendable {
             let names = plan.zeroShot?.tasks.map(\.rawValue) ?? []
             let paper = measurement.tasks.filter { names.contains($0.task) }
             if paper.count > 1 { measurement.zeroShot = TaskAccuracy.mean(paper) }
+            let counted = (paper.count > 1 ? paper : measurement.tasks).map(\.task)
+            measurement.accuracy = Measurement.accuracy(measurement.questions, of: counted)
         }
-        if let perplexity { measurement.perplexity = perplexity.estimate(Array(scores[choices...])) }
+        if let perplexity {
+            measurement.perplexity = perplexity.estimate(Array(scores[choices...]))
+            measurement.windows = perplexity.windows(Array(scores[choices...]))
+        }
         return measurement
     }
 

@@ -39,8 +39,14 @@ package enum FineTuneSteps {
             steps.append(try BatchPacking.pack(Array(row.prefix(settings.batch)), maximumTokens: batchTokens))
             row = Array(row.dropFirst(settings.batch))
         }
-        return TaskBody.Training(
-            steps: steps, firstStep: 0, parameters: settings.parameters, learningRate: Float(settings.learningRate))
+        // AdamW without decay is odd in the gradient: a rate below 0 is ascent, to the bit.
+        let rate = Float(settings.learningRate)
+        var training = TaskBody.Training(
+            steps: steps, firstStep: 0, parameters: settings.parameters,
+            learningRate: settings.isAscent ? -rate : rate)
+        training.lora = settings.lora
+        training.lora?.seed = seed
+        return training
     }
 
     /// The pairs that a run sees, drawn from its file, and their tokens with the one that ends an answer.

@@ -32,11 +32,15 @@ package struct FolderExporter: ModelExporter {
     /// - Throws: `SelectionError.notExported` where weights alone do not hold what the edit does; `InputError` where a
     ///   folder cannot be made; `CheckpointError` or `TensorFileError` where a file cannot be read or written.
     package func export(_ edit: any WeightEdit, to folder: String) throws {
-        let rewrite = try edit.rewrite()
+        let rewrite = try edit.rewrite(of: checkpoint, files: .own)
         try makeParent(of: folder)
-        try writer(of: edit.metadata).write(to: folder) { name, rows, values in
-            try checkpoint.read(name, rows: rows, into: values)
-            rewrite(name, rows, values)
+        var writer = try self.writer(of: edit.metadata)
+        writer.separatesHead = edit.leavesHead && checkpoint.config.tiedEmbeddings
+        let separates = writer.separatesHead
+        try writer.write(to: folder) { name, rows, values in
+            let stored = separates && name == ModelConfig.headName ? ModelConfig.embeddingName : name
+            try checkpoint.read(stored, rows: rows, into: values)
+            try rewrite(name, rows, values)
         }
     }
 
@@ -57,12 +61,12 @@ package struct FolderExporter: ModelExporter {
         _ runner: any ModelRunner, rewind: Mask?, provenance: [String: String], to folder: String
     ) async throws {
         try makeParent(of: folder)
-        let spool = "\(folder).trained-\(getpid())"
+        let beside = "\(folder).trained-\(getpid())"
         var paths: [String] = []
         defer { for path in paths { Files.removeFile(path) } }
         // Spooled, so that a model never has to fit into the coordinator's memory.
         try await runner.trainedWeights { bundle in
-            let path = "\(spool)-\(paths.count)"
+            let path = "\(beside)-\(paths.count)"
             paths.append(path)
             try bundle.write(safetensors: path)
         }
@@ -106,6 +110,9 @@ package struct FolderExporter: ModelExporter {
             JSON.Member("base_model", .text(try checkpoint.digest())),
             JSON.Member("base_model_name", .text(checkpoint.shortName)),
         ]
+        if let part = checkpoint.languageModelPart {
+            members.append(JSON.Member("language_model_of", .text(part.family)))
+        }
         let made = provenance.sorted { $0.key < $1.key }.map { JSON.Member($0.key, .text($0.value)) }
         members.append(JSON.Member("made_by", .object(made)))
         return ("faultline.json", JSON.object(members).encoded(indent: true) + [10])

@@ -10,6 +10,7 @@ package struct Questions: Sendable {
     package var groups: [TaskBody.Generation]
     /// Multiple-choice questions and text.
     package var batches: [Batch]
+    package var firstTokens = FirstTokenQuestions()
 }
 
 /// Answers as the fleet rates them.

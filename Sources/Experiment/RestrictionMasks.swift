@@ -8,14 +8,17 @@ import Tensors
 struct RestrictionMasks {
     let study: Study
     let folder: RunFolder
-    let config: ModelConfig
+    let model: any WeightSource
     let modelDigest: String
+    /// The safety layers that the study found.
+    var found: Range<Int>?
     private var made: Set<String> = []
+    private var config: ModelConfig { model.config }
 
-    init(_ study: Study, folder: RunFolder, config: ModelConfig, modelDigest: String) {
+    init(_ study: Study, folder: RunFolder, model: any WeightSource, modelDigest: String) {
         self.study = study
         self.folder = folder
-        self.config = config
+        self.model = model
         self.modelDigest = modelDigest
     }
 
@@ -24,8 +27,16 @@ struct RestrictionMasks {
         _ restriction: Study.Restriction, of condition: Study.Condition, made masks: [String: Mask]
     ) throws -> Mask {
         switch restriction.weights {
-        case .mask(let name):
-            guard let mask = masks[name] else { throw InternalError("condition \(name) has made no mask yet") }
+        case .mask, .units, .layers, .allBut:
+            var mask = try chosen(restriction.weights, masks)
+            guard restriction.weights.hasOwnMask else { return mask }
+            mask.metadata = [
+                "selection": restriction.weights.title, "condition": condition.name, Provenance.modelKey: modelDigest,
+                Provenance.nameKey: study.modelName,
+            ]
+            if let layers = foundLayers(restriction.weights) { mask.metadata["layers"] = layers }
+            try mask.write(to: folder.mask(condition.name))
+            try folder.ledger.record(folder.mask(condition.name))
             return mask
         case .share(let share):
             let path = folder.mask(study.maskName(share, of: condition))
@@ -39,6 +50,36 @@ struct RestrictionMasks {
             try folder.ledger.record(path)
             made.insert(path)
             return mask
+        }
+    }
+
+    /// Weights that no grid shares.
+    private func chosen(_ weights: Study.Restriction.Weights, _ masks: [String: Mask]) throws -> Mask {
+        switch weights {
+        case .mask(let name):
+            guard let mask = masks[name] else { throw InternalError("condition \(name) has made no mask yet") }
+            return mask
+        case .units(let units):
+            return try units.mask(try TensorBundle(safetensors: folder.statistic(units.statistic)), model)
+        case .layers(let layers):
+            return RestrictedMask.blocks(try range(layers.blocks), norms: layers.norms == .frozen, of: config)
+        case .allBut(let weights): return RestrictedMask.complement(of: try chosen(weights, masks), config)
+        case .share: throw InternalError("a share of a grid that has no file")
+        }
+    }
+
+    private func range(_ blocks: Study.LayerFreeze.Blocks) throws -> Range<Int> {
+        if case .named(let range) = blocks { return range.layers }
+        guard let found else { throw InternalError("the study has not found its safety layers yet") }
+        return found
+    }
+
+    /// The blocks that the study found, for a reader of the file.
+    private func foundLayers(_ weights: Study.Restriction.Weights) -> String? {
+        switch weights {
+        case .layers(let layers) where layers.blocks == .found: found?.map { "\($0)" }.joined(separator: " ")
+        case .allBut(let weights): foundLayers(weights)
+        default: nil
         }
     }
 

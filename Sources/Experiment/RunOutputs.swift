@@ -3,10 +3,6 @@ import OutputFiles
 package import StudyFile
 package import Tensors
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// Where a run will write, checked before it begins: by the run itself, and by `plan`, which makes nothing.
 package struct RunOutputs {
     private let list: StudyList
@@ -37,9 +33,8 @@ package struct RunOutputs {
 
     /// A folder, or the first one above it that is there, can be written into.
     private static func checkFolder(_ path: String) throws(InputError) {
-        var status = stat()
         _ = try FileNode.kind(path)
-        guard stat(path, &status) == 0 else {
+        guard let status = try? FileStatus(path: path) else {
             // A link that leads nowhere is something, too.
             guard try FileNode.kind(path) == nil else {
                 throw InputError(path, "a symbolic link that leads nowhere")
@@ -47,18 +42,18 @@ package struct RunOutputs {
             let above = Paths.folder(of: path)
             return above == path ? () : try checkFolder(above)
         }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw InputError(path, "is \(Outputs.title(status.st_mode & S_IFMT)), and a folder is needed there")
+        guard status.kind == .folder else {
+            throw InputError(path, "is \(status.kind.title), and a folder is needed there")
         }
-        guard access(path, W_OK | X_OK) == 0 else {
-            throw InputError(path, "cannot write into this folder: \(String(cString: strerror(errno)))")
+        do throws(FileFault) { try Files.checkWritable(folder: path) } catch {
+            throw InputError(path, "cannot write into this folder: \(error)")
         }
     }
 
     private static func checkFile(_ path: String) throws(InputError) {
-        if let kind = try FileNode.kind(path), kind != S_IFREG {
+        if let kind = try FileNode.kind(path), kind != .file {
             throw InputError(
-                path, "the run would replace \(Outputs.title(kind)): remove it, or choose another --run-dir")
+                path, "the run would replace \(kind.title): remove it, or choose another --run-dir")
         }
         try FileNode.checkLength(path, suffix: ".folded" + Outputs.part)
     }
@@ -103,7 +98,11 @@ extension Study {
             case nil: break
             }
         }
-        let lists: [PromptSet?] = statistics.flatMap { [$0.harmful, $0.harmless] }
+        let lists: [PromptSet?] =
+            statistics.flatMap { [$0.harmful, $0.harmless] }
+            + [
+                refusalDirection?.harmful, refusalDirection?.harmless, layerRange?.prompts, reasoningCurves?.prompts,
+            ]
         let prompts = [evaluation.harmful, evaluation.harmless, probe?.harmful, probe?.harmless] + lists
         for case let prompts? in prompts { files.append(prompts.file) }
         files += evaluation.attacks.compactMap(\.suffixes)

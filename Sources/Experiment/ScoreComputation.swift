@@ -137,7 +137,8 @@ package struct ScoreComputation {
         }
     }
 
-    /// What a score file depends on.
+    /// Metadata that identify the inputs of a score file: model, data, tokens, method, batching. Two files with equal ones hold
+    /// equal scores.
     /// - Throws: `InputError` naming a pair that cannot be laid out.
     package func provenance(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
         try metadata(pairs).merging(cut) { $1 }
@@ -176,7 +177,9 @@ extension Study.Scores {
 
 extension Study {
     /// - Parameter model: reads the weights that scores are made of.
-    package func scoreStore(_ model: any WeightSource, modelDigest: String, codec: any TextCodec) -> ScoreComputation {
+    package func scoreComputation(_ model: any WeightSource, modelDigest: String, codec: any TextCodec)
+        -> ScoreComputation
+    {
         ScoreComputation(
             model: model, settings: scores, seed: seed, modelDigest: modelDigest, modelName: modelName, codec: codec)
     }

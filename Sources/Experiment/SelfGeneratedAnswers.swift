@@ -11,13 +11,18 @@ package struct SelfGeneratedAnswers {
     private let seed: UInt64
     private let slots: Int
     private let groupPrompts: Int
+    private let repetitionPenalty: Double
 
-    package init(codec: any TextCodec, judge: RefusalJudge, seed: UInt64, slots: Int, groupPrompts: Int) {
+    package init(
+        codec: any TextCodec, judge: RefusalJudge, seed: UInt64, slots: Int, groupPrompts: Int,
+        repetitionPenalty: Double = 1
+    ) {
         self.codec = codec
         self.judge = judge
         self.seed = seed
         self.slots = slots
         self.groupPrompts = groupPrompts
+        self.repetitionPenalty = repetitionPenalty
     }
 
     /// Prompts, and how the fleet is asked to answer them: greedily, each once.
@@ -78,7 +83,8 @@ package struct SelfGeneratedAnswers {
                 TaskBody.Generation(
                     prompts: try part.map { (index) throws(InputError) in try codec.prompt(prompts[index]) },
                     slots: slots, maxNewTokens: maxNewTokens,
-                    stopTokens: codec.stopTokens, temperature: 0, seed: seed, streams: part.map { UInt64($0) }))
+                    stopTokens: codec.stopTokens, temperature: 0, seed: seed, streams: part.map { UInt64($0) },
+                    repetitionPenalty: Float(repetitionPenalty)))
         }
         return groups
     }

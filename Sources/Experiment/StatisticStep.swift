@@ -20,37 +20,76 @@ package struct StatisticStep: Sendable {
     ///   where a list is empty; `PackingError`.
     package init(_ plan: Study.StatisticSettings, study: Study, codec: any TextCodec, _ files: DataFiles) throws {
         self.plan = plan
-        prompts = try plan.lists.map { list in
-            try list.prompts.read(seed: study.seed, name: "\(plan.name) \(list.name)", files)
-        }
-        var sequences: [TokenSequence] = []
         statistic = try plan.request.statistic()
-        for (group, texts) in prompts.enumerated() {
-            guard !texts.isEmpty else {
+        var (texts, sequences): ([[String]], [TokenSequence]) = ([], [])
+        for (group, list) in plan.lists.enumerated() {
+            let own =
+                try list.prompts.hasResponses
+                ? Self.pairs(list, plan, study, codec, files)
+                : Self.prompts(list, plan, statistic, study, codec, files)
+            guard !own.texts.isEmpty else {
                 throw SelectionError.tooFew(
-                    what: "\(plan.lists[group].name) prompts for statistic \(plan.name)", wanted: 1, available: 0)
+                    what: "\(list.name) prompts for statistic \(plan.name)", wanted: 1, available: 0)
             }
-            for text in texts {
-                let tokens = try codec.prompt(text)
-                try ContextLimit.check(tokens.count, codec.longest, "the prompt \"\(text.prefix(40))…\"")
-                guard tokens.count >= statistic.leastPromptTokens else {
+            texts.append(own.texts)
+            for (text, var sequence) in zip(own.texts, own.sequences) {
+                guard sequence.scoredFrom >= statistic.leastPromptTokens else {
                     throw InputError(
                         "statistic \(plan.name)",
-                        "the prompt \"\(text.prefix(40))\" has \(tokens.count) tokens, and at least \(statistic.leastPromptTokens) are looked at"
+                        "the prompt \"\(text.prefix(40))\" has \(sequence.scoredFrom) tokens, and at least \(statistic.leastPromptTokens) are looked at"
                     )
                 }
-                sequences.append(TokenSequence(tokens: tokens, scoredFrom: tokens.count, group: group))
+                sequence.group = group
+                sequences.append(sequence)
             }
         }
+        prompts = texts
         cut = ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        blocks = try Self.blocks(sequences, blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+    }
+
+    /// Prompts in blocks, and these in batches.
+    /// - Throws: `PackingError`.
+    static func blocks(
+        _ sequences: [TokenSequence], blockExamples: Int, batchTokens: Int
+    ) throws(PackingError) -> [[Batch]] {
         var blocks: [[Batch]] = []
-        for start in stride(from: 0, to: sequences.count, by: study.blockExamples) {
-            let part = Array(sequences[start..<min(sequences.count, start + study.blockExamples)])
-            let groups = SequenceGroup.sharingPrefix(part, name: "prompts", maximumTokens: study.batchTokens)
+        for start in stride(from: 0, to: sequences.count, by: blockExamples) {
+            let part = Array(sequences[start..<min(sequences.count, start + blockExamples)])
+            let groups = SequenceGroup.sharingPrefix(part, name: "prompts", maximumTokens: batchTokens)
             // A prompt may be as long as the model's context, whatever a batch holds.
-            blocks.append(try BatchPacking.pack(groups, maximumTokens: study.batchTokens, letsLargeAlone: true))
+            blocks.append(try BatchPacking.pack(groups, maximumTokens: batchTokens, letsLargeAlone: true))
         }
-        self.blocks = blocks
+        return blocks
+    }
+
+    /// A list's prompts as a user's turn each.
+    private static func prompts(
+        _ list: (name: String, prompts: Study.PromptSet), _ plan: Study.StatisticSettings, _ statistic: any Statistic,
+        _ study: Study, _ codec: any TextCodec, _ files: DataFiles
+    ) throws -> (texts: [String], sequences: [TokenSequence]) {
+        guard !statistic.needsResponses else {
+            throw InputError(
+                "statistic \(plan.name)",
+                "looks at response tokens alone, and \(list.prompts.file) has prompts: name a file of pairs, as in \(list.name): {pairs: FILE}"
+            )
+        }
+        let texts = try list.prompts.read(seed: study.seed, name: "\(plan.name) \(list.name)", files)
+        let sequences = try texts.map { text in
+            let tokens = try codec.prompt(text)
+            try ContextLimit.check(tokens.count, codec.longest, "the prompt \"\(text.prefix(40))…\"")
+            return TokenSequence(tokens: tokens, scoredFrom: tokens.count)
+        }
+        return (texts, sequences)
+    }
+
+    /// A list's pairs, as scores see them.
+    private static func pairs(
+        _ list: (name: String, prompts: Study.PromptSet), _ plan: Study.StatisticSettings, _ study: Study,
+        _ codec: any TextCodec, _ files: DataFiles
+    ) throws -> (texts: [String], sequences: [TokenSequence]) {
+        let pairs = try list.prompts.readPairs(seed: study.seed, name: "\(plan.name) \(list.name)", files)
+        return (pairs.map(\.prompt), try Calibration.groups(pairs, codec: codec).flatMap(\.sequences))
     }
 
     package var promptCount: Int { prompts.reduce(0) { $0 + $1.count } }

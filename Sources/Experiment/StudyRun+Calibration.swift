@@ -11,7 +11,7 @@ import Tensors
 
 /// Data, scores, subspaces, probes: what conditions are chosen by.
 extension StudyRun {
-    private var store: ScoreComputation { study.scoreStore(model, modelDigest: modelDigest, codec: codec) }
+    private var store: ScoreComputation { study.scoreComputation(model, modelDigest: modelDigest, codec: codec) }
     private var cut: [String: String] {
         ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
     }

@@ -11,14 +11,6 @@ import Tensors
 
 /// A condition's model: made current, measured, exported; its answers rated, its results written.
 extension StudyRun {
-    /// A condition that is measured and not yet rated.
-    struct Measured {
-        var change = ModelChange()
-        var remark: ConditionResult.Remark?
-        /// `nil`: its numbers are not finite.
-        package var measurement: Measurement?
-    }
-
     /// A condition's model, as far as an export takes it.
     struct Made {
         /// `nil`: the checkpoint, or what fine-tuning makes of it.
@@ -32,65 +24,53 @@ extension StudyRun {
     /// result says so and has no measures; the study goes on.
     func measure(_ step: ConditionStep) async throws {
         announce("condition \(step.name)" + (step.isUnedited ? "" : ": \(step.condition.title)"))
-        var own = Measured()
+        var own = ConditionMeasurer.Measured()
         do {
             let made = try await make(step)
             own.change = made.change
-            if !step.isUnedited { try noteEditKey(step.condition) }
-            own.measurement = try await evaluator.measure(step.questions, runner, label: step.name)
+            if !step.isUnedited, step.defence == nil { try noteEditKey(step.condition) }
+            own.measurement = try await measurer.withFirstTokens(
+                try await ask(step), step.questions, name: step.name, isUnedited: step.isUnedited)
+            if step.isUnedited { warnOfRefusalTokens() }
             if step.isExported { try await export(step.condition, made) }
             own.remark = try remark(step, made)
         } catch {
-            try fail(step, &own, error)
+            try measurer.fail(&own, name: step.name, isUnedited: step.isUnedited, error)
         }
         measured[step.name] = own
+    }
+
+    private func warnOfRefusalTokens() {
+        guard study.evaluation.refusalTokens != nil, measurer.firstTokens?.refusalTokens.isEmpty == true else { return }
+        warnings.append("refusal_log_odds: the unedited model refuses nothing (\(judges.own.name)): there are none")
     }
 
     /// Rates the answers of conditions on the unedited model, and writes their results.
     func rate(_ steps: [ConditionStep]) async throws {
         try await runner.apply(nil)
         for step in steps {
-            guard var own = measured.removeValue(forKey: step.name) else {
+            guard let own = measured.removeValue(forKey: step.name) else {
                 throw InternalError("condition \(step.name) is not measured yet")
             }
-            do {
-                if let measurement = own.measurement {
-                    own.measurement = try await evaluator.rate(measurement, runner, label: step.name)
-                }
-            } catch {
-                try fail(step, &own, error)
-            }
-            if step.isUnedited, let measurement = own.measurement { calibrateGate(measurement) }
-            let result = try ConditionResult(
-                name: step.name, method: step.condition.title, measurement: own.measurement,
-                attacks: evaluator.attacks, gate: try calibratedGate, judges: judges, change: own.change, maps: maps,
-                remark: own.remark)
+            var result = try await measurer.result(
+                own, name: step.name, method: step.condition.title, isUnedited: step.isUnedited)
+            result.defence = step.defence.map { .init(strategy: $0.strategy, of: $0.base?.name) }
+            if step.isUnedited { try warnOfFloor() }
             results[step.name] = result
             try write(result)
         }
     }
 
-    /// Takes a condition's measures away where its numbers are not finite.
-    /// - Throws: every other error; all of the unedited model's, without which there is no study.
-    private func fail(_ step: ConditionStep, _ own: inout Measured, _ error: any Error) throws {
-        guard !step.isUnedited, let reason = NoNumber.reason(error) else { throw error }
-        announce("condition \(step.name): no measures: \(reason)")
-        (own.measurement, own.remark) = (nil, .notFinite(reason))
-    }
-
-    private func calibrateGate(_ unedited: Measurement) {
-        let gate = evaluator.gates(unedited)
-        if evaluator.attacks.contains(where: gate.lacksFloor) {
-            warnings.append("coherence: the unedited model gave no answer to calibrate the floor on; there is none")
-        }
-        self.gate = gate
+    private func warnOfFloor() throws {
+        guard evaluator.attacks.contains(where: try measurer.gates.lacksFloor) else { return }
+        warnings.append("coherence: the unedited model gave no answer to calibrate the floor on; there is none")
     }
 
     private func remark(_ step: ConditionStep, _ made: Made) throws -> ConditionResult.Remark? {
         var reason: String?
         if let edit = made.edit { reason = try edit.reasonForNoEffect(in: model) }
         if case .training(let training) = step.change {
-            reason = EditEffect.nothing(training.settings, restricted: made.change.restricted, in: model)
+            reason = EditEffect.nothing(training.settings, restricted: made.change.restricted)
         }
         if let reason { return .changesNothing(reason) }
         guard made.change.restricted?.count == 0 else { return nil }
@@ -111,11 +91,26 @@ extension StudyRun {
             lowRanks[step.name] = edit
             return try await apply(edit)
         case .training(let training): return try await train(training, step)
+        case .antidote(let antidote): return try await apply(try await self.antidote(antidote, step))
+        case .another(let name):
+            guard let name else { return try await apply(nil) }
+            return try current(name)
+        case .scans(let scans):
+            let (edit, note) = try await self.scans(scans, step)
+            var made = try await apply(edit)
+            made.change.note = note
+            return made
         }
     }
 
-    private func apply(_ edit: any WeightEdit) async throws -> Made {
-        try await runner.apply(edit)
+    /// - Parameter edit: `nil`: the checkpoint.
+    private func apply(_ edit: (any WeightEdit)?) async throws -> Made {
+        guard let edit else {
+            try await runner.apply(nil)
+            return Made()
+        }
+        // One that changes nothing is the checkpoint, whose answers are known already.
+        try await runner.apply(edit.isIdentity ? nil : edit)
         return Made(edit: edit, change: ModelChange(edit.extent))
     }
 
@@ -127,7 +122,7 @@ extension StudyRun {
         var change = ModelChange()
         change.losses = try await runner.train(request, label: "\(own.name): fine-tuning")
         change.restricted = kept.map { RestrictedWeights($0, of: model.config) }
-        return Made(rewind: request.rewind, change: change)
+        return Made(edit: try await tunedEdit(request, own), rewind: request.rewind, change: change)
     }
 
     /// The condition's change of few ranks.
@@ -137,10 +132,10 @@ extension StudyRun {
         let recipe: RankRecipe
         switch ranks {
         case .recipe(let own): recipe = own
-        case .randomLike(let name):
+        case .randomLike(let name, let seed):
             guard let other = lowRanks[name] else { throw InternalError("condition \(name) has changed no ranks yet") }
             let counts = Dictionary(other.maps.map { ($0.shape.name, $0.rank) }) { first, _ in first }
-            recipe = .randomRanks(counts: counts, seed: study.seed)
+            recipe = .randomRanks(counts: counts, seed: seed)
         }
         if !step.blockSides.isEmpty { return try await blockByBlock(step).lowRank(step.condition, recipe) }
         let edit = try await SubspaceComputation(model.config).edit(
@@ -157,8 +152,8 @@ extension StudyRun {
     /// So that `faultline plan` knows what the cache has.
     private func noteEditKey(_ condition: Study.Condition) throws {
         guard let shared, let caching,
-            let editKey = try study.editKey(
-                condition,
+            let editKey = try schedule.editKey(
+                condition, modelDigest: modelDigest,
                 data: { [calibrated, codec] side in
                     try calibrated[side].map { try CacheKeys.digest($0, codec: codec) }
                 })
@@ -188,7 +183,13 @@ extension StudyRun {
 
     /// The condition's edit of another kind, as a file of the run.
     private func edit(_ step: ConditionStep, _ make: (EditInputs) throws -> any WeightEdit) throws -> any WeightEdit {
-        var edit = try make(inputs)
+        try write(try make(inputs), of: step)
+    }
+
+    /// Writes an edit into the run's folder.
+    /// - Returns: the edit with what it is of.
+    func write(_ made: any WeightEdit, of step: ConditionStep) throws -> any WeightEdit {
+        var edit = made
         edit.metadata["condition"] = step.name
         edit.metadata["selection"] = step.condition.title
         edit.metadata.merge([Provenance.modelKey: modelDigest, Provenance.nameKey: study.modelName]) { $1 }
@@ -207,7 +208,8 @@ extension StudyRun {
                 return mask
             },
             statistic: { [folder] name in try TensorBundle(safetensors: folder.statistic(name)) },
-            prompts: evaluator.prompts, codec: codec, files: files)
+            direction: { [folder] in try ResidualDirection(contentsOf: folder.direction) },
+            prompts: evaluator.prompts, codec: codec, files: files, tuned: { [self] name in try tuned(name) })
     }
 
     private func export(_ condition: Study.Condition, _ made: Made) async throws {

@@ -1,4 +1,6 @@
 import Caching
+import Checkpoint
+import Datasets
 import ModelService
 import OutputFiles
 import Selection
@@ -24,5 +26,15 @@ extension StudyRun {
         try folder.ledger.record(path)
         try shared?.remember(path, provenance)
         try runner.release(receipt)
+    }
+
+    /// Curves over layers, as a file of the run.
+    func drawCurves(_ plan: Study.LayerCurvePlan) throws {
+        announce("curves over layers of statistic \(plan.statistic)")
+        let curves = try LayerCurves(
+            try TensorBundle(mapping: folder.statistic(plan.statistic)), config: model.config, pairs: plan.pairs,
+            seed: plan.seed)
+        try TextFile.write(curves.csv(), to: folder.layerCurves)
+        layerCurves = curves
     }
 }

@@ -30,10 +30,15 @@ package final class StudyRun {
     var calibrated: [Study.Side: [Pair]] = [:]
     var probe: HeadProbe?
     var overlaps: [OverlapTable] = []
+    /// Gates of SCANS so far.
+    var scansFits: [ScansFit] = []
+    var layerCurves: LayerCurves?
+    var layerRange: LayerRangeResult?
+    var reasoningCurves: ReasoningCurves?
     var warnings: [String] = []
     /// Conditions whose answers are not rated yet.
-    var measured: [String: Measured] = [:]
-    var gate: CoherenceGates?
+    var measured: [String: ConditionMeasurer.Measured] = [:]
+    let measurer: ConditionMeasurer
     var results: [String: ConditionResult] = [:]
     let shared: SharedFiles?
     let caching: CachingRunner?
@@ -69,9 +74,12 @@ package final class StudyRun {
         files = DataFiles(maxSkipped: study.maxSkipped, codec: codec, say: announce)
         schedule = try StudySchedule(study, config: model.config, codec: codec, files: files)
         try study.check(model.config)
+        try study.check(belongsTo: { Provenance(model: modelDigest, name: study.modelName) })
         maps = WeightScores.maps(of: model.config)
+        measurer = ConditionMeasurer(
+            schedule.evaluator, judges: schedule.judges, runner: self.runner, maps: maps, announce: announce)
         warnings = schedule.evaluator.warnings
-        restrictions = RestrictionMasks(study, folder: folder, config: model.config, modelDigest: modelDigest)
+        restrictions = RestrictionMasks(study, folder: folder, model: model, modelDigest: modelDigest)
     }
 
     /// Which model everything belongs to that is written.
@@ -84,11 +92,15 @@ package final class StudyRun {
         try await runner.apply(nil)
         for step in schedule.steps { try await carryOut(step) }
         warnings += results.values.sorted { $0.name < $1.name }.flatMap { Self.warnings($0) }
-        return StudyResults(
-            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: try calibratedGate,
+        var finished = StudyResults(
+            study: study, conditions: study.conditions.map { results[$0.name]! }, gate: try measurer.gates,
             judges: judges, harmful: evaluator.harmful, harmless: evaluator.harmless,
             warnings: files.notes.compactMap(\.warning) + warnings, modelDigest: modelDigest,
-            codec: codec.description, thinking: codec.thinking, probe: probe, overlaps: overlaps, files: files.notes)
+            codec: codec.description, thinking: codec.thinking, probe: probe, overlaps: overlaps,
+            layerCurves: layerCurves, files: files.notes,
+            refusalTokens: measurer.firstTokens.flatMap { evaluator.text(refusalTokens: $0) })
+        (finished.layerRange, finished.reasoningCurves) = (layerRange, reasoningCurves)
+        return finished
     }
 
     private func carryOut(_ step: StudySchedule.Step) async throws {
@@ -99,16 +111,12 @@ package final class StudyRun {
         case .overlap(let plan): try findOverlaps(plan)
         case .probe(let step): try await probeHeads(step)
         case .statistic(let step): try await collect(step)
+        case .direction(let step): try await findDirection(step)
+        case .layerCurves(let plan): try drawCurves(plan)
+        case .layerRange(let step): try await findRange(step)
+        case .reasoning(let step): try await followReasoning(step)
         case .condition(let step): try await measure(step)
         case .ratings(let steps): try await rate(steps)
-        }
-    }
-
-    /// The unedited model is rated before all others.
-    var calibratedGate: CoherenceGates {
-        get throws {
-            guard let gate else { throw InternalError("the unedited model's answers are not rated yet") }
-            return gate
         }
     }
 }

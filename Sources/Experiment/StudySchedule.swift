@@ -21,6 +21,14 @@ package struct StudySchedule: Sendable {
         case probe(ProbeStep)
         /// A statistic of the study's own.
         case statistic(StatisticStep)
+        /// The study's refusal direction is found.
+        case direction(DirectionStep)
+        /// Curves over layers, of a statistic's file.
+        case layerCurves(Study.LayerCurvePlan)
+        /// The study's safety layers are found.
+        case layerRange(LayerRangeStep)
+        /// The direction of the reasoning is followed, block by block.
+        case reasoning(ReasoningStep)
         /// A condition's model is made and asked.
         case condition(ConditionStep)
         /// The unedited model rates the answers of these conditions.
@@ -41,10 +49,10 @@ package struct StudySchedule: Sendable {
         _ study: Study, config: ModelConfig, codec: any TextCodec, files: DataFiles = DataFiles()
     ) throws {
         (self.study, self.codec) = (study, codec)
-        judges = try JudgeFile.judges(phrases: study.refusalPhrases, files)
+        judges = try JudgeFile.judges(phrases: study.refusalPhrases, names: study.judges, files)
         evaluator = try Evaluator(
             study.evaluation, seed: study.seed, batchTokens: study.batchTokens, maxPositions: config.maxPositions,
-            codec: codec, files: files)
+            vocabulary: config.vocabularySize, codec: codec, files: files)
         var steps: [Step] = []
         if study.needsScores, !study.scores.method.needsData { steps.append(.scoresWithoutData) }
         for side in Study.Side.allCases {
@@ -58,21 +66,51 @@ package struct StudySchedule: Sendable {
         if let overlap = study.overlap { steps.append(.overlap(overlap)) }
         if let probe = study.probe { steps.append(.probe(try ProbeStep(probe, study: study, codec: codec, files))) }
         steps += try study.statistics.map { .statistic(try StatisticStep($0, study: study, codec: codec, files)) }
-        steps += try Self.conditions(study, evaluator, codec, files)
+        if let plan = study.refusalDirection {
+            steps.append(.direction(try DirectionStep(plan, study: study, config: config, codec: codec, files)))
+        }
+        if let curves = study.layerCurves {
+            try Self.check(curves, steps)
+            steps.append(.layerCurves(curves))
+        }
+        if let plan = study.layerRange {
+            steps.append(.layerRange(try LayerRangeStep(plan, study: study, config: config, codec: codec, files)))
+        }
+        if let plan = study.reasoningCurves {
+            steps.append(.reasoning(try ReasoningStep(plan, study: study, codec: codec, files)))
+        }
+        steps += try Self.conditions(study, evaluator, judges, longest: config.maxPositions, codec, files)
         self.steps = steps
+    }
+
+    /// Pairs of one kind are of two prompts.
+    private static func check(_ curves: Study.LayerCurvePlan, _ steps: [Step]) throws(SelectionError) {
+        for case .statistic(let step) in steps where step.plan.name == curves.statistic {
+            for (list, texts) in zip(step.plan.lists, step.prompts) where texts.count < 2 {
+                throw .tooFew(
+                    what: "\(list.name) prompts of statistic \(curves.statistic) to make pairs of", wanted: 2,
+                    available: texts.count)
+            }
+        }
     }
 
     /// The unedited model comes first, and its answers are rated at once: the floor of coherence is calibrated on them. All
     /// others are rated at the end, so that the fleet goes back to the unedited model once.
     private static func conditions(
-        _ study: Study, _ evaluator: Evaluator, _ codec: any TextCodec, _ files: DataFiles
+        _ study: Study, _ evaluator: Evaluator, _ judges: Judges, longest: Int, _ codec: any TextCodec,
+        _ files: DataFiles
     ) throws -> [Step] {
         let questions = try (unedited: evaluator.questions(isUnedited: true), edited: evaluator.questions())
         var trainings = TrainingSteps(study, codec: codec, files: files)
         let all = try study.workOrder.map { condition in
-            ConditionStep(
-                condition, of: study, change: try change(condition, of: study, &trainings),
-                questions: condition.isUnedited ? questions.unedited : questions.edited)
+            let defence = try condition.defence.map {
+                try DefenceStep(
+                    $0, of: condition.name, study: study, evaluator: evaluator, judges: judges, longest: longest, files)
+            }
+            return ConditionStep(
+                condition, of: study, change: try change(condition, of: study, evaluator, &trainings, codec, files),
+                questions: try defence?.questions() ?? (condition.isUnedited ? questions.unedited : questions.edited),
+                defence: defence)
         }
         let (own, others) = (all.filter(\.isUnedited), all.filter { !$0.isUnedited })
         return own.map { .condition($0) } + [.ratings(own)]
@@ -80,15 +118,21 @@ package struct StudySchedule: Sendable {
     }
 
     private static func change(
-        _ condition: Study.Condition, of study: Study, _ trainings: inout TrainingSteps
+        _ condition: Study.Condition, of study: Study, _ evaluator: Evaluator, _ trainings: inout TrainingSteps,
+        _ codec: any TextCodec, _ files: DataFiles
     ) throws -> ConditionStep.Change {
         switch study.resolved(condition.method.making) {
         case .nothing: .none
         case .mask(let choose): .mask(choose)
         case .edit(let make): .edit(make)
         case .ranks(let recipe, let sides): .lowRank(.recipe(recipe), sides)
-        case .randomRanks(let like, let side): .lowRank(.randomLike(like), [side])
+        case .randomRanks(let like, let side, let seed): .lowRank(.randomLike(like, seed: seed), [side])
         case .training(let settings): .training(try trainings.step(settings))
+        case .antidote(let method):
+            .antidote(try AntidoteStep(method, study: study, codec: codec, files))
+        case .another(let name): .another(name)
+        case .scans(let method):
+            .scans(try ScansStep(method, study: study, evaluator: evaluator, codec: codec, files))
         }
     }
 

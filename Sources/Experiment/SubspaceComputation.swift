@@ -54,7 +54,7 @@ package struct SubspaceComputation {
             RankRequest(groups: groups, output: output, metadata: Self.provenance(metadata, limit)), label: "subspaces")
     }
 
-    /// What a subspace file made of this says about itself.
+    /// Metadata of a subspace file that is computed from these second moments.
     package static func provenance(_ metadata: [String: String], _ limit: RankAmount?) -> [String: String] {
         metadata.merging([
             "format": SubspaceFile.format, "version": SubspaceFile.version, "rank": limit?.text ?? "all",

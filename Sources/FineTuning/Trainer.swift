@@ -37,6 +37,8 @@ public final class Trainer: Tap {
     public private(set) var step = 0
     private var decays = false
     private let saved: SavedTraining?
+    /// What is trained in place of the linear maps.
+    private let adapters: LowRankAdapters?
     /// Holds trained weights, but cannot train on: what it was made of had no moments.
     public var isFinal: Bool { saved?.isFinal ?? false }
 
@@ -84,31 +86,45 @@ public final class Trainer: Tap {
     ///   - all: train everything the stage holds (embedding, norms, biases, head); else its linear maps only.
     ///   - frozen: bits by weight name; set = frozen.
     ///   - ownsEmbedding: false in a first stage whose tied embedding is trained by the last stage.
+    ///   - lowRank: train matrices beside the linear maps, and nothing else. Where it goes on, `merge` is to be called.
     ///   - saved: where to go on; the stage's weights become what it holds.
     /// - Throws: where `saved` lacks something.
     public init(
         _ stage: Stage, pool: ThreadPool, all: Bool, frozen: [String: AlignedBuffer], ownsEmbedding: Bool = true,
-        saved: SavedTraining? = nil
+        lowRank: LowRankTraining? = nil, saved: SavedTraining? = nil
     ) throws(SavedTraining.Fault) {
         self.stage = stage
         self.pool = pool
         self.saved = saved
         step = saved?.steps ?? 0
+        adapters = try Self.adapters(stage, pool, lowRank, saved)
+        if let adapters {
+            parameters = adapters.parameters
+            return
+        }
         for layer in stage.layers {
             for (number, matrix) in layer.stacks.enumerated() {
                 let parameter = try add(matrix, frozen: frozen)
                 stacks["\(layer.layerIndex).\(number)"] = parameter
             }
-            if all { for (name, buffer, parts) in layer.vectors { try add(vector: name, buffer, parts: parts) } }
+            guard all else { continue }
+            for (name, buffer, parts) in layer.vectors { try add(vector: name, buffer, parts: parts, frozen: frozen) }
         }
         guard all else { return }
         if let matrix = stage.head?.matrix { head = try add(matrix, frozen: [:]) }
         if let norm = stage.head?.normVector {
-            try add(vector: norm.name, norm.buffer, parts: norm.parts)
+            try add(vector: norm.name, norm.buffer, parts: norm.parts, frozen: frozen)
         }
         if let table = stage.embedding?.resident, ownsEmbedding {
             embedding = table === stage.head?.matrix ? head : try add(table, frozen: [:])
         }
+    }
+
+    private static func adapters(
+        _ stage: Stage, _ pool: ThreadPool, _ settings: LowRankTraining?, _ saved: SavedTraining?
+    ) throws(SavedTraining.Fault) -> LowRankAdapters? {
+        guard let settings else { return nil }
+        return try LowRankAdapters(stage, pool: pool, settings, saved: saved)
     }
 
     public func gradient(
@@ -116,6 +132,11 @@ public final class Trainer: Tap {
         outputs: Int,
         batch: PackedBatch
     ) {
+        if let adapters {
+            return adapters.addGradient(
+                layer: layer, stack: stack.rawValue, x: x, columns: columns, dy: dy, outputs: outputs,
+                rows: batch.rowCount)
+        }
         guard let parameter = stacks["\(layer).\(stack.rawValue)"] else { return }
         GEMM.weightGradient(
             pool, dw: parameter.gradient.floats.baseAddress!, dy: dy, lddy: outputs, x: x, ldx: columns,
@@ -142,8 +163,13 @@ public final class Trainer: Tap {
         }.map { Int32($0) }
     }
 
+    /// Makes the stage's weights what the matrices beside them say, where such are trained.
+    /// - Throws: what reading the checkpoint throws.
+    public func merge() throws { try adapters?.merge() }
+
     /// One AdamW step from the gradients gathered since the last; clears them.
-    public func update(_ s: Settings) {
+    /// - Throws: as `merge`.
+    public func update(_ s: Settings) throws {
         step += 1
         decays = decays || s.weightDecay != 0
         let correction1 = Float(1 - power(Double(s.beta1), step))
@@ -165,6 +191,7 @@ public final class Trainer: Tap {
                 }
             }
         }
+        try merge()
     }
 
     /// The trained tensors as they are now, by their checkpoint names; with their moments where asked for
@@ -202,7 +229,8 @@ public final class Trainer: Tap {
     }
 
     private func add(
-        vector name: String, _ buffer: AlignedBuffer, parts: [(name: String, count: Int)]
+        vector name: String, _ buffer: AlignedBuffer, parts: [(name: String, count: Int)],
+        frozen: [String: AlignedBuffer]
     ) throws(SavedTraining.Fault) {
         var start = 0
         let parameter = try Parameter(
@@ -210,7 +238,7 @@ public final class Trainer: Tap {
             parts: parts.map { part in
                 defer { start += part.count }
                 return (part.name, [part.count], start..<start + part.count)
-            }, frozen: parts.map { _ in nil }, saved: saved)
+            }, frozen: parts.map { frozen[$0.name] }, saved: saved)
         parameters.append(parameter)
         guard !isFinal else { return }
         for part in parameter.parts {

@@ -1,5 +1,4 @@
 import Contracts
-import Foundation
 import Protocol
 import Scheduling
 import Selection
@@ -42,8 +41,8 @@ struct BlockResults {
         }
     }
 
-    private func removeFiles(of blocks: [[StageResult]]) {
+    func removeFiles(of blocks: [[StageResult]]) {
         guard !keepsFiles else { return }
-        for case .file(let path) in blocks.joined().map(\.bundle) { unlink(path) }
+        for case .file(let path) in blocks.joined().map(\.bundle) { Files.removeFile(path) }
     }
 }

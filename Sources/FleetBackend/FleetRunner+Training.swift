@@ -87,7 +87,9 @@ extension FleetRunner {
 
     /// What the results of a task of fine-tuning look like after so many steps of the whole run.
     private func contract(_ body: TaskBody, _ run: FineTuning, steps: Int) -> TaskContract {
-        TaskContract(body, of: checkpoint, trained: .init(parameters: run.training.parameters, steps: steps))
+        TaskContract(
+            body, of: checkpoint,
+            trained: .init(parameters: run.training.parameters, steps: steps, lora: run.training.lora))
     }
 
     /// Puts the workers where a run ended.
@@ -116,11 +118,11 @@ extension FleetRunner {
     /// - Returns: the loss of every step.
     private func trainOnFleet(_ run: FineTuning, label: String) throws -> [Float] {
         let count = run.training.steps.count
-        try use(copies: ModelPlan.Copies.training, onePipeline: true)
+        try use(copies: ModelPlan.Copies.fineTuning(run.training, checkpoint.config), onePipeline: true)
         held = nil
         let key = try checkpointKey(run)
         var (step, losses): (Int, [Float]) = (0, [])
-        if let saved = try shelf.newest(of: key), saved.step <= count, saved.losses.count == saved.step {
+        if let saved = try checkpoints.newest(of: key), saved.step <= count, saved.losses.count == saved.step {
             progress.note("\(label): going on after step \(saved.step) of \(count)")
             try fleet.apply(edit: try saved.edit(run), name: "checkpoint at step \(saved.step)")
             (step, losses) = (saved.step, saved.losses)
@@ -146,7 +148,7 @@ extension FleetRunner {
             step = end
             guard results.count == 2 else { continue }
             let checkpoint = TrainingCheckpoint(step: step, losses: losses, stages: results[1])
-            try shelf.keep(checkpoint, of: key, label: "\(label) checkpoint \(step)")
+            try checkpoints.keep(checkpoint, of: key, label: "\(label) checkpoint \(step)")
             try fleet.rebase(edit: try checkpoint.edit(run), name: "checkpoint at step \(step)")
         }
         held = run.digest
@@ -155,7 +157,8 @@ extension FleetRunner {
 
     /// The finished training, where it is on disk.
     private func kept(_ run: FineTuning) throws -> TrainingCheckpoint? {
-        guard let saved = try shelf.newest(of: try checkpointKey(run)), saved.step == run.training.steps.count else {
+        guard let saved = try checkpoints.newest(of: try checkpointKey(run)), saved.step == run.training.steps.count
+        else {
             return nil
         }
         return saved

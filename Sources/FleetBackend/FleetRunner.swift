@@ -29,7 +29,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// Edits of whole models come between others: the pipelines stay as these need them.
     var leastCopies = 0.0
     /// Fine-tuning as far as it got.
-    private(set) lazy var shelf = CheckpointStore(memory)
+    private(set) lazy var checkpoints = CheckpointStore(memory)
 
     package init(
         fleet: Fleet, checkpoint: Checkpoint, progress: ProgressLine, memory: RunMemory? = nil,
@@ -79,7 +79,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     /// - Throws: `JournalError` where the database is damaged or cannot be written.
     package func release(_ receipt: ScoreReceipt) throws { try memory?.forget(receipt.keys) }
 
-    private var blockResults: BlockResults { BlockResults(keepsFiles: memory != nil) }
+    var blockResults: BlockResults { BlockResults(keepsFiles: memory != nil) }
 
     /// Log-probabilities of every scored token, in nats: one entry a sequence, in the batches' order.
     /// - Throws: `FleetError` where the work is given up; `InternalError` where a result does not fit its batch;
@@ -138,30 +138,6 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
         case .trained(let request):
             weights = .trained(try fineTuning(request, state), rewound: request.rewind.map(Self.bits))
         }
-    }
-
-    /// Sends every group's operands to the workers, runs its tasks, and writes all results into one file.
-    /// - Throws: `FleetError` where the work is given up; what making the operands throws; `SelectionError` or
-    ///   `TensorFileError` where the file cannot be made; `JournalError`.
-    package func compute(_ request: RankRequest, label: String) async throws {
-        let before = weights
-        defer { weights = before }
-        var parts: [StageResult] = []
-        var keys: [String] = []
-        for (number, group) in request.groups.enumerated() {
-            let bundle = Operands(try group.operands()).bundle
-            weights = .operands(bundle, digest: bundle.image().sha256())
-            let words = request.groups.count == 1 ? label : "\(label) (\(number + 1) of \(request.groups.count))"
-            keys += try run(
-                group.tasks.map { FleetTask(body: .ranks($0), cost: 1) }, label: words, unit: "layers",
-                copies: ModelPlan.Copies.ranks(checkpoint.config)
-            ) {
-                parts += $1
-            }
-        }
-        // One block of many partials: every tensor is there once, and comes out as it is.
-        try blockResults.fold([parts], to: request.output, metadata: request.metadata)
-        try memory?.forget(keys)
     }
 
     /// Takes off the record what this run did not ask for.
@@ -223,17 +199,19 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// Runs tasks with the current weights; those that the journal knows are not run again.
-    /// - Parameter committed: called in index order.
+    /// - Parameters:
+    ///   - reduction: makes of a task's results what is recorded and handed on in their place.
+    ///   - committed: called in index order.
     /// - Returns: what the tasks are known by in the journal; empty where there is none.
     @discardableResult
     func run(
         _ tasks: [FleetTask], label: String, unit: String = "tokens", copies: Double = ModelPlan.Copies.reading,
-        committed: (Int, [StageResult]) throws -> Void
+        reduction: Reduction? = nil, committed: (Int, [StageResult]) throws -> Void
     ) throws -> [String] {
         guard !tasks.isEmpty else { return [] }
         // A body that cannot be encoded fails when it is sent, with the reason.
         let contents = memory == nil ? [] : tasks.map { (try? $0.body.digest()) ?? "" }
-        let keys = try self.keys(of: contents)
+        let keys = try self.keys(of: contents.map { $0 + (reduction.map { " \($0.identity)" } ?? "") })
         var known: [Int: [StageResult]] = [:]
         for (index, key) in keys.enumerated() { known[index] = try memory?.results(of: key) }
         let missing = tasks.indices.filter { known[$0] == nil }
@@ -257,7 +235,16 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
             task.contract = TaskContract(task.body, of: checkpoint, operands: operands)
             return task
         }
+        var reduced: [Int: [StageResult]] = [:]
         try runOnFleet(pending, label: label, unit: unit) { recorded in
+            var recorded = recorded
+            if let reduction {
+                for place in recorded.indices {
+                    let number = recorded[place].index
+                    recorded[place].results = try reduction.body(missing[number], recorded[place].results)
+                    reduced[number] = recorded[place].results
+                }
+            }
             // At once, not in its turn: what is finished is not computed again.
             try memory?.commit(
                 recorded.map {
@@ -265,7 +252,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
                 })
         } committed: { number, results in
             let index = missing[number]
-            try committed(index, results)
+            try committed(index, reduced.removeValue(forKey: number) ?? results)
             next = index + 1
             try deliverKnown()
         }

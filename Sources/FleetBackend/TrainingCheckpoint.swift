@@ -74,6 +74,7 @@ struct TrainingCheckpoint {
             TrainingEdit.parameters: run.training.parameters.rawValue,
             TrainingEdit.isFinal: "\(step == run.training.steps.count)",
         ])
+        edit.metadata[TrainingEdit.lora] = run.training.lora?.text
         for (prefix, mask) in [(TrainingEdit.frozen, run.freeze), (TrainingEdit.rewound, rewound)] {
             for entry in mask?.entries ?? [] {
                 edit.entries.append(

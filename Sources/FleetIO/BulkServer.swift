@@ -29,15 +29,15 @@ final class BulkServer {
 
     private struct Fetch {
         var offer: Offer
-        var spool: ResultWriter
+        var writer: ResultWriter
         var half: String
-        /// Tells its spool's events from those of an earlier one of the same path.
+        /// Tells its writer's events from those of an earlier one of the same path.
         var number: Int
         var damages = 0
         var hasRestarted = false
     }
 
-    /// What a spool says, on its way to the I/O thread.
+    /// What a result writer says, on its way to the I/O thread.
     package struct Report: Sendable {
         fileprivate var path: BulkPath
         fileprivate var number: Int
@@ -90,11 +90,11 @@ final class BulkServer {
         count += 1
         let number = count
         let half = halves.path(offer.digest, except: halvesInUse)
-        let spool = ResultWriter(
+        let writer = ResultWriter(
             path: half, byteCount: offer.byteCount, digest: offer.digest, scan: offer.scan, queue: queue,
             report: settings.report
         ) { [report] in report(Report(path: path, number: number, event: $0)) }
-        fetches[path] = Fetch(offer: offer, spool: spool, half: half, number: number)
+        fetches[path] = Fetch(offer: offer, writer: writer, half: half, number: number)
         open(offer.worker, control)
     }
 
@@ -117,17 +117,17 @@ final class BulkServer {
 
     private func end(_ path: BulkPath) {
         guard let fetch = fetches.removeValue(forKey: path) else { return }
-        fetch.spool.close()
+        fetch.writer.close()
         receiver.close(path)
         say(path.peer, .stop(path.item))
     }
 
-    /// What a spool said.
+    /// What a result writer said.
     func take(_ report: Report, now: Double) -> Outcome? {
         let path = report.path
         guard let fetch = fetches[path], fetch.number == report.number else {
             // Finished after all, and nobody wants it.
-            if case .finished(let file) = report.event { Glibc.unlink(file) }
+            if case .finished(let file) = report.event { Files.removeFile(file) }
             return nil
         }
         let offer = fetch.offer
@@ -154,7 +154,7 @@ final class BulkServer {
                 return unsound(path, offer, "its digest is not the one offered")
             }
             fetches[path]!.hasRestarted = true
-            fetch.spool.restart()
+            fetch.writer.restart()
             receiver.rewind(path, to: 0, now: now)
         case .finished(let file):
             fetches[path] = nil
@@ -180,7 +180,7 @@ final class BulkServer {
     private func finishWhereComplete(_ path: BulkPath) {
         guard receiver.isComplete(path), let fetch = fetches[path] else { return }
         let offer = fetch.offer
-        fetch.spool.finish(
+        fetch.writer.finish(
             as: "\(partials)/task-\(offer.key.task)-stage-\(offer.stage)-epoch-\(offer.key.epoch).safetensors")
     }
 
@@ -221,7 +221,7 @@ final class BulkServer {
                 receiver.take(path, offset: offset, count: frame.count, now: now)
             else { return nil }
             sessions.moved(worker)
-            fetch.spool.take(frame, offset: offset, sum: sum)
+            fetch.writer.take(frame, offset: offset, sum: sum)
         case .gone(let item):
             // Nobody forgets what was not called off: its task would wait for ever.
             guard fetches[BulkPath(peer: worker, item)] != nil else { return nil }
@@ -253,10 +253,11 @@ final class BulkServer {
         } send: {
             tell($0, $1)
         }
-        for worker in lost { unlink(worker: worker, now) }
+        for worker in lost { cut(worker: worker, now) }
     }
 
-    private func unlink(worker: Int, _ now: Double) {
+    /// Its bulk connection is gone.
+    private func cut(worker: Int, _ now: Double) {
         sessions.close(worker)
         receiver.unlink(worker, now: now)
         sender.drop(worker)
@@ -274,7 +275,7 @@ final class BulkServer {
                 outcomes.append(.hopeless(worker: worker, cause: .resultsNotArriving(seconds: seconds)))
                 continue
             }
-            unlink(worker: worker, now)
+            cut(worker: worker, now)
             control(worker, .bulk(ticket: ticket))
         }
         return outcomes
@@ -282,7 +283,7 @@ final class BulkServer {
 
     private func forget(_ worker: Int, _ now: Double) {
         for path in fetches.keys where path.peer == worker { end(path) }
-        unlink(worker: worker, now)
+        cut(worker: worker, now)
         sessions.forget(worker)
         images[worker] = nil
     }

@@ -92,7 +92,7 @@ package final class Fleet: @unchecked Sendable {
                 throw FleetError("no worker is left: \(last) (see \(settings.runDirectory)/logs)")
             }
             if joined.count >= count {
-                // A pipeline of this run's earlier life goes on where it was if all its stages come back.
+                // A pipeline of an earlier start of this run goes on where it was if all its stages come back.
                 if reunion == nil { reunion = MonotonicClock.now + settings.reunion }
                 guard loop.snapshots.awaitsPeers, MonotonicClock.now < reunion! else {
                     return loop.commands.post(.gathered)

@@ -112,7 +112,7 @@ extension FleetLoop {
 
     func offerImage(_ worker: Int, _ offer: EditOffer, _ image: TensorBundle.Image) {
         // Another edit, or another pipeline, may have come meanwhile.
-        guard offer.edit == core.currentEdit, core.isSeated(worker, offer.epoch) else { return }
+        guard offer.edit == core.currentEdit, core.isPlaced(worker, offer.epoch) else { return }
         core.offered(offer.digest, to: worker)
         var raw: [OutgoingFrame] = []
         if image.byteCount <= Limits.inlineBytes {

@@ -32,7 +32,7 @@ extension FleetLoop {
                 return carryOut(core.hello(session, capabilities, now: now))
             }
             guard let id = core.membership.id(of: session) else {
-                // Given up earlier, or of an earlier life of this run: welcome as somebody new.
+                // Given up earlier, or of an earlier start of this run: welcome as somebody new.
                 return send(session, .rejoin)
             }
             carryOut(core.heard(message, from: id, now: now), raw: frames.dropFirst(2))

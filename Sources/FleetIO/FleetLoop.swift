@@ -41,7 +41,7 @@ final class FleetLoop: @unchecked Sendable {
     let events = EventQueue<FleetEvent>()
     let local = LocalWorkers()
     let settings: FleetSettings
-    private let disk = DispatchQueue(label: "faultline.spool")
+    private let disk = DispatchQueue(label: "faultline.results")
     private let ended = EventQueue<Void>()
     private var hasStarted = false
     /// What other threads see of the fleet.

@@ -1,4 +1,4 @@
-import Foundation
+import Tensors
 
 /// The files of results that are on their way: one for each digest that was offered, which outlives its transfer, so that
 /// whoever offers the same result later goes on behind what is there.
@@ -20,12 +20,12 @@ struct PartialFiles {
 
     /// Removes the oldest that are not in use, until so many are left.
     func trim(to most: Int, except taken: Set<String>) {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let names = Files.names(in: folder)
         guard names.count > most else { return }
         let idle = names.map { "\(folder)/\($0)" }.filter { !taken.contains($0) }
-        func age(_ path: String) -> Date {
-            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date ?? .distantPast
+        func modified(_ path: String) -> Int { FileIdentity(path: path)?.modified ?? .min }
+        for path in idle.sorted(by: { modified($0) < modified($1) }).prefix(max(0, names.count - most)) {
+            Files.removeFile(path)
         }
-        for path in idle.sorted(by: { age($0) < age($1) }).prefix(max(0, names.count - most)) { unlink(path) }
     }
 }

@@ -94,7 +94,7 @@ final class ResultWriter: @unchecked Sendable {
         guard let fault = scan.fault, !isJudged else { return }
         isJudged = true
         guard inherited == 0 else { return tell(.mismatched) }
-        unlink(path)
+        Files.removeFile(path)
         tell(.unsound(fault))
     }
 
@@ -114,7 +114,12 @@ final class ResultWriter: @unchecked Sendable {
                 let again = hasher
                 guard position == byteCount, again.finish() == digest else { return tell(.mismatched) }
             }
-            while rename(path, name) != 0 { try pause(errno) }
+            while true {
+                do throws(FileFault) {
+                    try Files.rename(path, to: name)
+                    break
+                } catch { try pause(error.code) }
+            }
             AtomicFile.flushFolder(of: name)
             tell(.finished(path: name))
         }

@@ -29,7 +29,7 @@ package final class RunMemory: Sendable {
     /// Pipelines of this life of the run have higher epochs than all before.
     package var firstEpoch: UInt64 { journal.epoch << 32 }
 
-    /// Names the run through all its lives.
+    /// Names the run through all its starts.
     package var run: String { journal.run }
 
     /// A task whose results are to be on record.

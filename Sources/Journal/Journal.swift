@@ -8,9 +8,9 @@ import Tensors
 /// A task is known by its content (model, edit, data, settings), so a changed study reuses what it shares with the old
 /// one. Every commit is one transaction, on disk before it returns. All SQL of Faultline is in this file and in `Journal+Schema`.
 public final class Journal: Sendable {
-    /// Raised at every start: whoever comes with a lower one is of an earlier life of the run.
+    /// Raised at every start: whoever comes with a lower one is of an earlier start of the run.
     public let epoch: UInt64
-    /// Drawn when the journal was made: the same run through all its lives.
+    /// Drawn when the journal was made: the same run through all its starts.
     public let run: String
     private let folder: String
     private let lock: RunLock
@@ -173,7 +173,7 @@ public final class Journal: Sendable {
         guard seal == share.seal(key) else { return nil }
         let content: StageRecord.Content
         if let file {
-            guard FileManager.default.fileExists(atPath: "\(folder)/partials/\(file)") else { return nil }
+            guard Files.exists("\(folder)/partials/\(file)") else { return nil }
             content = .file(file)
         } else {
             content = .inline([UInt8](row.value("bytes") as Data? ?? Data()))
@@ -238,7 +238,7 @@ public final class Journal: Sendable {
     /// - Throws: `JournalError`.
     public static func events(in folder: String, task: String?) throws(JournalError) -> [Event] {
         let path = path(in: folder)
-        guard FileManager.default.fileExists(atPath: path) else {
+        guard Files.exists(path) else {
             throw JournalError(.other, "\(folder): no journal here; give the directory of a run")
         }
         do {

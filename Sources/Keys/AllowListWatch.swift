@@ -1,12 +1,13 @@
-import Foundation
+import Tensors
 
 /// Notices that `allowed.json` was changed. Used by one thread or queue.
 package final class AllowListWatch: @unchecked Sendable {
     private struct Stamp: Equatable {
-        var inode: ino_t
-        var seconds: Int
-        var nanoseconds: Int
-        var size: off_t
+        var inode: UInt64
+        /// Nanoseconds since 1970.
+        var modified: Int
+        /// Bytes.
+        var size: Int
     }
     private let path: String
     private var last: Stamp?
@@ -15,13 +16,7 @@ package final class AllowListWatch: @unchecked Sendable {
 
     /// - Returns: the new list, or why it cannot be read; `nil` where nothing changed since the last call.
     package func changed() -> Result<AllowList, KeyError>? {
-        var status = stat()
-        let found = stat(path, &status) == 0
-        let stamp =
-            found
-            ? Stamp(
-                inode: status.st_ino, seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec,
-                size: status.st_size) : nil
+        let stamp = FileIdentity(path: path).map { Stamp(inode: $0.inode, modified: $0.modified, size: $0.size) }
         guard stamp != last else { return nil }
         last = stamp
         do throws(KeyError) { return .success(try AllowList(contentsOf: path)) } catch { return .failure(error) }

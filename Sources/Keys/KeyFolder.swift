@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import ZeroMQ
 
 /// The folder of a fleet's keys: makes them, adds to them, takes them off the list.
@@ -86,7 +87,7 @@ public struct KeyFolder: Sendable {
             }
             try list.write(to: listPath)
         } catch {
-            for path in made { unlink(path) }
+            for path in made { Files.removeFile(path) }
             throw error as? KeyError ?? KeyError(path, "\(error)")
         }
         return made + [listPath]
@@ -122,15 +123,12 @@ public struct KeyFolder: Sendable {
 
     private func file(_ name: String) -> String { "\(path)/\(name).key" }
 
-    private func exists(_ path: String) -> Bool {
-        var status = stat()
-        return lstat(path, &status) == 0
-    }
+    private func exists(_ path: String) -> Bool { Files.isTaken(path) }
 
     /// Two programs at once would lose each other's entries.
     private func locked<R>(_ body: () throws(KeyError) -> R) throws(KeyError) -> R {
-        if mkdir(path, 0o700) != 0, errno != EEXIST {
-            throw KeyError(path, "cannot make this folder: \(String(cString: strerror(errno)))")
+        do throws(FileFault) { try Files.makeOneFolder(path, mode: 0o700) } catch {
+            guard error.code == EEXIST else { throw KeyError(path, "cannot make this folder: \(error)") }
         }
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw KeyError(path, "is not a folder that can be used") }

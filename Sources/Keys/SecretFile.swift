@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Files that only their owner may read.
 enum SecretFile {
@@ -11,17 +12,16 @@ enum SecretFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw KeyError(path, "cannot be read: \(String(cString: strerror(errno)))") }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard let status = try? FileStatus(descriptor: descriptor), status.kind == .file else {
             throw KeyError(path, "is not a file")
         }
-        if isSecret, status.st_mode & 0o077 != 0 {
+        if isSecret, status.isOpenToOthers {
             throw KeyError(path, "others than its owner can read this secret key; run: chmod 600 \(quoted(path))")
         }
-        if !isSecret, status.st_mode & 0o022 != 0 {
+        if !isSecret, status.isWritableByOthers {
             throw KeyError(path, "others than its owner can change it; run: chmod go-w \(quoted(path))")
         }
-        guard status.st_size <= limit, let data = try? handle.readToEnd() ?? Data(), data.count <= limit else {
+        guard status.byteCount <= limit, let data = try? handle.readToEnd() ?? Data(), data.count <= limit else {
             throw KeyError(path, "is too large for what it should be")
         }
         return data
@@ -41,7 +41,7 @@ enum SecretFile {
             try handle.write(contentsOf: data)
             try handle.synchronize()
         } catch {
-            unlink(path)
+            Files.removeFile(path)
             throw error as? KeyError ?? KeyError(path, "cannot be written: \(error.localizedDescription)")
         }
     }

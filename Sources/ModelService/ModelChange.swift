@@ -10,6 +10,8 @@ package struct ModelChange: Sendable {
     package var losses: [Float] = []
     /// Weights that fine-tuning left as they were.
     package var restricted: RestrictedWeights?
+    /// What the method found on the way, in words.
+    package var note: String?
 
     package init() {}
     package init(_ extent: EditExtent) { (zeroed, ranks) = (extent.zeroed, extent.ranks) }

@@ -29,6 +29,29 @@ package protocol ModelRunner: AnyObject, Sendable {
     /// - Throws: `ModelRunnerFailure` where the work is given up.
     func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore]
 
+    /// The distribution of the token that follows every prompt's last one.
+    /// - Parameter batches: their examples are the prompts (`BatchPacking.prompts`).
+    /// - Returns: natural logarithms of probabilities, [prompts × vocabulary], in the batches' order. A row has 4 bytes a
+    ///   token of the vocabulary: where a few tokens are enough, or a comparison, ask for that.
+    /// - Throws: `ModelRunnerFailure` where the work is given up.
+    func nextTokens(_ batches: [Batch], label: String) async throws -> [[Float]]
+
+    /// The same of some tokens alone.
+    /// - Returns: natural logarithms of probabilities, [prompts × tokens].
+    /// - Throws: `ModelRunnerFailure` where the work is given up, or a token is outside the vocabulary.
+    func nextTokens(_ batches: [Batch], of tokens: [Int32], label: String) async throws -> [[Double]]
+
+    /// How far the current model's next-token distributions are from a reference's: KL(reference ‖ current model), see
+    /// `TokenDivergence`. The distributions travel; what is recorded and cached is the result.
+    /// - Parameters:
+    ///   - reference: a row for every prompt of the batches.
+    ///   - epsilon: added to every probability inside the logarithms; 0: the definition itself.
+    /// - Returns: nats, one number a prompt.
+    /// - Throws: `ModelRunnerFailure` where the work is given up; `InternalError` where the reference is of other prompts.
+    func divergence(
+        _ batches: [Batch], from reference: NextTokenReference, epsilon: Double, label: String
+    ) async throws -> [Double]
+
     /// Continues the prompts of every group: one answer a prompt, group by group in order, without its stop token.
     /// - Throws: `ModelRunnerFailure` where the work is given up.
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]]

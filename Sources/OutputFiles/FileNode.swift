@@ -1,39 +1,38 @@
 package import Tensors
 
 #if canImport(Glibc)
-    package import Glibc
+    import Glibc
 #endif
 
 /// Which file a path leads to, whatever it is called: through links of both kinds.
 package struct FileNode: Hashable {
-    private let device: UInt
-    private let inode: UInt
+    private let device: UInt64
+    private let inode: UInt64
 
     /// `nil` where nothing is there.
     package init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        (device, inode) = (UInt(status.st_dev), UInt(status.st_ino))
+        guard let identity = FileIdentity(path: path) else { return nil }
+        (device, inode) = (identity.device, identity.inode)
     }
 
     /// The kind of file that stands under that very name, a link not followed; `nil` where nothing does.
     /// - Throws: `InputError` where the name cannot be one, or may not be looked at.
-    package static func kind(_ path: String) throws(InputError) -> mode_t? {
-        var status = stat()
-        guard lstat(path, &status) != 0 else { return status.st_mode & S_IFMT }
-        switch errno {
-        case ENOENT: return nil
-        case ENAMETOOLONG: throw tooLong(path, suffix: "")
-        default: throw InputError(path, "cannot be written: \(String(cString: strerror(errno)))")
+    package static func kind(_ path: String) throws(InputError) -> FileStatus.Kind? {
+        do throws(FileFault) { return try FileStatus(name: path).kind } catch {
+            switch error.code {
+            case ENOENT: return nil
+            case ENAMETOOLONG: throw tooLong(path, suffix: "")
+            default: throw InputError(path, "cannot be written: \(error)")
+            }
         }
     }
 
     /// - Parameter suffix: what the name ends in while the file is written.
     /// - Throws: `InputError` where the file system has no room for such a name.
     package static func checkLength(_ path: String, suffix: String) throws(InputError) {
-        var status = stat()
-        guard lstat(path + suffix, &status) != 0, errno == ENAMETOOLONG else { return }
-        throw tooLong(path, suffix: suffix)
+        do throws(FileFault) { _ = try FileStatus(name: path + suffix) } catch {
+            guard error.code != ENAMETOOLONG else { throw tooLong(path, suffix: suffix) }
+        }
     }
 
     private static func tooLong(_ path: String, suffix: String) -> InputError {
@@ -44,17 +43,10 @@ package struct FileNode: Hashable {
 
     /// A path without links and dots, its last part aside, which need not be there.
     static func resolved(_ path: String) -> String {
-        let folder = Paths.folder(of: path)
-        guard let real = realpath(folder, nil) else { return path }
-        defer { free(real) }
-        let whole = String(cString: real)
+        guard let whole = Files.resolved(Paths.folder(of: path)) else { return path }
         return (whole == "/" ? "" : whole) + "/" + (path.split(separator: "/").last ?? "")
     }
 
     /// A folder's own path without links and dots; `nil` where there is none.
-    package static func resolvedFolder(_ path: String) -> String? {
-        guard let real = realpath(path, nil) else { return nil }
-        defer { free(real) }
-        return String(cString: real)
-    }
+    package static func resolvedFolder(_ path: String) -> String? { Files.resolved(path) }
 }

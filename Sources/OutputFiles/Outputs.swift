@@ -2,7 +2,7 @@ import Datasets
 package import Tensors
 
 #if canImport(Glibc)
-    package import Glibc
+    import Glibc
 #endif
 
 /// The files and folders that a command will write, checked before it begins: they can be written, and nothing that is
@@ -60,8 +60,8 @@ package struct Outputs {
 
     private mutating func check(_ option: String, _ path: String) throws(InputError) {
         try checkApart(option, path)
-        if let kind = try FileNode.kind(path), kind != S_IFREG {
-            throw InputError(path, "\(option) would replace \(Self.title(kind)): name a file of its own")
+        if let kind = try FileNode.kind(path), kind != .file {
+            throw InputError(path, "\(option) would replace \(kind.title): name a file of its own")
         }
         // Written under a longer name first.
         try FileNode.checkLength(path, suffix: Self.part)
@@ -118,17 +118,6 @@ package struct Outputs {
         return String(path)
     }
 
-    package static func title(_ kind: mode_t) -> String {
-        switch kind {
-        case S_IFDIR: "a folder"
-        case S_IFLNK: "a symbolic link"
-        case S_IFIFO: "a FIFO"
-        case S_IFSOCK: "a socket"
-        case S_IFCHR, S_IFBLK: "a device"
-        default: "a file"
-        }
-    }
-
     // MARK: Writing
 
     /// Makes the folders above a file, and tries whether files can be made there.
@@ -147,15 +136,16 @@ package struct Outputs {
             throw InputError(folder, "cannot write into this folder: \(String(cString: strerror(errno)))")
         }
         close(descriptor)
-        unlink(name)
+        Files.removeFile(name)
     }
 
     /// In a folder like `/tmp` nobody else's file can be replaced.
     private static func checkSticky(_ path: String, _ folder: String) throws(InputError) {
-        var (own, above) = (stat(), stat())
-        guard lstat(path, &own) == 0, stat(folder, &above) == 0, above.st_mode & S_ISVTX != 0 else { return }
+        guard let own = try? FileStatus(name: path), let above = try? FileStatus(path: folder), above.isSticky else {
+            return
+        }
         let user = geteuid()
-        guard user == 0 || own.st_uid == user || above.st_uid == user else {
+        guard user == 0 || own.owner == user || above.owner == user else {
             throw InputError(path, "belongs to another user, and this folder lets only its owner replace it")
         }
     }

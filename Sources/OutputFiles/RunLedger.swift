@@ -29,9 +29,11 @@ package final class RunLedger: Sendable {
         if let bytes = try? TextFile.read("\(folder)/\(Self.fileName)") {
             for line in TextFile.lines(bytes) {
                 let (digest, rest) = (line.prefix(64), line.dropFirst(64))
-                // A line that is damaged names no file as it is: that file is made again.
+                // A line that is damaged names no file as it is, or one that is not there: that file is made again.
                 guard digest.utf8.count == 64, rest.hasPrefix("  ") else { continue }
-                state.digests[String(rest.dropFirst(2))] = String(digest)
+                let name = String(rest.dropFirst(2))
+                guard !name.isEmpty, Files.exists("\(folder)/\(name)") else { continue }
+                state.digests[name] = String(digest)
             }
         }
         self.state = Mutex(state)

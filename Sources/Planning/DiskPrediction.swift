@@ -2,6 +2,7 @@ package import Checkpoint
 package import Experiment
 import ModelService
 import Protocol
+import Scheduling
 import Selection
 import StudyFile
 
@@ -37,6 +38,7 @@ package struct DiskPrediction {
             Part(
                 name: "statistics",
                 bytes: schedule.statistics.filter { !isLinked($0) }.reduce(0) { $0 + $1.byteCount(config) }),
+            Part(name: "first-token distributions", bytes: distributions),
             Part(name: "masks", bytes: schedule.maskCount * weights / 8),
             Part(name: "changes of few ranks", bytes: schedule.conditions.reduce(0) { $0 + factors(of: $1) }),
             Part(name: "exported models", bytes: exported.reduce(0) { $0 + model(of: $1) }),
@@ -50,7 +52,7 @@ package struct DiskPrediction {
         let scoring = work.steps.filter { $0.kind == .scores && !$0.isKnown }.map { ($0.tasks.count + 1) * $0.bytes }
         let trained = schedule.conditions.compactMap { step -> Int? in
             guard case .training(let run) = step.change else { return nil }
-            let weights = 4 * (run.training.parameters == .all ? config.parameterCount : self.weights)
+            let weights = trainedBytes(run)
             let tokens = work.steps.filter { $0.kind == .training && !$0.isKnown }.map(\.tokens).max() ?? 0
             // Two checkpoints of weights and two moments; the end that conditions share, or an export's, has no moments.
             let isLong = run.settings.checkpointEvery != nil || tokens > TrainingRequest.tokensBetweenCheckpoints
@@ -63,6 +65,11 @@ package struct DiskPrediction {
         return parts.max { $0.bytes < $1.bytes }.flatMap { $0.bytes > 0 ? $0 : nil }
     }
 
+    private func trainedBytes(_ run: TrainingStep) -> Int {
+        if let lora = run.training.lora { return 4 * config.layerCount * ModelPlan.Copies.weightCount(lora, config) }
+        return 4 * (run.training.parameters == .all ? config.parameterCount : weights)
+    }
+
     /// Scores and subspaces come from the cache.
     private var isLinked: Bool { work.steps.contains { $0.kind == .scores && $0.isKnown } }
 
@@ -70,13 +77,25 @@ package struct DiskPrediction {
         work.steps.contains { $0.work == statistic.label && $0.isKnown }
     }
 
+    /// Of the unedited model, which the others are compared with.
+    private var distributions: Int {
+        let compared = schedule.conditions.first { $0.isUnedited }?.questions.firstTokens.compared ?? []
+        return 4 * config.vocabularySize * compared.reduce(0) { $0 + $1.exampleCount }
+    }
+
     /// Two factors, each as wide as the change has ranks.
     private func factors(of step: ConditionStep) -> Int {
+        if case .training(let run) = step.change {
+            return run.training.lora != nil && (step.isExported || step.isRepaired) ? trainedBytes(run) : 0
+        }
+        if let name = step.condition.method.repaired {
+            return schedule.conditions.first { $0.name == name }.map { factors(of: $0) } ?? 0
+        }
         guard case .lowRank(let ranks, _) = step.change else { return 0 }
         let recipe: RankRecipe
         switch ranks {
         case .recipe(let own): recipe = own
-        case .randomLike(let name):
+        case .randomLike(let name, _):
             // As many ranks as the other condition takes.
             return schedule.conditions.first { $0.name == name }.map { factors(of: $0) } ?? 0
         }

@@ -58,11 +58,31 @@ package struct MemoryPrediction {
             phases.append(
                 phase(takesMoments ? "scores and second moments" : "scores", copies: scoringCopies) { scoring($0) })
         }
-        if kinds.contains(.training) {
-            phases.append(
-                phase("fine-tuning", copies: ModelPlan.Copies.training, onePipeline: true) { training($0) })
+        return (phases + training(kinds) + repairs).sorted { $0.bytes < $1.bytes }
+    }
+
+    /// The largest fine-tuning run.
+    private func training(_ kinds: Set<Work.Kind>) -> [Phase] {
+        guard kinds.contains(.training) else { return [] }
+        var runs: [Phase] = []
+        for case .training(let step) in schedule.conditions.map(\.change) {
+            let copies = ModelPlan.Copies.fineTuning(step.training, config)
+            runs.append(phase("fine-tuning", copies: copies, onePipeline: true) { training($0, step) })
         }
-        return phases.sorted { $0.bytes < $1.bytes }
+        return Array(runs.sorted { $0.bytes < $1.bytes }.suffix(1))
+    }
+
+    /// What is collected of harmful data in a fine-tuned model, the largest.
+    private var repairs: [Phase] {
+        var passes: [Phase] = []
+        for case .antidote(let step) in schedule.conditions.map(\.change) {
+            let copies = ModelPlan.Copies.statistics([step.statistic], config, examples: 1, classes: 1)
+            passes.append(
+                phase("harmful data", copies: copies) {
+                    reading($0) + 2 * step.statistic.byteCount(config, StatisticExtent(layers: $0.stage.layers))
+                })
+        }
+        return Array(passes.sorted { $0.bytes < $1.bytes }.suffix(1))
     }
 
     package var peak: Int { phases().last?.bytes ?? 0 }
@@ -181,14 +201,15 @@ package struct MemoryPrediction {
         return held + idle + (place.isLast ? footprint.logitBytes(rows: min(task.scored, tokens)) : 0)
     }
 
-    /// Gradients and two moments beside the weights.
-    private func training(_ place: Place) -> Int {
-        var trained = 0
-        for case .training(let step) in schedule.conditions.map(\.change) {
-            let takesHead = step.training.parameters == .all && place.isLast
-            trained = max(
-                trained, footprint.residentBytes(layers: place.stage.layers.count, isLast: takesHead))
+    /// Gradients and two moments beside the weights; of matrices beside the linear maps these, too.
+    private func training(_ place: Place, _ step: TrainingStep) -> Int {
+        let layers = place.stage.layers.count
+        if let lora = step.training.lora {
+            return 5 * 4 * ModelPlan.Copies.weightCount(lora, config) * layers
+                + backward(place, [.training], .lowRankTraining)
         }
-        return 3 * trained + backward(place, [.training], .training)
+        let takesHead = step.training.parameters == .all && place.isLast
+        return 3 * footprint.residentBytes(layers: layers, isLast: takesHead)
+            + backward(place, [.training], .training)
     }
 }

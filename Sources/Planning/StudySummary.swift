@@ -64,6 +64,12 @@ package struct StudySummary {
         for plan in study.statistics {
             table.append(["statistic \(plan.name)", "\(plan.request.name) of two lists of prompts"])
         }
+        for case .direction(let step) in schedule.steps {
+            table.append(["candidates for the refusal direction", "\(step.candidateCount)"])
+        }
+        for case .layerRange(let step) in schedule.steps {
+            table.append(["ranges of blocks asked for refusals", "about \(step.trialCount)"])
+        }
         table.append(["conditions", "\(study.conditions.count)"])
         return table
     }

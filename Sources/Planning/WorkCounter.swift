@@ -11,22 +11,22 @@ import Tensors
 
 /// Counts the work of a schedule's steps. Answers are taken to be as long as they may be, unless the cache knows them.
 package struct WorkCounter {
-    private let schedule: StudySchedule
+    let schedule: StudySchedule
     private let model: any WeightSource
     private let cache: ResultCache?
     private let keys: CacheKeys?
     /// What steps so far make: studies of a list have these in common.
     private var made: Set<String>
-    private var steps: [Work.Step] = []
-    private var data: [Study.Side: Examples] = [:]
+    var steps: [Work.Step] = []
+    var data: [Study.Side: Examples] = [:]
     /// Conditions that leave nothing to compute.
-    private var known: Set<String> = []
+    var known: Set<String> = []
     /// What the unedited model, and what every other, is asked: a digest of it, and the work of rating the answers.
     private var asked: [Bool: String] = [:]
     private var ratings: [Bool: [Work.Task]] = [:]
 
     /// A data set's examples: real ones, or stand-ins for what only the model's answers tell.
-    private struct Examples {
+    struct Examples {
         /// What the examples are known by.
         var name: String
         var groups: [SequenceGroup]
@@ -34,10 +34,10 @@ package struct WorkCounter {
         var pairs: [Pair]?
     }
 
-    private var study: Study { schedule.study }
-    private var config: ModelConfig { model.config }
+    var study: Study { schedule.study }
+    var config: ModelConfig { model.config }
     private var store: ScoreComputation {
-        study.scoreStore(model, modelDigest: keys?.modelDigest ?? "", codec: schedule.codec)
+        study.scoreComputation(model, modelDigest: keys?.modelDigest ?? "", codec: schedule.codec)
     }
 
     /// - Parameters:
@@ -64,7 +64,7 @@ package struct WorkCounter {
     private mutating func count(_ step: StudySchedule.Step) throws {
         switch step {
         // The coordinator makes these alone, in seconds.
-        case .scoresWithoutData, .overlap: break
+        case .scoresWithoutData, .overlap, .layerCurves: break
         case .pairs(let step): data[step.side] = try examples(step)
         case .scores(let step): try count(step)
         case .probe(let step):
@@ -76,6 +76,9 @@ package struct WorkCounter {
             outputs.collected = Work.Collected(HeadOutput(), blocks: step.batches.map { [$0] })
             steps.append(outputs)
         case .statistic(let step): try count(step)
+        case .direction(let step): try count(step)
+        case .layerRange(let step): try count(step)
+        case .reasoning(let step): try count(step)
         case .condition(let step): try count(step)
         case .ratings(let conditions):
             for step in conditions { try countRating(step) }
@@ -83,7 +86,7 @@ package struct WorkCounter {
     }
 
     /// Whether a step before makes this, and from now on one does.
-    private mutating func isMade(_ name: String) -> Bool { !made.insert(name).inserted }
+    mutating func isMade(_ name: String) -> Bool { !made.insert(name).inserted }
 
     // MARK: Calibration
 
@@ -173,6 +176,7 @@ package struct WorkCounter {
     // MARK: Conditions
 
     private mutating func count(_ step: ConditionStep) throws {
+        if let defence = step.defence { return try count(step, defence) }
         let (name, questions) = (step.name, step.questions)
         let editKey = step.isUnedited ? "unedited" : editKey(step.condition)
         let weights = step.isUnedited ? "unedited" : editKey.flatMap { known(editKey: $0) }
@@ -190,6 +194,11 @@ package struct WorkCounter {
                 .init(
                     "tasks and perplexity", of: name, .forward, Self.tasks(questions.batches), isKnown: isKnown))
         }
+        for var more in Self.firstTokens(questions.firstTokens, vocabulary: config.vocabularySize) {
+            more.condition = name
+            more.isKnown = isKnown
+            steps.append(more)
+        }
         if step.isExported {
             steps.append(.init("writing the model", of: name, .export, [], bytes: Int(2 * ModelCost(config).linear)))
         }
@@ -200,6 +209,7 @@ package struct WorkCounter {
         let parts =
             try step.questions.groups.map { try TaskBody.generate($0).digest() }
             + step.questions.batches.map { try TaskBody.likelihood(batches: [$0]).digest() }
+            + step.questions.firstTokens.all.map { try TaskBody.nextTokens(batches: [$0], tokens: nil).digest() }
         let digest = Digest.sha256(Array(parts.joined(separator: "\n").utf8))
         asked[step.isUnedited] = digest
         return digest
@@ -209,7 +219,11 @@ package struct WorkCounter {
         let name = step.name
         var moments = false
         switch step.change {
-        case .none: return
+        case .none, .another: return
+        case .antidote(let antidote):
+            steps.append(.init("harmful data", of: name, .forward, Self.tasks(antidote.blocks.flatMap { $0 })))
+            steps.append(.init("selection", of: name, .selection, [.init()]))
+        case .scans(let scans): count(scans, of: name)
         case .mask, .edit: steps.append(.init("selection", of: name, .selection, [.init()]))
         case .lowRank:
             moments = true
@@ -235,6 +249,7 @@ package struct WorkCounter {
 
     /// Answers as long as they may be, as the unedited model rates them.
     private mutating func countRating(_ step: ConditionStep) throws {
+        if let defence = step.defence { return try countRating(step, defence) }
         let answers = schedule.evaluator.standIns(step.questions)
         guard !answers.isEmpty else { return }
         let tasks = try ratings[step.isUnedited] ?? Self.tasks(schedule.evaluator.rating(of: answers).batches)
@@ -244,31 +259,8 @@ package struct WorkCounter {
 
     // MARK: What is known
 
-    /// What decides a condition's weights where no key does.
-    private func weightsName(_ step: ConditionStep) throws -> String {
-        guard case .training(let training) = step.change else {
-            return "\(step.condition.method) \(study.seed) \(study.probe.map { "\($0)" } ?? "")"
-        }
-        return try trained(training, training.settings.restriction)
-    }
-
-    /// The run's own task, and which weights are kept from it.
-    private func trained(_ step: TrainingStep, _ restriction: Study.Restriction?) throws -> String {
-        let training = try TaskBody.train(step.training).digest()
-        guard let restriction else { return "trained \(training)" }
-        var parts = ["trained", training, restriction.kind.rawValue]
-        switch restriction.weights {
-        case .mask(let name):
-            let other = study.conditions.first { $0.name == name }
-            parts.append(other.flatMap { editKey($0) } ?? other.map { "\($0.method)" } ?? name)
-        case .share(let share):
-            parts += ["\(share)", "\(study.scores)", "\(study.seed)"] + data.values.map(\.name).sorted()
-        }
-        return parts.joined(separator: " ")
-    }
-
     /// All answers, where the cache has them.
-    private func answers(_ groups: [TaskBody.Generation], of weights: String) -> [[Int32]]? {
+    func answers(_ groups: [TaskBody.Generation], of weights: String) -> [[Int32]]? {
         guard let cache, let keys, !groups.isEmpty else { return nil }
         var all: [[Int32]] = []
         for group in groups {
@@ -281,15 +273,29 @@ package struct WorkCounter {
         return all
     }
 
-    private func editKey(_ condition: Study.Condition) -> String? {
-        try? study.editKey(condition) { side in
-            guard let data = data[side] else { return nil }
-            return data.name
-        }
+    func editKey(_ condition: Study.Condition) -> String? {
+        try? schedule.editKey(condition, modelDigest: keys?.modelDigest ?? "", data: { side in data[side]?.name })
     }
 
-    private func known(editKey: String) -> String? {
+    func known(editKey: String) -> String? {
         guard let cache, let keys else { return nil }
         return cache.bytes(keys.key("recipe", [editKey])).map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+extension WorkCounter {
+    /// What a gate is made of; conditions that steer otherwise share it.
+    fileprivate mutating func count(_ step: ScansStep, of name: String) {
+        let extent = StatisticExtent(
+            layers: 0..<config.layerCount, examples: study.blockExamples, classes: ScansStep.classes)
+        let tasks = step.blocks.map { block in
+            Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
+        }
+        var gate = Work.Step(
+            "gate", of: name, .forward, tasks, bytes: step.statistic.byteCount(config, extent),
+            isKnown: isMade("scans \(step.method.gateSettings)"))
+        gate.collected = Work.Collected(step.statistic, blocks: step.blocks, classes: ScansStep.classes)
+        steps.append(gate)
+        steps.append(.init("selection", of: name, .selection, [.init()]))
     }
 }

@@ -92,13 +92,24 @@ extension TaskBody {
             }
         case .likelihood(let batches):
             for batch in batches { try batch.check() }
+        case .nextTokens(let batches, let tokens):
+            guard tokens?.isEmpty != true, tokens?.allSatisfy({ $0 >= 0 }) != false else {
+                throw .malformed("next tokens: which")
+            }
+            for batch in batches { try batch.check() }
         case .generate(let generation):
             guard generation.streams.count == generation.prompts.count, generation.slots > 0,
                 generation.slots <= 65_536,
                 generation.maxNewTokens >= 0, generation.temperature >= 0
             else { throw .malformed("generation: slots, streams or length") }
+            guard generation.repetitionPenalty.map({ $0 > 0 && $0.isFinite && $0 != 1 }) ?? true else {
+                throw .malformed("generation: repetition penalty")
+            }
         case .train(let training):
             guard training.firstStep >= 0 else { throw .malformed("training: first step") }
+            guard training.lora.map({ $0.isSound && training.parameters == .linear }) ?? true else {
+                throw .malformed("training: rank, alpha, maps or parameters")
+            }
             for step in training.steps { for batch in step { try batch.check() } }
         case .ranks(let task):
             guard task.layer >= 0, task.limits.values.allSatisfy({ $0 >= 0 }) else {

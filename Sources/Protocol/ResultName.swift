@@ -4,6 +4,8 @@ public enum ResultName {
     public static let logProbability = "log_probability"
     /// Whether the token was the most likely one, U8.
     public static let greedy = "greedy"
+    /// Of every prompt's next token: of all tokens of the vocabulary, F32, or of the tokens that were asked for, F64.
+    public static let nextLogProbability = "next_log_probability"
     /// All answers' tokens, I32, one answer after the other.
     public static let tokens = "tokens"
     /// How many of the tokens each answer has, I32.

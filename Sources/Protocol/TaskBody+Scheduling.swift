@@ -4,7 +4,7 @@ extension TaskBody {
     /// Steps of progress: batches; for answers, decoding steps at most (answers that end early end it sooner).
     public var progressSteps: Int {
         switch self {
-        case .score(_, let batches), .likelihood(let batches): batches.count
+        case .score(_, let batches), .likelihood(let batches), .nextTokens(let batches, _): batches.count
         case .train(let training): training.microBatches
         case .generate(let generation):
             (generation.prompts.count + generation.slots - 1) / max(1, generation.slots) * generation.maxNewTokens
@@ -38,7 +38,7 @@ extension TaskBody {
     /// in one pipeline only.
     public var mayRunTwice: Bool {
         switch self {
-        case .score, .likelihood, .generate, .ranks: true
+        case .score, .likelihood, .nextTokens, .generate, .ranks: true
         case .train, .export, .checkpoint: false
         }
     }
@@ -53,7 +53,7 @@ extension TaskBody {
     public func pipelineDepth(stages: Int) -> Int {
         switch self {
         case .score: 2
-        case .likelihood, .generate, .ranks: stages + 1
+        case .likelihood, .nextTokens, .generate, .ranks: stages + 1
         case .train, .export, .checkpoint: 1
         }
     }

@@ -36,6 +36,9 @@ public enum TaskBody: Codable, Sendable, Equatable {
     case score(statistics: [StatisticRequest], batches: [Batch])
     /// Log-probability of every scored token.
     case likelihood(batches: [Batch])
+    /// The distribution of the token that follows every example's last one: log-probabilities of all tokens of the vocabulary,
+    /// or of `tokens` alone.
+    case nextTokens(batches: [Batch], tokens: [Int32]?)
     case generate(Generation)
     case train(Training)
     /// Hand over the stage's tensors as they are now (after training), f32.
@@ -57,10 +60,13 @@ public enum TaskBody: Codable, Sendable, Equatable {
         /// One stream per prompt: its draws depend on (seed, stream, step) only.
         public var seed: UInt64
         public var streams: [UInt64]
+        /// Divides the logits of tokens that a sequence has already where they are above 0, and multiplies them elsewhere.
+        /// Absent where it is 1: the body of a task without it has the same bytes as ever.
+        public private(set) var repetitionPenalty: Float?
 
         public init(
             prompts: [[Int32]], slots: Int, maxNewTokens: Int, stopTokens: [Int32], temperature: Float, seed: UInt64,
-            streams: [UInt64]
+            streams: [UInt64], repetitionPenalty: Float = 1
         ) {
             self.prompts = prompts
             self.slots = slots
@@ -69,6 +75,7 @@ public enum TaskBody: Codable, Sendable, Equatable {
             self.temperature = temperature
             self.seed = seed
             self.streams = streams
+            self.repetitionPenalty = repetitionPenalty == 1 ? nil : repetitionPenalty
         }
     }
 
@@ -107,10 +114,12 @@ public enum TaskBody: Codable, Sendable, Equatable {
         public var beta2: Float
         public var epsilon: Float
         public var weightDecay: Float
+        /// Matrices beside the linear maps are trained in place of them; goes with `parameters` = linear.
+        public var lora: LoRA?
 
         public init(
             steps: [[Batch]], firstStep: Int, parameters: Parameters, learningRate: Float, beta1: Float = 0.9,
-            beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0
+            beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0, lora: LoRA? = nil
         ) {
             self.steps = steps
             self.firstStep = firstStep
@@ -120,6 +129,7 @@ public enum TaskBody: Codable, Sendable, Equatable {
             self.beta2 = beta2
             self.epsilon = epsilon
             self.weightDecay = weightDecay
+            self.lora = lora
         }
     }
 }

@@ -7,6 +7,8 @@ public enum TrainingEdit {
     public static let steps = "steps"
     public static let parameters = "parameters"
     public static let isFinal = "final"
+    /// Metadata, where matrices beside the linear maps are trained: `LoRA.text`.
+    public static let lora = "lora"
     public static let frozen = "frozen."
     public static let rewound = "rewound."
 }

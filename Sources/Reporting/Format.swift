@@ -19,6 +19,11 @@ public enum Format {
         return fixed(value, decimals) + " ± " + fixed(error, decimals)
     }
 
+    /// "0.23"; "5.5e10" from 100,000 on.
+    public static func number(_ value: Double, decimals: Int = 2) -> String {
+        abs(value) < 1e5 ? fixed(value, decimals) : scientific(value)
+    }
+
     /// One decimal and a power of ten: "5.5e10".
     static func scientific(_ value: Double) -> String {
         guard value.isFinite, value != 0 else { return fixed(value, 1) }

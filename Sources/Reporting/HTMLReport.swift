@@ -57,12 +57,18 @@ public struct HTMLReport {
 
     private var findings: Section? {
         guard !report.findings.isEmpty else { return nil }
-        let rows = report.findings.map { finding in
+        func item(_ finding: Finding) -> String {
             "<li><p><span class=\"outcome \(Self.word(finding.outcome))\">\(finding.outcome.rawValue)</span> <b>\(text(finding.claim))</b></p><p class=\"quiet\">\(text(finding.evidence))</p></li>\n"
-        }.joined()
+        }
+        func items(_ findings: [Finding]) -> String {
+            findings.isEmpty ? "" : "<ul class=\"findings\">\n\(findings.map(item).joined())</ul>\n"
+        }
+        let rest = report.unmeasuredLine.map {
+            "<details>\n<summary>\(text($0))</summary>\n\(items(report.findings.filter { $0.outcome == .unmeasured }))</details>\n"
+        }
         return (
             "findings", "What of the paper holds here",
-            "<ul class=\"findings\">\n\(rows)</ul>\n" + list(report.findingNotes)
+            items(report.findings.filter { $0.outcome != .unmeasured }) + (rest ?? "") + list(report.findingNotes)
         )
     }
 

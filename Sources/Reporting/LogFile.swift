@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// A log of bounded size: `PATH`, and what was before it in `PATH.1`. Best effort: a full disk loses lines, never the run.
 public final class LogFile: Sendable {
@@ -20,7 +21,7 @@ public final class LogFile: Sendable {
             defer { close(descriptor) }
             let bytes = Array("\(line)\n".utf8)
             _ = write(descriptor, bytes, bytes.count)
-            if lseek(descriptor, 0, SEEK_END) >= limit { rename(path, "\(path).1") }
+            if lseek(descriptor, 0, SEEK_END) >= limit { try? Files.rename(path, to: "\(path).1") }
         }
     }
 

@@ -42,13 +42,26 @@ public struct Report: Sendable {
         self.command = command
     }
 
+    /// What stands for the claims that the study does not measure; `nil`: it measures all.
+    var unmeasuredLine: String? {
+        let count = findings.count { $0.outcome == .unmeasured }
+        return count == 0 ? nil : "\(count) claim\(count == 1 ? "" : "s") that this study does not measure"
+    }
+
     public func markdown() -> String {
         var text = "# \(title)\n\n```\n\(command)\n```\n"
         for warning in warnings { text += "\n> **Warning.** \(warning)\n" }
         if !findings.isEmpty {
             var table = Table([.init("claim of the paper", .left), .init("here", .left), .init("numbers", .left)])
-            for finding in findings { table.append([finding.claim, finding.outcome.rawValue, finding.evidence]) }
-            text += "\n## Findings\n\n" + table.markdown()
+            let measured = findings.filter { $0.outcome != .unmeasured }
+            for finding in measured { table.append([finding.claim, finding.outcome.rawValue, finding.evidence]) }
+            text += "\n## Findings\n\n" + (measured.isEmpty ? "" : table.markdown())
+            if let line = unmeasuredLine {
+                let rest = findings.filter { $0.outcome == .unmeasured }.map {
+                    "* \(HTMLText.escape("\($0.claim). \($0.evidence)"))\n"
+                }
+                text += "\n<details><summary>\(line)</summary>\n\n" + rest.joined() + "\n</details>\n"
+            }
             if !findingNotes.isEmpty { text += "\n" + findingNotes.map { "* \($0)\n" }.joined() }
         }
         for (caption, table) in summary + tables { text += "\n## \(caption)\n\n" + table.markdown() }

@@ -10,9 +10,9 @@ extension FleetCore {
         editID += 1
         awaitingReady = true
         if membership.members.isEmpty, mayReturn { return [] }
-        let adopted = adopt()
-        guard pipelines.isEmpty else { return adopted + reform() + advance() }
-        guard !membership.members.isEmpty else { return adopted + fail(.noWorkerLeft(last: lastCause)) }
+        let resumed = resumePipelines()
+        guard pipelines.isEmpty else { return resumed + reform() + advance() }
+        guard !membership.members.isEmpty else { return resumed + fail(.noWorkerLeft(last: lastCause)) }
         let free = available(membership.members.keys)
         // Who asked for as many pipelines as there were workers gets fewer when some of these are gone.
         let someAreGone = max(tally.counts.joined, policy.localWorkers ?? 0) > membership.members.count
@@ -35,9 +35,9 @@ extension FleetCore {
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) {
             pipelines[epoch]!.isDeferred = false
-            for index in pipeline.seats.indices {
-                pipelines[epoch]!.seats[index].edited = false
-                if pipeline.seats[index].loaded { directives.append(offer(epoch, index)) }
+            for index in pipeline.placements.indices {
+                pipelines[epoch]!.placements[index].edited = false
+                if pipeline.placements[index].loaded { directives.append(offer(epoch, index)) }
             }
         }
         return directives + advance()
@@ -58,7 +58,7 @@ extension FleetCore {
         for epoch in ready { takenOver += takeOver(epoch) }
         for epoch in ready {
             directives += self.scheduler!.pipelineReady(
-                epoch, stageCount: pipelines[epoch]!.seats.count, hosts: hostNames(of: pipelines[epoch]!))
+                epoch, stageCount: pipelines[epoch]!.placements.count, hosts: hostNames(of: pipelines[epoch]!))
         }
         directives += self.scheduler!.start()
         return takenOver + carryOut(directives)
@@ -81,8 +81,8 @@ extension FleetCore {
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines {
             for task in scheduler.running(on: epoch) {
-                for seat in pipeline.seats {
-                    directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
+                for placement in pipeline.placements {
+                    directives.append(.send(worker: placement.worker, .abort(key(epoch, task))))
                 }
             }
             if !scheduler.running(on: epoch).isEmpty { directives.append(.dropTransfers(epoch: epoch)) }

@@ -2,16 +2,16 @@ import Protocol
 
 /// Pipelines of the workers that are there.
 extension FleetCore {
-    /// Makes pipelines of workers that have no seat.
+    /// Makes pipelines of workers that have no placement.
     mutating func reform() -> [Directive] {
         guard let model, !ending.isAskedFor else { return [] }
-        let adopted = adopt()
-        return adopted + (scheduler == nil ? [] : offerDeferred()) + fill(model)
+        let resumed = resumePipelines()
+        return resumed + (scheduler == nil ? [] : offerDeferred()) + fill(model)
     }
 
     mutating func fill(_ model: ModelPlan) -> [Directive] {
-        let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
-        let free = available(membership.members.keys.filter { !seated.contains($0) })
+        let placed = Set(pipelines.values.flatMap { $0.placements.map(\.worker) })
+        let free = available(membership.members.keys.filter { !placed.contains($0) })
         guard !pipelines.isEmpty else {
             guard !free.isEmpty else { return mayReturn ? [] : fail(.noWorkerLeft(last: lastCause)) }
             return form(free, pipelines: wantedPipelines.map { min($0, free.count) })
@@ -23,7 +23,7 @@ extension FleetCore {
         guard let plan = try? Plan.make(workers: free.map(planWorker), model: limited, pipelines: nil), plan.fits else {
             return []
         }
-        return seat(plan)
+        return form(plan)
     }
 
     /// Fine-tuning takes one, whatever the user asked for: a second one would hold other weights.
@@ -33,7 +33,7 @@ extension FleetCore {
         guard let model else { return [] }
         do throws(FleetError) {
             let plan = try Plan.make(workers: ids.map(planWorker), model: model, pipelines: count)
-            return seat(plan)
+            return form(plan)
         } catch { return fail(.noPlan(error.description)) }
     }
 
@@ -43,11 +43,11 @@ extension FleetCore {
             id: id, threads: capabilities.threads, memoryBytes: capabilities.memoryBytes, measured: speed(of: id))
     }
 
-    mutating func seat(_ plan: Plan) -> [Directive] {
+    mutating func form(_ plan: Plan) -> [Directive] {
         var directives: [Directive] = []
         for stages in plan.pipelines {
             epoch += 1
-            pipelines[epoch] = Pipeline(seats: stages.map { Seat(worker: $0.worker, layers: $0.layers) })
+            pipelines[epoch] = Pipeline(placements: stages.map { StagePlacement(worker: $0.worker, layers: $0.layers) })
             for (index, stage) in stages.enumerated() {
                 membership.forgetHoldings(of: stage.worker)
                 let next =

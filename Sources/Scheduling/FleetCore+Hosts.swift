@@ -3,26 +3,26 @@ import Protocol
 /// Machines on which everything fails, and what beats tell the scheduler.
 extension FleetCore {
     /// A worker died in a pipeline: that is held against its host until something succeeds there.
-    mutating func blame(_ member: Member, in epoch: UInt64, _ cause: LossCause) -> [Directive] {
-        guard let seat = pipelines[epoch]?.seats.first(where: { $0.worker == member.id }) else { return [] }
+    mutating func blame(_ member: FleetWorker, in epoch: UInt64, _ cause: LossCause) -> [Directive] {
+        guard let placement = pipelines[epoch]?.placements.first(where: { $0.worker == member.id }) else { return [] }
         let host = member.capabilities.host
-        if !seat.loaded || !seat.edited {
+        if !placement.loaded || !placement.edited {
             hosts.died(on: host, tasks: [], cause: cause, instance: member.capabilities.instance)
         } else if let scheduler, !scheduler.running(on: epoch).isEmpty {
             hosts.died(
                 on: host, tasks: scheduler.running(on: epoch).map { scheduler.name(of: $0) }, cause: cause,
                 instance: member.capabilities.instance)
         }
-        return hosts.verdict(on: host).map { setAside(host, because: $0) } ?? []
+        return hosts.reasonToSetAside(host).map { setAside(host, because: $0) } ?? []
     }
 
     /// A process that was taken for dead came back: its connection had broken. Nothing is held against task or host.
-    mutating func acquit(_ capabilities: Capabilities) -> [Directive] {
-        guard let instance = capabilities.instance, accused.remove(instance) != nil else { return [] }
-        let host = hosts.acquit(instance)
-        scheduler?.acquit(instance)
+    mutating func exonerate(_ capabilities: Capabilities) -> [Directive] {
+        guard let instance = capabilities.instance, blamed.remove(instance) != nil else { return [] }
+        let host = hosts.exonerate(instance: instance)
+        scheduler?.exonerate(instance: instance)
         let name = capabilities.name.isEmpty ? "a worker on \(capabilities.host)" : capabilities.name
-        return [.happened(.acquitted(worker: name, host: host))]
+        return [.happened(.exonerated(worker: name, host: host))]
     }
 
     /// Sends the workers of a host away for good, where other hosts go on.
@@ -33,7 +33,7 @@ extension FleetCore {
         hosts.setAside(host, because: cause)
         var directives: [Directive] = [.happened(.setAside(host: host, cause))]
         directives += schedule {
-            $0.forgive(host)
+            $0.exonerate(host: host)
             return []
         }
         let workers = membership.members.values.filter { $0.capabilities.host == host }.sorted { $0.id < $1.id }
@@ -50,7 +50,8 @@ extension FleetCore {
             hosts.setAside[capabilities.host].map { Refusal.hostSetAside(host: capabilities.host, $0) }
             ?? leftOut.first { $0.isOne(capabilities) }.map { .leftOut(worker: $0.name, $0.result) }
         return refusal.map {
-            .refuse(Member(id: 0, session: session, capabilities: capabilities, lastHeard: now, lastActive: now), $0)
+            .refuse(
+                FleetWorker(id: 0, session: session, capabilities: capabilities, lastHeard: now, lastActive: now), $0)
         }
     }
 
@@ -58,7 +59,7 @@ extension FleetCore {
     mutating func noteProgress(of id: Int, _ beat: Beat) {
         guard !beat.retired.isEmpty else { return }
         for (epoch, pipeline) in pipelines {
-            guard let stage = pipeline.seats.firstIndex(where: { $0.worker == id }) else { continue }
+            guard let stage = pipeline.placements.firstIndex(where: { $0.worker == id }) else { continue }
             for (task, count) in beat.retired {
                 guard let index = index(of: TaskKey(epoch: epoch, task: task)) else { continue }
                 _ = schedule {
@@ -84,7 +85,7 @@ extension FleetCore {
         }
         for (id, leave) in leaves.sorted(by: { $0.key < $1.key }) {
             guard let name = membership[id]?.name else { continue }
-            let epoch = pipelines.first { $0.value.seats.contains { $0.worker == id } }?.key
+            let epoch = pipelines.first { $0.value.placements.contains { $0.worker == id } }?.key
             let running = epoch.flatMap { epoch in scheduler?.running(on: epoch).map { scheduler!.name(of: $0) } } ?? []
             let what = running.isEmpty ? "as soon as others can go on" : "after \(running.joined(separator: ", "))"
             let limit = leave.deadline.map { ", in \(Int(max(0, $0 - now))) s at most" } ?? ""

@@ -36,10 +36,10 @@ extension FleetCore {
         var directives: [Directive] = []
         for (id, leave) in leaves.sorted(by: { $0.key < $1.key }) {
             guard let member = membership[id] else { continue }
-            let epoch = pipelines.first { $0.value.seats.contains { $0.worker == id } }?.key
+            let epoch = pipelines.first { $0.value.placements.contains { $0.worker == id } }?.key
             if leave.deadline == nil, isNeeded(id) {
                 // Perhaps it was not when it was asked.
-                if let epoch, pipelines[epoch]!.seats.allSatisfy({ leaves[$0.worker]?.deadline == nil }) {
+                if let epoch, pipelines[epoch]!.placements.allSatisfy({ leaves[$0.worker]?.deadline == nil }) {
                     directives += schedule { $0.reopen(epoch) }
                 }
                 continue
@@ -57,7 +57,7 @@ extension FleetCore {
     /// Nobody else would be left, or what was trained would be lost.
     private func isNeeded(_ id: Int) -> Bool {
         if membership.members.keys.allSatisfy({ leaves[$0] != nil }) { return true }
-        guard let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key else {
+        guard let epoch = pipelines.first(where: { $0.value.placements.contains { $0.worker == id } })?.key else {
             return false
         }
         return training.isHeld || scheduler?.holdsSequence(epoch) == true

@@ -27,7 +27,7 @@ extension FleetCore {
     /// The last sign of life of every pipeline that has work.
     var activity: [UInt64: Double] {
         pipelines.filter { !$0.value.isReady || scheduler?.running(on: $0.key).isEmpty == false }
-            .mapValues { $0.seats.map { membership[$0.worker]?.lastActive ?? 0 }.max() ?? 0 }
+            .mapValues { $0.placements.map { membership[$0.worker]?.lastActive ?? 0 }.max() ?? 0 }
     }
 
     /// Nobody is there, and there is work: a while is given to those who may come (back).
@@ -50,7 +50,7 @@ extension FleetCore {
         let interruption = InterruptionCause.lost(worker: member.name, cause)
         lastCause = interruption
         let host = member.capabilities.host
-        let epoch = pipelines.first(where: { $0.value.seats.contains { $0.worker == id } })?.key
+        let epoch = pipelines.first(where: { $0.value.placements.contains { $0.worker == id } })?.key
         let interrupted = epoch.flatMap { scheduler?.running(on: $0) } ?? []
         let isOrderly = leaves.removeValue(forKey: id) != nil && interrupted.isEmpty
         let occurrence: FleetOccurrence =
@@ -61,7 +61,7 @@ extension FleetCore {
         tally.lost(id, cause.label, interrupted: interrupted.count)
         guard let epoch else { return directives }
         if cause.isCrash {
-            if let instance = member.capabilities.instance { accused.insert(instance) }
+            if let instance = member.capabilities.instance { blamed.insert(instance) }
             directives += blame(member, in: epoch, cause)
         }
         return directives
@@ -71,20 +71,20 @@ extension FleetCore {
 
     /// Ends a pipeline: its tasks wait again, those of its workers that are left form new ones.
     mutating func dissolve(
-        _ epoch: UInt64, without lost: Member?, _ cause: InterruptionCause, crashed: Bool
+        _ epoch: UInt64, without lost: FleetWorker?, _ cause: InterruptionCause, crashed: Bool
     ) -> [Directive] {
         guard let pipeline = pipelines.removeValue(forKey: epoch) else { return [] }
         if lost == nil {
             lastCause = cause
             // What did not go on as it was is not taken over again.
-            for seat in pipeline.seats { membership.forgetHoldings(of: seat.worker) }
+            for placement in pipeline.placements { membership.forgetHoldings(of: placement.worker) }
         }
         var directives: [Directive] = []
         for task in scheduler?.running(on: epoch) ?? [] {
             directives.append(
                 .happened(.interrupted(task: scheduler!.name(of: task), worker: lost?.name ?? "", cause)))
-            for seat in pipeline.seats where seat.worker != lost?.id {
-                directives.append(.send(worker: seat.worker, .abort(key(epoch, task))))
+            for placement in pipeline.placements where placement.worker != lost?.id {
+                directives.append(.send(worker: placement.worker, .abort(key(epoch, task))))
             }
         }
         directives.append(.dropTransfers(epoch: epoch))

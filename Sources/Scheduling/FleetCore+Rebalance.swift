@@ -7,22 +7,22 @@ extension FleetCore {
     mutating func rebalance() -> [Directive] {
         guard let model, let scheduler, !ending.isAskedFor, !training.isHeld else { return [] }
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key })
-        where pipeline.seats.count > 1 && pipeline.isReady && !scheduler.holdsSequence(epoch) {
-            let seats = pipeline.seats.map { seat in
+        where pipeline.placements.count > 1 && pipeline.isReady && !scheduler.holdsSequence(epoch) {
+            let placements = pipeline.placements.map { placement in
                 (
-                    id: seat.worker, cost: model.cost(of: seat.layers),
-                    seconds: (membership[seat.worker]?.beat.computed ?? 0) - seat.computedBefore,
-                    batches: Double(tally.batches(of: seat.worker) - seat.batchesBefore)
+                    id: placement.worker, cost: model.cost(of: placement.layers),
+                    seconds: (membership[placement.worker]?.beat.computed ?? 0) - placement.computedBefore,
+                    batches: Double(tally.batches(of: placement.worker) - placement.batchesBefore)
                 )
             }
-            guard let slowest = seats.max(by: { $0.seconds < $1.seconds }), slowest.seconds >= policy.measuring,
-                seats.allSatisfy({ $0.seconds > 0 && $0.batches > 0 && leaves[$0.id] == nil })
+            guard let slowest = placements.max(by: { $0.seconds < $1.seconds }), slowest.seconds >= policy.measuring,
+                placements.allSatisfy({ $0.seconds > 0 && $0.batches > 0 && leaves[$0.id] == nil })
             else { continue }
             let before = speeds
-            let rates = seats.map { $0.cost * $0.batches / $0.seconds / Double(threads(of: $0.id)) }
-            for (seat, rate) in zip(seats, rates) { speeds[seat.id] = rate / rates.max()! }
-            let present = seats.map { $0.cost / (speed(of: $0.id) ?? 1) }.max() ?? 0
-            let plan = try? Plan.make(workers: seats.map { planWorker($0.id) }, model: model, pipelines: 1)
+            let rates = placements.map { $0.cost * $0.batches / $0.seconds / Double(threads(of: $0.id)) }
+            for (placement, rate) in zip(placements, rates) { speeds[placement.id] = rate / rates.max()! }
+            let present = placements.map { $0.cost / (speed(of: $0.id) ?? 1) }.max() ?? 0
+            let plan = try? Plan.make(workers: placements.map { planWorker($0.id) }, model: model, pipelines: 1)
             guard let plan, plan.fits, plan.seconds <= present / 2 else {
                 speeds = before
                 continue

@@ -7,21 +7,22 @@ import Tensors
 extension FleetCore {
     // MARK: The same coordinator
 
-    /// A member came back in another session: what was said meanwhile may be lost on either side, so both are made level.
+    /// A worker came back in another session. Messages may have been lost while it was away, so both sides are told anew what
+    /// the other one has.
     /// - Returns: `nil` where it has to join as somebody new.
     mutating func resume(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> [Directive]? {
         guard let instance = capabilities.instance, let id = membership.id(instance: instance),
             membership[id]!.capabilities.publicKey == capabilities.publicKey
         else { return nil }
-        let seated = pipelines.first { $0.value.seats.contains { $0.worker == id } }
-        if let (epoch, _) = seated, capabilities.holdings?.epoch != epoch { return nil }
+        let placed = pipelines.first { $0.value.placements.contains { $0.worker == id } }
+        if let (epoch, _) = placed, capabilities.holdings?.epoch != epoch { return nil }
         membership.move(id, to: session, now: now)
         var directives: [Directive] = [
             .send(worker: id, .welcome(worker: membership[id]!.name, run: policy.run)), .returned(worker: id),
             .happened(.returned(worker: membership[id]!.name, host: capabilities.host)),
         ]
-        guard let (epoch, pipeline) = seated, let holdings = capabilities.holdings,
-            let number = pipeline.seats.firstIndex(where: { $0.worker == id })
+        guard let (epoch, pipeline) = placed, let holdings = capabilities.holdings,
+            let number = pipeline.placements.firstIndex(where: { $0.worker == id })
         else { return directives + drop(capabilities.holdings?.tasks ?? [], of: id) }
         if holdings.isLoaded { directives += catchUp(epoch, number, holdings) }
         let running = Dictionary(
@@ -33,7 +34,7 @@ extension FleetCore {
                 continue
             }
             if let digest = held.digest {
-                directives.append(fetch(held, digest, index: task, stage: number, pipeline.seats[number]))
+                directives.append(fetch(held, digest, index: task, stage: number, pipeline.placements[number]))
             }
         }
         return directives + drop(holdings.tasks.filter { running[$0.key] == nil && !isUnrecorded($0.key) }, of: id)
@@ -41,12 +42,12 @@ extension FleetCore {
 
     /// What the worker has loaded and applied, where its words about it were lost, or ours.
     private mutating func catchUp(_ epoch: UInt64, _ number: Int, _ holdings: ResumableWork) -> [Directive] {
-        pipelines[epoch]!.seats[number].loaded = true
+        pipelines[epoch]!.placements[number].loaded = true
         guard holdings.edit == currentEdit else {
-            pipelines[epoch]!.seats[number].edited = false
+            pipelines[epoch]!.placements[number].edited = false
             return [offer(epoch, number)]
         }
-        pipelines[epoch]!.seats[number].edited = true
+        pipelines[epoch]!.placements[number].edited = true
         return advance()
     }
 
@@ -54,20 +55,22 @@ extension FleetCore {
         tasks.map { .send(worker: worker, .abort($0.key)) }
     }
 
-    private func fetch(_ held: Holding, _ digest: String, index: Int, stage: Int, _ seat: Seat) -> Directive {
+    private func fetch(_ held: Holding, _ digest: String, index: Int, stage: Int, _ placement: StagePlacement)
+        -> Directive
+    {
         .fetch(
-            worker: seat.worker, held.key, index: index, stage: stage, layers: seat.layers, digest: digest,
+            worker: placement.worker, held.key, index: index, stage: stage, layers: placement.layers, digest: digest,
             byteCount: held.byteCount)
     }
 
     // MARK: A coordinator started anew
 
-    /// What an assignment is for, and with which kernels: only then are the results of an earlier life the same bytes.
+    /// What an assignment is for, and with which kernels: only then are the results of an earlier start the same bytes.
     var planDigest: String {
         Digest.sha256(Array("\(Release.version)\n\(kernels.level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
     }
 
-    /// It was listed by a worker of an earlier life, and what becomes of it is not decided yet: news of it are for later.
+    /// It was listed by a worker of an earlier start, and what becomes of it is not decided yet: news of it are for later.
     func isStillToBeJudged(_ key: TaskKey, of worker: Int) -> Bool {
         guard let holdings = membership[worker]?.capabilities.holdings, holdings.run == policy.run else {
             return false
@@ -83,13 +86,13 @@ extension FleetCore {
         return Dictionary(grouping: known, by: \.epoch).values.contains { $0.count < $0[0].stageCount }
     }
 
-    /// Takes over pipelines of an earlier life whose workers are all here, with the same layers.
-    mutating func adopt() -> [Directive] {
+    /// Takes over pipelines of an earlier start whose workers are all here, with the same layers.
+    mutating func resumePipelines() -> [Directive] {
         guard let model else { return [] }
-        let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
+        let placed = Set(pipelines.values.flatMap { $0.placements.map(\.worker) })
         let plan = planDigest
         let candidates = membership.members.values.compactMap { member -> (id: Int, holdings: ResumableWork)? in
-            guard !seated.contains(member.id), let holdings = member.capabilities.holdings,
+            guard !placed.contains(member.id), let holdings = member.capabilities.holdings,
                 holdings.run == policy.run, holdings.plan == plan, holdings.isLoaded, holdings.edit != nil,
                 !holdings.isTrained, pipelines[holdings.epoch] == nil
             else { return nil }
@@ -102,13 +105,13 @@ extension FleetCore {
                 Self.isWhole(stages.map(\.holdings), model)
             else { continue }
             pipelines[epoch] = Pipeline(
-                seats: stages.map {
-                    Seat(worker: $0.id, layers: $0.holdings.firstLayer..<$0.holdings.endLayer, loaded: true)
-                }, isAdopted: true, isDeferred: true)
+                placements: stages.map {
+                    StagePlacement(worker: $0.id, layers: $0.holdings.firstLayer..<$0.holdings.endLayer, loaded: true)
+                }, isResumed: true, isDeferred: true)
             for stage in stages {
                 let layers = stage.holdings.firstLayer..<stage.holdings.endLayer
                 directives.append(
-                    .happened(.adopted(pipeline: epoch, worker: membership[stage.id]!.name, layers: layers)))
+                    .happened(.resumed(pipeline: epoch, worker: membership[stage.id]!.name, layers: layers)))
             }
         }
         return directives
@@ -130,7 +133,7 @@ extension FleetCore {
         var directives: [Directive] = []
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isDeferred {
             pipelines[epoch]!.isDeferred = false
-            directives += pipeline.seats.indices.map { offer(epoch, $0) }
+            directives += pipeline.placements.indices.map { offer(epoch, $0) }
         }
         return directives
     }
@@ -143,24 +146,24 @@ extension FleetCore {
 
     /// What those hold who have no place in a pipeline is of no use.
     mutating func dropSpareWork() -> [Directive] {
-        let seated = Set(pipelines.values.flatMap { $0.seats.map(\.worker) })
-        return membership.members.values.filter { !seated.contains($0.id) }.sorted { $0.id < $1.id }.flatMap { member in
+        let placed = Set(pipelines.values.flatMap { $0.placements.map(\.worker) })
+        return membership.members.values.filter { !placed.contains($0.id) }.sorted { $0.id < $1.id }.flatMap { member in
             defer { membership.forgetHoldings(of: member.id) }
             return drop(member.capabilities.holdings?.tasks ?? [], of: member.id)
         }
     }
 
-    /// The tasks that an adopted pipeline is at and that are still to be done go on there; the others are called off.
+    /// The tasks that a resumed pipeline is at and that are still to be done go on there; the others are called off.
     mutating func takeOver(_ epoch: UInt64) -> [Directive] {
-        guard let pipeline = pipelines[epoch], pipeline.isAdopted, scheduler != nil else { return [] }
-        pipelines[epoch]!.isAdopted = false
-        let lists = pipeline.seats.map { seat in
-            let tasks = membership[seat.worker]?.capabilities.holdings?.tasks ?? []
+        guard let pipeline = pipelines[epoch], pipeline.isResumed, scheduler != nil else { return [] }
+        pipelines[epoch]!.isResumed = false
+        let lists = pipeline.placements.map { placement in
+            let tasks = membership[placement.worker]?.capabilities.holdings?.tasks ?? []
             return Dictionary(tasks.map { ($0.key, $0) }) { first, _ in first }
         }
         var directives: [Directive] = []
         var kept: [Int] = []
-        for seat in pipeline.seats { membership.forgetHoldings(of: seat.worker) }
+        for placement in pipeline.placements { membership.forgetHoldings(of: placement.worker) }
         for key in Set(lists.flatMap(\.keys)).sorted(by: { $0.task < $1.task }) {
             let held = lists.compactMap { $0[key] }
             let isWhole = held.count == lists.count && Set(held.map(\.content)).count == 1
@@ -168,8 +171,8 @@ extension FleetCore {
             // not be called off where it is still to be done.
             let same = index(of: key).flatMap { scheduler!.isWaiting($0) && !kept.contains($0) ? $0 : nil }
             guard isWhole, let index = same ?? scheduler!.waiting(content: held[0].content, except: kept) else {
-                for (seat, list) in zip(pipeline.seats, lists) where list[key] != nil {
-                    directives.append(.send(worker: seat.worker, .abort(key)))
+                for (placement, list) in zip(pipeline.placements, lists) where list[key] != nil {
+                    directives.append(.send(worker: placement.worker, .abort(key)))
                 }
                 continue
             }
@@ -179,14 +182,14 @@ extension FleetCore {
                 .happened(
                     .takenOver(
                         task: scheduler!.name(of: index),
-                        workers: members(of: pipeline.seats).map(\.name),
+                        workers: members(of: pipeline.placements).map(\.name),
                         isFinished: held.allSatisfy { $0.digest != nil })))
             for (stage, held) in held.enumerated() {
                 guard let digest = held.digest else { continue }
-                directives.append(fetch(held, digest, index: index, stage: stage, pipeline.seats[stage]))
+                directives.append(fetch(held, digest, index: index, stage: stage, pipeline.placements[stage]))
             }
         }
-        scheduler!.adopt(epoch, stageCount: pipeline.seats.count, running: kept)
+        scheduler!.resume(epoch, stageCount: pipeline.placements.count, running: kept)
         return directives
     }
 }

@@ -8,7 +8,7 @@ extension FleetCore {
             (progress.tasksDone, progress.tasks) = (scheduler.doneCount, scheduler.count)
             (progress.costDone, progress.cost) = (scheduler.costDone, scheduler.totalCost)
             for (epoch, pipeline) in pipelines {
-                guard let beat = pipeline.seats.first.flatMap({ membership[$0.worker]?.beat }) else { continue }
+                guard let beat = pipeline.placements.first.flatMap({ membership[$0.worker]?.beat }) else { continue }
                 for task in scheduler.running(on: epoch) {
                     let batches = scheduler.batchCount(of: task)
                     guard batches > 0, let retired = beat.retired[key(epoch, task).task] else { continue }
@@ -21,10 +21,11 @@ extension FleetCore {
             var state = "spare"
             var running: [String] = []
             if let place = places[member.id] {
-                let seat = place.seat
-                state = "layers \(seat.layers.lowerBound)-\(seat.layers.upperBound - 1) of pipeline \(place.number)"
+                let placement = place.placement
+                state =
+                    "layers \(placement.layers.lowerBound)-\(placement.layers.upperBound - 1) of pipeline \(place.number)"
                 running = (scheduler?.running(on: place.epoch) ?? []).map { scheduler!.name(of: $0) }
-                if !seat.loaded { state += " (loading)" }
+                if !placement.loaded { state += " (loading)" }
             }
             progress.workers.append(
                 FleetProgress.Worker(
@@ -37,22 +38,22 @@ extension FleetCore {
         return progress
     }
 
-    /// Where a worker sits.
+    /// A worker's place in a pipeline.
     struct Place: Sendable {
         /// From 1, in the order of their making.
         var number: Int
         var epoch: UInt64
         /// From 0.
         var stage: Int
-        var seat: Seat
+        var placement: StagePlacement
     }
 
     /// By worker.
     var places: [Int: Place] {
         var places: [Int: Place] = [:]
         for (number, (epoch, pipeline)) in pipelines.sorted(by: { $0.key < $1.key }).enumerated() {
-            for (stage, seat) in pipeline.seats.enumerated() {
-                places[seat.worker] = Place(number: number + 1, epoch: epoch, stage: stage, seat: seat)
+            for (stage, placement) in pipeline.placements.enumerated() {
+                places[placement.worker] = Place(number: number + 1, epoch: epoch, stage: stage, placement: placement)
             }
         }
         return places
@@ -86,11 +87,11 @@ extension FleetCore {
         }
         for (number, (epoch, pipeline)) in pipelines.sorted(by: { $0.key < $1.key }).enumerated() {
             let tasks = scheduler?.running(on: epoch) ?? []
-            let stages = pipeline.seats.map { seat in
-                let beat = membership[seat.worker]?.beat
+            let stages = pipeline.placements.map { placement in
+                let beat = membership[placement.worker]?.beat
                 return FleetProgress.Stage(
-                    worker: membership[seat.worker]?.name ?? "", firstLayer: seat.layers.lowerBound,
-                    lastLayer: seat.layers.upperBound - 1,
+                    worker: membership[placement.worker]?.name ?? "", firstLayer: placement.layers.lowerBound,
+                    lastLayer: placement.layers.upperBound - 1,
                     tasks: tasks.map { task in
                         FleetProgress.Share(
                             name: scheduler!.name(of: task), done: beat?.retired[key(epoch, task).task] ?? 0,
@@ -124,17 +125,17 @@ extension FleetCore {
     }
 
     private func doing(
-        _ member: Member, _ place: Place?, _ progress: FleetProgress, now: Double
+        _ member: FleetWorker, _ place: Place?, _ progress: FleetProgress, now: Double
     ) -> (FleetProgress.Activity, String) {
         let silent = now - member.lastHeard
         if silent > 5 {
             return (.silent, "silent for \(Int(silent)) s; given up after \(Int(policy.lease)) s")
         }
         guard let place, let pipeline = pipelines[place.epoch] else { return (.spare, spareReason) }
-        let layers = "layers \(place.seat.layers.lowerBound) to \(place.seat.layers.upperBound - 1)"
-        if !place.seat.loaded { return (.loading, "loads \(layers)") }
-        if !place.seat.edited { return (.loading, "changes the weights of \(layers)") }
-        if let other = pipeline.seats.first(where: { !$0.loaded || !$0.edited }) {
+        let layers = "layers \(place.placement.layers.lowerBound) to \(place.placement.layers.upperBound - 1)"
+        if !place.placement.loaded { return (.loading, "loads \(layers)") }
+        if !place.placement.edited { return (.loading, "changes the weights of \(layers)") }
+        if let other = pipeline.placements.first(where: { !$0.loaded || !$0.edited }) {
             let name = membership[other.worker]?.name ?? "a worker"
             return (.waiting, "waits for \(name), which \(other.loaded ? "changes" : "loads") its weights")
         }
@@ -151,11 +152,11 @@ extension FleetCore {
         // A beat is a moment; between two of them it may have been busy all along.
         if member.beat.busySeconds > 0 || tally.isMoving(member.id) { return (.computing, "") }
         if place.stage == 0 {
-            guard pipeline.seats.count > 1 else { return (.waiting, "waits for its task to arrive") }
-            let name = membership[pipeline.seats[1].worker]?.name ?? "the next stage"
+            guard pipeline.placements.count > 1 else { return (.waiting, "waits for its task to arrive") }
+            let name = membership[pipeline.placements[1].worker]?.name ?? "the next stage"
             return (.waiting, "waits for \(name) to be done with batches it was sent")
         }
-        let name = membership[pipeline.seats[place.stage - 1].worker]?.name ?? "the stage before"
+        let name = membership[pipeline.placements[place.stage - 1].worker]?.name ?? "the stage before"
         return (.waiting, "waits for batches of \(name)")
     }
 

@@ -8,10 +8,10 @@ extension FleetCore {
             return [.send(worker: known, .welcome(worker: membership[known]!.name, run: policy.run))]
         }
         tell(now)
-        let acquittal = acquit(capabilities)
-        if let refusal = refusal(session, capabilities, now: now) { return acquittal + [refusal] }
+        let exonerated = exonerate(capabilities)
+        if let refusal = refusal(session, capabilities, now: now) { return exonerated + [refusal] }
         if let resumed = resume(session, capabilities, now: now) { return resumed }
-        var directives = acquittal
+        var directives = exonerated
         let same = capabilities.instance.flatMap { membership.id(instance: $0) }.flatMap {
             membership[$0]!.capabilities.publicKey == capabilities.publicKey ? $0 : nil
         }
@@ -48,21 +48,23 @@ extension FleetCore {
             return []
         case .assigned(let epoch):
             // Said twice it must not bring the edit twice: tasks may have begun.
-            guard let seat = seat(of: id, epoch), !pipelines[epoch]!.seats[seat].loaded else { return [] }
-            pipelines[epoch]!.seats[seat].loaded = true
-            return [offer(epoch, seat)]
+            guard let placement = placement(of: id, epoch), !pipelines[epoch]!.placements[placement].loaded else {
+                return []
+            }
+            pipelines[epoch]!.placements[placement].loaded = true
+            return [offer(epoch, placement)]
         case .edited(let epoch, let edit):
-            guard let seat = seat(of: id, epoch), edit == editID else { return [] }
-            pipelines[epoch]!.seats[seat].edited = true
+            guard let placement = placement(of: id, epoch), edit == editID else { return [] }
+            pipelines[epoch]!.placements[placement].edited = true
             return advance()
         case .assignmentFailed(let epoch, let error):
-            guard seat(of: id, epoch) != nil, let member = membership[id] else { return [] }
+            guard placement(of: id, epoch) != nil, let member = membership[id] else { return [] }
             // Where there are other machines, this one alone is left out: it may lack the model.
             let directives = setAside(
                 member.capabilities.host, because: .cannotLoad(worker: member.name, error: error))
             return directives.isEmpty ? fail(.cannotLoad(worker: member.name, error: error)) : directives
         case .unfit(let epoch, let reason):
-            guard seat(of: id, epoch) != nil else { return [] }
+            guard placement(of: id, epoch) != nil else { return [] }
             return [.refuse(membership[id]!, .unfit(reason))] + lose(id, .unfit(reason))
         case .taskFailed(let key, let error): return failed(key, error, by: id)
         case .offer(let key, let digest, let byteCount): return offered(key, digest, byteCount, by: id, now: now)
@@ -77,10 +79,10 @@ extension FleetCore {
             membership.changeHolding(key, of: id, to: nil)
             return []
         }
-        guard let seat = seat(of: id, key.epoch), let index = index(of: key) else { return [] }
+        guard let placement = placement(of: id, key.epoch), let index = index(of: key) else { return [] }
         return fail(
             .taskFailed(
-                worker: membership[id]!.name, layers: pipelines[key.epoch]!.seats[seat].layers, task: index,
+                worker: membership[id]!.name, layers: pipelines[key.epoch]!.placements[placement].layers, task: index,
                 error: error))
     }
 
@@ -92,21 +94,21 @@ extension FleetCore {
             membership.changeHolding(key, of: id, to: (digest: digest, byteCount: byteCount))
             return []
         }
-        guard let seat = seat(of: id, key.epoch), let index = index(of: key) else {
+        guard let placement = placement(of: id, key.epoch), let index = index(of: key) else {
             return isUnrecorded(key) ? [] : [.send(worker: id, .committed(key))]
         }
-        let layers = pipelines[key.epoch]!.seats[seat].layers
+        let layers = pipelines[key.epoch]!.placements[placement].layers
         guard scheduler?.running(on: key.epoch).contains(index) == true else {
             guard !isUnrecorded(key) else { return [] }
             return [.send(worker: id, .committed(key))]
-                + schedule { $0.late(index, stage: seat, layers: layers, digest: digest) }
+                + schedule { $0.late(index, stage: placement, layers: layers, digest: digest) }
         }
         // Offered again by a worker that cannot know that it has arrived.
-        guard scheduler?.wants(index, stage: seat, from: key.epoch) == true else { return [] }
+        guard scheduler?.wants(index, stage: placement, from: key.epoch) == true else { return [] }
         tally.finished(id, task: key.task, batches: knownBatchCount(of: index), now: now)
         return [
             .fetch(
-                worker: id, key, index: index, stage: seat, layers: layers, digest: digest, byteCount: byteCount)
+                worker: id, key, index: index, stage: placement, layers: layers, digest: digest, byteCount: byteCount)
         ]
     }
 
@@ -115,7 +117,7 @@ extension FleetCore {
         guard self.index(of: key) == index, pipelines[key.epoch] != nil else { return [.discard(result)] }
         idle.finished()
         if let host = membership[worker]?.capabilities.host { hosts.succeeded(on: host) }
-        let workers = pipelines[key.epoch]!.seats.map(\.worker)
+        let workers = pipelines[key.epoch]!.placements.map(\.worker)
         let results = scheduler!.result(result, task: index, pipeline: key.epoch)
         // The workers keep theirs until the whole task is on record.
         if results.contains(where: { if case .record(index, _) = $0 { true } else { false } }) {

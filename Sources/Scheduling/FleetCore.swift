@@ -7,9 +7,9 @@ package struct FleetCore: Sendable {
     package enum Directive: Sendable {
         case send(worker: Int, ToWorker)
         /// Last words to a worker that is no member any more.
-        case dismiss(Member, ToWorker)
+        case dismiss(FleetWorker, ToWorker)
         /// Tells a worker, which is no member any more, why it has no part in this.
-        case refuse(Member, Refusal)
+        case refuse(FleetWorker, Refusal)
         case sendTask(worker: Int, TaskKey, TaskBody)
         /// The current edit, as far as it concerns these layers.
         case offerEdit(worker: Int, epoch: UInt64, layers: Range<Int>)
@@ -22,13 +22,13 @@ package struct FleetCore: Sendable {
         /// A worker is back in a new session: what it was asked for has to be asked again.
         case returned(worker: Int)
         /// A worker that was declared lost: where it is ours, its process is ended for good.
-        case ended(Member)
+        case ended(FleetWorker)
         /// For the log and the run's journal.
         case happened(FleetOccurrence)
         case event(FleetEvent)
     }
 
-    package struct Seat: Sendable {
+    package struct StagePlacement: Sendable {
         package var worker: Int
         package var layers: Range<Int>
         var loaded = false
@@ -40,13 +40,13 @@ package struct FleetCore: Sendable {
     }
 
     package struct Pipeline: Sendable {
-        package var seats: [Seat]
+        package var placements: [StagePlacement]
         var announced = false
-        /// Of an earlier life, and its tasks are not yet looked at.
-        var isAdopted = false
+        /// Taken over from before the coordinator was started anew; its tasks have not been matched with ours yet.
+        var isResumed = false
         /// It has not been asked yet whether it holds the right weights.
         var isDeferred = false
-        package var isReady: Bool { seats.allSatisfy { $0.loaded && $0.edited } }
+        package var isReady: Bool { placements.allSatisfy { $0.loaded && $0.edited } }
     }
 
     let policy: FleetPolicy
@@ -74,7 +74,7 @@ package struct FleetCore: Sendable {
     /// Workers that sent no results of their tasks.
     var leftOut: [LeftOut] = []
     /// Processes that were taken for dead.
-    var accused: Set<String> = []
+    var blamed: Set<String> = []
     /// How fast a thread of a worker is beside its neighbours' fastest, where that mattered.
     var speeds: [Int: Double] = [:]
     var ending = RunStop()
@@ -87,7 +87,7 @@ package struct FleetCore: Sendable {
         self.policy = policy
         epoch = policy.firstEpoch
         names = TaskNames(above: policy.firstEpoch)
-        // Higher than in any earlier life of this run: workers that outlived it obey newer edits only.
+        // Higher than in any earlier start of this run: workers that outlived it obey newer edits only.
         editID = policy.firstEpoch
     }
 
@@ -96,13 +96,13 @@ package struct FleetCore: Sendable {
         for (epoch, pipeline) in pipelines.sorted(by: { $0.key < $1.key }) where pipeline.isReady && !pipeline.announced
         {
             pipelines[epoch]!.announced = true
-            for (index, seat) in pipeline.seats.enumerated() {
-                pipelines[epoch]!.seats[index].computedBefore = membership[seat.worker]?.beat.computed ?? 0
-                pipelines[epoch]!.seats[index].batchesBefore = tally.batches(of: seat.worker)
+            for (index, placement) in pipeline.placements.enumerated() {
+                pipelines[epoch]!.placements[index].computedBefore = membership[placement.worker]?.beat.computed ?? 0
+                pipelines[epoch]!.placements[index].batchesBefore = tally.batches(of: placement.worker)
             }
             if scheduler != nil { directives += takeOver(epoch) }
             let hosts = hostNames(of: pipeline)
-            directives += schedule { $0.pipelineReady(epoch, stageCount: pipeline.seats.count, hosts: hosts) }
+            directives += schedule { $0.pipelineReady(epoch, stageCount: pipeline.placements.count, hosts: hosts) }
         }
         if awaitingReady, !pipelines.isEmpty, pipelines.values.allSatisfy({ $0.isReady || $0.isDeferred }) {
             awaitingReady = false
@@ -147,7 +147,7 @@ package struct FleetCore: Sendable {
                 result += send(task, to: epoch)
             case .abort(let epoch, let task):
                 let key = self.key(epoch, task)
-                result += (pipelines[epoch]?.seats ?? []).map { .send(worker: $0.worker, .abort(key)) }
+                result += (pipelines[epoch]?.placements ?? []).map { .send(worker: $0.worker, .abort(key)) }
                 result.append(.dropTransfer(key))
             case .record(let task, let results): result.append(.event(.recorded(task, results)))
             case .commit(let task, let results):
@@ -162,18 +162,20 @@ package struct FleetCore: Sendable {
     }
 
     func send(_ task: Int, to epoch: UInt64) -> [Directive] {
-        (pipelines[epoch]?.seats ?? []).map {
+        (pipelines[epoch]?.placements ?? []).map {
             .sendTask(worker: $0.worker, key(epoch, task), scheduler!.body(of: task))
         }
     }
 
-    func workerNames(_ epoch: UInt64) -> [String] { members(of: pipelines[epoch]?.seats ?? []).map(\.name) }
-    func hostNames(of pipeline: Pipeline) -> Set<String> { Set(members(of: pipeline.seats).map(\.capabilities.host)) }
+    func workerNames(_ epoch: UInt64) -> [String] { members(of: pipelines[epoch]?.placements ?? []).map(\.name) }
+    func hostNames(of pipeline: Pipeline) -> Set<String> {
+        Set(members(of: pipeline.placements).map(\.capabilities.host))
+    }
 
-    /// Who sits there, as far as they are still members, in the seats' order.
-    func members(of seats: [Seat]) -> [Member] {
-        var members: [Member] = []
-        for seat in seats { if let member = membership[seat.worker] { members.append(member) } }
+    /// Their workers, as far as they are still members, in the same order.
+    func members(of placements: [StagePlacement]) -> [FleetWorker] {
+        var members: [FleetWorker] = []
+        for placement in placements { if let member = membership[placement.worker] { members.append(member) } }
         return members
     }
 
@@ -186,17 +188,17 @@ package struct FleetCore: Sendable {
         guard let entries = scheduler?.entries, entries.indices.contains(index) else { return nil }
         return entries[index].task.contract
     }
-    func seat(of worker: Int, _ epoch: UInt64) -> Int? {
-        pipelines[epoch]?.seats.firstIndex { $0.worker == worker }
+    func placement(of worker: Int, _ epoch: UInt64) -> Int? {
+        pipelines[epoch]?.placements.firstIndex { $0.worker == worker }
     }
-    func offer(_ epoch: UInt64, _ seat: Int) -> Directive {
-        let seat = pipelines[epoch]!.seats[seat]
-        return .offerEdit(worker: seat.worker, epoch: epoch, layers: seat.layers)
+    func offer(_ epoch: UInt64, _ placement: Int) -> Directive {
+        let placement = pipelines[epoch]!.placements[placement]
+        return .offerEdit(worker: placement.worker, epoch: epoch, layers: placement.layers)
     }
 
     package var currentEdit: UInt64 { editID }
     package func member(of session: [UInt8]) -> Int? { membership.id(of: session) }
-    package func isSeated(_ worker: Int, _ epoch: UInt64) -> Bool { seat(of: worker, epoch) != nil }
+    package func isPlaced(_ worker: Int, _ epoch: UInt64) -> Bool { placement(of: worker, epoch) != nil }
 }
 
 /// What the driver waits for.

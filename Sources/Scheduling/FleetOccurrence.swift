@@ -6,7 +6,7 @@ package enum FleetOccurrence: Sendable, Equatable {
     case returned(worker: String, host: String)
     /// It was taken for dead, and it was its connection that broke.
     /// - host: one that takes part again.
-    case acquitted(worker: String, host: String?)
+    case exonerated(worker: String, host: String?)
     /// It is to leave once it has finished what it runs.
     case leaving(worker: String, host: String, LossCause)
     /// It left, and no task has to run again for that.
@@ -24,7 +24,7 @@ package enum FleetOccurrence: Sendable, Equatable {
     // Pipelines.
     case assigned(pipeline: UInt64, worker: String, layers: Range<Int>)
     /// A pipeline of an earlier start of the run goes on.
-    case adopted(pipeline: UInt64, worker: String, layers: Range<Int>)
+    case resumed(pipeline: UInt64, worker: String, layers: Range<Int>)
     case idle(pipeline: UInt64)
     case slow(worker: String, pipeline: UInt64)
     // Tasks. Workers are those of the pipeline.
@@ -44,7 +44,7 @@ extension FleetOccurrence: Occurrence {
         switch self {
         case .joined: .joined
         case .returned: .returned
-        case .acquitted: .acquitted
+        case .exonerated: .exonerated
         case .leaving: .leaving
         case .left: .left
         case .lost: .lost
@@ -56,15 +56,15 @@ extension FleetOccurrence: Occurrence {
         case .interrupted: .interrupted
         case .takenOver: .takenOver
         case .failed: .failed
-        case .otherCPU, .unknownWorker, .deserted, .assigned, .adopted, .idle: nil
+        case .otherCPU, .unknownWorker, .deserted, .assigned, .resumed, .idle: nil
         }
     }
 
     package var worker: String {
         switch self {
-        case .joined(let worker, _, _, _, _), .returned(let worker, _), .acquitted(let worker, _),
+        case .joined(let worker, _, _, _, _), .returned(let worker, _), .exonerated(let worker, _),
             .leaving(let worker, _, _), .left(let worker, _, _), .lost(let worker, _, _), .otherCPU(let worker, _),
-            .rejected(let worker, _, _), .assigned(_, let worker, _), .adopted(_, let worker, _), .slow(let worker, _),
+            .rejected(let worker, _, _), .assigned(_, let worker, _), .resumed(_, let worker, _), .slow(let worker, _),
             .interrupted(_, let worker, _):
             worker
         case .granted(_, let workers, _), .copied(_, let workers, _), .takenOver(_, let workers, _):
@@ -89,7 +89,7 @@ extension FleetOccurrence: Occurrence {
         case .joined(let worker, let host, let pid, let threads, let level):
             "\(worker) joined from \(host) (pid \(pid), \(threads) threads, \(level))"
         case .returned(let worker, let host): "\(worker) on \(host) is back after its connection broke"
-        case .acquitted(let worker, let host):
+        case .exonerated(let worker, let host):
             "\(worker): \(details)" + (host.map { "; host \($0) takes part again" } ?? "")
         case .leaving(let worker, let host, _): "\(worker) on \(host) is to leave; it finishes what it runs first"
         case .left(let worker, let host, let cause): "\(worker) on \(host) left: \(cause)"
@@ -101,7 +101,7 @@ extension FleetOccurrence: Occurrence {
             "\(FleetFailure.noWorkerLeft(last: last)); waiting up to \(seconds) s for one to join"
         case .assigned(let pipeline, let worker, let layers):
             "pipeline \(Epoch.number(of: pipeline)): \(worker) takes \(Self.text(layers))"
-        case .adopted(let pipeline, let worker, let layers):
+        case .resumed(let pipeline, let worker, let layers):
             "pipeline \(Epoch.number(of: pipeline)) of this run's life \(Epoch.start(of: pipeline)): "
                 + "\(worker) goes on with \(Self.text(layers))"
         case .idle(let pipeline): "\(InterruptionCause.idle(pipeline: pipeline)): its workers start again"
@@ -117,7 +117,7 @@ extension FleetOccurrence: Occurrence {
         switch self {
         case .joined(_, let host, let pid, _, _): "\(host) (pid \(pid))"
         case .returned(_, let host): host
-        case .acquitted: "the same process is back, so it was its connection that broke"
+        case .exonerated: "the same process is back, so it was its connection that broke"
         case .leaving(_, _, let cause): "\(cause)"
         case .left(_, let host, let cause), .lost(_, let host, let cause): "\(host): \(cause)"
         case .rejected(_, _, let fault): fault
@@ -127,7 +127,7 @@ extension FleetOccurrence: Occurrence {
         case .interrupted(_, _, let cause): cause.details
         case .takenOver(_, _, let isFinished): isFinished ? "finished" : "under way"
         case .failed(let failure): "\(failure)"
-        case .otherCPU, .unknownWorker, .deserted, .assigned, .adopted, .idle, .slow: description
+        case .otherCPU, .unknownWorker, .deserted, .assigned, .resumed, .idle, .slow: description
         }
     }
 

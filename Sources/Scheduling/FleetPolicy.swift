@@ -5,7 +5,7 @@ package struct FleetPolicy: Sendable {
     /// How many workers to wait for when listening.
     package var awaited = 1
     package var pipelines: Int?
-    /// Epochs begin above this: workers of an earlier life of the run are behind it.
+    /// Epochs begin above this: workers of an earlier start of the run are behind it.
     package var firstEpoch: UInt64 = 0
     /// Names the run through all its restarts: what workers hold of another one is nothing to this.
     package var run: String

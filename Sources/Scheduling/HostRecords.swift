@@ -37,12 +37,12 @@ package struct HostRecords: Sendable {
 
     /// A worker that was taken for dead is alive.
     /// - Returns: a host that was set aside for such deaths and is not any more.
-    package mutating func acquit(_ instance: String) -> String? {
+    package mutating func exonerate(instance: String) -> String? {
         scenes.removeAll { $0.instance == instance }
         for (host, list) in deaths where list.contains(where: { $0.instance == instance }) {
-            let isCondemned = setAside[host] != nil && verdict(on: host) != nil
+            let wasSetAside = setAside[host] != nil && reasonToSetAside(host) != nil
             deaths[host]!.removeAll { $0.instance == instance }
-            guard isCondemned, verdict(on: host) == nil else { continue }
+            guard wasSetAside, reasonToSetAside(host) == nil else { continue }
             setAside[host] = nil
             return host
         }
@@ -55,7 +55,7 @@ package struct HostRecords: Sendable {
     package mutating func newRun() { scenes = [] }
 
     /// Why a host is to be set aside: everything fails there, and only there.
-    package func verdict(on host: String) -> HostCause? {
+    package func reasonToSetAside(_ host: String) -> HostCause? {
         let elsewhere = Set(scenes.filter { $0.host != host }.map(\.task))
         let own = (deaths[host] ?? []).filter { elsewhere.isDisjoint(with: $0.tasks) }
         guard own.count >= Self.limit, let last = own.last,

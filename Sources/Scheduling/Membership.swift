@@ -1,7 +1,7 @@
 package import Protocol
 
 /// One worker of the fleet, from its hello to its end.
-package struct Member: Sendable {
+package struct FleetWorker: Sendable {
     package var id: Int
     package var session: [UInt8]
     package var capabilities: Capabilities
@@ -14,12 +14,13 @@ package struct Member: Sendable {
 
 /// Who is in the fleet. Pure; the clock is an argument.
 package struct Membership: Sendable {
-    package private(set) var members: [Int: Member] = [:]
+    package private(set) var members: [Int: FleetWorker] = [:]
     private var ids: [[UInt8]: Int] = [:]
     private var nextID = 1
 
-    mutating func join(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> Member {
-        let member = Member(id: nextID, session: session, capabilities: capabilities, lastHeard: now, lastActive: now)
+    mutating func join(_ session: [UInt8], _ capabilities: Capabilities, now: Double) -> FleetWorker {
+        let member = FleetWorker(
+            id: nextID, session: session, capabilities: capabilities, lastHeard: now, lastActive: now)
         nextID += 1
         members[member.id] = member
         ids[session] = member.id
@@ -29,7 +30,7 @@ package struct Membership: Sendable {
     package func id(of session: [UInt8]) -> Int? { ids[session] }
     func id(instance: String) -> Int? { members.values.first { $0.capabilities.instance == instance }?.id }
     package func id(named name: String) -> Int? { members.values.first { $0.capabilities.name == name }?.id }
-    package subscript(id: Int) -> Member? { members[id] }
+    package subscript(id: Int) -> FleetWorker? { members[id] }
 
     /// The same worker in a new session.
     mutating func move(_ id: Int, to session: [UInt8], now: Double) {
@@ -62,7 +63,7 @@ package struct Membership: Sendable {
         if beat.busySeconds > 0 || beat.steps != last.steps || beat.moved != last.moved { active(id, now: now) }
         members[id]!.beat = beat
     }
-    mutating func remove(_ id: Int) -> Member? {
+    mutating func remove(_ id: Int) -> FleetWorker? {
         guard let member = members.removeValue(forKey: id) else { return nil }
         ids[member.session] = nil
         return member

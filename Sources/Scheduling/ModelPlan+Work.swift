@@ -1,4 +1,5 @@
 package import Checkpoint
+package import Protocol
 package import Selection
 
 /// What a real model's layers take for each kind of work.
@@ -9,6 +10,22 @@ extension ModelPlan {
         package static let scoring = 2.2
         /// Gradients and two moments beside the weights.
         package static let training = 4.2
+
+        /// Matrices beside the linear maps: their gradients and moments, and their products with a batch's rows. The weights
+        /// have to be resident, which a worker keeps within 60 % of its memory.
+        package static func fineTuning(_ training: TaskBody.Training, _ config: ModelConfig) -> Double {
+            guard let lora = training.lora else { return Self.training }
+            let weights = Double(max(1, config.layerWeightCount * config.layerCount))
+            return 1.7 + 5 * Double(weightCount(lora, config) * config.layerCount) / weights
+        }
+
+        /// Weights of A and B beside the linear maps of one layer.
+        package static func weightCount(_ lora: LoRA, _ config: ModelConfig) -> Int {
+            LinearMap.allCases.filter { lora.maps.contains($0.rawValue) }.reduce(0) {
+                let shape = $1.shape(in: config)
+                return $0 + lora.rank * (shape.rows + shape.columns)
+            }
+        }
 
         /// Second moments are summed, sent and decomposed beside the weights.
         package static func ranks(_ config: ModelConfig) -> Double {

@@ -23,7 +23,7 @@ extension Occurrence {
 /// The words by which the journal and programs know what happened.
 package enum OccurrenceKind: String, Sendable, CaseIterable {
     case started, ended, failed
-    case joined, returned, acquitted, leaving, left, lost, refused, slow
+    case joined, returned, exonerated, leaving, left, lost, refused, slow
     case setAside = "set aside"
     case granted, copied, interrupted, committed, checkpoint
     case takenOver = "taken over"
@@ -34,7 +34,7 @@ package enum OccurrenceKind: String, Sendable, CaseIterable {
         case .failed: .error
         case .lost, .interrupted, .refused: .warning
         case .granted, .committed: .debug
-        case .started, .ended, .joined, .returned, .acquitted, .leaving, .left, .slow, .setAside, .copied, .checkpoint,
+        case .started, .ended, .joined, .returned, .exonerated, .leaving, .left, .slow, .setAside, .copied, .checkpoint,
             .takenOver:
             .info
         }

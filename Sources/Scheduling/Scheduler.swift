@@ -119,7 +119,7 @@ package struct Scheduler: Sendable {
     }
 
     /// A pipeline that is at these tasks already; nothing is granted yet.
-    package mutating func adopt(_ id: UInt64, stageCount: Int, running: [Int]) {
+    package mutating func resume(_ id: UInt64, stageCount: Int, running: [Int]) {
         pipelines[id] = Pipeline(stageCount: stageCount)
         for task in running { begin(task, on: id) }
     }
@@ -160,20 +160,20 @@ package struct Scheduler: Sendable {
         if let crash {
             for task in lost.running { entries[task].deaths.add(crash) }
             if let task = lost.running.sorted().first(where: { entries[$0].deaths.isPoison(workers) }) {
-                return directives + [.fail(entries[task].deaths.verdict(on: name(of: task), cause))]
+                return directives + [.fail(entries[task].deaths.failure(of: name(of: task), cause))]
             }
         }
         return directives + grants()
     }
 
-    /// A host turned out to be the culprit: deaths there are no task's fault.
-    package mutating func forgive(_ host: String) {
-        for task in entries.indices { entries[task].deaths.forgive(host) }
+    /// A host is set aside: deaths there are no task's fault.
+    package mutating func exonerate(host: String) {
+        for task in entries.indices { entries[task].deaths.exonerate(host: host) }
     }
 
     /// A worker that was taken for dead is alive.
-    package mutating func acquit(_ instance: String) {
-        for task in entries.indices { entries[task].deaths.acquit(instance) }
+    package mutating func exonerate(instance: String) {
+        for task in entries.indices { entries[task].deaths.exonerate(instance: instance) }
     }
 
     /// A pipeline is to finish what it has, and to take nothing new.

@@ -37,14 +37,14 @@ struct TaskDeaths: Sendable {
     /// - Parameters:
     ///   - name: the task's.
     ///   - cause: how the last worker was lost.
-    func verdict(on name: String, _ cause: InterruptionCause) -> FleetFailure {
+    func failure(of name: String, _ cause: InterruptionCause) -> FleetFailure {
         let workers = Set(crashes.map { "\($0.worker) on \($0.host)" }).sorted()
         return .deadlyTask(name, deaths: crashes.count, workers: workers, last: cause)
     }
 
-    /// A host turned out to be the culprit: deaths there are no task's fault.
-    mutating func forgive(_ host: String) { crashes.removeAll { $0.host == host } }
+    /// A host is set aside: deaths there are no task's fault.
+    mutating func exonerate(host: String) { crashes.removeAll { $0.host == host } }
 
     /// A worker that was taken for dead is alive.
-    mutating func acquit(_ instance: String) { crashes.removeAll { $0.instance == instance } }
+    mutating func exonerate(instance: String) { crashes.removeAll { $0.instance == instance } }
 }

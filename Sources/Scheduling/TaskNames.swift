@@ -4,7 +4,7 @@ import Protocol
 struct TaskNames: Sendable {
     /// Numbers begin above those of all tasks before.
     private var base: UInt64
-    /// Tasks that go on under the numbers of an earlier life of the run.
+    /// Tasks that go on under the numbers of an earlier start of the run.
     private var aliases: [TaskKey: Int] = [:]
 
     init(above base: UInt64) { self.base = base }
@@ -23,7 +23,7 @@ struct TaskNames: Sendable {
         return Int(key.task - base)
     }
 
-    /// The task keeps the name it had in an earlier life of the run.
+    /// The task keeps the name it had in an earlier start of the run.
     mutating func keep(_ key: TaskKey, for task: Int) { aliases[key] = task }
 
     /// The list is over. Its numbers are never used again: what was called off cannot be taken for what comes.

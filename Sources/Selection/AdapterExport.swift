@@ -28,6 +28,7 @@ public struct AdapterExport {
             try Files.makeFolder(part)
             let entries = edit.maps.flatMap { map in
                 let module = "base_model.model.\(Self.module(map.shape.name))"
+                if map.shape.name == ModelConfig.embeddingName { return Self.embedding(map, module) }
                 return [
                     TensorBundle.Entry(
                         name: "\(module).lora_A.weight", type: .f32, shape: [map.rank, map.shape.columns],
@@ -45,14 +46,33 @@ public struct AdapterExport {
             for note in [("adapter_config.json", config(edit).encoded(indent: true))] + notes {
                 try Files.write(note.1, to: "\(part)/\(note.0)")
             }
-            guard rename(part, folder) == 0 else {
-                throw SelectionError.file(folder, fault: "cannot rename the finished folder: \(systemError())")
+            do throws(FileFault) { try Files.rename(part, to: folder) } catch {
+                throw SelectionError.file(folder, fault: "cannot rename the finished folder: \(error)")
             }
             AtomicFile.flushFolder(of: folder)
         } catch {
             try? Files.remove(part)
             throw error
         }
+    }
+
+    /// An embedding's factors are looked up by token: peft stores them transposed, under names of their own.
+    private static func embedding(_ map: LowRankEdit.Map, _ module: String) -> [TensorBundle.Entry] {
+        func transposed(_ values: AlignedBuffer, _ rows: Int, _ columns: Int) -> AlignedBuffer {
+            let result = AlignedBuffer(floats: rows * columns, zeroed: false)
+            for row in 0..<rows {
+                for column in 0..<columns { result.floats[column * rows + row] = values.floats[row * columns + column] }
+            }
+            return result
+        }
+        return [
+            .init(
+                name: "\(module).lora_embedding_A", type: .f32, shape: [map.rank, map.shape.rows],
+                buffer: transposed(map.left, map.shape.rows, map.rank)),
+            .init(
+                name: "\(module).lora_embedding_B", type: .f32, shape: [map.shape.columns, map.rank],
+                buffer: transposed(map.right, map.rank, map.shape.columns)),
+        ]
     }
 
     /// Metadata that go along: which model and what it was made with.

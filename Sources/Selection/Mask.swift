@@ -1,6 +1,7 @@
 public import Checkpoint
 
-/// Chosen weights of the linear maps, one bit a weight.
+/// Chosen weights of the linear maps, one bit a weight. Only what freezes weights may choose norms and biases as well, each
+/// as a matrix of one row.
 public struct Mask: Sendable, Equatable {
     /// The chosen weights of one matrix.
     public struct Map: Sendable, Equatable {
@@ -67,8 +68,9 @@ public struct Mask: Sendable, Equatable {
             guard let shape = model.shape(of: map.shape.name) else {
                 throw .missing(map: map.shape.name, source: source)
             }
-            guard shape == [map.shape.rows, map.shape.columns] else {
-                throw .shape(map: map.shape.name, expected: shape, found: [map.shape.rows, map.shape.columns])
+            let own = [map.shape.rows, map.shape.columns]
+            guard shape == own || shape.count == 1 && own == [1, shape[0]] else {
+                throw .shape(map: map.shape.name, expected: shape, found: own)
             }
         }
     }

@@ -74,4 +74,31 @@ public enum RestrictedMask {
                 }
             })
     }
+
+    /// Whole decoder blocks: their linear maps with the biases, and the norms over heads.
+    /// - Parameter norms: the norms before attention and MLP as well.
+    public static func blocks(_ blocks: Range<Int>, norms: Bool, of config: ModelConfig) -> Mask {
+        var mask = layers(blocks, of: config)
+        let prefixes = blocks.map { "model.layers.\($0)." }
+        for (name, shape) in config.tensorShapes where shape.count == 1 {
+            guard prefixes.contains(where: { name.hasPrefix($0) }), norms || !name.hasSuffix("layernorm.weight") else {
+                continue
+            }
+            mask.maps.append(
+                Mask.Map(
+                    shape: WeightShape(name: name, rows: 1, columns: shape[0]),
+                    bits: BitSet(size: shape[0], filled: true)))
+        }
+        return mask
+    }
+
+    /// All weights of the linear maps that a mask does not choose.
+    public static func complement(of mask: Mask, _ config: ModelConfig) -> Mask {
+        let chosen = Dictionary(mask.maps.map { ($0.shape.name, $0.bits) }) { first, _ in first }
+        return Mask(
+            maps: WeightScores.maps(of: config).map { shape in
+                let all = BitSet(size: shape.count, filled: true)
+                return Mask.Map(shape: shape, bits: chosen[shape.name].map { all.subtracting($0) } ?? all)
+            })
+    }
 }

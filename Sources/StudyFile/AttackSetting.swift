@@ -39,13 +39,18 @@ package struct AttackSetting: Sendable, Equatable {
     /// Inside the chat template.
     package var isChat: Bool { kind != .advDecoding }
 
+    /// What a user says: the prompt, and behind a space its suffix.
+    package static func question(_ prompt: String, suffix: String?) -> String {
+        suffix.map { "\(prompt) \($0)" } ?? prompt
+    }
+
     /// What the model is given to go on with.
     /// - Parameter suffix: follows the prompt after a space.
     /// - Returns: the tokens of the whole prompt.
     /// - Throws: `InputError` where the chat template refuses it, or cannot do what the setting's system prompt asks
     ///   for.
     package func tokens(_ prompt: String, suffix: String? = nil, codec: any TextCodec) throws(InputError) -> [Int32] {
-        let text = suffix.map { "\(prompt) \($0)" } ?? prompt
+        let text = Self.question(prompt, suffix: suffix)
         switch (isChat, system) {
         case (true, nil): return try codec.prompt(text)
         case (true, let system?): return try codec.prompt(text, system: system)

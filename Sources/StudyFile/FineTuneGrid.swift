@@ -55,8 +55,11 @@ extension Study.FineTune {
             case .steps(let count): "\(count) steps × \(batch)"
             case .epochs(let count): "\(count) epoch\(count == 1 ? "" : "s") in steps of \(batch)"
             }
+        let trained =
+            lora.map { Study.title($0) }
+            ?? "\(parameters.rawValue) parameters, \(restriction?.title ?? "nothing frozen")"
         return
-            "fine-tuned\(samples.map { " on \($0) pairs" } ?? ""), \(size), lr \(learningRate), \(parameters.rawValue) parameters, \(restriction?.title ?? "nothing frozen")"
+            "fine-tuned\(isAscent ? " by gradient ascent" : "")\(samples.map { " on \($0) pairs" } ?? ""), \(size), lr \(learningRate), \(trained)"
     }
 
     /// What the optimiser sees of it: runs that are equal in this are one.
@@ -84,9 +87,21 @@ extension Study {
     }
 
     /// Conditions in the order they are carried out: fine-tuning last, and what shares a training together, because what
-    /// a training ended with is kept until the next one.
+    /// a training ended with is kept until the next one; what begins with a fine-tuned model comes after it. A defence comes
+    /// right after the condition whose model it is of, which is current then.
     package var workOrder: [Condition] {
-        conditions.filter { $0.fineTune == nil } + trainings.flatMap { sharing($0) }
+        let defences = self.defences
+        return models.flatMap { [$0] + (defences[$0.name] ?? []) }
+    }
+
+    /// Conditions with a model of their own.
+    private var models: [Condition] {
+        conditions.filter { $0.fineTune == nil && $0.method.repaired == nil && $0.defence == nil }
+            + trainings.flatMap { run in
+                let tuned = sharing(run)
+                return tuned
+                    + conditions.filter { item in tuned.contains { $0.name == item.method.repaired } }
+            }
     }
 
     /// The file in `masks/` of a grid's mask, which all its cells share.
@@ -96,12 +111,13 @@ extension Study {
 }
 
 extension Study {
-    /// Masks that are no condition's own: a grid's cells share them.
+    /// Masks that fine-tuning is restricted by and that no other condition makes; a grid's cells share theirs.
     package var shareMasks: Int {
         var names: Set<String> = []
         for condition in conditions {
-            guard let restriction = condition.fineTune?.restriction, let share = restriction.share else { continue }
-            names.insert(maskName(share, of: condition))
+            guard let restriction = condition.fineTune?.restriction else { continue }
+            if let share = restriction.share { names.insert(maskName(share, of: condition)) }
+            if restriction.weights.hasOwnMask { names.insert(condition.name) }
         }
         return names.count
     }

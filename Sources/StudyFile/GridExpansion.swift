@@ -61,7 +61,9 @@ enum GridExpansion {
         return (
             base,
             points.map { point in
-                let suffixes = point.map { $0.axis.namesConditions ? "-\($0.value)" : "-\($0.axis.key)\($0.value)" }
+                let suffixes = point.map {
+                    $0.axis.namesConditions ? "-\($0.value)" : "-\($0.axis.word ?? $0.axis.key)\($0.value)"
+                }
                 let suffix = suffixes.joined().replacing("%", with: "pct")
                 var own = settings
                 for (axis, value) in point { own[axis.key] = scalar(value, like: settings[axis.key]) }

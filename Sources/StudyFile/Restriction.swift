@@ -12,11 +12,46 @@ extension Study {
             case rewind
         }
 
-        package enum Weights: Sendable, Equatable {
+        package indirect enum Weights: Sendable, Equatable {
             /// The mask of an earlier condition.
             case mask(of: String)
             /// A part of the linear maps, of a stated size.
             case share(WeightShare)
+            /// All weights of the units of some classes.
+            case units(UnitSelection)
+            /// Whole decoder blocks.
+            case layers(LayerFreeze)
+            /// All linear maps' weights but those.
+            case allBut(Weights)
+
+            package var title: String {
+                switch self {
+                case .mask(let name): name
+                case .share(let share): share.title
+                case .units(let units): units.title
+                case .layers(let layers): layers.title
+                case .allBut(let weights): "all but \(weights.title)"
+                }
+            }
+
+            /// It is chosen for one condition, which has the mask's file.
+            package var hasOwnMask: Bool {
+                switch self {
+                case .mask, .share: false
+                case .units, .layers, .allBut: true
+                }
+            }
+
+            /// - Throws: `InputError` where the model has no such weights.
+            package func check(_ config: ModelConfig, condition: String) throws(InputError) {
+                switch self {
+                case .mask: break
+                case .share(let share): try share.check(config, condition: condition)
+                case .units(let units): try units.check(config, condition: condition)
+                case .layers(let layers): try layers.check(config, condition: condition)
+                case .allBut(let weights): try weights.check(config, condition: condition)
+                }
+            }
         }
 
         package var kind: Kind
@@ -29,10 +64,7 @@ extension Study {
 
         package var title: String {
             let participle = kind == .freeze ? "frozen" : "rewound"
-            return switch weights {
-            case .mask(let name): "\(participle): \(name)"
-            case .share(let share): "\(participle): \(share.title)"
-            }
+            return "\(participle): \(weights.title)"
         }
     }
 

@@ -15,8 +15,10 @@ extension Study {
     }
 
     static let evaluationKeys = [
-        "harmful", "harmless", "attacks", "max_new_tokens", "samples", "temperature", "slots", "group_prompts",
-        "coherence_floor", "tasks", "task_limit", "zero_shot", "perplexity",
+        "harmful", "harmless", "attacks", "max_new_tokens", "samples", "temperature", "repetition_penalty", "slots",
+        "group_prompts",
+        "coherence_floor", "tasks", "task_limit", "zero_shot", "perplexity", "first_token_kl", "refusal_log_odds",
+        "select_on", "utility_bounds",
     ]
 
     /// Reads `evaluation`.
@@ -41,6 +43,8 @@ extension Study {
                 throw node.error(key, "goes into the settings of attacks, where these are listed")
             }
         }
+        plan.repetitionPenalty =
+            try node.number("repetition_penalty", in: 0.01...100) ?? plan.repetitionPenalty
         plan.slots = try node.integer("slots", in: 1...4096) ?? plan.slots
         plan.groupPrompts = try node.integer("group_prompts", in: 1...1_000_000) ?? 2 * plan.slots
         plan.coherenceFloor = try node.number("coherence_floor", in: -1000...0)
@@ -48,6 +52,9 @@ extension Study {
         plan.taskLimit = try node.integer("task_limit", in: 1...Int.max)
         plan.zeroShot = try zeroShot(node, path)
         plan.perplexity = try perplexity(node, path)
+        try firstTokens(node, into: &plan)
+        plan.selectOn = try node.choice("select_on", as: SelectOn.self) ?? plan.selectOn
+        plan.utilityBounds = try utilityBounds(node, plan)
         return plan
     }
 

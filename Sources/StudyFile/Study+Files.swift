@@ -1,5 +1,5 @@
 package import Checkpoint
-import Selection
+package import Selection
 import Tensors
 
 /// What of a study does not fit the model, before anything is computed.
@@ -9,5 +9,11 @@ extension Study {
     package func check(_ config: ModelConfig) throws {
         for condition in conditions { try condition.method.check(condition, against: config) }
         try checkRanks(WeightScores.maps(of: config))
+    }
+
+    /// Every file that says which model it belongs to.
+    /// - Throws: `InputError` or `SelectionError` naming the file and both models.
+    package func check(belongsTo model: () throws -> Provenance) throws {
+        for condition in conditions { try condition.method.check(condition, belongsTo: model) }
     }
 }

@@ -16,19 +16,18 @@ extension Study {
     /// - Throws: `InputError` with file, line and the key's path.
     package static func fineTune(_ entry: StudyNode, _ path: (String) -> String) throws(InputError) -> FineTune {
         let node = try entry.required("finetune") { key throws(InputError) in
-            try entry.mapping(key, keys: fineTuneKeys + ["samples", "freeze", "rewind"])
+            try entry.mapping(key, keys: fineTuneKeys + ["samples", "ascent", "freeze", "rewind", "lora"])
         }
         var settings = try fineTune(node, path, epochs: nil)
         settings.samples = try node.integer("samples", in: 1...Int.max)
-        var kept: [Restriction] = []
-        for kind in Restriction.Kind.allCases {
-            guard let name = try node.string(kind.rawValue), name != "none" else { continue }
-            kept.append(Restriction(kind, .mask(of: name)))
-        }
-        if kept.count > 1 { throw node.error("rewind", "goes not with freeze: make two conditions of it") }
-        settings.restriction = kept.first
+        settings.isAscent = try node.choice("ascent", as: Flag.self) == .yes
+        settings.restriction = try Restriction.read(node)
+        settings.lora = try lora(node)
+        if settings.lora != nil { settings.parameters = .linear }
         return settings
     }
+
+    private enum Flag: String, CaseIterable { case yes = "true", no = "false" }
 
     /// - Parameter epochs: where the file says nothing.
     private static func fineTune(
@@ -123,11 +122,36 @@ extension Study {
         return values
     }
 
+    /// Weights that no grid chooses.
+    private func check(
+        _ weights: Restriction.Weights, of condition: Condition, key: String, _ top: StudyNode
+    ) throws(InputError) {
+        switch weights {
+        case .mask(let name): try checkMask(name, of: condition, key: key, top)
+        case .units(let units): try units.check(in: self, "\(condition.name): \(key).units", top)
+        case .allBut: throw top.error("conditions", "\(condition.name): \(key) is all_but of all_but: leave both out")
+        case .layers(let layers):
+            guard layers.blocks == .found, layerRange == nil else { break }
+            throw top.error(
+                "layer_range", "is missing: condition \(condition.name) freezes the blocks that it finds")
+        case .share: break
+        }
+    }
+
     /// What a restriction needs of the rest of the study.
     func check(_ settings: FineTune, of condition: Condition, _ top: StudyNode) throws(InputError) {
         guard let restriction = settings.restriction else { return }
+        let key = "finetune.\(restriction.kind.rawValue)"
         switch restriction.weights {
-        case .mask(let name): try checkMask(name, of: condition, key: "finetune.\(restriction.kind.rawValue)", top)
+        case .mask, .units, .layers: try check(restriction.weights, of: condition, key: key, top)
+        case .allBut(let weights):
+            try check(weights, of: condition, key: "\(key).all_but", top)
+            guard settings.parameters == .linear else {
+                throw top.error(
+                    "conditions",
+                    "\(condition.name): \(key).all_but needs parameters: linear, for embeddings, norms, biases and head are of no mask and would be trained"
+                )
+            }
         case .share(let share):
             let file = maskName(share, of: condition)
             if conditions.contains(where: { $0.name == file && $0.makesMask(in: self) }) {

@@ -11,8 +11,8 @@ extension Study {
                     switch resolved(condition.method.making) {
                     case .ranks(_, let sides): !condition.isSequential && sides.contains(side)
                     // Random ranks are those of the unedited model, whatever they are to be compared with.
-                    case .randomRanks(_, let own): own == side
-                    case .nothing, .mask, .edit, .training: false
+                    case .randomRanks(_, let own, _): own == side
+                    case .nothing, .mask, .edit, .training, .antidote, .another, .scans: false
                     }
                 }
         }

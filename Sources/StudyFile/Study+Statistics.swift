@@ -46,11 +46,28 @@ extension Study {
             plans.append(
                 StatisticSettings(
                     name: name, request: statistic,
-                    harmful: try entry.required("harmful") { key throws(InputError) in try prompts(entry, key, path) },
-                    harmless: try entry.required("harmless") { key throws(InputError) in try prompts(entry, key, path) }
-                ))
+                    harmful: try entry.required("harmful") { key throws(InputError) in try examples(entry, key, path) },
+                    harmless: try entry.required("harmless") { key throws(InputError) in
+                        try examples(entry, key, path)
+                    }))
         }
         return plans
+    }
+
+    /// Prompts, or `{pairs: FILE}` with responses.
+    private static func examples(
+        _ node: StudyNode, _ key: String, _ path: (String) -> String
+    ) throws(InputError) -> PromptSet? {
+        guard node.has(key), !node.isScalar(key) else { return try prompts(node, key, path) }
+        let keys = ["prompts", "pairs", "samples", "skip", "first"]
+        let entry = try node.required(key) { key throws(InputError) in try node.mapping(key, keys: keys) }
+        guard let file = try entry.string("pairs") else { return try prompts(node, key, path) }
+        guard !entry.has("prompts") else { throw node.error(key, "needs either prompts or pairs") }
+        var set = PromptSet(file: path(file), samples: try entry.integer("samples", in: 1...Int.max))
+        set.skip = try entry.integer("skip", in: 0...1_000_000_000) ?? 0
+        set.first = try entry.integer("first", in: 1...1_000_000_000)
+        set.hasResponses = true
+        return set
     }
 
     /// The statistic that an entry names, with its options.

@@ -8,9 +8,9 @@ import Yams
 extension Study {
     static let keys = [
         "name", "model", "data", "template", "system", "thinking", "date", "seed", "workers", "pipelines",
-        "block_examples", "batch_tokens", "calibration", "scores", "probe", "overlap", "statistics", "conditions",
-        "evaluation",
-        "export", "max_skipped", "refusal_phrases",
+        "block_examples", "batch_tokens", "calibration", "scores", "probe", "overlap", "statistics", "layer_curves",
+        "layer_range", "reasoning_curves", "refusal_direction", "conditions", "evaluation", "export", "max_skipped",
+        "refusal_phrases", "judge",
     ]
 
     /// Reads a study file; paths in it are relative to its folder.
@@ -69,6 +69,10 @@ extension Study {
         probe = try Self.probe(top, path)
         overlap = try Self.overlap(top)
         statistics = try Self.statistics(top, path)
+        refusalDirection = try Self.refusalDirection(top, path)
+        layerCurves = try Self.layerCurves(top, seed: seed)
+        layerRange = try Self.layerRange(top, path)
+        reasoningCurves = try Self.reasoningCurves(top, path)
         conditions = try Self.conditions(top, file: file, path)
         evaluation = EvaluationSettings()
         if let node = try top.mapping("evaluation", keys: Self.evaluationKeys) {
@@ -77,6 +81,7 @@ extension Study {
         export = try top.strings("export") ?? []
         maxSkipped = try top.percent("max_skipped") ?? maxSkipped
         refusalPhrases = try top.string("refusal_phrases").map(path)
+        judges = try Self.judges(top)
         try check(top)
     }
 
@@ -157,6 +162,8 @@ extension Study {
         }
         for condition in conditions { try condition.method.check(condition, in: self, top) }
         try checkOverlap(top)
+        try checkLayerCurves(top)
+        try checkLayerRange(top)
         for name in export where !conditions.contains(where: { $0.name == name && !$0.isUnedited }) {
             throw top.error("export", "names \(name), which is no edited condition of this study")
         }

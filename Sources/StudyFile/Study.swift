@@ -34,6 +34,13 @@ package struct Study: Sendable, Equatable {
     package var overlap: OverlapSettings?
     /// Statistics of the unedited model that get a file of their own.
     package var statistics: [StatisticSettings] = []
+    /// How its refusal direction is found; `nil`: it is not.
+    package var refusalDirection: DirectionPlan?
+    package var layerCurves: LayerCurvePlan?
+    /// How its safety layers are found; `nil`: they are not.
+    package var layerRange: LayerRangePlan?
+    /// How the direction of its reasoning is followed; `nil`: it is not.
+    package var reasoningCurves: ReasoningCurvePlan?
     package var conditions: [Condition]
     package var evaluation: EvaluationSettings
     /// Conditions whose model is written to the run directory.
@@ -42,6 +49,9 @@ package struct Study: Sendable, Equatable {
     package var maxSkipped = DataFiles.standardMaxSkipped
     /// A file of phrases that takes the place of the default judge's.
     package var refusalPhrases: String?
+    /// Judges that come with the program, by name and version; the first one judges what rates are made of where there is no
+    /// file of phrases. Empty: the default judge.
+    package var judges: [String] = []
 
     package enum Keep: String, Sendable, CaseIterable { case refusals, all }
 
@@ -123,7 +133,11 @@ package struct Study: Sendable, Equatable {
         package var batchTokens: Int?
         package var learningRate: Double
         package var parameters: TaskBody.Training.Parameters
+        /// Steps go up the gradient: the pairs become less likely.
+        package var isAscent = false
         package var restriction: Restriction?
+        /// Matrices beside the linear maps are trained in place of the weights.
+        package var lora: LoRA?
         /// The grid that it is a cell of.
         package var grid: String?
         /// Steps between checkpoints; `nil`: about 50,000 tokens. Never changes a result.
@@ -150,6 +164,8 @@ package struct Study: Sendable, Equatable {
         /// Prompts left out at the file's start, and how many are looked at after them; `nil`: all.
         package var skip = 0
         package var first: Int?
+        /// The file holds pairs: prompts with responses.
+        package var hasResponses = false
 
         package init(file: String, samples: Int? = nil) {
             self.file = file
@@ -159,26 +175,50 @@ package struct Study: Sendable, Equatable {
         /// - Parameter name: of the random stream that draws the samples.
         /// - Throws: `InputError`.
         package func read(seed: UInt64, name: String, _ files: DataFiles) throws(InputError) -> [String] {
-            let all = try files.prompts(file)
+            try drawn(of: try files.prompts(file), seed: seed, name: name)
+        }
+
+        /// The same of pairs, where `hasResponses`.
+        /// - Throws: `InputError`.
+        package func readPairs(seed: UInt64, name: String, _ files: DataFiles) throws(InputError) -> [Pair] {
+            try drawn(of: try files.pairs(file), seed: seed, name: name)
+        }
+
+        private func drawn<T>(of all: [T], seed: UInt64, name: String) throws(InputError) -> [T] {
             guard skip + (first ?? 1) <= all.count else {
                 throw InputError(
-                    file, "\(first ?? 1) prompts after the first \(skip) were asked for, the file has \(all.count)")
+                    file,
+                    "\(first ?? 1) \(hasResponses ? "pairs" : "prompts") after the first \(skip) were asked for, the file has \(all.count)"
+                )
             }
             let part = Array(all.dropFirst(skip).prefix(first ?? all.count))
             return try Sampling.sample(part, count: samples, seed: seed, name: name, source: file)
         }
     }
 
+    /// What grid points are chosen on, and reported on.
+    package enum SelectOn: String, Sendable, CaseIterable {
+        /// All prompts and questions; p is corrected for the points (Holm).
+        case all
+        /// One half of them; the other half is reported.
+        case half
+    }
+
     package struct EvaluationSettings: Sendable, Equatable {
+        /// Tokens of an answer at most, where nothing else is said.
+        package static let standardNewTokens = 150
+
         package var harmful: PromptSet?
         package var harmless: PromptSet?
         /// How the harmful prompts are put to the model; empty: once, as a chat, with `samples` and `temperature`.
         package var attacks: [AttackSetting] = []
-        package var maxNewTokens = 64
+        package var maxNewTokens = Self.standardNewTokens
         /// Answers a prompt.
         package var samples = 1
         /// 0 is greedy.
         package var temperature = 0.0
+        /// Above 0; 1: none. Of all answers.
+        package var repetitionPenalty = 1.0
         /// Rows of a decode batch, and prompts of a generation group.
         package var slots = 24
         package var groupPrompts = 48
@@ -189,6 +229,13 @@ package struct Study: Sendable, Equatable {
         package var taskLimit: Int?
         package var zeroShot: ZeroShotSettings?
         package var perplexity: PerplexityText?
+        /// `nil`: first tokens are not compared.
+        package var firstTokenKL: FirstTokenKL?
+        /// `nil`: the log-odds of a refusal are not taken.
+        package var refusalTokens: RefusalTokenPlan?
+        package var selectOn = SelectOn.all
+        /// `nil`: methods are not compared at matched utility.
+        package var utilityBounds: UtilityBounds?
 
         package init() {}
 

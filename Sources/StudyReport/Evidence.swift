@@ -11,21 +11,67 @@ package struct Evidence: Sendable {
     /// Values of every linear map, by measure.
     package var jaccard: [Overlap.Value]
     package var similarity: [Overlap.Value]
+    /// Points are chosen on one half of the items, and are what the other half shows.
+    package var isSplit: Bool
+    let bootstrap: PairedBootstrap
+    /// Gated ASR less the unedited model's, by condition; of all points of a family corrected together, unless one point
+    /// of it was chosen on other items.
+    private let rises: [String: Difference]
 
-    /// - Parameter points: all conditions, the unedited one among them.
-    package init?(_ points: [GridPoint], jaccard: [Overlap.Value] = [], similarity: [Overlap.Value] = []) {
+    /// - Parameters:
+    ///   - points: all conditions, the unedited one among them.
+    ///   - seed: of the bootstrap, and of the halves.
+    ///   - isSplit: choose on one half of the items, report the other.
+    package init?(
+        _ points: [GridPoint], jaccard: [Overlap.Value] = [], similarity: [Overlap.Value] = [], seed: UInt64 = 0,
+        isSplit: Bool = false
+    ) {
+        let points = isSplit ? points.map { ItemHalves(seed: seed).split($0) } : points
         guard let unedited = points.first(where: { $0.family.kind == .unedited }) else { return nil }
         self.unedited = unedited
         self.points = points
         self.jaccard = jaccard
         self.similarity = similarity
+        self.isSplit = isSplit
+        bootstrap = PairedBootstrap(seed: seed)
         best = BestPoints(points, unedited: unedited)
+        var rises: [String: Difference] = [:]
+        for kind in Set(points.map(\.family.kind)) {
+            var (names, differences): ([String], [Difference]) = ([], [])
+            for point in points where point.family.kind == kind {
+                guard let difference = point.difference(.success, from: unedited, bootstrap) else { continue }
+                names.append(point.name)
+                differences.append(difference)
+            }
+            for (name, difference) in zip(names, Difference.corrected(differences)) { rises[name] = difference }
+        }
+        self.rises = rises
+    }
+
+    /// A point's gated ASR less the unedited model's, corrected for the points of its family.
+    func rise(_ point: GridPoint) -> Difference { rises[point.name]! }
+
+    /// That of a point that was chosen: on other items, so that there is nothing to correct, or on these.
+    package func chosenRise(_ point: GridPoint) -> Difference {
+        isSplit ? point.difference(.success, from: unedited, bootstrap)! : rise(point)
+    }
+
+    /// A point's accuracy less the unedited model's; both are measured.
+    func accuracyChange(_ point: GridPoint) -> Difference {
+        point.difference(.accuracy, from: unedited, bootstrap)!
+    }
+
+    /// What the correction of claims about chosen points is, in words.
+    package var choiceWords: String {
+        isSplit
+            ? "Points are chosen on one half of the prompts, questions and windows (a draw of the study's seed), and every number in findings and in the table of best points is the other half's, so a chosen point's p needs no correction."
+            : "A chosen point's p is corrected for all points of its method (Holm 1979)."
     }
 
     func points(_ kinds: MethodFamily.Kind...) -> [GridPoint] { points.filter { kinds.contains($0.family.kind) } }
 
     /// The best point of either order of blocks: the one with the larger gated ASR of those that keep accuracy.
-    func best(_ kind: MethodFamily.Kind) -> BestPoint? {
+    package func best(_ kind: MethodFamily.Kind) -> BestPoint? {
         BestPoint.best(of: points(kind), unedited: unedited)
     }
 }

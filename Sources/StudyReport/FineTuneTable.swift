@@ -48,7 +48,7 @@ package struct FineTuneTable: Sendable {
     private var caption: String { "Restricted fine-tuning (\(name))" }
 
     private func table(_ attack: Int, _ part: (AttackSuccess.Rate) -> Estimate) -> Table {
-        let measures = AttackResult.columns(cells.map(\.result))
+        let measures = AttackResult.columns(cells.map(\.result), judges)
         var columns = [
             Table.Column("% of parameters"), .init("% of linear maps"), .init("how", .left), .init("which", .left),
         ]

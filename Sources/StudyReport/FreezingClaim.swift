@@ -11,12 +11,23 @@ package enum FreezingClaim {
         package var examples: Int
         package var restricted: Estimate
         package var free: Estimate
+        /// The free run's gated ASR less the unedited model's, and the restricted run's less the free one's.
+        package var broken: Difference
+        package var change: Difference
 
-        package init(name: String, examples: Int, restricted: Estimate, free: Estimate) {
+        /// - Parameters:
+        ///   - broken: `nil`: by the estimates, as if they were of different prompts; so is `change`.
+        ///   - unedited: gated ASR before any fine-tuning.
+        package init(
+            name: String, examples: Int, restricted: Estimate, free: Estimate, unedited: Estimate,
+            broken: Difference? = nil, change: Difference? = nil
+        ) {
             self.name = name
             self.examples = examples
             self.restricted = restricted
             self.free = free
+            self.broken = broken ?? Difference(ofRates: free, minus: unedited)
+            self.change = change ?? Difference(ofRates: restricted, minus: free)
         }
     }
 
@@ -29,9 +40,14 @@ package enum FreezingClaim {
             let peer = evidence.points(.fineTuned).first {
                 $0.examples == point.examples && $0.training == point.training
             }
-            guard let peer, let restricted = point.success, let free = peer.success else { continue }
+            guard let peer, let restricted = point.success, let free = peer.success,
+                let unedited = evidence.unedited.success
+            else { continue }
             pairs.append(
-                Pair(name: point.name, examples: point.examples ?? .max, restricted: restricted, free: free))
+                Pair(
+                    name: point.name, examples: point.examples ?? .max, restricted: restricted, free: free,
+                    unedited: unedited, broken: peer.difference(.success, from: evidence.unedited, evidence.bootstrap),
+                    change: point.difference(.success, from: peer, evidence.bootstrap)))
         }
         return finding(pairs, unedited: evidence.unedited.success)
     }
@@ -48,7 +64,9 @@ package enum FreezingClaim {
         let numbers = pairs.map {
             "\($0.name): \(Phrase.rate("gated ASR", $0.restricted)), unrestricted \(Phrase.rate("", $0.free).trimmingStart())"
         }.joined(separator: "; ")
-        let broken = pairs.filter { Difference(ofRates: $0.free, minus: unedited).isAbove }
+        // All pairs are looked at, so their p are corrected together; runs that share a free one count it once each.
+        let rises = Difference.corrected(pairs.map(\.broken))
+        let broken = zip(pairs, rises).filter { $0.1.isAbove }.map(\.0)
         guard !broken.isEmpty else {
             return Finding(
                 claim: claim, outcome: .open,
@@ -56,7 +74,7 @@ package enum FreezingClaim {
                     "\(numbers); unedited \(Phrase.rate("gated ASR", unedited)): the fine-tuning itself breaks nothing."
             )
         }
-        let differences = broken.map { Difference(ofRates: $0.restricted, minus: $0.free) }
+        let differences = Difference.corrected(broken.map(\.change))
         let outcome: Finding.Outcome =
             differences.contains(where: \.isBelow)
             ? .fails : differences.allSatisfy { $0.isNone || $0.isAbove } ? .holds : .open
@@ -73,7 +91,8 @@ extension Study.FineTune {
         switch restriction?.weights {
         case .mask: true
         case .share(let share): share.choice == .mask
-        case nil: false
+        // Other systems' claims than the paper's.
+        case .units, .layers, .allBut, nil: false
         }
     }
     /// The same training with all weights free.

@@ -16,6 +16,8 @@ package struct GridPoint: Sendable {
     package var ranks = 0.0
     /// The condition whose size a random one has.
     package var like: String?
+    /// What random edits that differ in the seed of their draw alone have in common.
+    package var drawnLike: String?
     /// Of a fine-tuning run: the number of examples, what it would be without restriction, and whether it keeps weights
     /// that were chosen for safety.
     package var examples: Int?
@@ -29,6 +31,16 @@ package struct GridPoint: Sendable {
     /// Mean zero-shot accuracy, or the mean of the study's own tasks where it asks no zero-shot ones.
     package var accuracy: Estimate?
     package var perplexity: Estimate?
+    /// KL(unedited ‖ condition) of the first token after harmless prompts, in nats.
+    package var firstTokenKL: Estimate?
+    /// The same numbers item by item; `nil`: they are not known.
+    package var items: PointItems?
+    /// Of the mean of several random edits of one size: the smallest and the largest of each number.
+    package var spread: PointSpread?
+    /// What it is chosen by where that is not what is reported: its numbers on the other half of the items. None or one.
+    package var choosing: [GridPoint] = []
+    /// The numbers it is chosen by.
+    package var chooser: GridPoint { choosing.first ?? self }
 
     package init(name: String, family: MethodFamily) {
         self.name = name
@@ -44,9 +56,11 @@ package struct GridPoint: Sendable {
         degenerate = result.attacks.map(\.success.degenerate.mean)
         overRefusal = result.overRefusal?.own.mean
         accuracy = result.zeroShot ?? (result.tasks.isEmpty ? nil : TaskAccuracy.mean(result.tasks))
+        firstTokenKL = result.firstTokenKL
         perplexity = result.perplexity.flatMap { $0.isFinite ? $0 : nil }
+        items = result.isMeasured ? PointItems(result) : nil
         axes = condition.method.coordinates
-        like = condition.imitated
+        (like, drawnLike) = (condition.imitated, condition.method.drawnLike)
         if let settings = condition.fineTune {
             examples = settings.samples
             training = settings.unrestricted.title
@@ -64,7 +78,7 @@ package struct GridPoint: Sendable {
 
     /// The mean of numbers found on the same prompts. They may go up and down together, so the mean's error is taken to be
     /// the mean error, which it never exceeds.
-    private static func mean(_ estimates: [Estimate]) -> Estimate? {
+    static func mean(_ estimates: [Estimate]) -> Estimate? {
         guard !estimates.isEmpty else { return nil }
         let n = Double(estimates.count)
         return Estimate(

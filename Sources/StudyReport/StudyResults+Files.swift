@@ -43,29 +43,49 @@ extension StudyResults {
         var list: [MeasureRow] = []
         for attack in condition.attacks { list += attack.estimates(named: namesAttacks, judges) }
         if let refusal = condition.overRefusal {
+            func row(_ name: String, _ rate: AttackSuccess.Rate, _ judge: RefusalJudge? = nil) -> MeasureRow {
+                MeasureRow(rate: name, rate.mean, judge: judge?.name, items: rate.items)
+            }
             list += [
-                .init("over_refusal", refusal.own.mean, judge: judges.own.name),
-                .init("over_refusal_phrase", refusal.phrase.mean, judge: judges.paper.name),
-                .init("over_refusal_paper", refusal.paper.mean, judge: judges.paper.name),
-                .init("coherent_harmless", refusal.coherent.mean),
-                .init("degenerate_harmless", refusal.degenerate.mean),
-                .init("unfinished_harmless", refusal.unfinished.mean),
+                row("over_refusal", refusal.own, judges.own), row("over_refusal_phrase", refusal.phrase, judges.paper),
+                row("over_refusal_paper", refusal.paper, judges.paper), row("coherent_harmless", refusal.coherent),
+                row("degenerate_harmless", refusal.degenerate), row("unfinished_harmless", refusal.unfinished),
             ]
+            for (judge, rate) in zip(judges.others, refusal.others) {
+                list.append(row("over_refusal_\(judge.key)", rate, judge))
+            }
         }
-        if let mean = condition.zeroShot { list.append(.init("acc_mean", mean)) }
+        if let mean = condition.zeroShot {
+            list.append(MeasureRow("acc_mean", mean, source: condition.accuracy.map { .items($0) }))
+        }
         for task in condition.tasks {
+            let own = condition.questions.filter { $0.document.task == task.task }.map(\.result)
             list += [
-                .init("acc_\(task.task)", task.accuracy), .init("acc_norm_\(task.task)", task.normalisedAccuracy),
+                MeasureRow(
+                    rate: "acc_\(task.task)", task.accuracy, items: ItemValues(own.map { $0.isRight ? 1 : 0 })),
+                MeasureRow(
+                    rate: "acc_norm_\(task.task)", task.normalisedAccuracy,
+                    items: ItemValues(own.map { $0.isRightNormalised ? 1 : 0 })),
             ]
         }
-        if let perplexity = condition.perplexity { list.append(.init("perplexity", perplexity)) }
-        return list
+        if let perplexity = condition.perplexity {
+            list.append(MeasureRow("perplexity", perplexity, source: .windows(condition.windows)))
+        }
+        let odds = condition.refusalLogOdds
+        for (name, estimate) in [
+            ("first_token_kl", condition.firstTokenKL), ("refusal_log_odds_harmful", odds.harmful),
+            ("refusal_log_odds_harmless", odds.harmless),
+        ] {
+            if let estimate { list.append(MeasureRow(name, estimate)) }
+        }
+        return list + defenceMeasures(condition)
     }
 
     /// Everything but the answers, which have files of their own.
     package func json(command: String, versions: [(name: String, value: String)]) -> String {
         let conditions = conditions.map { condition in
-            JSON.object(
+            let notes: [JSON.Member] = condition.note.map { [.init("note", .text($0))] } ?? []
+            return JSON.object(
                 [
                     .init("name", .text(condition.name)), .init("method", .text(condition.method)),
                     .init("zeroed", .integer(condition.zeroed)), .init("zeroed_fraction", .number(condition.sparsity)),
@@ -75,18 +95,23 @@ extension StudyResults {
                     .init("reason", condition.remark.map { .text($0.reason) } ?? .null),
                     .init("measures", .object(rows(condition).map { .init($0.name, $0.json) })),
                     .init("losses", .array(condition.losses.map { .number(Double($0)) })),
-                ] + (condition.restricted?.members ?? []))
+                ] + (condition.restricted?.members ?? [])
+                    + (condition.defence?.members ?? []) + notes)
         }
         let json = JSON.object([
             .init("study", .text(study.name)), .init("command", .text(command)),
             .init("versions", .object(versions.map { .init($0.name, .text($0.value)) })),
             .init(
                 "judges",
-                .object([.init("own", judges.own.json), .init("paper", judges.paper.json)])),
+                .object([
+                    .init("own", judges.own.json), .init("paper", judges.paper.json),
+                    .init("others", .array(judges.others.map(\.json))),
+                ])),
             .init("settings", .object(settings.map { .init($0.name, .text($0.value)) })),
             .init("data_files", .array(files.map(\.json))), .init("warnings", .array(warnings.map { .text($0) })),
             .init("conditions", .array(conditions)),
             .init("finetune_grids", .array(grids.map(\.json))),
+            .init("landscapes", Landscape(self)?.json ?? .array([])),
         ])
         return String(decoding: json.encoded(indent: true), as: UTF8.self) + "\n"
     }

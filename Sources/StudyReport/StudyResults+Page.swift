@@ -7,29 +7,46 @@ import StudyFile
 /// What the page has beside the tables: findings, best grid points, figures, answers before and after.
 extension StudyResults {
     package var points: [GridPoint] {
-        conditions.compactMap { result in
-            study.conditions.first { $0.name == result.name }.map { GridPoint($0, result) }
+        var points: [GridPoint] = []
+        // A defence makes no model, so it is no point of a method that does.
+        for result in conditions where result.defence == nil {
+            guard let condition = study.conditions.first(where: { $0.name == result.name }) else { continue }
+            points.append(GridPoint(condition, result))
         }
+        return points
     }
 
     func addFindings(to report: inout Report) {
+        let curves = curveFigures
+        addCurveTables(to: &report)
+        report.figures = curves
         let points = points
         let settings = conditions.first?.attacks.map(\.setting.name) ?? []
         func values(_ measure: String) -> [Overlap.Value] { overlaps.first { $0.measure == measure }?.values ?? [] }
         guard
-            let evidence = Evidence(points, jaccard: values("jaccard"), similarity: values("similarity"))
+            let evidence = Evidence(
+                points, jaccard: values("jaccard"), similarity: values("similarity"), seed: study.seed,
+                isSplit: study.evaluation.selectOn == .half)
         else { return }
         report.findings = Claims.findings(evidence)
-        report.findingNotes = Claims.notes
+        report.findingNotes = Claims.notes(evidence)
         if !evidence.best.rows.isEmpty {
             report.summary = [
                 (
-                    "Best grid point of every method, and a random edit of its size",
+                    "Best grid point of every method, and a random edit of its size"
+                        + (evidence.isSplit ? " (chosen on one half of the prompts, reported on the other)" : ""),
                     evidence.best.table(settings: settings)
                 )
             ]
         }
-        report.figures = StudyFigures.figures(points, settings: settings, overlaps: overlaps, probe: probe)
+        if let bounds = study.evaluation.utilityBounds {
+            let matched = MatchedUtility(evidence.points, unedited: evidence.unedited, bounds: bounds)
+            report.summary.append(("Largest effect at matched utility: \(bounds.title)", matched.table()))
+        }
+        if let seeds = BestPoints.seeds(points, settings: settings) {
+            report.tables.append(("Random edits drawn with several seeds: mean (least to most)", seeds))
+        }
+        report.figures = StudyFigures.figures(points, settings: settings, overlaps: overlaps, probe: probe) + curves
         for overlap in overlaps {
             report.tables.append(
                 (

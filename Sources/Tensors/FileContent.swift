@@ -84,9 +84,5 @@ public final class FileContent: Sendable {
     }
 
     /// Links followed, as far as that goes.
-    private static func absolute(_ path: String) -> String {
-        guard let text = realpath(path, nil) else { return path }
-        defer { free(text) }
-        return String(cString: text)
-    }
+    private static func absolute(_ path: String) -> String { Files.resolved(path) ?? path }
 }

@@ -9,17 +9,30 @@ package enum Files {
     /// Whether something is there; of a link, where it leads.
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// Whether something has that name, be it a link that leads nowhere.
+    package static func isTaken(_ path: String) -> Bool { (try? FileStatus(name: path)) != nil }
+
     package static func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
 
-    package static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    /// Whether this user may write to a file, or make files in a folder that may be searched.
+    package static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
+
+    /// Does nothing where this user may make files in a folder.
+    /// - Throws: `FileFault` where that is forbidden, or the disk is read-only.
+    package static func checkWritable(folder: String) throws(FileFault) {
+        guard access(folder, W_OK | X_OK) == 0 else { throw .last }
     }
 
+    package static func isFolder(_ path: String) -> Bool { (try? FileStatus(path: path))?.kind == .folder }
+
     /// A file's size in bytes; `nil` where nothing is there.
-    package static func byteCount(_ path: String) -> Int? {
-        var status = stat()
-        return stat(path, &status) == 0 ? Int(status.st_size) : nil
+    package static func byteCount(_ path: String) -> Int? { (try? FileStatus(path: path))?.byteCount }
+
+    /// A path without links and dots; `nil` where nothing is there.
+    package static func resolved(_ path: String) -> String? {
+        guard let text = realpath(path, nil) else { return nil }
+        defer { free(text) }
+        return String(cString: text)
     }
 
     /// A file's whole content, also of one that the kernel makes as it is read.
@@ -83,15 +96,31 @@ package enum Files {
         AtomicFile.flushFolder(of: path)
     }
 
+    /// Makes one folder; the one above it must be there.
+    /// - Parameter mode: who may use it.
+    /// - Throws: `FileFault` where that fails, as where something has its name.
+    package static func makeOneFolder(_ path: String, mode: UInt32 = 0o755) throws(FileFault) {
+        guard mkdir(path, mode_t(mode)) == 0 else { throw .last }
+    }
+
+    /// Gives a file or a folder another name, at once; a file of that name is replaced.
+    /// - Throws: `FileFault` where that fails.
+    package static func rename(_ path: String, to target: String) throws(FileFault) {
+        guard Glibc.rename(path, target) == 0 else { throw .last }
+    }
+
+    /// Gives a file a second name, where the file system can; nothing may have that name.
+    /// - Returns: whether it has it now.
+    package static func link(_ path: String, as target: String) -> Bool { Glibc.link(path, target) == 0 }
+
     /// Removes a file or a link where it is there and may be removed. A folder stays.
     package static func removeFile(_ path: String) { unlink(path) }
 
     /// Removes a file, a link, or a folder with all it holds; does nothing where nothing is there.
     /// - Throws: `TensorFileError` where something of it cannot be removed.
     package static func remove(_ path: String) throws(TensorFileError) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        let isFolder = status.st_mode & S_IFMT == S_IFDIR
+        guard let status = try? FileStatus(name: path) else { return }
+        let isFolder = status.kind == .folder
         if isFolder { for name in names(in: path) { try remove("\(path)/\(name)") } }
         guard (isFolder ? rmdir(path) : unlink(path)) == 0 else {
             throw TensorFileError(file: path, fault: "cannot be removed: \(systemError())")

@@ -34,9 +34,8 @@ package enum Paths {
 
     /// The folder above one that is no link; `nil` where the text does not say which that is.
     private static func parent(of path: String) -> String? {
-        var status = stat()
         guard let last = path.split(separator: "/").last, last != ".", last != "..",
-            lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR
+            (try? FileStatus(name: path))?.kind == .folder
         else { return nil }
         return folder(of: path)
     }

@@ -42,8 +42,7 @@ public final class ScopedTemporaryDirectory: @unchecked Sendable {
         let entries = Files.names(in: parent)
         for entry in entries where entry.hasPrefix(name) && entry.utf8.count == name.utf8.count + 6 {
             let path = "\(parent)/\(entry)"
-            var status = stat()
-            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid() else {
+            guard let status = try? FileStatus(name: path), status.kind == .folder, status.owner == geteuid() else {
                 continue
             }
             let descriptor = open(lock(path), O_RDWR | O_CLOEXEC | O_NOFOLLOW)

@@ -71,9 +71,14 @@ extension Stage {
 
 /// The packed form of a decode step: one row a sequence.
 public enum DecodeBatch {
-    /// - Parameter firstWritten: of every row's sequence, as in a batch of prompts.
-    public static func make(tokens: [Int32], positions: [Int], firstWritten: [Int?] = []) -> PackedBatch {
+    /// - Parameters:
+    ///   - firstWritten: of every row's sequence, as in a batch of prompts.
+    ///   - isOpposed: of every row's sequence, likewise.
+    public static func make(
+        tokens: [Int32], positions: [Int], firstWritten: [Int?] = [], isOpposed: [Bool] = []
+    ) -> PackedBatch {
         precondition(!tokens.isEmpty && tokens.count == positions.count)
-        return PackedBatch(rows: tokens, positions: positions.map(Int32.init), firstWritten: firstWritten)
+        return PackedBatch(
+            rows: tokens, positions: positions.map(Int32.init), firstWritten: firstWritten, isOpposed: isOpposed)
     }
 }

@@ -18,7 +18,7 @@ public final class DecoderLayer {
     let postAttentionNorm: Norm
     let queryNorm: Norm?
     let keyNorm: Norm?
-    /// Changes the block's output.
+    /// Changes activations of the block.
     var writer: (any ResidualWrite)?
     private let source: any WeightSource
 
@@ -99,6 +99,7 @@ public final class DecoderLayer {
         _ x: AlignedBuffer, batch: PackedBatch, tap: (any Tap)? = nil,
         attend: ((UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void)? = nil
     ) throws -> (output: AlignedBuffer, activations: Activations) {
+        let x = written(x, batch)
         let rows = batch.rowCount
         let d = config.hiddenSize
         let f = config.intermediateSize
@@ -125,6 +126,7 @@ public final class DecoderLayer {
             batch: batch)
         let middle = AlignedBuffer(floats: rows * d, zeroed: false)
         try apply(.attentionOutput, y: middle, x: context, rows: rows)
+        write(.attentionOutput, middle, batch)
         add(middle, x)
         let normedMiddle = AlignedBuffer(floats: rows * d, zeroed: false)
         postAttentionNorm.forward(pool, y: normedMiddle.p, x: middle.p, rows: rows)
@@ -138,10 +140,9 @@ public final class DecoderLayer {
         tap?.input(layer: index, stack: .mlpOutput, x: hidden.p, columns: f, batch: batch)
         let output = AlignedBuffer(floats: rows * d, zeroed: false)
         try apply(.mlpOutput, y: output, x: hidden, rows: rows)
+        write(.mlpOutput, output, batch)
         add(output, middle)
-        if let writer, !batch.written.isEmpty {
-            writer.write(layer: index, x: output.p, columns: d, rows: batch.written)
-        }
+        write(.output, output, batch)
         return (
             output,
             Activations(
@@ -218,6 +219,26 @@ public final class DecoderLayer {
             }
             column += size
         }
+    }
+
+    /// Has the writer change rows of x [rows × d] in place.
+    private func write(_ place: WrittenPlace, _ x: AlignedBuffer, _ batch: PackedBatch) {
+        guard let writer, batch.isWritten, writer.writes(place, layer: index) else { return }
+        if !batch.written.isEmpty {
+            writer.write(place, layer: index, x: x.p, columns: config.hiddenSize, rows: batch.written)
+        }
+        if !batch.opposed.isEmpty {
+            writer.writeOpposite(place, layer: index, x: x.p, columns: config.hiddenSize, rows: batch.opposed)
+        }
+    }
+
+    /// The block's input as the writer has it; the input itself may be another's to read.
+    private func written(_ x: AlignedBuffer, _ batch: PackedBatch) -> AlignedBuffer {
+        guard let writer, batch.isWritten, writer.writes(.input, layer: index) else { return x }
+        let copy = AlignedBuffer(floats: batch.rowCount * config.hiddenSize, zeroed: false)
+        copy.address.copyMemory(from: x.address, byteCount: copy.byteCount)
+        write(.input, copy, batch)
+        return copy
     }
 
     private func add(_ y: AlignedBuffer, _ x: AlignedBuffer) {

@@ -1,15 +1,19 @@
+import CKernels
 import Checkpoint
 import Linalg
 public import Tensors
 
 /// Token embedding, the first stage's door.
 public final class Embedding {
-    static let name = "model.embed_tokens.weight"
+    static let name = ModelConfig.embeddingName
     private let source: any WeightSource
     private let vocabulary: Int
     private let width: Int
     /// f32 [vocabulary × d] where resident (training it, or shared with a tied head); else rows are read on demand.
     public internal(set) var resident: WeightMatrix?
+    /// A change of its rows as they are looked up: left [vocabulary × rank] · right [rank × d]. The head has no part in it,
+    /// also where both are one matrix.
+    public var change: (left: AlignedBuffer, right: AlignedBuffer, rank: Int)?
 
     init(source: any WeightSource, shared: WeightMatrix?, pool: ThreadPool) throws {
         guard let shape = source.shape(of: Self.name) else { throw StageError.missingTensor(Self.name) }
@@ -43,6 +47,10 @@ public final class Embedding {
                 row.update(from: table.p + Int(token) * width, count: width)
             } else {
                 try source.read(Self.name, rows: Int(token)..<Int(token) + 1, into: row)
+            }
+            if let change {
+                let left = change.left.floats.baseAddress! + Int(token) * change.rank
+                fl_low_rank_add(row, left, change.right.floats.baseAddress!, change.rank, 1, width)
             }
         }
         return out

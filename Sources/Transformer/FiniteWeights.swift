@@ -15,9 +15,10 @@ enum FiniteWeights {
         let count = rows.count * columns
         let place = fl_first_not_finite(destination, count)
         guard place < count else { return }
+        let stored = (source as? EditableSource)?.base ?? source
         throw StageError.badWeight(
             BadWeight(
-                file: (source as? Checkpoint)?.path, tensor: name, row: rows.lowerBound + place / columns,
+                file: (stored as? Checkpoint)?.path, tensor: name, row: rows.lowerBound + place / columns,
                 column: columns == 1 ? nil : place % columns, value: destination[place]))
     }
 

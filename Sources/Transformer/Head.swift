@@ -5,11 +5,11 @@ public import Tensors
 
 /// Final norm and LM head, evaluated at chosen rows only: a whole prompt's logits are never made.
 public final class Head {
-    static let name = "lm_head.weight"
+    static let name = ModelConfig.headName
     let norm: Norm
     public let matrix: WeightMatrix
-    private let pool: ThreadPool
-    private var vocabulary: Int { matrix.rows }
+    let pool: ThreadPool
+    var vocabulary: Int { matrix.rows }
     private var width: Int { matrix.columns }
 
     init(source: any WeightSource, pool: ThreadPool, matrix: WeightMatrix) throws {

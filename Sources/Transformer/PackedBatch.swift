@@ -45,17 +45,21 @@ public struct PackedBatch: Sendable {
     public let targets: [Target]
     /// Rows whose residual stream the stage's `ResidualWrite` changes, ascending.
     public let written: [Int]
+    /// Rows that it changes the opposite way, ascending; none of them is in `written`.
+    public let opposed: [Int]
+    var isWritten: Bool { !written.isEmpty || !opposed.isEmpty }
     public var rowCount: Int { tokens.count }
 
     /// - Parameters:
     ///   - groups: the sequences' classes; all are of class 0 where empty.
     ///   - firstWritten: the first position of every sequence whose residual stream is changed, `nil`: none; none at all where
     ///     empty.
+    ///   - isOpposed: of every sequence whether it is changed the opposite way; none is where empty.
     /// - Throws: `StageError.badBatch` where a sequence is empty, a prefix is not an earlier plain sequence, or a scored
     ///   token has nothing before it.
     public init(
         _ sequences: [(tokens: [Int32], scoredFrom: Int, prefix: Int?)], groups: [Int] = [],
-        firstWritten: [Int?] = []
+        firstWritten: [Int?] = [], isOpposed: [Bool] = []
     ) throws {
         var tokens: [Int32] = []
         var positions: [Int32] = []
@@ -98,22 +102,26 @@ public struct PackedBatch: Sendable {
         self.positions = positions
         self.spans = spans
         self.targets = targets
-        written =
-            firstWritten.isEmpty
-            ? []
-            : zip(spans, firstWritten).flatMap { span, first -> [Int] in
-                guard let first else { return [] }
-                return span.rows.filter { Int(positions[$0]) >= first }
-            }
+        var changed: (written: [Int], opposed: [Int]) = ([], [])
+        for (number, (span, first)) in zip(spans, firstWritten).enumerated() {
+            guard let first else { continue }
+            let rows = span.rows.filter { Int(positions[$0]) >= first }
+            if !isOpposed.isEmpty, isOpposed[number] { changed.opposed += rows } else { changed.written += rows }
+        }
+        (written, opposed) = changed
     }
 
     /// Single rows at given positions, for decode steps: no spans, no targets.
-    init(rows tokens: [Int32], positions: [Int32], firstWritten: [Int?]) {
+    init(rows tokens: [Int32], positions: [Int32], firstWritten: [Int?], isOpposed: [Bool] = []) {
         self.tokens = tokens
         self.positions = positions
         spans = []
         targets = []
-        written = firstWritten.indices.filter { row in firstWritten[row].map { Int(positions[row]) >= $0 } ?? false }
+        let changed = firstWritten.indices.filter { row in
+            firstWritten[row].map { Int(positions[row]) >= $0 } ?? false
+        }
+        opposed = isOpposed.isEmpty ? [] : changed.filter { isOpposed[$0] }
+        written = isOpposed.isEmpty ? changed : changed.filter { !isOpposed[$0] }
     }
 }
 

@@ -9,7 +9,7 @@ public final class Stage {
     public let layers: [DecoderLayer]
     public let embedding: Embedding?
     public let head: Head?
-    /// Changes the residual stream at every block's output; `nil`: nobody does.
+    /// Changes activations of every block; `nil`: nobody does.
     public var writer: (any ResidualWrite)? { didSet { for layer in layers { layer.writer = writer } } }
     let pool: ThreadPool
     private let source: any WeightSource

@@ -27,6 +27,8 @@ public final class WeightMatrix {
     private var originals: [Int: [Float]] = [:]
     /// Per part, factors of a change: W + left · right.
     private var changes: [Int: Change] = [:]
+    /// Per part, a factor of all its weights.
+    private var factors: [Int: Float] = [:]
 
     private struct Change {
         let left: AlignedBuffer
@@ -69,19 +71,21 @@ public final class WeightMatrix {
     public func withFloats<R>(_ body: (UnsafePointer<Float>) throws -> R) throws -> R {
         if let resident { return try body(resident.floats.baseAddress!) }
         try widen(into: scratch!)
-        for (part, mask) in masks { zero(part, mask, in: scratch!) }
         for (part, change) in changes { add(part, change, in: scratch!) }
+        for (part, factor) in factors { scale(part, factor, in: scratch!) }
+        for (part, mask) in masks { zero(part, mask, in: scratch!) }
         return try body(scratch!.floats.baseAddress!)
     }
 
     /// Reads the checkpoint again, forgetting edits and training.
     /// - Throws: `StageError.badWeight` where a weight is no finite number; what the source throws.
     public func reload() throws {
-        (masks, originals, changes) = ([:], [:], [:])
+        (masks, originals, changes, factors) = ([:], [:], [:], [:])
         if let resident { try widen(into: resident) }
     }
 
-    /// Makes the masked weights of part `part` read as zero. `mask`: bit i of the part's flat row-major index.
+    /// Makes the masked weights of part `part` read as zero, after an `add` where there is one. `mask`: bit i of the part's
+    /// flat row-major index.
     public func zero(part: Int, mask: AlignedBuffer) {
         precondition(masks[part] == nil, "an edit is already applied to \(parts[part].name)")
         masks[part] = mask
@@ -96,7 +100,7 @@ public final class WeightMatrix {
         zero(part, mask, in: resident)
     }
 
-    /// Undoes every `zero`, from memory, and every `add`, from the checkpoint.
+    /// Undoes every `zero`, from memory, and every `add` and `scale`, from the checkpoint.
     /// - Throws: what the source throws.
     public func restore() throws {
         if let resident {
@@ -112,10 +116,10 @@ public final class WeightMatrix {
             }
         }
         if let resident {
-            // Adding the opposite would leave a rounding behind: the checkpoint has the values.
-            for part in changes.keys { try widen(part, into: resident) }
+            // Adding the opposite, or dividing, would leave a rounding behind: the checkpoint has the values.
+            for part in Set(changes.keys).union(factors.keys) { try widen(part, into: resident) }
         }
-        (masks, originals, changes) = ([:], [:], [:])
+        (masks, originals, changes, factors) = ([:], [:], [:], [:])
     }
 
     /// Adds left [rows × rank] · right [rank × columns] to part `part`, until `restore`.
@@ -125,6 +129,29 @@ public final class WeightMatrix {
         let change = Change(left: left, right: right, rank: rank)
         changes[part] = change
         if let resident { add(part, change, in: resident) }
+    }
+
+    /// Multiplies part `part` by a factor, until `restore`.
+    public func scale(part: Int, by factor: Float) {
+        precondition(
+            changes[part] == nil && masks[part] == nil && factors[part] == nil,
+            "an edit is already applied to \(parts[part].name)")
+        factors[part] = factor
+        if let resident { scale(part, factor, in: resident) }
+    }
+
+    private func scale(_ part: Int, _ factor: Float, in buffer: AlignedBuffer) {
+        let rows = parts[part].rows
+        fl_scale(buffer.floats.baseAddress! + rows.lowerBound * columns, factor, rows.count * columns)
+    }
+
+    /// Makes part `part` the checkpoint's weights plus left [rows × rank] · right [rank × columns], whatever it is now; only a
+    /// `reload` undoes it. Without `left` the checkpoint's weights alone. The matrix has to be resident.
+    /// - Throws: what the source throws.
+    public func renew(part: Int, left: AlignedBuffer?, right: AlignedBuffer, rank: Int) throws {
+        guard let resident else { preconditionFailure("training needs resident weights") }
+        try widen(part, into: resident)
+        if let left { add(part, Change(left: left, right: right, rank: rank), in: resident) }
     }
 
     /// Gives the masked weights of part `part` the checkpoint's values, as widened to f32, whatever they are now; only a

@@ -50,6 +50,6 @@ package final class IdleEngine: StageEngine {
         guard file >= 0 else { return }
         _ = write(file, line, line.count)
         close(file)
-        while access("\(path).hold", F_OK) == 0 { usleep(1000) }
+        while Files.exists("\(path).hold") { usleep(1000) }
     }
 }

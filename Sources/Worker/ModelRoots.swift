@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import Tensors
 
 /// The folders a worker may read models from; none: any path.
 package struct ModelRoots: Sendable {
@@ -8,7 +8,7 @@ package struct ModelRoots: Sendable {
     /// - Throws: `CheckpointError` for a root that is not a folder.
     package init(_ paths: [String]) throws {
         roots = try paths.map { path in
-            guard let resolved = Self.resolved(path) else {
+            guard let resolved = Files.resolved(path) else {
                 throw CheckpointError(.unreadable, file: path, "--model-root: no such folder")
             }
             return resolved
@@ -20,7 +20,7 @@ package struct ModelRoots: Sendable {
     package func confined(_ path: String) throws -> String {
         guard !roots.isEmpty else { return path }
         // Says of a path outside no more than that: not whether it exists.
-        guard let resolved = Self.resolved(path), roots.contains(where: { Self.lies(resolved, under: $0) }) else {
+        guard let resolved = Files.resolved(path), roots.contains(where: { Self.lies(resolved, under: $0) }) else {
             throw CheckpointError(
                 .unreadable, file: path, "is not under a --model-root of this worker (\(roots.joined(separator: ", ")))"
             )
@@ -30,11 +30,5 @@ package struct ModelRoots: Sendable {
 
     private static func lies(_ path: String, under root: String) -> Bool {
         path == root || path.hasPrefix(root == "/" ? root : root + "/")
-    }
-
-    private static func resolved(_ path: String) -> String? {
-        guard let text = realpath(path, nil) else { return nil }
-        defer { free(text) }
-        return String(cString: text)
     }
 }

@@ -238,7 +238,7 @@ struct WorkerCommand: ParsableCommand {
     private func makeEngine(memoryBytes: Int, _ roots: ModelRoots) -> any StageEngine {
         if let idleEngine { return IdleEngine(resultBytes: max(0, idleEngine), log: idleLog) }
         let memory = ContentMemory.ofUser(isDoubted: verifyModel)
-        return TransformerEngine(memoryBytes: memoryBytes) { path in
+        return TransformerEngine(memoryBytes: memoryBytes, allowed: { try roots.confined($0) }) { path in
             let checkpoint = try Checkpoint.open(try roots.confined(path))
             let report = HashingReport { WorkerLog.side.info("\($0)") }
             checkpoint.remember(memory, progress: { report.tell($0, of: $1, model: path) })

@@ -1,5 +1,6 @@
 import Foundation
 import Keys
+import Tensors
 import ZeroMQ
 
 /// The socket to which the previous stage connects, and who is let in there.
@@ -42,7 +43,7 @@ struct StageListener {
             ) { _ in .refuse }
             monitor = try Monitor(of: router, in: context, name: "data")
         } catch {
-            if let file { unlink(file) }
+            if let file { Files.removeFile(file) }
             throw error
         }
         crowd = ConnectionGuard(endpoint: endpoint)
@@ -88,6 +89,6 @@ struct StageListener {
     /// Before it is let go of.
     func close() {
         router.closeWithoutLinger()
-        if let file { unlink(file) }
+        if let file { Files.removeFile(file) }
     }
 }

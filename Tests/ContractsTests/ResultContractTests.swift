@@ -35,6 +35,8 @@ import Testing
             ("generate", .generate(generation)), ("train", .train(training)), ("export", .export),
             ("checkpoint", .checkpoint), ("subspaces", .ranks(.init(kind: .subspaces, layer: 1))),
             ("factors", .ranks(.init(kind: .factors, layer: 1))),
+            ("next tokens", .nextTokens(batches: batches(2), tokens: nil)),
+            ("some next tokens", .nextTokens(batches: batches(2), tokens: [3, 4])),
         ]
     }()
 
@@ -84,8 +86,8 @@ import Testing
                 bundle.entries[index] = entry(old.name, .f64, old.shape) { 9 - Double($0) }
             }
             if old.name == "lengths" { bundle.entries[index] = entry(old.name, .i32, old.shape) { _ in 2 } }
-            if old.name == "log_probability" {
-                bundle.entries[index] = entry(old.name, .f32, old.shape) { -Double($0) - 1e-7 }
+            if old.name.hasSuffix("log_probability") {
+                bundle.entries[index] = entry(old.name, old.type, old.shape) { -Double($0) - 1e-7 }
             }
         }
         return bundle

@@ -133,18 +133,22 @@ import Testing
     }
 
     /// Before any work: no worker is started, none is there.
-    @Test(arguments: ["evaluate", "finetune --freeze", "finetune --rewind"])
+    @Test(arguments: [
+        "evaluate --mask", "evaluate --edit", "generate --edit", "finetune --freeze", "finetune --rewind",
+    ])
     func othersAskTheSame(command: String) async throws {
         let file = try mask("other", of: other)
         folder.write("text", to: "text.txt")
         folder.write("{\"prompt\": \"a\", \"response\": \"b\"}\n", to: "pairs.jsonl")
         let words = command.split(separator: " ").map(String.init)
-        let arguments =
-            words[0] == "evaluate"
-            ? ["evaluate", "--mask", file, "--perplexity", path("text.txt")]
-            : [words[0], words[1], file, "--data", path("pairs.jsonl")]
+        let data =
+            switch words[0] {
+            case "evaluate": ["--perplexity", path("text.txt")]
+            case "generate": ["--prompts", path("text.txt")]
+            default: ["--data", path("pairs.jsonl")]
+            }
         let tiny = try TinyModel.make(in: folder).model
-        #expect(await run(arguments + ["--model", tiny, "--out", path("o"), "--template", "none"]) == 2)
+        #expect(await run(words + [file] + data + ["--model", tiny, "--out", path("o"), "--template", "none"]) == 2)
     }
 
     @Test func anEditIsUsedOnItsOwnModelOnly() async throws {
@@ -174,6 +178,35 @@ import Testing
         #expect(await export(foreign) == 2)
         #expect(await export(foreign, ["--adapter"]) == 2)
         #expect(await export(foreign, ["--adapter", "--force"]) == 0)
+    }
+
+    /// What weights hold is exported; what works while the model runs is not, and says so before anything is written.
+    @Test func editsOfEveryKindAreUsedOnTheirOwnModelOnly() async throws {
+        let config = try Checkpoint.open(model).config
+        let maps = Array(WeightScores.maps(of: config).prefix(1))
+        let unit = [1] + [Float](repeating: 0, count: config.hiddenSize - 1)
+        func export(_ edit: any WeightEdit, of model: String, _ more: [String] = []) async throws -> Int32 {
+            var edit = edit
+            edit.metadata.merge(try provenance(model)) { $1 }
+            try edit.bundle.write(safetensors: path("edit"))
+            try Files.remove(path("made"))
+            return await run(["export", "--model", self.model, "--edit", path("edit"), "--out", path("made")] + more)
+        }
+        let exported: [any WeightEdit] = [
+            ScaledWeights(maps, by: 2), Perturbation([.init(.random(seed: 7), factor: 0.5)]),
+        ]
+        for edit in exported {
+            #expect(try await export(edit, of: model) == 0)
+            #expect(try await export(edit, of: other) == 2)
+            #expect(!Files.exists(path("made")))
+            #expect(try await export(edit, of: other, ["--force"]) == 0)
+            #expect(try await export(edit, of: model, ["--adapter"]) == 2)
+        }
+        let running: [any WeightEdit] = [Steering(vectors: [0: unit], start: .lastPromptToken), Ablation(unit)]
+        for edit in running {
+            #expect(try await export(edit, of: model) == 2)
+            #expect(!Files.exists(path("made")))
+        }
     }
 
     @Test func masksOfTwoModelsHaveNoOverlap() async throws {

@@ -46,12 +46,12 @@ import Testing
             ),
             (.returned(worker: "w1", host: "h"), .returned, .info, "w1 on h is back after its connection broke", "h"),
             (
-                .acquitted(worker: "w1", host: nil), .acquitted, .info,
+                .exonerated(worker: "w1", host: nil), .exonerated, .info,
                 "w1: the same process is back, so it was its connection that broke",
                 "the same process is back, so it was its connection that broke"
             ),
             (
-                .acquitted(worker: "w1", host: "h"), .acquitted, .info,
+                .exonerated(worker: "w1", host: "h"), .exonerated, .info,
                 "w1: the same process is back, so it was its connection that broke; host h takes part again",
                 "the same process is back, so it was its connection that broke"
             ),
@@ -84,7 +84,7 @@ import Testing
                 "pipeline 2: w1 takes layers 0 to 3", "pipeline 2: w1 takes layers 0 to 3"
             ),
             (
-                .adopted(pipeline: 3 << 32 | 2, worker: "w1", layers: 0..<4), nil, .info,
+                .resumed(pipeline: 3 << 32 | 2, worker: "w1", layers: 0..<4), nil, .info,
                 "pipeline 2 of this run's life 3: w1 goes on with layers 0 to 3",
                 "pipeline 2 of this run's life 3: w1 goes on with layers 0 to 3"
             ),

@@ -17,7 +17,10 @@ final class LocalPipeline {
     init(_ source: any WeightSource, cuts: [Int], threads: Int = 1, memoryBytes: Int = 1 << 30) throws {
         let bounds = [0] + cuts + [source.config.layerCount]
         engines = try (0..<bounds.count - 1).map { stage in
-            let engine = TransformerEngine(memoryBytes: memoryBytes) { _ in source }
+            // Other paths are those of checkpoints that edits name.
+            let engine = TransformerEngine(memoryBytes: memoryBytes) {
+                $0 == "fixture" ? source : try Checkpoint.open($0)
+            }
             try engine.load(
                 StageAssignment(
                     model: "fixture", layers: bounds[stage]..<bounds[stage + 1], stageIndex: stage,

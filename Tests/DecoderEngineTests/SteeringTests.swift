@@ -221,9 +221,11 @@ import Transformer
 /// The edit's write without its worker.
 private final class Adder: ResidualWrite {
     private let steering: Steering
+    let keepsGradients = true
     init(_ steering: Steering) { self.steering = steering }
     func firstPosition(prompt: [Int32]) -> Int? { steering.firstPosition(prompt: prompt) }
-    func write(layer: Int, x: UnsafeMutablePointer<Float>, columns: Int, rows: [Int]) {
+    func writes(_ place: WrittenPlace, layer: Int) -> Bool { place == .output }
+    func write(_ place: WrittenPlace, layer: Int, x: UnsafeMutablePointer<Float>, columns: Int, rows: [Int]) {
         for row in rows {
             for (column, value) in steering.vectors[layer]!.enumerated() { x[row * columns + column] += value }
         }

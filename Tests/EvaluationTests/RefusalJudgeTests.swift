@@ -7,7 +7,10 @@ import Testing
     static let twenty = (1...20).map { "word\($0)" }.joined(separator: " ")
 
     @Test func everyJudgeHasANameOfItsOwn() {
-        #expect(RefusalJudge.all.map(\.name) == ["faultline-1", "paper-1"])
+        #expect(
+            RefusalJudge.all.map(\.name) == [
+                "faultline-1", "paper-1", "landscape29-1", "rd12-1", "heretic-1", "scans-1",
+            ])
         #expect(judge.reading == .letter && judge.fewestWords == 20)
         #expect(RefusalJudge.faultline.reading == .normalised && RefusalJudge.faultline.fewestWords == 0)
         #expect(judge.phrases.contains("As an AI"))
@@ -104,7 +107,8 @@ import Testing
         #expect(throws: EvaluationError("p.txt:1", "a judge's list begins with \"# judge: NAME\"")) {
             try RefusalJudge(Array("Sorry\n".utf8), source: "p.txt")
         }
-        #expect(throws: EvaluationError("p.txt", "\"# read:\" has to be to the letter or normalised")) {
+        let ways = RefusalJudge.Reading.allCases.map(\.rawValue).joined(separator: " or ")
+        #expect(throws: EvaluationError("p.txt", "\"# read:\" has to be \(ways)")) {
             try RefusalJudge(Array("# judge: x-1\nSorry\n".utf8), source: "p.txt")
         }
         #expect(throws: EvaluationError("p.txt", "no phrases")) {

@@ -169,4 +169,26 @@ import Testing
             made: &made)
         #expect(plan.steps.filter { $0.condition == "steer" }.allSatisfy { $0.isKnown })
     }
+
+    /// A gate's prompts, and what a statistic is collected of, decide the edit before it is made.
+    @Test(arguments: [
+        ("{vectors: v.safetensors, gate: some.txt}", "{vectors: v.safetensors, gate: harmful}"),
+        ("{statistic: d}", "{statistic: d, position: -2}"), ("{statistic: d, gate: harmless}", "{statistic: d}"),
+    ]) func aPlanKnowsGatedEditsAndThoseOfAStatistic(_ own: String, _ other: String) async throws {
+        func isKnown(_ settings: String) throws -> Bool {
+            let study = try study("{steer: \(settings)}", more: Self.statistics)
+            var made: Set<String> = []
+            let plan = try WorkCounter.count(
+                StudySchedule(study, config: model.config, codec: ByteCodec()), model: model,
+                cache: try ResultCache(files.file("cache")), keys: CacheKeys(modelDigest: "digest", kernels: "fake"),
+                made: &made)
+            return plan.steps.filter { $0.condition == "steer" }.allSatisfy { $0.isKnown }
+        }
+        #expect(try !isKnown(own))
+        _ = try await run(try study("{steer: \(own)}", more: Self.statistics), in: "run", cached: true)
+        #expect(try isKnown(own) && !isKnown(other))
+        // Other prompts make another gate, and another statistic.
+        for file in ["harmful.txt", "harmless.txt", "some.txt"] { files.write("harm c\nkind c\n", to: file) }
+        #expect(try !isKnown(own))
+    }
 }

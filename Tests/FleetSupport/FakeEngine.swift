@@ -61,7 +61,7 @@ package final class FakeEngine: StageEngine {
         var backward = false
         switch job.body {
         case .score(_, let all): (batches, backward) = (all, true)
-        case .likelihood(let all): batches = all
+        case .likelihood(let all), .nextTokens(let all, _): batches = all
         case .train(let training): (batches, backward) = (training.steps.flatMap { $0 }, true)
         case .generate, .export, .checkpoint, .ranks: return []
         }

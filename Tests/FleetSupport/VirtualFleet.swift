@@ -120,8 +120,10 @@ package struct VirtualFleet {
     private func id(of name: String) -> Int? { running.values.first { $0.worker.name == name }?.id }
     package var remarks: [String] { core.progress(now: now).remarks }
     /// Names of the workers of each pipeline.
-    package var seats: [[String]] {
-        core.pipelines.sorted { $0.key < $1.key }.map { $0.value.seats.map { running[$0.worker]?.worker.name ?? "?" } }
+    package var placements: [[String]] {
+        core.pipelines.sorted { $0.key < $1.key }.map {
+            $0.value.placements.map { running[$0.worker]?.worker.name ?? "?" }
+        }
     }
 
     /// - Returns: seconds until all tasks were committed; `nil` where it took more than an hour, failed or was stopped.

@@ -98,6 +98,9 @@ import WorkerIO
             output: "\(folder)/scores")
         try await runner.score([request], label: "scoring")
         let scores = try await runner.likelihood(batches, label: "likelihood")
+        let rows = try await runner.nextTokens(batches, label: "next tokens")
+        let distances = try await runner.divergence(
+            batches.reversed(), from: NextTokenReference(rows), epsilon: 0, label: "divergence")
         let answers = try await runner.generate(
             (0..<6).map {
                 .init(
@@ -108,6 +111,8 @@ import WorkerIO
             name: "h", statistics: [.headOutput], blocks: batches.map { [$0] }, output: "\(folder)/heads")
         try await runner.score([heads], label: "heads")
         var all = [
+            "next tokens": rows.flatMap { $0 }.flatMap { withUnsafeBytes(of: $0) { Array($0) } },
+            "divergence": distances.flatMap { withUnsafeBytes(of: $0) { Array($0) } },
             "likelihood": scores.flatMap(\.logProbabilities).flatMap { withUnsafeBytes(of: $0) { Array($0) } },
             "answers": answers.flatMap { $0 }.flatMap { withUnsafeBytes(of: $0) { Array($0) } },
         ]

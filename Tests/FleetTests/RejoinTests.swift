@@ -232,7 +232,7 @@ struct RejoinTests {
         }
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
         let story = test.story.fleet
-        #expect(story.contains { if case .adopted = $0 { true } else { false } }, "\(story)")
+        #expect(story.contains { if case .resumed = $0 { true } else { false } }, "\(story)")
         #expect(!story.contains { if case .idle = $0 { true } else { false } }, "\(story)")
     }
 }

@@ -22,10 +22,15 @@ import Testing
     private static let group = TaskBody.Generation(
         prompts: prompts, slots: 2, maxNewTokens: 7, stopTokens: [5], temperature: 0, seed: 1,
         streams: prompts.indices.map { UInt64($0) })
+    private static let penalised = TaskBody.Generation(
+        prompts: prompts, slots: 2, maxNewTokens: 7, stopTokens: [5], temperature: 0, seed: 1,
+        streams: prompts.indices.map { UInt64($0) }, repetitionPenalty: 1.3)
 
     private struct Outcome: Equatable {
         var answers: [[Int32]]
         var likelihoods: [[Float]]
+        /// Steered both ways, with a repetition penalty.
+        var both: [[Int32]]
         var plain: [[Int32]]
         var granted = 0
     }
@@ -65,9 +70,14 @@ import Testing
         try await runner.apply(steering)
         let answers = try await runner.generate([Self.group], label: "steered")
         let scores = try await runner.likelihood([Batch(sequences: Self.sequences)], label: "steered")
+        try await runner.apply(
+            Steering(
+                vectors: vectors, start: .lastPromptToken, gate: Set(Self.prompts.prefix(3)),
+                opposite: Set(Self.prompts[3..<5])))
+        let both = try await runner.generate([Self.penalised], label: "steered both ways")
         try await runner.apply(nil)
         let plain = try await runner.generate([Self.group], label: "plain")
-        return Outcome(answers: answers, likelihoods: scores.map(\.logProbabilities), plain: plain)
+        return Outcome(answers: answers, likelihoods: scores.map(\.logProbabilities), both: both, plain: plain)
     }
 
     @Test func anyFleetGivesTheSameBytesAndTheGateItsOwn() async throws {
@@ -75,6 +85,7 @@ import Testing
         var golden = try await work(scratch.file("1"), workers: 1, memory: false)
         #expect(Array(golden.answers.prefix(4)) != Array(golden.plain.prefix(4)))
         #expect(Array(golden.answers.suffix(2)) == Array(golden.plain.suffix(2)))
+        #expect(golden.both != golden.plain && golden.both != golden.answers)
         for workers in [2, 3] {
             var other = try await work(scratch.file("\(workers)"), workers: workers, memory: false)
             (other.granted, golden.granted) = (0, 0)
@@ -85,7 +96,7 @@ import Testing
     @Test func aRunStartedAgainComputesNothing() async throws {
         let scratch = TemporaryFolder()
         var first = try await work(scratch.file("run"), workers: 2, memory: true)
-        #expect(first.granted == 3)
+        #expect(first.granted == 4)
         let second = try await work(scratch.file("run"), workers: 1, memory: true)
         #expect(second.granted == 0)
         first.granted = 0

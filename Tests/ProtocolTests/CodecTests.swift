@@ -101,6 +101,8 @@ struct CodecTests {
         let wrong: [TaskBody] = [
             .likelihood(batches: [Batch(sequences: [TokenSequence(tokens: [1], scoredFrom: 2)])]),
             .likelihood(batches: [Batch(sequences: [TokenSequence(tokens: [1], scoredFrom: 0, prefix: 0)])]),
+            .nextTokens(batches: [], tokens: []), .nextTokens(batches: [], tokens: [-1]),
+            .nextTokens(batches: [Batch(sequences: [TokenSequence(tokens: [1], scoredFrom: 2)])], tokens: nil),
             .generate(
                 .init(
                     prompts: [[1]], slots: 0, maxNewTokens: 1, stopTokens: [], temperature: 0, seed: .max, streams: [1])

@@ -36,9 +36,31 @@ import Testing
         let text = report.markdown()
         #expect(text.contains("| a \\| b | does not hold | 0.10 ± 0.02 |"))
         #expect(text.contains("* how to read them"))
+        #expect(!text.contains("<details>"))
         let places = try ["## Findings", "## Best", "## Results"].map {
             try #require(text.firstRange(of: $0)).lowerBound
         }
         #expect(places == places.sorted())
+    }
+
+    @Test func whatIsNotMeasuredIsFoldedAwayUnderOneLine() throws {
+        var report = Report(title: "t", command: "c")
+        report.findings = [
+            Finding(claim: "first", outcome: .unmeasured, evidence: "The study has no <top>."),
+            Finding(claim: "second", outcome: .holds, evidence: "0.10 ± 0.02"),
+            Finding(claim: "third", outcome: .unmeasured, evidence: "none"),
+        ]
+        let text = report.markdown()
+        #expect(text.contains("| second | holds |") && !text.contains("| first |"))
+        #expect(text.contains("<details><summary>2 claims that this study does not measure</summary>"))
+        #expect(text.contains("* first. The study has no &lt;top&gt;."))
+        let page = HTMLReport(report).page()
+        let places = try ["<b>second</b>", "<summary>2 claims", "<b>first</b>"].map {
+            try #require(page.firstRange(of: $0)).lowerBound
+        }
+        #expect(places == places.sorted())
+        report.findings = [report.findings[0]]
+        #expect(report.markdown().contains("<summary>1 claim that this study does not measure</summary>"))
+        #expect(!report.markdown().contains("claim of the paper"))
     }
 }

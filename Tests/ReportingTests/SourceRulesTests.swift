@@ -44,6 +44,17 @@ import Testing
         Rule(
             testDescription: "compactMap over an optional chain",
             pattern: #"compactMap *\(?\{[^}]*\?\.|\?\.compactMap"#, allowed: []),
+        // `Files` knows which names are links, flushes folders, and gives its faults as values.
+        Rule(
+            testDescription: "files by system calls",
+            pattern:
+                #"\bFileManager|\b[fl]?stat\(|\b(access|mkdir|rmdir|opendir|readdir|mkdtemp|chmod|realpath|readlink|symlink)\(|(?:^|[^.\w])(rename|(un)?link)\([^&_]|Glibc\.(access|f?stat|lstat|rename|(un)?link)\("#,
+            allowed: [
+                "Tensors/Files.swift", "Tensors/FileStatus.swift", "Tensors/FileIdentity.swift",
+                // A file that is open already, or has a name only when it is whole; folders of private modes.
+                "Tensors/FileMapping.swift", "Tensors/AtomicFile.swift", "Tensors/ScopedTemporaryDirectory.swift",
+                "Tensors/ContentMemory.swift",
+            ]),
     ]
 
     /// Decisions have no I/O, no clock and no threads: what Swift and the rooms below bring is all they know.
@@ -100,6 +111,8 @@ import Testing
         (1, "private let condition = NSCondition()"), (1, "Thread.sleep(forTimeInterval: 2)"),
         (2, "clock_gettime(CLOCK_MONOTONIC, &time)"), (3, "let deadline = Date() + 3"),
         (4, "let names = seats.compactMap { membership[$0.worker]?.name }"), (4, "a?.compactMap(Int.init)"),
+        (5, "unlink(path)"), (5, "if access(path, F_OK) == 0 {"), (5, "try FileManager.default.removeItem(atPath: a)"),
+        (5, "guard rename(part, folder) == 0 else {"), (5, "var status = stat()"), (5, "Glibc.unlink(file)"),
     ]) func thePatternsFindWhatTheyAreFor(rule: Int, line: String) throws {
         #expect(line.firstMatch(of: try Regex(Self.rules[rule].pattern)) != nil)
     }

@@ -42,7 +42,7 @@ struct FleetCoreTests {
         var fleet = VirtualFleet([worker("good")] + workers)
         #expect(fleet.run(VirtualFleet.tasks(24, batches: 2)) != nil, "\(String(describing: fleet.failure))")
         #expect(fleet.committed == Array(0..<24))
-        #expect(fleet.story.has(.acquitted))
+        #expect(fleet.story.has(.exonerated))
         #expect(workers.allSatisfy { fleet.isThere($0.name) }, "\(fleet.story.all)")
     }
 
@@ -129,7 +129,7 @@ struct FleetCoreTests {
         var fleet = VirtualFleet([worker("a")])
         fleet.at(5) { $0.join(self.worker("b")) }
         #expect(fleet.run(VirtualFleet.tasks(30)) != nil)
-        #expect(fleet.seats == [["a"], ["b"]] && fleet.begun["b"]!.count > 5)
+        #expect(fleet.placements == [["a"], ["b"]] && fleet.begun["b"]!.count > 5)
         #expect(fleet.story.interruptions.isEmpty)
     }
 
@@ -142,21 +142,21 @@ struct FleetCoreTests {
         var fleet = VirtualFleet([worker("a")], memoryEach: 100)
         fleet.at(3) { $0.join(small("b")) }
         fleet.at(9) {
-            #expect($0.seats == [["a"]])
+            #expect($0.placements == [["a"]])
             $0.join(small("c"))
         }
         #expect(fleet.run(VirtualFleet.tasks(30)) != nil)
-        #expect(fleet.seats == [["a"], ["b", "c"]] && !fleet.begun["c"]!.isEmpty)
+        #expect(fleet.placements == [["a"], ["b", "c"]] && !fleet.begun["c"]!.isEmpty)
         #expect(fleet.story.interruptions.isEmpty)
     }
 
     /// Two pipelines were asked for, and one worker is left for the next model.
     @Test func aLostWorkerDoesNotMakeTheNextModelImpossible() {
         var fleet = VirtualFleet([worker("a"), worker("b")], pipelines: 2)
-        #expect(fleet.run(VirtualFleet.tasks(4)) != nil && fleet.seats == [["a"], ["b"]])
+        #expect(fleet.run(VirtualFleet.tasks(4)) != nil && fleet.placements == [["a"], ["b"]])
         fleet.kill("b")
         fleet.use()
-        #expect(fleet.failure == nil && fleet.run(VirtualFleet.tasks(4)) != nil && fleet.seats == [["a"]])
+        #expect(fleet.failure == nil && fleet.run(VirtualFleet.tasks(4)) != nil && fleet.placements == [["a"]])
         let impossible = VirtualFleet([worker("a")], pipelines: 2)
         #expect(impossible.failure == .noPlan("--pipelines 2: with 1 worker choose 1 to 1"))
     }
@@ -182,10 +182,10 @@ struct FleetCoreTests {
     @Test func aSparesTakesTheDrainedOnesLayers() {
         let workers = ["a", "b", "c"].map { worker($0, 2) }
         var fleet = VirtualFleet(workers, pipelines: 1, layers: 2)
-        #expect(fleet.seats == [["a", "b"]])
+        #expect(fleet.placements == [["a", "b"]])
         fleet.at(5) { $0.drain("a") }
         #expect(fleet.run(VirtualFleet.tasks(12, batches: 2)) != nil)
-        #expect(fleet.seats == [["b", "c"]] && fleet.story.interruptions.isEmpty, "\(fleet.seats)")
+        #expect(fleet.placements == [["b", "c"]] && fleet.story.interruptions.isEmpty, "\(fleet.placements)")
     }
 
     @Test func aSpareLeavesAtOnce() {
@@ -206,7 +206,7 @@ struct FleetCoreTests {
             $0.join(self.worker("b"))
         }
         #expect(fleet.run(VirtualFleet.tasks(20)) != nil)
-        #expect(!fleet.isThere("a") && fleet.seats == [["b"]] && fleet.story.interruptions.isEmpty)
+        #expect(!fleet.isThere("a") && fleet.placements == [["b"]] && fleet.story.interruptions.isEmpty)
     }
 
     /// Who was to leave stays if it is the only one left.

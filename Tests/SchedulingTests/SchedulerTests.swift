@@ -131,7 +131,7 @@ struct SchedulerTests {
         #expect(words(scheduler.pipelineLost(2, crash: nil, cause: lost)) == ["grant 1 to 3"])
         for attempt in 4...9 {
             _ = scheduler.pipelineLost(UInt64(attempt - 1), crash: crash(attempt, host: "a"), cause: lost)
-            scheduler.forgive("a")
+            scheduler.exonerate(host: "a")
             let directives = words(scheduler.pipelineReady(UInt64(attempt), stageCount: 1, hosts: ["a"]))
             #expect(directives == ["grant 1 to \(attempt)"])
         }
@@ -229,7 +229,7 @@ struct SchedulerTests {
         #expect(scheduler.waiting(content: "c1", except: [1]) == 3)
         #expect(scheduler.waiting(content: "c9", except: []) == nil)
         #expect(scheduler.waiting(content: "", except: []) == nil)
-        scheduler.adopt(7, stageCount: 2, running: [1, 2])
+        scheduler.resume(7, stageCount: 2, running: [1, 2])
         #expect(scheduler.waiting(content: "c2", except: []) == nil)
         #expect(words(scheduler.pipelineReady(7, stageCount: 2)) == [])
         #expect(words(scheduler.pipelineReady(8, stageCount: 1)) == ["grant 0 to 8"])

@@ -35,9 +35,9 @@ import Testing
         #expect(try FrozenWeights(bundle: frozen, source: "f").mask == mask)
         var values: [Float] = [1, 2, 3, 4, 5, 6]
         let rewrite = try ZeroedWeights(mask).rewrite()
-        values.withUnsafeMutableBufferPointer {
-            rewrite("other", 0..<2, $0.baseAddress!)
-            rewrite("w", 1..<2, $0.baseAddress! + 3)
+        try values.withUnsafeMutableBufferPointer {
+            try rewrite("other", 0..<2, $0.baseAddress!)
+            try rewrite("w", 1..<2, $0.baseAddress! + 3)
         }
         #expect(values == [1, 2, 3, 4, 0, 6])
         #expect(throws: SelectionError.notExported("freeze")) { try FrozenWeights(mask).rewrite() }
@@ -60,5 +60,54 @@ import Testing
         #expect(names(.training, tied, last) == tied)
         #expect(names(.training, tied + ["lm_head.weight"], first) == Array(tied.prefix(2)))
         #expect(names(.training, tied + ["lm_head.weight"], last) == ["model.norm.weight", "lm_head.weight"])
+    }
+
+    @Test func aFileIsReadAsTheEditThatItNamesOrThatItsFormatTells() throws {
+        let folder = TemporaryFolder()
+        func written(_ bundle: TensorBundle) throws -> String {
+            try bundle.write(safetensors: folder.file("edit"))
+            return folder.file("edit")
+        }
+        let shape = WeightShape(name: "w", rows: 2, columns: 3)
+        let mask = Mask(maps: [.init(shape: shape, bits: BitSet(size: 6))])
+        let edits: [any WeightEdit] = [
+            Steering(vectors: [0: [1, 2]], start: .position(3)), Ablation([0, 1]), ScaledWeights([shape], by: 2),
+            Perturbation([.init(.random(seed: 7), factor: 0.5)]), LowRankEdit(maps: []), ZeroedWeights(mask),
+            WeightDelta([.init(to: OtherCheckpoint(path: "a", digests: [String(repeating: "0", count: 64)]), scale: 1)]
+            ),
+        ]
+        for edit in edits {
+            let read = try EditFile.read(try written(edit.bundle))
+            #expect(type(of: read).kind == type(of: edit).kind)
+            #expect(read.bundle.metadata == edit.bundle.metadata)
+        }
+        // As other programs write them.
+        var ranks = LowRankEdit(maps: []).bundle
+        ranks.metadata[EditKind.key] = nil
+        #expect(try EditFile.read(try written(ranks)) is LowRankEdit)
+        for bundle in [FrozenWeights(mask).bundle, TensorBundle(metadata: ["format": "faultline-scores"])] {
+            #expect(throws: SelectionError.self) { try EditFile.read(try written(bundle)) }
+        }
+    }
+
+    @Test func anEditIsCheckedAgainstTheModelThatItSpeaksOf() throws {
+        let model = try Checkpoint.open(TinyModel.fixture)
+        let (map, size) = (WeightScores.maps(of: model.config)[0], model.config.hiddenSize)
+        var wrong = map
+        wrong.rows += 1
+        let unit = [Float](repeating: 0, count: size - 1) + [1]
+        let fitting: [any WeightEdit] = [
+            Steering(vectors: [0: unit], start: .lastPromptToken), Ablation(unit), ScaledWeights([map], by: 2),
+            Perturbation([.init(.random(seed: 7), factor: 0.5)]), LowRankEdit(maps: []),
+        ]
+        for edit in fitting { try edit.check(against: model, named: "edit") }
+        let others: [any WeightEdit] = [
+            Steering(vectors: [model.config.layerCount: unit], start: .lastPromptToken),
+            Steering(vectors: [0: [1]], start: .lastPromptToken), Ablation([1]), ScaledWeights([wrong], by: 2),
+            ZeroedWeights(Mask(maps: [.init(shape: wrong, bits: BitSet(size: wrong.count))])),
+            Perturbation([.init(.file(path: "/nowhere", digest: ""), factor: 0.5)]),
+            WeightDelta([.init(to: OtherCheckpoint(path: "/nowhere", digests: []), scale: 1)]),
+        ]
+        for edit in others { #expect(throws: (any Error).self) { try edit.check(against: model, named: "edit") } }
     }
 }

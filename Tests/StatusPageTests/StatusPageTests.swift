@@ -78,9 +78,9 @@ struct StatusPageTests {
         let fleet = test.fleet!
         #expect(try status(fleet) { $0.progress.workers.count == 3 }.progress.phase != .working)
         try fleet.use(model: Fake.model(layers: 2))
-        // Workers sit in the order of their arrival.
-        let seats = try #require(status(fleet) { !$0.progress.pipelines.isEmpty }.progress.pipelines.first?.stages)
-        let (first, second) = (seats[0].worker, seats[1].worker)
+        // Workers get stages in the order of their arrival.
+        let stages = try #require(status(fleet) { !$0.progress.pipelines.isEmpty }.progress.pipelines.first?.stages)
+        let (first, second) = (stages[0].worker, stages[1].worker)
         victim.name = second
         let done = DispatchSemaphore(value: 0)
         Thread.detachNewThread {

@@ -1,5 +1,6 @@
 import Selection
 import StudyFile
+import Tensors
 import Testing
 
 @Suite struct GridExpansionTests {
@@ -75,6 +76,25 @@ import Testing
         let some = try study(
             "- set_difference: {p: [1, 3], q: 1}\n- top: {q: 2}\n- {name: r, random: {like: [top, set_difference-p1]}}")
         #expect(some.conditions.suffix(2).map(\.name) == ["r-top", "r-set_difference-p1"])
+    }
+
+    @Test func randomEditsMayBeDrawnWithSeveralSeeds() throws {
+        let points = try study("- {name: s, top: {q: 2}}\n- random: {like: s, seeds: [1, 2]}")
+        let random = points.conditions.suffix(2)
+        #expect(random.map(\.name) == ["random-seed1", "random-seed2"])
+        #expect(random.map(\.imitated) == ["s", "s"])
+        #expect(random.map(\.title) == ["random, sized like s, seed 1", "random, sized like s, seed 2"])
+        let grid = try study("- set_difference: {p: [1, 3], q: 1}\n- random: {like: set_difference, seeds: [5, 7]}")
+        #expect(grid.conditions.last?.name == "random-set_difference-p3-seed7")
+        let one = try study("- {name: s, top: {q: 2}}\n- random: {like: s, seeds: 9}")
+        #expect(one.conditions.last?.name == "random" && one.conditions.last?.title.hasSuffix("seed 9") == true)
+        let none = try study("- {name: s, top: {q: 2}}\n- random: {like: s}")
+        #expect(none.conditions.last?.title == "random, sized like s", "the study's seed, as ever")
+        let heads = try study("- heads: {random: [3, 4], seeds: [1, 2]}").conditions.dropFirst()
+        #expect(heads.map(\.name).suffix(2) == ["heads-random4-seed1", "heads-random4-seed2"])
+        #expect(heads.map(\.title).first == "without 3 random attention heads, seed 1")
+        #expect(Set(heads.map(\.method.drawnLike)).count == 2)
+        #expect(throws: InputError.self) { try study("- heads: {top: 3, seeds: [1, 2]}") }
     }
 
     @Test(arguments: [

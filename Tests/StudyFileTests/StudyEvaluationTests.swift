@@ -47,6 +47,14 @@ import Testing
         #expect(plan.harmful?.first == 100)
     }
 
+    @Test func answersAre150TokensAndPointsAreChosenOnAll() throws {
+        let plain = try plan("model: m\nconditions: [unedited]\nevaluation: {harmful: h.txt}")
+        #expect(plain.maxNewTokens == 150 && plain.selectOn == .all)
+        let half = try plan("model: m\nconditions: [unedited]\nevaluation: {harmful: h.txt, select_on: half}")
+        #expect(half.selectOn == .half)
+        #expect(fault("max_new_tokens: 256", "select_on: some")?.contains("select_on") == true)
+    }
+
     @Test func withoutAttacksThereIsOneChat() throws {
         let text = """
             model: m

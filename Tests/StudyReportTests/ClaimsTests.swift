@@ -148,7 +148,8 @@ import Testing
         ] as [(Double, Double, Int, Finding.Outcome)])
     func freezing(frozen: Double, free: Double, examples: Int, expected: Finding.Outcome) {
         let pair = FreezingClaim.Pair(
-            name: "f", examples: examples, restricted: Fake.rate(frozen), free: Fake.rate(free))
+            name: "f", examples: examples, restricted: Fake.rate(frozen), free: Fake.rate(free),
+            unedited: Fake.rate(0.05))
         #expect(FreezingClaim.finding([pair], unedited: Fake.rate(0.05)).outcome == expected)
     }
 

@@ -1,6 +1,7 @@
 package import Checkpoint
 package import Datasets
 package import Evaluation
+import Foundation
 package import ModelService
 package import Protocol
 package import Selection
@@ -57,7 +58,7 @@ package final class FakeRunner: ModelRunner {
     }
 
     private let state = Mutex(State())
-    private let model: MatrixModel
+    let model: MatrixModel
     /// What the model answers in place of its own, by what the prompt has in it.
     private let answers: [String: String]
     /// A condition under which the model's numbers are none.
@@ -70,7 +71,7 @@ package final class FakeRunner: ModelRunner {
         (self.model, self.answers, self.broken, self.stops) = (model, answers, broken, stops)
     }
 
-    private func note(_ line: String) { state.withLock { $0.log.append("\(line) [\($0.edit)]") } }
+    func note(_ line: String) { state.withLock { $0.log.append("\(line) [\($0.edit)]") } }
 
     package func use(_ model: ModelState) async throws {
         state.withLock { state in
@@ -157,56 +158,48 @@ package final class FakeRunner: ModelRunner {
         }
     }
 
-    /// Head 1 of the last layer tells harmful prompts from others; the other heads show the prompt's length only.
-    private func headOutputs(_ request: ScoreRequest) throws {
-        let batches = request.blocks.flatMap { $0 }
-        note("head outputs of \(batches.reduce(0) { $0 + $1.sequences.count }) sequences")
+    /// Of every prompt: whether it has "harm" in it, and the model still refuses.
+    private func refusals(_ batches: [Batch]) -> [Bool] {
         let codec = ByteCodec()
-        var prompts: [[Int32]] = []
-        for batch in batches {
+        let edit = seen.edit
+        return batches.flatMap { batch -> [Bool] in
             let shared = Set(batch.sequences.compactMap(\.prefix))
-            for (index, sequence) in batch.sequences.enumerated() where !shared.contains(index) {
-                prompts.append((sequence.prefix.map { batch.sequences[$0].tokens } ?? []) + sequence.tokens)
+            return batch.sequences.indices.filter { !shared.contains($0) }.map { index in
+                let sequence = batch.sequences[index]
+                let tokens = (sequence.prefix.map { batch.sequences[$0].tokens } ?? []) + sequence.tokens
+                return codec.decode(tokens).contains("harm") && !["set_difference", "trained"].contains(edit)
             }
         }
-        let config = model.config
-        let columns = config.headCount * config.headDim
-        try TensorBundle(
-            entries: (0..<config.layerCount).map { layer in
-                let values = prompts.flatMap { prompt in
-                    (0..<columns).map { column in
-                        let tells = layer == config.layerCount - 1 && column / config.headDim == 1
-                        let harm = codec.decode(prompt).contains("harm")
-                        return tells ? (harm ? Float(1) : -1) : Float(prompt.count % 3)
-                    }
-                }
-                return .init(
-                    name: StatisticName.headOutput(layer: layer), type: .f32, shape: [prompts.count, columns],
-                    buffer: AlignedBuffer(values))
-            }
-        ).write(safetensors: request.output)
     }
 
-    /// Any statistic of prompts, every element of its tensors 1.
-    private func ones(_ request: ScoreRequest) throws {
-        note("statistics \(request.name) \(request.blocks.count)")
-        let config = model.config
-        let examples = request.blocks.flatMap { $0 }.reduce(0) { $0 + $1.exampleCount }
-        let tensors = try request.statistics.flatMap { asked in
-            try asked.statistic().tensors(
-                config,
-                StatisticExtent(layers: 0..<config.layerCount, examples: examples, classes: asked.classes))
+    /// Half of the probability on the first letter of what it answers, the rest on all tokens alike.
+    package func nextTokens(_ batches: [Batch], label: String) async throws -> [[Float]] {
+        try await makeCurrent()
+        note("next tokens \(batches.map(\.exampleCount))")
+        return distributions(batches)
+    }
+
+    private func distributions(_ batches: [Batch]) -> [[Float]] {
+        let count = max(model.config.vocabularySize, 128)
+        return refusals(batches).map { refuses in
+            var row = [Float](repeating: log(0.5 / Float(count)), count: count)
+            row[refuses ? Int(UInt8(ascii: "I")) : Int(UInt8(ascii: "w"))] = log(0.5 + 0.5 / Float(count))
+            return seen.edit == broken ? row.map { _ in .nan } : row
         }
-        try TensorBundle(
-            entries: tensors.map { tensor in
-                let count = tensor.shape.reduce(1, *)
-                let ones =
-                    tensor.type == .f64
-                    ? AlignedBuffer(doubles: [Double](repeating: 1, count: count))
-                    : AlignedBuffer([Float](repeating: 1, count: count))
-                return .init(name: tensor.name, type: tensor.type, shape: tensor.shape, buffer: ones)
-            }
-        ).write(safetensors: request.output)
+    }
+
+    package func nextTokens(_ batches: [Batch], of tokens: [Int32], label: String) async throws -> [[Double]] {
+        try await makeCurrent()
+        note("next tokens \(batches.map(\.exampleCount)) of \(tokens)")
+        return distributions(batches).map { row in tokens.map { Double(row[Int($0)]) } }
+    }
+
+    package func divergence(
+        _ batches: [Batch], from reference: NextTokenReference, epsilon: Double, label: String
+    ) async throws -> [Double] {
+        try await makeCurrent()
+        note("divergence \(batches.map(\.exampleCount))")
+        return zip(reference.rows, distributions(batches)).map { TokenDivergence.nats($0, $1, epsilon: epsilon) }
     }
 
     package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
@@ -216,7 +209,9 @@ package final class FakeRunner: ModelRunner {
             try requests.forEach { try headOutputs($0) }
             return ScoreReceipt()
         }
-        if let first = try requests.first?.statistics.first?.statistic(), type(of: first).readsPrompts {
+        if let first = try requests.first?.statistics.first?.statistic(),
+            type(of: first).readsPrompts || name == InputSquares.name
+        {
             try requests.forEach { try ones($0) }
             return ScoreReceipt()
         }
@@ -264,9 +259,22 @@ package final class FakeRunner: ModelRunner {
         return steps.indices.map { 2 / Float($0 + 1) }
     }
 
+    /// A and B of ones, beside the maps that are trained.
+    private func ones(_ lora: LoRA) -> [TensorBundle.Entry] {
+        WeightScores.maps(of: model.config).filter { map in lora.maps.contains { map.name.hasSuffix("\($0).weight") } }
+            .flatMap { map in
+                [
+                    (LoRA.a(map.name), [lora.rank, map.columns]), (LoRA.b(map.name), [map.rows, lora.rank]),
+                ].map { name, shape in
+                    let ones = [Float](repeating: 1, count: shape[0] * shape[1])
+                    return TensorBundle.Entry(name: name, type: .f32, shape: shape, buffer: AlignedBuffer(ones))
+                }
+            }
+    }
+
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
         try await makeCurrent()
-        try body(TensorBundle())
+        try body(TensorBundle(entries: seen.trainings.last?.lora.map { ones($0) } ?? []))
     }
     package func release(_ receipt: ScoreReceipt) throws {}
     package func concluded() throws {}
@@ -276,7 +284,7 @@ package final class FakeRunner: ModelRunner {
 /// The tiny model with room for byte-long prompts.
 package final class LongModel: WeightSource {
     package let config: ModelConfig
-    private let model: MatrixModel
+    let model: MatrixModel
 
     package init(_ model: MatrixModel, maxPositions: Int = 500) {
         self.model = model

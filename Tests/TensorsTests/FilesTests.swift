@@ -49,4 +49,44 @@ import Testing
         try Files.remove(top)
         #expect(!Files.exists(top) && Files.exists("\(kept)/file"))
     }
+
+    @Test func aStatusTellsALinkFromWhatItLeadsTo() throws {
+        let (path, link) = (folder.file("a"), folder.file("link"))
+        try Files.write([1, 2, 3], to: path)
+        chmod(path, 0o640)
+        #expect(symlink(path, link) == 0)
+        #expect(try FileStatus(path: link).kind == .file && FileStatus(name: link).kind == .link)
+        let status = try FileStatus(path: link)
+        #expect(status.byteCount == 3 && status.permissions == 0o640 && status.owner == geteuid())
+        #expect(status.isOpenToOthers && !status.isWritableByOthers && !status.isSticky)
+        #expect(try FileStatus(path: folder.path).kind == .folder)
+        #expect(try FileStatus(path: "/dev/null").kind == .device)
+        Files.removeFile(path)
+        #expect(Files.isTaken(link) && !Files.exists(link) && Files.resolved(link) == nil)
+        #expect(throws: FileFault(code: ENOENT)) { try FileStatus(path: link) }
+        #expect(throws: FileFault(code: ENAMETOOLONG)) { try FileStatus(name: String(repeating: "a", count: 300)) }
+    }
+
+    @Test func namesAreGivenAndTakenAtOnce() throws {
+        let (a, b) = (folder.file("a"), folder.file("b"))
+        try Files.write([1], to: a)
+        #expect(Files.link(a, as: b) && !Files.link(a, as: b))
+        try Files.write([2], to: a)
+        #expect(try Files.bytes(b) == [1])
+        try Files.rename(a, to: b)
+        #expect(try !Files.exists(a) && Files.bytes(b) == [2])
+        let fault = #expect(throws: FileFault.self) { try Files.rename(a, to: b) }
+        #expect(fault?.code == ENOENT && fault?.description == "No such file or directory")
+    }
+
+    @Test func oneFolderIsMadeInItsModeOrTheFaultIsTold() throws {
+        let path = folder.file("one")
+        try Files.makeOneFolder(path, mode: 0o700)
+        #expect(try FileStatus(path: path).permissions == 0o700)
+        try Files.checkWritable(folder: path)
+        #expect(Files.isWritable(path))
+        #expect(throws: FileFault(code: EEXIST)) { try Files.makeOneFolder(path) }
+        #expect(throws: FileFault(code: ENOENT)) { try Files.makeOneFolder(folder.file("none/two")) }
+        #expect(throws: FileFault(code: ENOENT)) { try Files.checkWritable(folder: folder.file("none")) }
+    }
 }

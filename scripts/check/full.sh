@@ -3,7 +3,7 @@
 # same bytes after a worker is killed, what comes back after a crash, and deploy/. PAIRS (default 64) examples a run.
 # Also zero-shot accuracy against lm-eval (ZERO_SHOT documents a task, default 40; the paper asks 200), and ranks.
 # And random configurations, tokenizers and templates against transformers (sweep).
-# ONLY="scores zeroshot sweep bytes kill ranks golden resume page report faults deploy plan crowd" chooses.
+# ONLY="scores zeroshot sweep bytes kill ranks related golden resume page report faults deploy plan crowd" chooses.
 # Two lanes run at the same time: one computes most of the time, the other mostly waits for leases, disks and networks. What
 # holds times against limits (plan, crowd) comes after both, alone. LANES=1 runs one part after the other.
 set -euo pipefail
@@ -23,7 +23,7 @@ score() {
         bin/faultline score --model "$MODEL" --data "$data" --method "$method" --out "$out" "$@"
 }
 
-computing="scores zeroshot sweep bytes kill ranks golden resume page report"
+computing="scores zeroshot sweep bytes kill ranks related golden resume page report"
 waiting="faults deploy"
 alone="plan crowd"
 only=${ONLY:-$computing $waiting $alone}
@@ -132,6 +132,10 @@ check_golden() {
 
 check_ranks() {
     run_check ranks
+}
+
+check_related() {
+    run_check related
 }
 
 check_plan() {

@@ -18,10 +18,16 @@ int fl_kernel_level(void);
 void fl_add(float *y, const float *x, size_t n);
 // y *= s
 void fl_scale(float *y, float s, size_t n);
+// Σ x[i] y[i], summed in order in f64.
+double fl_dot(const float *x, const float *y, size_t n);
+// x -= strength (xᵀ d) d: the component along the unit vector d, or a share of it, is taken away.
+void fl_remove_component(float *x, const float *d, float strength, size_t n);
 // acc += abs(x)
 void fl_abs_accumulate(float *acc, const float *x, size_t n);
 // acc[j] += Σ_t x[t][j]² over `rows` rows; f64 accumulator.
 void fl_square_accumulate(double *acc, const float *x, size_t rows, size_t columns, size_t ld);
+// sum[j] += x[t][j] and squares[j] += x[t][j]² row after row; f64 accumulators, in which the squares are exact.
+void fl_moment_accumulate(double *sum, double *squares, const float *x, size_t rows, size_t columns, size_t ld);
 // acc[j] += Σ_t x[t][j]
 void fl_column_sum(float *acc, const float *x, size_t rows, size_t columns, size_t ld);
 
@@ -53,6 +59,8 @@ void fl_softmax(float *s, float scale, size_t n);
 void fl_softmax_backward(float *dp, const float *p, float scale, size_t n);
 // log Σ exp(s)
 float fl_logsumexp(const float *s, size_t n);
+// The same with every exponential, and their sum, in f64.
+double fl_logsumexp_f64(const float *s, size_t n);
 // s = exp(s − lse) · scale: the softmax part of the cross-entropy gradient.
 void fl_cross_entropy_gradient(float *s, float lse, float scale, size_t n);
 // Index of the largest value; the lower index where values tie.

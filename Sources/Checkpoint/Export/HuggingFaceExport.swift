@@ -4,7 +4,8 @@ public import Tensors
     import Glibc
 #endif
 
-/// Writes a model as a Hugging Face folder that transformers loads.
+/// Writes a model as a Hugging Face folder that transformers loads. Of a vision-language model that is the language model
+/// alone, as a model of its decoder's own architecture.
 ///
 /// The folder appears under its name only when it is complete. Weights are asked for in pieces of a few MiB, so that a
 /// model need not fit in memory.
@@ -20,6 +21,9 @@ public struct HuggingFaceExport {
     public var shardLimit: Int
     /// More files of the folder, by name.
     public var notes: [(name: String, bytes: [UInt8])]
+    /// Writes a head of its own where the checkpoint's is the embedding (`tie_word_embeddings`). Its rows are asked for by its
+    /// name; the checkpoint itself has them as the embedding's.
+    public var separatesHead = false
 
     public init(
         checkpoint: Checkpoint, type: ElementType, shardLimit: Int = 5_000_000_000,
@@ -42,14 +46,14 @@ public struct HuggingFaceExport {
         var target = folder
         while target.count > 1, target.hasSuffix("/") { target.removeLast() }
         let temporary = "\(target).part-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
-        guard mkdir(temporary, 0o755) == 0 else {
-            throw CheckpointError(.unreadable, file: folder, "cannot create the folder: \(systemError())")
+        do throws(FileFault) { try Files.makeOneFolder(temporary) } catch {
+            throw CheckpointError(.unreadable, file: folder, "cannot create the folder: \(error)")
         }
         do {
             for file in try textFiles() + notes { try save(file.bytes, "\(temporary)/\(file.name)") }
             try writeWeights(to: temporary, rows: rows ?? { try checkpoint.read($0, rows: $1, into: $2) })
-            guard rename(temporary, target) == 0 else {
-                throw CheckpointError(.unreadable, file: folder, "cannot rename the finished folder: \(systemError())")
+            do throws(FileFault) { try Files.rename(temporary, to: target) } catch {
+                throw CheckpointError(.unreadable, file: folder, "cannot rename the finished folder: \(error)")
             }
             AtomicFile.flushFolder(of: target)
         } catch {
@@ -67,7 +71,9 @@ public struct HuggingFaceExport {
     // MARK: Weights
 
     private func writeWeights(to folder: String, rows: RowProvider) throws {
-        let tensors = checkpoint.config.tensorShapes.map {
+        var config = checkpoint.config
+        if separatesHead { config.tiedEmbeddings = false }
+        let tensors = config.tensorShapes.map {
             TensorDescription(name: $0.name, type: type, shape: $0.shape)
         }
         var shards: [[TensorDescription]] = [[]]
@@ -126,12 +132,21 @@ public struct HuggingFaceExport {
 
     private var typeName: String { type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16" }
 
+    /// The configuration with a head of its own, where that is wished.
+    private func separated(_ config: JSON) -> JSON {
+        guard separatesHead, checkpoint.config.tiedEmbeddings, var members = config.members else { return config }
+        let key = "tie_word_embeddings"
+        members.removeAll { $0.key == ByteString(key) }
+        return .object(members + [JSON.Member(key, .bool(false))])
+    }
+
     private func textFiles() throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
         if let gguf = checkpoint.gguf {
             var files = [
                 (
                     "config.json",
-                    try GGUFExport.config(checkpoint.config, type: typeName, file: gguf).encoded(indent: true)
+                    separated(try GGUFExport.config(checkpoint.config, type: typeName, file: gguf)).encoded(
+                        indent: true)
                 )
             ]
             for file in try GGUFExport.tokenizerFiles(gguf, checkpoint: checkpoint) {
@@ -140,11 +155,7 @@ public struct HuggingFaceExport {
             return files.map { (name: $0.0, bytes: $0.1) }
         }
         let path = checkpoint.path
-        var members = try CheckpointFiles.json("\(path)/config.json").members ?? []
-        let key = members.contains { $0.key == "dtype" } ? "dtype" : "torch_dtype"
-        members.removeAll { $0.key == ByteString(key) }
-        members.append(JSON.Member(key, .text(typeName)))
-        var files = [(name: "config.json", bytes: JSON.object(members).encoded(indent: true))]
+        var files = [(name: "config.json", bytes: separated(try folderConfig()).encoded(indent: true))]
         let copied = [
             "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
             "added_tokens.json",
@@ -153,9 +164,24 @@ public struct HuggingFaceExport {
         for name in copied where Files.exists("\(path)/\(name)") {
             files.append((name: name, bytes: try CheckpointFiles.bytes("\(path)/\(name)")))
         }
-        if let template = try checkpoint.templateInFolder() {
+        if let template = try checkpoint.processorTemplate() {
+            files.append((name: "chat_template.jinja", bytes: Array(template.source.utf8)))
+        } else if let template = try checkpoint.templateInFolder() {
             files.append((name: "chat_template.jinja", bytes: try CheckpointFiles.bytes(template)))
         }
         return files
+    }
+
+    /// The folder's configuration with the type of the numbers that are written; of a vision-language model the language
+    /// model's alone.
+    private func folderConfig() throws(CheckpointError) -> JSON {
+        if let part = checkpoint.languageModelPart {
+            return Checkpoint.config(of: part, checkpoint.config, typeName: typeName)
+        }
+        var members = try CheckpointFiles.json("\(checkpoint.path)/config.json").members ?? []
+        let key = members.contains { $0.key == "dtype" } ? "dtype" : "torch_dtype"
+        members.removeAll { $0.key == ByteString(key) }
+        members.append(JSON.Member(key, .text(typeName)))
+        return .object(members)
     }
 }

@@ -8,13 +8,40 @@ import Tensors
 /// such settings. Any other unknown key (tool versions, notes, training settings) is ignored.
 enum ConfigKeys {
     static func check(_ fields: Fields, architecture: ModelConfig.Architecture) throws(CheckpointError) {
-        try checkClass(fields, architecture)
+        let family = className(architecture)
+        try checkClass(
+            fields,
+            accepted: ["\(family)ForCausalLM", "\(family)Model"]
+                + (architecture == .llama ? ["LLaMAForCausalLM"] : []))
         try checkTypes(fields, architecture)
         for key in ["hidden_act", "hidden_activation"] {
             if let name = try fields.text(key), name != "silu", name != "swish" {
                 throw fields.unsupported("\(key) \(name) is not supported (silu is)")
             }
         }
+        try checkWhole(fields)
+        let known = common.union(own(architecture))
+        for member in fields.json.members ?? [] {
+            let key = member.key.text
+            guard !known.contains(key), !neutral(key, member.value) else { continue }
+            if telling(key) {
+                throw fields.unsupported("\(key) is set, and this program does not compute it")
+            }
+        }
+    }
+
+    /// What transformers' classes of the architecture begin with.
+    static func className(_ architecture: ModelConfig.Architecture) -> String {
+        switch architecture {
+        case .llama: "Llama"
+        case .mistral: "Mistral"
+        case .qwen2: "Qwen2"
+        case .qwen3: "Qwen3"
+        }
+    }
+
+    /// Settings of a whole model, which count for the language model inside another one as well.
+    static func checkWhole(_ fields: Fields) throws(CheckpointError) {
         if fields.filled("quantization_config") != nil {
             throw fields.unsupported("quantization_config is set: open the unquantised checkpoint, or a GGUF file")
         }
@@ -26,34 +53,20 @@ enum ConfigKeys {
                 throw fields.unsupported("\(key) is \(value), and this program does not compute it")
             }
         }
-        let known = common.union(own(architecture))
-        for member in fields.json.members ?? [] {
-            let key = member.key.text
-            guard !known.contains(key), !neutral(key, member.value) else { continue }
-            if telling(key) {
-                throw fields.unsupported("\(key) is set, and this program does not compute it")
-            }
-        }
     }
 
     /// The class that `architectures` names: the model with a head for text, or the model without a head, where the
     /// folder may yet hold one. Early Llama checkpoints write LLaMA.
-    private static func checkClass(
-        _ fields: Fields, _ architecture: ModelConfig.Architecture
-    ) throws(CheckpointError) {
+    /// - Parameter accepted: the classes, the one that is named in errors first.
+    static func checkClass(_ fields: Fields, accepted: [String]) throws(CheckpointError) {
         var names: [String] = []
         for element in try fields.list("architectures", nullable: true) ?? [] {
             guard let name = element.string else { throw fields.malformed("architectures holds more than texts") }
             names.append(name)
         }
         guard let name = names.first else { return }
-        let family = [
-            ModelConfig.Architecture.llama: "Llama", .mistral: "Mistral", .qwen2: "Qwen2", .qwen3: "Qwen3",
-        ][architecture]!
-        let accepted =
-            ["\(family)ForCausalLM", "\(family)Model"] + (architecture == .llama ? ["LLaMAForCausalLM"] : [])
         guard names.contains(where: accepted.contains) else {
-            throw fields.unsupported("architectures names \(name), where \(family)ForCausalLM is expected")
+            throw fields.unsupported("architectures names \(name), where \(accepted[0]) is expected")
         }
     }
 

@@ -6,7 +6,8 @@ import Tensors
 struct HuggingFaceConfig {
     let fields: Fields
 
-    init(json: JSON, file: String) { fields = Fields(json: json, file: file) }
+    /// - Parameter place: where the object stands in the file, for messages.
+    init(json: JSON, file: String, place: String = "") { fields = Fields(json: json, file: file, place: place) }
 
     func config() throws(CheckpointError) -> ModelConfig {
         let architecture = try architecture()

@@ -12,6 +12,8 @@ public struct ChatTemplate: Sendable {
     public let day: CalendarDay
     /// What is rendered where no system prompt is wanted.
     private(set) var silence = Silence.leftOut
+    /// How the messages' content is given to it.
+    private(set) var content = Content.text
 
     /// How a template does without a system prompt.
     enum Silence: Sendable {
@@ -22,6 +24,9 @@ public struct ChatTemplate: Sendable {
         /// It has one of its own that nothing replaces.
         case impossible(String)
     }
+
+    /// Templates of vision-language models go through a message's parts, one of which is its text.
+    enum Content: Sendable { case text, parts }
 
     /// - Parameters:
     ///   - source: the template; `nil` for none.
@@ -42,6 +47,7 @@ public struct ChatTemplate: Sendable {
         } else {
             program = nil
         }
+        content = findContent()
         try checkThinking()
         silence = try findSilence()
     }
@@ -69,13 +75,33 @@ public struct ChatTemplate: Sendable {
                 "messages",
                 .list(
                     messages.map {
-                        .dict(Dict([("role", .text($0.role)), ("content", .text($0.content, from: $0.origin))]))
+                        .dict(Dict([("role", .text($0.role)), ("content", value(of: $0))]))
                     })
             ), ("tools", .none), ("documents", .none), ("add_generation_prompt", .bool(generationPrompt)),
         ]
         variables += tokens.map { ($0.name, .text($0.spelling)) }
         if thinking != .template { variables.append(("enable_thinking", .bool(thinking == .on))) }
         do { return try program.render(variables, day: day) } catch { throw Self.fault(error, file) }
+    }
+
+    private func value(of message: Message) -> Value {
+        let text = Value.text(message.content, from: message.origin)
+        switch content {
+        case .text: return text
+        case .parts: return .list([.dict(Dict([("type", .text("text")), ("text", text)]))])
+        }
+    }
+
+    /// Finds out by rendering: parts only where a text alone would be lost.
+    private func findContent() -> Content {
+        guard program != nil else { return .text }
+        func shows(_ content: Content) -> Bool {
+            var trial = self
+            trial.content = content
+            let asked = Message(role: "user", content: "question", origin: .user)
+            return (try? trial.render([asked], generationPrompt: true))?.around(.user) != nil
+        }
+        return shows(.text) || !shows(.parts) ? .text : .parts
     }
 
     private func checkThinking() throws(CheckpointError) {

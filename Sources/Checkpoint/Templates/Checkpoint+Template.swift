@@ -5,8 +5,8 @@ import Tensors
 extension Checkpoint {
     /// The checkpoint's own template and the file it is in, if it has one.
     ///
-    /// As transformers reads them: `chat_template.jinja` (and the folder `additional_chat_templates`) goes before
-    /// `tokenizer_config.json`; of several named ones `default` is meant.
+    /// As transformers reads them: `chat_template.json` of a vision-language model, then `chat_template.jinja` (and the
+    /// folder `additional_chat_templates`), then `tokenizer_config.json`; of several named ones `default` is meant.
     /// - Throws: `CheckpointError` where there are several and none is the default, or one is no text.
     public func chatTemplateText() throws(CheckpointError) -> String? { try ownTemplate()?.source }
 
@@ -18,6 +18,7 @@ extension Checkpoint {
             }
             return (text, path)
         }
+        if let template = try processorTemplate() { return template }
         if let file = try templateInFolder() { return (try Self.templateFile(file), file) }
         let config = "\(path)/tokenizer_config.json"
         guard let value = try CheckpointFiles.jsonIfPresent(config)?["chat_template"], !value.isNull else { return nil }
@@ -41,6 +42,17 @@ extension Checkpoint {
             )
         }
         return (found, config)
+    }
+
+    /// The template in `chat_template.json`, where processors of vision-language models keep it. transformers' processors
+    /// look there first.
+    func processorTemplate() throws(CheckpointError) -> (source: String, file: String)? {
+        let file = "\(path)/chat_template.json"
+        guard languageModelPart != nil, let json = try CheckpointFiles.jsonIfPresent(file) else { return nil }
+        guard let text = json["chat_template"]?.string else {
+            throw CheckpointError(.malformed, file: file, "chat_template is no text")
+        }
+        return (text, file)
     }
 
     /// The file among `chat_template.jinja` and `additional_chat_templates/*.jinja` that is the default.

@@ -3,6 +3,7 @@ import Console
 import Logging
 import Protocol
 import Reporting
+import StepCommands
 
 #if canImport(Glibc)
     import Glibc
@@ -16,8 +17,10 @@ package struct Faultline: AsyncParsableCommand {
         version: Release.version,
         subcommands: [
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self, OverlapCommand.self,
-            ProbeCommand.self, EvaluateCommand.self, FineTuneCommand.self,
-            ExportCommand.self, GenerateCommand.self, PlanCommand.self, StatusCommand.self, HistoryCommand.self,
+            UnitsCommand.self, CurvesCommand.self, ProbeCommand.self, DirectionCommand.self, EvaluateCommand.self,
+            FineTuneCommand.self,
+            ExportCommand.self, MergeCommand.self, CosineCommand.self, GenerateCommand.self, PlanCommand.self,
+            StatusCommand.self, HistoryCommand.self,
             DrainCommand.self, KeygenCommand.self, DigestCommand.self, BenchFleetCommand.self, TokenizeCommand.self,
             RenderCommand.self,
         ])

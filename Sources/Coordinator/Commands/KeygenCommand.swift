@@ -4,10 +4,6 @@ import Keys
 import OutputFiles
 import Tensors
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 package struct KeygenCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "keygen", abstract: "Makes a fleet's keys, adds workers' keys, or revokes one.")
@@ -52,7 +48,7 @@ package struct KeygenCommand: ParsableCommand {
         let names = names?.split(separator: ",").map { trimmed(String($0)) } ?? []
         var made = try folder.make(workers: workers, names: names, days: days)
         let token = "\(out)/\(ViewToken.fileName)"
-        if access(token, F_OK) != 0 {
+        if !Files.exists(token) {
             try ViewToken.make(at: token)
             made.append(token)
         }

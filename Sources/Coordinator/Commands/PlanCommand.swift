@@ -108,6 +108,7 @@ package struct PlanCommand: AsyncParsableCommand {
             let plan = StudySummary(item, config: checkpoint.config)
             Terminal.out(plan.table())
             for line in Format.wrapped("conditions: \(plan.conditionList)") { Terminal.say(line) }
+            for warning in item.evaluator.warnings { Terminal.own.warning("\(warning)") }
             Terminal.say("")
         }
         Terminal.out(prediction.table())
@@ -129,6 +130,7 @@ package struct PlanCommand: AsyncParsableCommand {
     /// What a study does; all its files are sound.
     private static func open(_ study: Study, _ checkpoint: Checkpoint, day: CalendarDay?) throws -> StudySchedule {
         try study.check(checkpoint.config)
+        try study.check(belongsTo: { try checkpoint.provenance() })
         let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
         let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.log.info("\($0)") }
         return try StudySchedule(study, config: checkpoint.config, codec: codec, files: files)

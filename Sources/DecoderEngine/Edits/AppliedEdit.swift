@@ -35,11 +35,27 @@ extension StageContext {
         let byName = bundle.byName
         try forEachMap { matrix, number, part in
             guard let mask = byName[part.name] else { return }
-            let bytes = (part.rows.count * matrix.columns + 7) / 8
-            guard mask.type == .u8, mask.buffer.byteCount == bytes else {
-                throw EngineError.wrongMask("\(part.name) has \(mask.buffer.byteCount) bytes, not \(bytes)")
-            }
+            try Self.check(mask, count: part.rows.count * matrix.columns)
             body(matrix, number, part, mask.buffer)
+        }
+    }
+}
+
+extension StageContext {
+    /// Norms and biases of the stage's blocks, with the numbers that each has.
+    var blockVectors: [(name: String, count: Int)] { stage.layers.flatMap { $0.vectors.flatMap(\.parts) } }
+
+    /// - Throws: `EngineError.wrongMask` where an edit's entry is not so many bits.
+    static func check(_ mask: TensorBundle.Entry, count: Int) throws {
+        guard mask.type == .u8 else { throw EngineError.wrongMask("\(mask.name) is \(mask.type.rawValue), not U8") }
+        try check(mask.buffer, of: mask.name, count: count)
+    }
+
+    /// - Throws: `EngineError.wrongMask` where the bytes are not as many bits.
+    static func check(_ mask: AlignedBuffer, of name: String, count: Int) throws {
+        let bytes = (count + 7) / 8
+        guard mask.byteCount == bytes else {
+            throw EngineError.wrongMask("\(name) has \(mask.byteCount) bytes, not \(bytes)")
         }
     }
 }

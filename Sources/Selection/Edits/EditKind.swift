@@ -6,18 +6,28 @@ public enum EditKind: String, Sendable, CaseIterable {
     case zero
     case freeze
     case lowRank = "low_rank"
+    case prunedLowRank = "pruned_low_rank"
     case training
     case operands
     case steering
+    case ablation
+    case perturbation
+    case delta
+    case scale
 
     public var type: any WeightEdit.Type {
         switch self {
         case .zero: ZeroedWeights.self
         case .freeze: FrozenWeights.self
         case .lowRank: LowRankEdit.self
+        case .prunedLowRank: PrunedLowRank.self
         case .training: TrainingState.self
         case .operands: Operands.self
         case .steering: Steering.self
+        case .ablation: Ablation.self
+        case .perturbation: Perturbation.self
+        case .delta: WeightDelta.self
+        case .scale: ScaledWeights.self
         }
     }
 

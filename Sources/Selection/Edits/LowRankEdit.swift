@@ -5,6 +5,10 @@ public import Tensors
 /// A change of linear maps by few ranks: W + left · right, left [d_out × k], right [k × d_in].
 ///
 /// As a file: safetensors with F32 `left.NAME` and `right.NAME` for every changed map; maps without a change are absent.
+///
+/// The embedding and the head may be changed like maps, by the names that an untied checkpoint gives them. Where the
+/// embedding is the head as well (tied), a change of the embedding alone is one of its rows as they are looked up: the head
+/// stays what the checkpoint has. A change of the tensor itself is named twice, with equal factors.
 public struct LowRankEdit: WeightEdit {
     public static let kind = EditKind.lowRank
     public static let title = "low-rank edit"
@@ -36,6 +40,8 @@ public struct LowRankEdit: WeightEdit {
 
     public var maps: [Map]
     public var metadata: [String: String]
+
+    public init(maps: [Map], metadata: [String: String] = [:]) { (self.maps, self.metadata) = (maps, metadata) }
 
     /// Ranks of the change in all maps together.
     public var rank: Int { maps.reduce(0) { $0 + $1.rank } }
@@ -110,7 +116,14 @@ public struct LowRankEdit: WeightEdit {
     /// - Throws: `SelectionError`.
     public func check(against model: any WeightSource, named source: String) throws(SelectionError) {
         for map in maps {
-            guard let shape = model.shape(of: map.shape.name) else {
+            let name = map.shape.name
+            let isTiedHead = name == ModelConfig.headName && model.config.tiedEmbeddings
+            if isTiedHead, !isSameAsEmbedding(map) {
+                throw .file(
+                    source, map: name,
+                    fault: "the model's head is its embedding, which is changed otherwise, or not at all")
+            }
+            guard let shape = model.shape(of: isTiedHead ? ModelConfig.embeddingName : name) else {
                 throw .missing(map: map.shape.name, source: source)
             }
             guard shape == [map.shape.rows, map.shape.columns] else {
@@ -119,9 +132,20 @@ public struct LowRankEdit: WeightEdit {
         }
     }
 
-    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
-        place.entries(of: bundle)
+    private func isSameAsEmbedding(_ map: Map) -> Bool {
+        guard let rows = self[ModelConfig.embeddingName], rows.rank == map.rank else { return false }
+        return rows.left.byteArray() == map.left.byteArray() && rows.right.byteArray() == map.right.byteArray()
     }
+
+    /// The embedding's factors go to the first stage, the head's to the last.
+    public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
+        place.entries(of: bundle) { name in
+            if name.hasSuffix(ModelConfig.embeddingName) { return place.isFirst }
+            return name.hasSuffix(ModelConfig.headName) ? place.isLast : true
+        }
+    }
+
+    public var leavesHead: Bool { self[ModelConfig.embeddingName] != nil && self[ModelConfig.headName] == nil }
 
     public var extent: EditExtent { EditExtent(ranks: rank) }
     public var adapter: LowRankEdit? { self }

@@ -1,3 +1,4 @@
+public import Checkpoint
 public import Tensors
 
 /// An edit that chooses weights. Its tensors are those of its mask, so it goes to the stages weight by weight.
@@ -13,6 +14,10 @@ extension MaskEdit {
 
     public static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry] {
         place.entries(of: bundle)
+    }
+
+    public func check(against model: any WeightSource, named source: String) throws {
+        try mask.check(against: model, named: source)
     }
 
     public var adapter: LowRankEdit? { nil }

@@ -30,6 +30,8 @@ public struct Operands: WeightEdit {
         place.entries(of: bundle)
     }
 
+    /// Not looked at here: the task that uses them knows which tensors it needs.
+    public func check(against model: any WeightSource, named source: String) throws {}
     public var extent: EditExtent { EditExtent() }
     public var adapter: LowRankEdit? { nil }
     public func reasonForNoEffect(in model: any WeightSource) -> String? { "it leaves the weights as they are" }

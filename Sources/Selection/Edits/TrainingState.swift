@@ -31,6 +31,8 @@ public struct TrainingState: WeightEdit {
     static let embeddingName = "model.embed_tokens.weight"
     static let headName = "lm_head.weight"
 
+    /// Not looked at here: the workers compare every tensor with the model that they train.
+    public func check(against model: any WeightSource, named source: String) throws {}
     public var extent: EditExtent { EditExtent() }
     public var adapter: LowRankEdit? { nil }
     public func reasonForNoEffect(in model: any WeightSource) -> String? { nil }

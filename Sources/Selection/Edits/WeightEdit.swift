@@ -18,6 +18,12 @@ public protocol WeightEdit: Sendable {
     /// Where it comes from; free text.
     var metadata: [String: String] { get set }
 
+    /// Checks that it speaks of this model: of its weights in their shapes, of blocks that it has, of files that fit it.
+    /// - Parameter source: names the edit in errors.
+    /// - Throws: `SelectionError` naming what does not fit; where a file beside the edit cannot be read, or is not the one
+    ///   that the edit was made with.
+    func check(against model: any WeightSource, named source: String) throws
+
     /// The entries of a bundle of this kind that a stage needs.
     static func share(_ bundle: TensorBundle, of place: StagePlace) -> [TensorBundle.Entry]
 
@@ -29,13 +35,32 @@ public protocol WeightEdit: Sendable {
     /// - Returns: what makes the edited rows of a weight out of the checkpoint's.
     /// - Throws: `SelectionError.notExported` where weights alone do not hold what it does.
     func rewrite() throws(SelectionError) -> WeightRewrite
+    /// The same of an edit that looks at the whole model, or at files beside it.
+    /// - Parameter model: the checkpoint as it is.
+    /// - Throws: as `rewrite()`; where a file cannot be read, or is not the one that the edit was made with.
+    func rewrite(of model: any WeightSource, files: EditFiles) throws -> WeightRewrite
+    /// Its model is the checkpoint to the bit, as its settings alone tell.
+    var isIdentity: Bool { get }
     /// The same as a LoRA adapter could hold it; `nil`: none can.
     var adapter: LowRankEdit? { get }
+    /// It changes the embedding and leaves the head as it is: a model whose head is its embedding is then exported with a head
+    /// of its own.
+    var leavesHead: Bool { get }
+}
+
+extension WeightEdit {
+    public var leavesHead: Bool { false }
+}
+
+extension WeightEdit {
+    public func rewrite(of model: any WeightSource, files: EditFiles) throws -> WeightRewrite { try rewrite() }
+    public var isIdentity: Bool { false }
 }
 
 /// Changes consecutive rows of the weight of that name, in place: values [rows × columns], row by row. Weights that the edit
 /// leaves alone stay as they are.
-public typealias WeightRewrite = (_ weight: String, _ rows: Range<Int>, _ values: UnsafeMutablePointer<Float>) -> Void
+public typealias WeightRewrite = (_ weight: String, _ rows: Range<Int>, _ values: UnsafeMutablePointer<Float>) throws ->
+    Void
 
 /// How large an edit is, in numbers of results.
 public struct EditExtent: Sendable, Equatable {
@@ -69,7 +94,7 @@ public struct StagePlace: Sendable, Equatable {
     }
 
     /// N of `model.layers.N.…`.
-    static func layer(of name: String) -> Int? {
+    package static func layer(of name: String) -> Int? {
         let words = name.split(separator: ".")
         guard let place = words.firstIndex(of: "layers"), place + 1 < words.count else { return nil }
         return Int(words[place + 1])

@@ -24,6 +24,8 @@ public protocol Statistic: Sendable {
     var readsResidual: Bool { get }
     /// Tokens that a prompt has to have at least.
     var leastPromptTokens: Int { get }
+    /// Whether it looks at response tokens alone, which prompts without responses do not have.
+    var needsResponses: Bool { get }
     var combination: Combination { get }
     var room: StatisticRoom { get }
 
@@ -42,6 +44,7 @@ extension Statistic {
     public var loss: Loss? { nil }
     public var readsResidual: Bool { false }
     public var leastPromptTokens: Int { 1 }
+    public var needsResponses: Bool { false }
     public var combination: Combination { .sum }
     public func finished(_ combined: TensorBundle, classes: [String]) throws -> [TensorBundle.Entry] {
         combined.entries

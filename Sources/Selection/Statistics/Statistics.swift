@@ -4,6 +4,7 @@ public import Protocol
 public enum Statistics {
     public static let all: [any Statistic.Type] = [
         AbsoluteGradient.self, InputSquares.self, SecondMoments.self, HeadOutput.self, ResidualState.self,
+        UnitVariance.self, LastTokenState.self, Transition.self,
     ]
 
     public static var names: [String] { all.map { $0.name } }

@@ -25,6 +25,8 @@ package protocol ConditionMethod: Sendable, Equatable {
     func family(_ extent: EditExtent) -> ConditionFamily
     /// Its place in a grid: none, one or two settings.
     var coordinates: [GridAxis] { get }
+    /// What random controls that differ in the seed of their draw alone have in common; `nil`: nothing is drawn.
+    var drawnLike: String? { get }
 
     /// Files that it reads.
     var files: [String] { get }
@@ -35,12 +37,20 @@ package protocol ConditionMethod: Sendable, Equatable {
     /// Whether it can be made block by block.
     var sequence: BlockSequence { get }
     var making: Making { get }
+    /// The fine-tuned condition that it begins with; `nil`: the study's model.
+    var repaired: String? { get }
+    /// Its edit acts on the very prompts that the evaluation puts, and on no others.
+    var goesByPrompts: Bool { get }
 
     /// What no single key can tell.
     /// - Throws: `InputError` naming the key of the study.
     func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError)
     /// - Throws: `InputError` or `SelectionError` where the model does not allow it.
     func check(_ condition: Study.Condition, against config: ModelConfig) throws
+    /// Checks that its files were made for this very model; by default there are none that say so.
+    /// - Parameter model: the study's; its digest may take a while.
+    /// - Throws: `InputError` or `SelectionError` naming the file and both models.
+    func check(_ condition: Study.Condition, belongsTo model: () throws -> Provenance) throws
     /// What decides its weights beside the data of its sides and how they are cut.
     /// - Returns: `nil` where no words decide the weights.
     /// - Throws: what `known` throws.
@@ -51,6 +61,10 @@ package protocol ConditionMethod: Sendable, Equatable {
 
 extension ConditionMethod {
     package static var withoutSettings: Self? { nil }
+    package func check(_ condition: Study.Condition, belongsTo model: () throws -> Provenance) throws {}
+    package var drawnLike: String? { nil }
+    package var repaired: String? { nil }
+    package var goesByPrompts: Bool { false }
 
     /// One condition an entry, where a method has no grid of its own.
     /// - Throws: `InputError` with file, line and the key's path.
@@ -88,19 +102,26 @@ package struct ConditionEntry {
 package struct KnownInputs {
     /// The pairs of a side; `nil`: by nothing yet.
     package var data: (Study.Side) throws -> String?
+    /// The file of a statistic of the study's own, by its name; `nil`: the study collects none of that name.
+    package var statistic: (String) throws -> String?
+    /// What the evaluation puts to every condition.
+    package var prompts: [PutPrompt]
     /// The model of another condition; `nil`: no words decide it.
     package var editKey: (Study.Condition) throws -> String?
 
     package init(
-        data: @escaping (Study.Side) throws -> String?, editKey: @escaping (Study.Condition) throws -> String?
+        data: @escaping (Study.Side) throws -> String?, statistic: @escaping (String) throws -> String?,
+        prompts: [PutPrompt], editKey: @escaping (Study.Condition) throws -> String?
     ) {
-        (self.data, self.editKey) = (data, editKey)
+        (self.data, self.statistic, self.prompts, self.editKey) = (data, statistic, prompts, editKey)
     }
 }
 
 /// A setting that may hold a list, which makes a grid of the condition.
 package struct ListAxis {
     var key: String
+    /// What stands for the key in the points' names; `nil`: the key.
+    var word: String?
     /// Its values are names of conditions; a grid's name stands for all of its points.
     var namesConditions = false
 }
@@ -139,7 +160,7 @@ extension Study.Condition {
     /// The fine-tuning run that makes it.
     package var fineTune: Study.FineTune? { if case .training(let settings) = method.making { settings } else { nil } }
     /// The condition whose size it has.
-    package var imitated: String? { if case .like(let name) = method.making { name } else { nil } }
+    package var imitated: String? { if case .like(let name, _) = method.making { name } else { nil } }
 
     package static func == (a: Self, b: Self) -> Bool {
         a.name == b.name && a.isSequential == b.isSequential && a.method.isEqual(to: b.method)

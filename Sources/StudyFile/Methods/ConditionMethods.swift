@@ -9,6 +9,12 @@ package enum ConditionMethods {
     package static let all: [any ConditionMethod.Type] = [
         UneditedMethod.self, SetDifferenceMethod.self, RankedMethod.self, RandomLikeMethod.self, HeadsMethod.self,
         FineTuneMethod.self, LowRankMethod.self, SteeringMethod.self,
+        DirectionMethod.self,
+        LandscapeMethod.self, MergeMethod.self, DeltaMethod.self, SafePatchingMethod.self,
+        UnitsMethod.self, ScaleMethod.self,
+        SafeLoRAMethod.self, AntidoteMethod.self,
+        DefenceMethod.self,
+        ScansMethod.self,
     ]
 
     static var keys: [String] { all.flatMap { $0.keys } }

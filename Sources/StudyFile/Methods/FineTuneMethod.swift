@@ -26,7 +26,7 @@ package struct FineTuneMethod: ConditionMethod {
 
     package var title: String { settings.title }
     package func family(_ extent: EditExtent) -> ConditionFamily {
-        settings.restriction == nil ? .fineTuned : .fineTunedFrozen
+        settings.lora != nil ? .fineTunedLoRA : settings.restriction == nil ? .fineTuned : .fineTunedFrozen
     }
     package var coordinates: [GridAxis] { [] }
     package var files: [String] { [settings.pairs] }
@@ -41,10 +41,10 @@ package struct FineTuneMethod: ConditionMethod {
         try study.check(settings, of: condition, top)
     }
 
-    /// Checks that the model has the share of weights that is to be frozen or rewound.
+    /// Checks that the model has the weights that are to be frozen or rewound.
     /// - Throws: `InputError` naming the condition where it does not.
     package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
-        try settings.restriction?.share?.check(config, condition: condition.name)
+        try settings.restriction?.weights.check(config, condition: condition.name)
     }
 
     /// Its data and settings say more than its words do.
@@ -56,4 +56,5 @@ package struct FineTuneMethod: ConditionMethod {
 extension ConditionFamily {
     package static let fineTuned = ConditionFamily(18, "fine-tuned")
     package static let fineTunedFrozen = ConditionFamily(19, "fine-tuned, weights frozen")
+    package static let fineTunedLoRA = ConditionFamily(60, "fine-tuned, LoRA")
 }

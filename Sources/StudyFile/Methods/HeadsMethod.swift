@@ -6,24 +6,34 @@ package import Tensors
 package struct HeadsMethod: ConditionMethod {
     package static let keys = ["heads"]
     private static let choices = ["top", "bottom", "random"]
-    package static func axes(of key: String) -> [ListAxis] { choices.map { ListAxis(key: $0) } }
+    package static func axes(of key: String) -> [ListAxis] {
+        choices.map { ListAxis(key: $0) } + [ListAxis(key: "seeds", word: "seed")]
+    }
 
     package var selection: HeadSelection
+    /// Of the draw of random heads; `nil`: the study's.
+    package var seed: UInt64?
 
-    package init(_ selection: HeadSelection) { self.selection = selection }
+    package init(_ selection: HeadSelection, seed: UInt64? = nil) { (self.selection, self.seed) = (selection, seed) }
 
-    /// Reads which heads it takes, and how many.
+    /// Reads which heads it takes, how many, and the seed of random ones.
     /// - Throws: `InputError` with file, line and the key's path.
     package init(_ entry: ConditionEntry) throws(InputError) {
-        let node = try entry.settings(Self.choices)
-        guard node.keys.count == 1, let key = node.keys.first else {
+        let node = try entry.settings(Self.choices + ["seeds"])
+        let keys = node.keys.filter(Self.choices.contains)
+        guard keys.count == 1, let key = keys.first else {
             throw entry.node.error("heads", "needs exactly one of \(Self.choices.joined(separator: ", "))")
+        }
+        seed = try node.integer("seeds", in: 0...Int.max).map { UInt64($0) }
+        guard seed == nil || key == "random" else {
+            throw node.error("seeds", "goes with random heads, not with \(key)")
         }
         let count = try node.required(key) { key throws(InputError) in try node.integer(key, in: 1...1_000_000) }
         selection = key == "top" ? .top(count) : key == "bottom" ? .bottom(count) : .random(count)
     }
 
-    package var title: String { selection.title }
+    package var title: String { selection.title + (seed.map { ", seed \($0)" } ?? "") }
+    package var drawnLike: String? { selection.needsProbe ? nil : selection.title }
 
     package func family(_ extent: EditExtent) -> ConditionFamily {
         switch selection {
@@ -39,7 +49,9 @@ package struct HeadsMethod: ConditionMethod {
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
     package var making: Making {
-        .mask { [selection] in try selection.mask($0.probe, in: $0.model.config, seed: $0.seed) }
+        .mask { [selection, seed] in
+            try selection.mask($0.probe, in: $0.model.config, seed: seed ?? $0.seed)
+        }
     }
 
     /// Checks that a ranking of heads is made where it needs one.

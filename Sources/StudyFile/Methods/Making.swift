@@ -13,9 +13,16 @@ package enum Making: Sendable {
     case edit(@Sendable (EditInputs) throws -> any WeightEdit)
     /// The workers make a change of few ranks out of the subspaces of these data sets, in the order the recipe takes them.
     case ranks(RankRecipe, [Study.Side])
-    /// As many random weights, or ranks, of every matrix as the condition of that name takes.
-    case like(String)
+    /// As many random weights, or ranks, of every matrix as the condition of that name takes; drawn with that seed, or the
+    /// study's.
+    case like(String, seed: UInt64?)
     case training(Study.FineTune)
+    /// What data light up in a fine-tuned model is removed from it.
+    case antidote(AntidoteMethod)
+    /// The model of the condition of that name as it is, or the unedited one.
+    case another(String?)
+    /// Refusal vectors are added or subtracted, as a gate says that is calibrated on prompts of its own.
+    case scans(ScansMethod)
 }
 
 /// What the coordinator has when it makes a condition's edit.
@@ -28,8 +35,12 @@ package struct EditInputs {
     package var scores: (Study.Side) throws -> ScoreFile
     /// The mask of an earlier condition.
     package var mask: (String) throws -> Mask
+    /// What an earlier condition is fine-tuned to with `lora`.
+    package var tuned: (String) throws -> LowRankEdit
     /// The file of a statistic of the study's own.
     package var statistic: (String) throws -> TensorBundle
+    /// The direction that the study selects.
+    package var direction: () throws -> ResidualDirection
     /// What the evaluation puts to every condition.
     package var prompts: [PutPrompt]
     package var codec: any TextCodec
@@ -39,10 +50,16 @@ package struct EditInputs {
     package init(
         model: any WeightSource, seed: UInt64, probe: HeadProbe?, scores: @escaping (Study.Side) throws -> ScoreFile,
         mask: @escaping (String) throws -> Mask, statistic: @escaping (String) throws -> TensorBundle,
-        prompts: [PutPrompt], codec: any TextCodec, files: DataFiles
+        direction: @escaping () throws -> ResidualDirection, prompts: [PutPrompt], codec: any TextCodec,
+        files: DataFiles,
+        tuned: @escaping (String) throws -> LowRankEdit = { name in
+            throw InternalError("condition \(name) is not fine-tuned yet")
+        }
     ) {
+        self.tuned = tuned
         (self.model, self.seed, self.probe, self.scores, self.mask) = (model, seed, probe, scores, mask)
-        (self.statistic, self.prompts, self.codec, self.files) = (statistic, prompts, codec, files)
+        (self.statistic, self.direction) = (statistic, direction)
+        (self.prompts, self.codec, self.files) = (prompts, codec, files)
     }
 }
 

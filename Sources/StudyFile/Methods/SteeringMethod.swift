@@ -47,22 +47,9 @@ package struct SteeringMethod: ConditionMethod {
         default: throw entry.node.error(entry.key, "needs either vectors (a file) or statistic (a name)")
         }
         alpha = try node.number("alpha", in: -1e6...1e6) ?? alpha
-        layers = try Self.layers(node)
+        layers = try node.blocks("layers")
         start = try Self.start(node)
         gate = try Self.gate(node, entry.path)
-    }
-
-    private static func layers(_ node: StudyNode) throws(InputError) -> [Int]? {
-        guard let items = try node.items("layers") else { return nil }
-        var layers: [Int] = []
-        for item in items {
-            guard let layer = item.wholeNumber, layer >= 0, !layers.contains(layer) else {
-                throw node.error("layers", "has to be a list of different block numbers from 0")
-            }
-            layers.append(layer)
-        }
-        guard !layers.isEmpty else { throw node.error("layers", "is an empty list") }
-        return layers.sorted()
     }
 
     private static func start(_ node: StudyNode) throws(InputError) -> Steering.Start {
@@ -118,6 +105,7 @@ package struct SteeringMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
+    package var goesByPrompts: Bool { gate != .all }
     package var making: Making { .edit { [self] in try edit($0) } }
 
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
@@ -126,26 +114,11 @@ package struct SteeringMethod: ConditionMethod {
             throw top.error("export", "names \(condition.name): weights alone do not hold what steering does")
         }
         if case .statistic(let name, let position) = source {
-            let known = study.statistics.filter { $0.request.name == ResidualState.name }
-            guard let plan = known.first(where: { $0.name == name }) else {
-                let nearest = nearestName(to: name, among: known.map(\.name))
-                throw fault(
-                    "steer.statistic = \(name) is no statistic residual_state of this study"
-                        + (nearest.map { "; did you mean \($0)?" } ?? ""))
-            }
-            guard try Self.positions(plan.request).contains(position) else {
-                throw fault("steer.position = \(position) is none of statistic \(name)")
-            }
+            try study.checkResidualState(name, position: position, of: condition, key: "steer", top)
         }
         if gate == .harmful && study.evaluation.harmful == nil || gate == .harmless && study.evaluation.harmless == nil
         {
             throw fault("steer.gate names prompts that the evaluation does not put")
-        }
-    }
-
-    private static func positions(_ request: StatisticRequest) throws(InputError) -> [Int] {
-        do { return try ResidualState(options: request.options).positions } catch {
-            throw InputError("statistic \(request.name)", "\(error)")
         }
     }
 
@@ -202,7 +175,8 @@ package struct SteeringMethod: ConditionMethod {
         }
         if let layers { vectors = vectors.filter { layers.contains($0.key) } }
         let steering = Steering(
-            vectors: vectors.mapValues { $0.map { Float(alpha * $0) } }, start: start, gate: try prompts(inputs),
+            vectors: vectors.mapValues { $0.map { Float(alpha * $0) } }, start: start,
+            gate: try gated(inputs.prompts, inputs.files),
             metadata: ["alpha": "\(alpha)"])
         try steering.check(against: inputs.model.config, named: "steering")
         return steering
@@ -212,40 +186,41 @@ package struct SteeringMethod: ConditionMethod {
     private static func differences(
         _ file: TensorBundle, at position: Int, _ config: ModelConfig
     ) throws -> [Int: [Double]] {
-        let positions = file.metadata["option_positions"]?.split(separator: ",").map { Int($0) } ?? [-1]
-        guard let row = positions.firstIndex(of: position) else {
-            throw SelectionError.missing(map: "position \(position)", source: "the statistic")
-        }
         var vectors: [Int: [Double]] = [:]
         for layer in 0..<config.layerCount {
             let place = layer + 1 < config.layerCount ? ResidualPlace.input(layer + 1) : .output
-            let means = try ["harmful", "harmless"].map { label in
-                let name = "mean.\(label).\(place)"
-                guard let entry = file[name] else { throw SelectionError.missing(map: name, source: "the statistic") }
-                return Array(entry.buffer.doubleArray()[row * config.hiddenSize..<(row + 1) * config.hiddenSize])
-            }
-            vectors[layer] = zip(means[0], means[1]).map { $0 - $1 }
+            vectors[layer] = try ResidualState.meanDifference(of: file, place, position: position)
         }
         return vectors
     }
 
-    private func prompts(_ inputs: EditInputs) throws -> Set<[Int32]>? {
+    /// The tokens of the prompts that are steered; `nil`: all are.
+    private func gated(_ prompts: [PutPrompt], _ files: DataFiles) throws -> Set<[Int32]>? {
         switch gate {
         case .all: return nil
-        case .harmful: return Set(inputs.prompts.filter(\.isHarmful).map(\.tokens))
-        case .harmless: return Set(inputs.prompts.filter { !$0.isHarmful }.map(\.tokens))
+        case .harmful: return Set(prompts.filter(\.isHarmful).map(\.tokens))
+        case .harmless: return Set(prompts.filter { !$0.isHarmful }.map(\.tokens))
         case .file(let path):
-            let texts = Set(try inputs.files.prompts(path))
-            return Set(inputs.prompts.filter { texts.contains($0.text) }.map(\.tokens))
+            let texts = Set(try files.prompts(path))
+            return Set(prompts.filter { texts.contains($0.text) }.map(\.tokens))
         }
     }
 
-    /// A file's content is known before a run; what a statistic comes to, and which prompts a gate names, is not.
+    /// The vectors' file, or all that decides the statistic; and the tokens of the prompts that a gate names.
+    /// - Throws: where a file cannot be read; what `known` throws.
     package func fingerprint(
         _ condition: Study.Condition, in study: Study, _ known: KnownInputs
     ) throws -> [String]? {
-        guard case .file(let path) = source, gate == .all else { return nil }
-        return condition.fingerprint + [try Digest.sha256(file: path)]
+        let vectors: String?
+        switch source {
+        case .file(let path): vectors = try Digest.sha256(file: path)
+        case .statistic(let name, let position): vectors = try known.statistic(name).map { "\($0), at \(position)" }
+        }
+        guard let vectors else { return nil }
+        let parts = condition.fingerprint + ["\(alpha)", vectors]
+        guard let prompts = try gated(known.prompts, DataFiles(maxSkipped: study.maxSkipped)) else { return parts }
+        let texts = prompts.sorted { $0.lexicographicallyPrecedes($1) }.map { "\($0)" }
+        return parts + [Digest.sha256(Array(texts.joined(separator: "\n").utf8))]
     }
 }
 
