@@ -30,7 +30,7 @@ conditions:
   - {name: units, units: {statistic: units, class: safety, safety: 1}}
   - {name: moved, landscape: {alpha: 0.05}}
   - {name: scaled, scale: {layers: 6-9, alpha: 1.1}}
-  - {name: lora, finetune: {pairs: a.jsonl, samples: 8, steps: 2, batch: 4, lr: 1.0e-3, lora: {rank: 4, alpha: 8, maps: [q, v, o, down]}}}
+  - {name: lora, finetune: {pairs: a.jsonl, samples: 8, steps: 4, batch: 4, lr: 3.0e-3, lora: {rank: 4, alpha: 8, maps: [q, v, o, down]}}}
 evaluation:
   harmless: {prompts: "b.jsonl:prompt", first: 4}
   max_new_tokens: 8
