@@ -39,14 +39,11 @@ import Testing
         _ study: Study, in folder: String, cached: Bool = false
     ) async throws -> (runner: DirectionRunner, folder: RunFolder, said: [String]) {
         let runner = DirectionRunner(MatrixModel(layers: 5))
-        let run = try RunFolder(files.file(folder))
         let said = Mutex<[String]>([])
-        _ = try await StudyRun(
-            study, runner: runner, codec: ByteCodec(), model: model, modelDigest: "digest", folder: run, exporter: nil,
-            cache: cached ? try ResultCache(files.file("cache")) : nil,
-            announce: { line in said.withLock { $0.append(line) } }
-        ).run()
-        return (runner, run, said.withLock { $0 })
+        let done = try await files.carryOut(study, runner, model: model, in: folder, cached: cached) { line in
+            said.withLock { $0.append(line) }
+        }
+        return (runner, done.folder, said.withLock { $0 })
     }
 
     @Test func itsSettingsAreRead() throws {
@@ -146,13 +143,12 @@ import Testing
 }
 
 /// A model whose mean states differ by the unit vector of the layer's number, and whose candidates behave as the tables say.
-private final class DirectionRunner: ModelRunner {
+private final class DirectionRunner: ForwardingRunner {
     private static let ablated = [0.5, 0.05, 0.01, 0.2, 0.001]
     private static let induced = [0.6, 0.3, 0.9, 0.7, 0.9]
     private static let divergence = [0.05, 0.05, 0.5, 0.05, 0.05]
 
     let fake: FakeRunner
-    let kernels = "fake"
     private let model: MatrixModel
     private let state = Mutex<(edit: (any WeightEdit)?, asked: [String])>((nil, []))
     var asked: [String] { state.withLock { $0.asked } }
@@ -222,19 +218,8 @@ private final class DirectionRunner: ModelRunner {
         return harmful(batches).map { _ in Self.divergence[edit.direction.firstIndex(of: 1) ?? 4] }
     }
 
-    func release(_ receipt: ScoreReceipt) throws {}
-    func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
-        try await fake.likelihood(batches, label: label)
-    }
     func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
         note(label)
         return try await fake.generate(groups, label: label)
     }
-    func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
-        try await fake.train(request, label: label)
-    }
-    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try await fake.trainedWeights(body) }
-    func compute(_ request: RankRequest, label: String) async throws { try await fake.compute(request, label: label) }
-    func concluded() throws {}
-    func shutdown() async { await fake.shutdown() }
 }

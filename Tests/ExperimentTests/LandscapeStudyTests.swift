@@ -46,13 +46,8 @@ import Testing
     private func run(_ study: Study, in folder: String) async throws -> (
         runner: FakeRunner, folder: RunFolder, results: StudyResults
     ) {
-        let runner = FakeRunner(MatrixModel(layers: 2))
-        let run = try RunFolder(files.file(folder))
-        let results = try await StudyRun(
-            study, runner: runner, codec: ByteCodec(), model: model, modelDigest: "digest", folder: run,
-            exporter: FolderExporter(model), announce: { _ in }
-        ).run()
-        return (runner, run, results)
+        try await files.carryOut(
+            study, FakeRunner(MatrixModel(layers: 2)), model: model, in: folder, exporter: FolderExporter(model))
     }
 
     private func values(_ path: String, _ name: String) throws -> [Float] {

@@ -45,12 +45,7 @@ import Testing
         _ study: Study, in folder: String, overflowing: Range<Int>? = nil, cached: Bool = false
     ) async throws -> (runner: RangeRunner, folder: RunFolder, results: StudyResults) {
         let runner = RangeRunner(MatrixModel(layers: 6), overflowing: overflowing)
-        let run = try RunFolder(files.file(folder))
-        let results = try await StudyRun(
-            study, runner: runner, codec: ByteCodec(), model: model, modelDigest: "digest", folder: run, exporter: nil,
-            cache: cached ? try ResultCache(files.file("cache")) : nil, announce: { _ in }
-        ).run()
-        return (runner, run, results)
+        return try await files.carryOut(study, runner, model: model, in: folder, cached: cached)
     }
 
     @Test func itsSettingsAreRead() throws {
@@ -191,13 +186,12 @@ import Testing
 }
 
 /// A model that refuses so many of the prompts, by the range of blocks that is scaled.
-private final class RangeRunner: ModelRunner {
+private final class RangeRunner: ForwardingRunner {
     private static let refused: [Range<Int>: Int] = [
         2..<3: 3, 2..<4: 4, 2..<5: 6, 2..<6: 6, 0..<5: 5, 1..<5: 8, 3..<5: 5, 4..<5: 2,
     ]
 
     let fake: FakeRunner
-    let kernels = "fake"
     private let config: ModelConfig
     private let overflowing: Range<Int>?
     private let state = Mutex<(edit: (any WeightEdit)?, asked: [Range<Int>?])>((nil, []))
@@ -235,30 +229,4 @@ private final class RangeRunner: ModelRunner {
     private struct Overflow: ModelRunnerFailure {
         let description = "a worker: \(NotFinite.phrase)"
     }
-
-    func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
-        try await fake.score(requests, label: label)
-    }
-    func nextTokens(_ batches: [Batch], label: String) async throws -> [[Float]] {
-        try await fake.nextTokens(batches, label: label)
-    }
-    func nextTokens(_ batches: [Batch], of tokens: [Int32], label: String) async throws -> [[Double]] {
-        try await fake.nextTokens(batches, of: tokens, label: label)
-    }
-    func divergence(
-        _ batches: [Batch], from reference: NextTokenReference, epsilon: Double, label: String
-    ) async throws -> [Double] {
-        try await fake.divergence(batches, from: reference, epsilon: epsilon, label: label)
-    }
-    func release(_ receipt: ScoreReceipt) throws {}
-    func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
-        try await fake.likelihood(batches, label: label)
-    }
-    func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
-        try await fake.train(request, label: label)
-    }
-    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try await fake.trainedWeights(body) }
-    func compute(_ request: RankRequest, label: String) async throws { try await fake.compute(request, label: label) }
-    func concluded() throws {}
-    func shutdown() async { await fake.shutdown() }
 }

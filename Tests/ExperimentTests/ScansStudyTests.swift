@@ -46,13 +46,8 @@ import Testing
     private func run(
         _ study: Study, in folder: String = UUID().uuidString, cached: Bool = false
     ) async throws -> (runner: ScansRunner, folder: RunFolder, results: StudyResults) {
-        let runner = ScansRunner(MatrixModel(layers: 3))
-        let run = try RunFolder(files.file(folder))
-        let results = try await StudyRun(
-            study, runner: runner, codec: ByteCodec(), model: model, modelDigest: "digest", folder: run, exporter: nil,
-            cache: cached ? try ResultCache(files.file("cache")) : nil, announce: { _ in }
-        ).run()
-        return (runner, run, results)
+        try await files.carryOut(
+            study, ScansRunner(MatrixModel(layers: 3)), model: model, in: folder, cached: cached)
     }
 
     private func tokens(_ texts: [String]) -> Set<[Int32]> { Set(texts.map { ByteCodec().prompt($0) }) }
@@ -225,9 +220,8 @@ import Testing
 /// A model whose states are known. At the prompt's end they are [3, 1, 0, 0] of prompts with "harm" in them and [1, 1, 0, 0]
 /// of others; after the final norm [0, 1, 0, 0] and [0, 2, 0, 0]. They change by [1, 0, 0, 0] and [0, 1, 0, 0]; after the
 /// final norm all by [0, 0, 1, 0].
-private final class ScansRunner: ModelRunner {
+private final class ScansRunner: ForwardingRunner {
     let fake: FakeRunner
-    let kernels = "fake"
     private let model: MatrixModel
     private let scored = Mutex<[ScoreRequest]>([])
     var requests: [ScoreRequest] { scored.withLock { $0 } }
@@ -273,31 +267,4 @@ private final class ScansRunner: ModelRunner {
         }
         try TensorBundle(entries: entries).write(safetensors: request.output)
     }
-
-    func use(_ model: ModelState) async throws { try await fake.use(model) }
-    func release(_ receipt: ScoreReceipt) throws {}
-    func likelihood(_ batches: [Batch], label: String) async throws -> [SequenceScore] {
-        try await fake.likelihood(batches, label: label)
-    }
-    func nextTokens(_ batches: [Batch], label: String) async throws -> [[Float]] {
-        try await fake.nextTokens(batches, label: label)
-    }
-    func nextTokens(_ batches: [Batch], of tokens: [Int32], label: String) async throws -> [[Double]] {
-        try await fake.nextTokens(batches, of: tokens, label: label)
-    }
-    func divergence(
-        _ batches: [Batch], from reference: NextTokenReference, epsilon: Double, label: String
-    ) async throws -> [Double] {
-        try await fake.divergence(batches, from: reference, epsilon: epsilon, label: label)
-    }
-    func generate(_ groups: [TaskBody.Generation], label: String) async throws -> [[Int32]] {
-        try await fake.generate(groups, label: label)
-    }
-    func train(_ request: TrainingRequest, label: String) async throws -> [Float] {
-        try await fake.train(request, label: label)
-    }
-    func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws { try await fake.trainedWeights(body) }
-    func compute(_ request: RankRequest, label: String) async throws { try await fake.compute(request, label: label) }
-    func concluded() throws {}
-    func shutdown() async { await fake.shutdown() }
 }

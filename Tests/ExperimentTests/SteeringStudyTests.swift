@@ -49,13 +49,7 @@ import Testing
     private func run(_ study: Study, in folder: String, cached: Bool = false) async throws -> (
         runner: FakeRunner, folder: RunFolder, results: StudyResults
     ) {
-        let runner = FakeRunner(MatrixModel(layers: 2))
-        let run = try RunFolder(files.file(folder))
-        let results = try await StudyRun(
-            study, runner: runner, codec: ByteCodec(), model: model, modelDigest: "digest", folder: run, exporter: nil,
-            cache: cached ? try ResultCache(files.file("cache")) : nil, announce: { _ in }
-        ).run()
-        return (runner, run, results)
+        try await files.carryOut(study, FakeRunner(MatrixModel(layers: 2)), model: model, in: folder, cached: cached)
     }
 
     private func made(_ condition: String, more: String = "") async throws -> Steering {

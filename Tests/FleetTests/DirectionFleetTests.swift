@@ -46,21 +46,8 @@ import Testing
     }
 
     private func work(_ folder: String, workers: Int, memory isKept: Bool) async throws -> Outcome {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let story = Story()
-        let memory = isKept ? try RunMemory(folder: folder, logger: .silent) : nil
-        var settings = FleetSettings(runDirectory: folder)
-        settings.localWorkers = workers
-        settings.threadsPerWorker = 1
-        settings.memoryPerWorker = 0.5
-        settings.workerExecutable = ChildProcess.product("faultline-worker")
-        settings.firstEpoch = memory?.firstEpoch ?? 0
-        settings.happened = { story.hear($0) }
-        let checkpoint = try Checkpoint.open(Self.model)
-        let runner = FleetRunner(
-            fleet: try Fleet(settings), checkpoint: checkpoint,
-            progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: memory)
-        do {
+        let done = try await RealFleet.counting(folder, model: Self.model, workers: workers, journal: isKept) {
+            runner, checkpoint in
             var outcome = Outcome()
             for edit in try edits(checkpoint) {
                 try await runner.apply(edit)
@@ -68,13 +55,11 @@ import Testing
                 let scores = try await runner.likelihood([Batch(sequences: Self.sequences)], label: "scores")
                 outcome.likelihoods.append(scores.map(\.logProbabilities))
             }
-            outcome.granted = story.count(.granted)
-            await runner.shutdown()
             return outcome
-        } catch {
-            await runner.shutdown()
-            throw error
         }
+        var outcome = done.result
+        outcome.granted = done.granted
+        return outcome
     }
 
     @Test func anyFleetGivesTheSameBytes() async throws {

@@ -26,29 +26,12 @@ import Testing
     }
 
     private func work(_ folder: String, workers: Int, memory isKept: Bool) async throws -> Outcome {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let story = Story()
-        let memory = isKept ? try RunMemory(folder: folder, logger: .silent) : nil
-        var settings = FleetSettings(runDirectory: folder)
-        settings.localWorkers = workers
-        settings.threadsPerWorker = 1
-        settings.memoryPerWorker = 0.5
-        settings.workerExecutable = ChildProcess.product("faultline-worker")
-        settings.firstEpoch = memory?.firstEpoch ?? 0
-        settings.happened = { story.hear($0) }
-        let checkpoint = try Checkpoint.open(TinyModel.fixture)
-        let runner = FleetRunner(
-            fleet: try Fleet(settings), checkpoint: checkpoint,
-            progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: memory)
-        do {
-            var outcome = try await carryOut(runner, checkpoint.config)
-            outcome.granted = story.count(.granted)
-            await runner.shutdown()
-            return outcome
-        } catch {
-            await runner.shutdown()
-            throw error
+        let done = try await RealFleet.counting(folder, workers: workers, journal: isKept) { runner, checkpoint in
+            try await carryOut(runner, checkpoint.config)
         }
+        var outcome = done.result
+        outcome.granted = done.granted
+        return outcome
     }
 
     private func carryOut(_ runner: FleetRunner, _ config: ModelConfig) async throws -> Outcome {

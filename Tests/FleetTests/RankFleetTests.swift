@@ -27,32 +27,6 @@ import Testing
         }
     }
 
-    private func withRunner<R>(
-        _ folder: String, workers: Int, pipelines: Int, memory: RunMemory? = nil,
-        _ body: (FleetRunner, Checkpoint) async throws -> R
-    ) async throws -> R {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        var settings = FleetSettings(runDirectory: folder)
-        settings.localWorkers = workers
-        settings.pipelines = pipelines
-        settings.threadsPerWorker = 1
-        settings.memoryPerWorker = 0.5
-        settings.workerExecutable = ChildProcess.product("faultline-worker")
-        settings.firstEpoch = memory?.firstEpoch ?? 0
-        let checkpoint = try Checkpoint.open(TinyModel.fixture)
-        let runner = FleetRunner(
-            fleet: try Fleet(settings), checkpoint: checkpoint,
-            progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: memory)
-        do {
-            let result = try await body(runner, checkpoint)
-            await runner.shutdown()
-            return result
-        } catch {
-            await runner.shutdown()
-            throw error
-        }
-    }
-
     /// Everything a study does at this level, in files.
     private func work(_ runner: FleetRunner, _ checkpoint: Checkpoint, _ folder: String, groupBytes: Int) async throws
         -> [String: [UInt8]]
@@ -92,7 +66,7 @@ import Testing
         var golden: [String: [UInt8]]?
         for (workers, pipelines, groupBytes) in [(1, 1, 1 << 30), (2, 1, 1), (3, 1, 20_000), (2, 2, 1 << 30)] {
             let folder = scratch.file("\(workers)-\(pipelines)")
-            let bytes = try await withRunner(folder, workers: workers, pipelines: pipelines) {
+            let bytes = try await RealFleet.run(folder, workers: workers, pipelines: pipelines) {
                 try await work($0, $1, folder, groupBytes: groupBytes)
             }
             #expect(bytes.count == 5)
@@ -113,7 +87,7 @@ import Testing
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             let memory = try RunMemory(folder: folder, logger: .silent)
             outcomes.append(
-                try await withRunner(folder, workers: workers, pipelines: 1, memory: memory) {
+                try await RealFleet.run(folder, workers: workers, pipelines: 1, memory: memory) {
                     try await work($0, $1, folder, groupBytes: 50_000)
                 })
         }
