@@ -221,7 +221,7 @@ let package = Package(
             name: "StudySupport",
             dependencies: [
                 "Tensors", "Checkpoint", "Protocol", "Selection", "Evaluation", "Datasets", "ModelService", "StudyFile",
-                "StudyReport", "TestSupport",
+                "Caching", "Experiment", "StudyReport", "Planning", "TestSupport",
             ],
             path: "Tests/StudySupport"),
         .target(
@@ -244,7 +244,7 @@ let package = Package(
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ProtocolTests",
-            dependencies: ["Protocol", "ZeroMQ", "Scheduling"]),
+            dependencies: ["Tensors", "Protocol", "ZeroMQ", "Scheduling"]),
         .testTarget(
             name: "SelectionTests",
             dependencies: ["Tensors", "Checkpoint", "Protocol", "Selection", "TestSupport"],

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import DecoderEngine
 import Foundation
 import Linalg
 import Tensors
@@ -17,7 +18,16 @@ struct ComputeBench: ParsableCommand {
     @Option(help: "Decode slots.") var slots = 48
     @Option(help: "Write the batch's token ids here (JSON lines), for scripts/bench/pytorch.py.") var tokensOut: String?
 
+    @Option(help: "Kernel level: \(KernelLevel.names). Default: the one that a worker would take.") var level: String?
+
+    func validate() throws {
+        if let level, KernelLevel(rawValue: level) == nil {
+            throw ValidationError("--level \(level) is unknown (known: \(KernelLevel.names))")
+        }
+    }
+
     func run() throws {
+        let level = try ProcessKernels.begin(at: level.flatMap { KernelLevel(rawValue: $0) }) { print($0) }
         // What a worker with 8 GiB to spare keeps (TransformerEngine).
         BufferPool.setLimit(2 << 30)
         let from = length / 2
@@ -35,7 +45,7 @@ struct ComputeBench: ParsableCommand {
             }
         }
         print(
-            "\(model), \(threads) threads, \(sequences) sequences of \(length) tokens (\(length - from) scored), medians of \(rounds)"
+            "\(model), kernel level \(level), \(threads) threads, \(sequences) sequences of \(length) tokens (\(length - from) scored), medians of \(rounds)"
         )
         for (i, item) in items.enumerated() {
             let rate = item.flop / median(times[i]) / 1e9

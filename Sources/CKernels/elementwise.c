@@ -3,15 +3,6 @@
 #include "kernels.h"
 #include <math.h>
 
-int fl_kernel_level(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 1;
-#else
-  return 1;
-#endif
-}
-
 FL_CLONES void fl_add(float *y, const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] += x[i];
 }

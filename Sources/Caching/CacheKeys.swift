@@ -1,4 +1,5 @@
 package import Datasets
+package import ModelService
 import Protocol
 import Tensors
 
@@ -8,11 +9,12 @@ package struct CacheKeys: Sendable {
     package static let format = "2"
 
     package let modelDigest: String
+    package let kernels: String
     private let common: String
 
-    /// - Parameter kernels: which of the CPU's kernels the fleet runs (the last bits depend on them).
+    /// - Parameter kernels: the fleet's kernel level, by name (the last bits depend on it).
     package init(modelDigest: String, kernels: String) {
-        self.modelDigest = modelDigest
+        (self.modelDigest, self.kernels) = (modelDigest, kernels)
         common = ["faultline", Self.format, Release.version, modelDigest, kernels].joined(separator: "\n")
     }
 
@@ -23,6 +25,15 @@ package struct CacheKeys: Sendable {
     /// A file that says of itself what it was made of.
     package func key(_ kind: String, _ provenance: [String: String]) -> String {
         key(kind, provenance.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" })
+    }
+
+    /// Statistics of a model that is known by `weights`.
+    /// - Throws: `ProtocolError` where a block is too large to be sent.
+    package func key(_ request: ScoreRequest, of weights: String) throws -> String {
+        key(
+            "statistics",
+            try [weights]
+                + request.blocks.map { try TaskBody.score(statistics: request.statistics, batches: $0).digest() })
     }
 
     /// Of the tokens that pairs come to, example by example.

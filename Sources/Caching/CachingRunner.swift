@@ -106,7 +106,7 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
     package func score(_ requests: [ScoreRequest], label: String) async throws -> ScoreReceipt {
         var missing: [(request: ScoreRequest, key: String?)] = []
         for request in requests {
-            let key = request.isCached ? try key(of: request) : nil
+            let key = request.isCached ? try keys.key(request, of: weights) : nil
             if let key, cache.fetch(key, to: request.output) { continue }
             missing.append((request, key))
         }
@@ -115,13 +115,6 @@ package final class CachingRunner: ModelRunner, @unchecked Sendable {
         let receipt = try await inner.score(missing.map(\.request), label: label)
         for case (let request, let key?) in missing { try cache.store(key, file: request.output) }
         return receipt
-    }
-
-    private func key(of request: ScoreRequest) throws -> String {
-        keys.key(
-            "statistics",
-            try [weights]
-                + request.blocks.map { try TaskBody.score(statistics: request.statistics, batches: $0).digest() })
     }
 
     /// Changes of few ranks are kept; subspaces are files of the study's own.

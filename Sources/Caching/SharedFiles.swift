@@ -40,4 +40,13 @@ package struct SharedFiles: Sendable {
         guard !cache.has(key) else { return }
         try cache.store(key, bytes: Array(weights.utf8))
     }
+
+    /// Records that the cache has all that a search asked, so that the plan need not follow it.
+    /// - Parameter words: everything that decides what is asked.
+    /// - Throws: what `ResultCache.store` throws.
+    package func note(search words: String) throws {
+        let key = keys.key("search", [words])
+        guard !cache.has(key) else { return }
+        try cache.store(key, bytes: Array("done".utf8))
+    }
 }

@@ -9,7 +9,7 @@ public import Protocol
 public import Reporting
 public import Selection
 import StudyFile
-package import Tensors
+public import Tensors
 
 extension Group: ExpressibleByArgument {}
 extension RankAmount: ExpressibleByArgument {
@@ -21,6 +21,7 @@ extension UnitScores.Normalization: ExpressibleByArgument {}
 extension UnitSettings.Scope: ExpressibleByArgument {}
 extension UnitClass: ExpressibleByArgument {}
 extension UnitClasses.Order: ExpressibleByArgument {}
+extension ScansMethod.LastState: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension FirstTokenKL: ExpressibleByArgument {}
 extension TaskBody.Training.Parameters: ExpressibleByArgument {}
@@ -28,6 +29,7 @@ extension ZeroShotTask: ExpressibleByArgument {}
 extension AttackSetting.Kind: ExpressibleByArgument {}
 extension Study.Keep: ExpressibleByArgument {}
 extension LogFormat: ExpressibleByArgument {}
+extension KernelLevel: ExpressibleByArgument {}
 extension Thinking: ExpressibleByArgument {
     public init?(argument: String) { self.init(word: argument) }
     public static var allValueStrings: [String] { ["on", "off"] }
@@ -49,7 +51,7 @@ package enum DataType: String, ExpressibleByArgument, CaseIterable, Sendable {
     }
 }
 
-/// Which workers do the work. None of it changes a result.
+/// Which workers do the work. Of all this, `level` alone changes last bits of results.
 package struct FleetOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Local workers to start.", valueName: "n"))
     package var workers: Int?
@@ -74,6 +76,12 @@ package struct FleetOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("Compute threads of a local worker.", valueName: "n"))
     package var threads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Kernel level of all workers, which decides last bits. Default: the run's, or else the highest that all have.",
+            valueName: "level"))
+    package var level: KernelLevel?
 
     @Option(
         help: ArgumentHelp(
@@ -129,6 +137,10 @@ package struct FleetOptions: ParsableArguments {
         if joinFile != nil, listen == nil { throw ValidationError("--join-file goes with --listen") }
         if let wait, !(wait >= 1 && wait <= 604_800) {
             throw ValidationError("--wait \(wait) is out of range: 1 to 604800 seconds")
+        }
+        if listen == nil, let level, level > .highest {
+            throw ValidationError(
+                "--level \(level): the highest kernel level of this machine's CPU is \(KernelLevel.highest)")
         }
         if keys != nil, listen == nil { throw ValidationError("--keys goes with --listen: local workers need no keys") }
         if keys != nil, insecurePlainTCP { throw ValidationError("--keys and --insecure-plain-tcp exclude each other") }
@@ -201,6 +213,17 @@ package struct BatchOptions: ParsableArguments {
             throw ValidationError("--batch-tokens has to be 16 to 1000000")
         }
     }
+}
+
+/// Two lists of prompts that are told apart.
+package struct PromptListOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Harmful prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
+    package var harmful: String
+
+    @Option(help: ArgumentHelp("Harmless prompts.", valueName: "file"))
+    package var harmless: String
+
+    package init() {}
 }
 
 /// How data files are read.

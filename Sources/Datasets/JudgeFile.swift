@@ -8,11 +8,14 @@ package enum JudgeFile {
     ///   - phrases: a file whose list is the run's own judge; `nil`: the first of `names`, or the default.
     ///   - names: of judges that come with the program.
     ///   - files: what reads it, and says what it was taken for.
-    /// - Throws: `InputError` where the file cannot be read, or a name is unknown; `EvaluationError` where it has no phrases.
+    /// - Throws: `InputError` where the file cannot be read, or a name is unknown or there twice;
+    ///   `EvaluationError` where it has no phrases.
     package static func judges(phrases path: String?, names: [String] = [], _ files: DataFiles) throws -> Judges {
-        let named = try names.map { name in
+        var named: [RefusalJudge] = []
+        for name in names {
             guard let judge = RefusalJudge.named(name) else { throw InputError("judge \(name)", unknown) }
-            return judge
+            guard !named.contains(judge) else { throw InputError("judge \(name)", "is named twice") }
+            named.append(judge)
         }
         guard let path else { return Judges(phrases: nil, named: named) }
         let phrases = try files.lines(path, kind: "refusal phrases", column: "phrase")

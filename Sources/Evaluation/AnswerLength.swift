@@ -42,7 +42,7 @@ public struct AnswerLength: Sendable, Equatable {
             let cut = answer.cuts.first { $0.length == length }
             let text = cut?.text ?? answer.text
             let isFinished = !(cut?.isUnfinished ?? answer.isUnfinished)
-            let isAnswered = isFinished && text.unicodeScalars.contains { !$0.properties.isWhitespace }
+            let isAnswered = isFinished && judges.own.hasAnswer(text)
             hits[answer.prompt, default: ([], [])].own.append(isAnswered && !judges.own.isRefusal(text))
             hits[answer.prompt]!.paper.append(isFinished && !judges.paper.isRefusal(text))
         }

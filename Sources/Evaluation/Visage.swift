@@ -16,24 +16,27 @@ public enum Visage {
         return safe.reduce(0) { $0 + (largest - $1) } / Double(safe.count)
     }
 
-    /// The points that the code averages over: from the first in the lower half that enters the basin (above 99.99 before it,
-    /// not above at it), or the first of all; to the last in the upper half that leaves it, or the last of all.
+    /// The points that the code averages over: from the first below the middle one that enters the basin (above 99.99 before
+    /// it, not above at it), or the first of all; to the last above the middle one that leaves it, or the last of all. The
+    /// middle point, of N points the one of index ⌊N / 2⌋, begins or ends no window, as in the published loops.
     /// - Returns: `nil` where there are no points.
     public static func window(_ percent: [Double]) -> ClosedRange<Int>? {
         guard !percent.isEmpty else { return nil }
         let middle = percent.count / 2
         var (start, end) = (0, percent.count - 1)
-        if middle >= 1, let first = (1...middle).first(where: { percent[$0] <= edge && percent[$0 - 1] > edge }) {
-            start = first
+        for index in percent.indices where index > 0 && index < middle {
+            if percent[index] <= edge && percent[index - 1] > edge {
+                start = index
+                break
+            }
         }
-        if percent.count >= 2,
-            let last = (middle...percent.count - 1).last(where: {
-                $0 + 1 < percent.count && percent[$0] <= edge && percent[$0 + 1] > edge
-            })
-        {
-            end = last
+        for index in percent.indices.reversed() where index > middle && index + 1 < percent.count {
+            if percent[index] <= edge && percent[index + 1] > edge {
+                end = index
+                break
+            }
         }
-        return start <= end ? start...end : nil
+        return start...end
     }
 
     /// The published code (`safety_avg`): the mean of 100 − S over the window, points at 100 inside it counting as 0.

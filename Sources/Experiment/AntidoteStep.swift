@@ -30,6 +30,9 @@ package struct AntidoteStep: Sendable {
 
     /// - Parameter output: where the folded statistic goes.
     package func request(_ name: String, output: String) -> ScoreRequest {
-        ScoreRequest(name: name, statistics: [statistic.request()], blocks: blocks, output: output)
+        ScoreRequest(
+            name: name, statistics: [statistic.request()], blocks: blocks, output: output,
+            // Second moments are too large to be kept for later runs.
+            isCached: method.place == .merged)
     }
 }

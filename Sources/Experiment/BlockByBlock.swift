@@ -29,7 +29,7 @@ struct BlockByBlock {
 
     private var layers: Range<Int> { 0..<model.config.layerCount }
     private var store: ScoreComputation {
-        study.scoreComputation(model, modelDigest: modelDigest, codec: codec)
+        study.scoreComputation(model, modelDigest: modelDigest, codec: codec, kernels: runner.kernels)
     }
 
     /// What the finished edit depends on, for its metadata.
@@ -38,6 +38,7 @@ struct BlockByBlock {
             "condition": condition.name, "selection": condition.title, "model": modelDigest, "order": "sequential",
             "scores": "\(study.scores.method.rawValue) \(study.scores.loss.rawValue)",
             "block_examples": "\(study.blockExamples)", "batch_tokens": "\(study.batchTokens)",
+            Provenance.levelKey: runner.kernels,
         ]
         for side in sides {
             provenance["data_\(side.rawValue)"] = PairFile.digest(pairs[side]!)

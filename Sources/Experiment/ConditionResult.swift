@@ -17,8 +17,10 @@ package struct ConditionResult: Sendable {
     package var rankFraction: Double
     /// Weights that fine-tuning left as they were, where it was restricted.
     package var restricted: RestrictedWeights?
-    /// What the method found on the way, in words: a calibrated gate.
-    package var note: String?
+    /// What the gate of `scans` came to.
+    package var gate: ScansGateResult?
+    /// What the method found on the way, in words.
+    package var note: String? { gate?.words ?? training?.words }
     /// By setting, in the study's order.
     package var attacks: [AttackResult]
     package var overRefusal: OverRefusal?
@@ -36,6 +38,8 @@ package struct ConditionResult: Sendable {
     package var windows: [WindowLoss]
     /// Loss of every fine-tuning step.
     package var losses: [Float]
+    /// Where its training ended; `nil`: nothing was trained.
+    package var training: TrainingOutcome?
     package var harmless: [(answer: Answer, verdict: Verdict)]
     /// What its row in every table is marked with.
     package var remark: Remark?
@@ -103,7 +107,7 @@ package struct ConditionResult: Sendable {
         self.method = method
         self.remark = remark
         (losses, restricted, zeroed, ranks) = (change.losses, change.restricted, change.zeroed, change.ranks)
-        note = change.note
+        (self.gate, training) = (change.gate, change.training)
         sparsity = Double(zeroed) / Double(max(1, maps.reduce(0) { $0 + $1.count }))
         rankFraction = Double(ranks) / Double(max(1, maps.reduce(0) { $0 + $1.rank }))
         let attacks = measurement == nil ? [] : attacks

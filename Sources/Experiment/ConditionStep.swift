@@ -38,8 +38,8 @@ package struct ConditionStep: Sendable {
     /// How its prompts are put; `nil`: as they are.
     package let defence: DefenceStep?
     package let isExported: Bool
-    /// Another condition begins with the model that this one is fine-tuned to.
-    package let isRepaired: Bool
+    /// Another condition is made of this one's change of few ranks.
+    package let isBuiltOn: Bool
     /// Data sets that each decoder block is scored on in turn, where the condition is made block by block.
     package let blockSides: [Study.Side]
 
@@ -51,7 +51,7 @@ package struct ConditionStep: Sendable {
     ) {
         (self.condition, self.change, self.questions, self.defence) = (condition, change, questions, defence)
         isExported = study.export.contains(condition.name)
-        isRepaired = study.isRepaired(condition.name)
+        isBuiltOn = study.isBuiltOn(condition.name)
         blockSides = condition.isSequential ? condition.method.sides : []
     }
 }
@@ -64,12 +64,26 @@ package struct TrainingStep: Sendable {
     /// Other conditions begin where this run ends.
     package let isShared: Bool
 
+    private var passSteps: Int {
+        FineTuneSteps.stepCount(.epochs(1), examples: pairs.count, batch: settings.batch)
+    }
+    private var lossTarget: LossTarget? {
+        settings.untilLoss.map { LossTarget(loss: $0, passSteps: passSteps) }
+    }
+
+    func outcome(_ losses: [Float]) -> TrainingOutcome? {
+        guard !losses.isEmpty, losses.count <= training.steps.count else { return nil }
+        let steps = max(0, losses.count - passSteps)..<losses.count
+        return TrainingOutcome(
+            steps: losses.count, loss: LossTarget.mean(losses, steps: steps, of: training), target: settings.untilLoss)
+    }
+
     /// - Parameter kept: the weights that the settings' restriction leaves as they were.
     func request(kept: Mask?) -> TrainingRequest {
         let isRewound = settings.restriction?.kind == .rewind
         return TrainingRequest(
             training, freeze: isRewound ? nil : kept, rewind: isRewound ? kept : nil, isShared: isShared,
-            checkpointEvery: settings.checkpointEvery)
+            checkpointEvery: settings.checkpointEvery, lossTarget: lossTarget)
     }
 }
 

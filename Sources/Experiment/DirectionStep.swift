@@ -1,7 +1,7 @@
 package import Checkpoint
 package import Datasets
 import Evaluation
-import ModelService
+package import ModelService
 package import Protocol
 import Selection
 package import StudyFile
@@ -47,16 +47,19 @@ package struct DirectionStep: Sendable {
     private let batchTokens: Int
     private let blockExamples: Int
 
-    /// - Throws: `InputError` where a list is too short, a prompt longer than the model's context, a position none of the
-    ///   template's, or a token none of the model's.
+    /// - Throws: `InputError` where no block is left to try, a list is too short or shares a prompt with the other, a prompt is
+    ///   longer than the model's context, a position none of the template's, or a token none of the model's.
     package init(
         _ plan: Study.DirectionPlan, study: Study, config: ModelConfig, codec: any TextCodec, _ files: DataFiles
     ) throws {
         self.plan = plan
         (layers, vocabulary) = (config.layerCount, config.vocabularySize)
         (batchTokens, blockExamples) = (study.batchTokens, study.blockExamples)
+        try Self.checkLayers(plan, of: config)
         let harmful = try Self.split(plan.harmful, "harmful", plan, study, codec, files)
         let harmless = try Self.split(plan.harmless, "harmless", plan, study, codec, files)
+        try Self.check(
+            harmful.train.texts + harmful.validation.texts, harmless.train.texts + harmless.validation.texts, plan)
         lists = Lists(
             trainHarmful: harmful.train, trainHarmless: harmless.train, validationHarmful: harmful.validation,
             validationHarmless: harmless.validation)
@@ -106,6 +109,28 @@ package struct DirectionStep: Sendable {
         )
     }
 
+    /// At the first block's input the template's tokens have no state but their embeddings, which are those of any prompt.
+    private static func checkLayers(_ plan: Study.DirectionPlan, of config: ModelConfig) throws(InputError) {
+        guard plan.rules.layerLimit(of: config.layerCount) <= 1 else { return }
+        throw InputError(
+            "refusal_direction.layers_below",
+            "= \(plainNumber(plan.rules.layersBelow)) leaves no block of the model's \(config.layerCount) to try but the first, at whose input all prompts are alike"
+        )
+    }
+
+    /// No prompt is harmful and harmless.
+    private static func check(
+        _ harmful: [String], _ harmless: [String], _ plan: Study.DirectionPlan
+    ) throws(InputError) {
+        let others = Set(harmless.map(trimmed))
+        let both = harmful.filter { others.contains(trimmed($0)) }
+        guard let first = both.first else { return }
+        throw InputError(
+            plan.harmless.file,
+            "\(both.count) of the prompts drawn for refusal_direction are harmful ones of \(plan.harmful.file) as well, as \"\(first.prefix(40))\""
+        )
+    }
+
     /// The tokens that the template puts after any instruction: what prompts of different texts end with alike.
     private static func tail(_ codec: any TextCodec) throws -> Int {
         let prompts = try ["a", "7", "Why?", "Stop.", "B)"].map { try codec.prompt($0) }
@@ -138,17 +163,31 @@ package struct DirectionStep: Sendable {
         guard case .given(let given) = plan.tokens else { return nil }
         var tokens: [Int32] = []
         for item in given {
-            let token: Int32?
+            let (token, words): (Int32?, String)
             switch item {
-            case .id(let id): token = id < vocabulary ? id : nil
-            case .text(let text): token = codec.encode(text).first
+            case .id(let id): (token, words) = (id < vocabulary ? id : nil, "\(id)")
+            case .text(let text): (token, words) = (codec.encode(text).first, "\"\(text)\"")
             }
             guard let token else {
-                throw InputError("refusal_direction.refusal_tokens", "\(item) is no token of the model")
+                throw InputError(
+                    "refusal_direction.refusal_tokens", "\(words) is no token of the model, which has \(vocabulary)")
             }
             if !tokens.contains(token) { tokens.append(token) }
         }
         return tokens.sorted()
+    }
+
+    /// All that decides what the search asks.
+    /// - Parameter judge: tells the model's own refusals.
+    func words(judge: String) -> String {
+        let prompts = [lists.trainHarmful, lists.trainHarmless, lists.validationHarmful, lists.validationHarmless]
+        let known =
+            tokens.map { "\($0)" } ?? "of \(judge), \(answers.first.map { "\($0.slots) \($0.prompts.count)" } ?? "")"
+        let parts = [
+            "direction", "\(tried)", "\(plan.isFiltered)", "\(positions)", known, "\(batchTokens)",
+            "\(blockExamples)",
+        ]
+        return (parts + prompts.map { "\($0.tokens)" }).joined(separator: "; ")
     }
 
     // MARK: What is asked
@@ -174,25 +213,38 @@ package struct DirectionStep: Sendable {
     }
 
     /// - Throws: `PackingError` where a prompt is larger than a batch.
-    package func blocks(_ harmful: Prompts, _ harmless: Prompts) throws -> [[Batch]] {
+    private func blocks(_ harmful: Prompts, _ harmless: Prompts) throws -> [[Batch]] {
         let sequences = [harmful, harmless].enumerated().flatMap { group, prompts in
             prompts.tokens.map { TokenSequence(tokens: $0, scoredFrom: $0.count, group: group) }
         }
         return try StatisticStep.blocks(sequences, blockExamples: blockExamples, batchTokens: batchTokens)
     }
 
-    /// Everything that is computed, as a plan counts it: no prompt is taken to be filtered out.
+    /// What collects the mean states.
+    /// - Parameter output: where they go.
     /// - Throws: `PackingError` where a prompt is larger than a batch.
-    package func forwardBatches() throws -> [Batch] {
+    package func means(_ lists: Lists, output: String) throws -> ScoreRequest {
+        ScoreRequest(
+            name: Self.label, statistics: [request], blocks: try blocks(lists.trainHarmful, lists.trainHarmless),
+            output: output, isCached: true)
+    }
+
+    /// All prompts whose next token is looked at, as a plan counts them: none is taken to be filtered out. `tokens`: some
+    /// tokens' probabilities are asked for; `distributions`: those of all tokens.
+    /// - Throws: `PackingError` where a prompt is larger than a batch.
+    package func questions() throws -> (tokens: [Batch], distributions: [Batch]) {
         let harmful = try batches(lists.validationHarmful, isWhole: false)
         let harmless = try batches(lists.validationHarmless, isWhole: false)
         let whole = try batches(lists.validationHarmless, isWhole: true)
-        var all = try blocks(lists.trainHarmful, lists.trainHarmless).flatMap { $0 } + whole
+        var (some, all) = ([Batch](), whole)
         if plan.isFiltered {
-            all += try batches(lists.trainHarmful, isWhole: false) + batches(lists.trainHarmless, isWhole: false)
-            all += harmful + harmless
+            some += try batches(lists.trainHarmful, isWhole: false) + batches(lists.trainHarmless, isWhole: false)
+            some += harmful + harmless
         }
-        for _ in 0..<candidateCount { all += harmful + harmless + whole }
-        return all
+        for _ in 0..<candidateCount {
+            some += harmful + harmless
+            all += whole
+        }
+        return (some, all)
     }
 }

@@ -47,10 +47,16 @@ package struct HeadProber {
         _ config: ModelConfig, _ batches: [Batch], runner: any ModelRunner, features path: String
     ) async throws -> HeadProbe {
         defer { Files.removeFile(path) }
-        let request = ScoreRequest(
-            name: "head outputs", statistics: [.headOutput], blocks: batches.map { [$0] }, output: path, isCached: true)
+        let request = Self.request(batches, output: path)
         try await runner.score([request], label: "head outputs of \(labels.count) prompts")
         return try HeadProbe(try SafetensorsFile(path: path), config: config, labels: labels, seed: seed, c: c)
+    }
+
+    /// - Parameter output: where the head outputs go.
+    package static func request(_ batches: [Batch], output: String) -> ScoreRequest {
+        ScoreRequest(
+            name: "head outputs", statistics: [.headOutput], blocks: batches.map { [$0] }, output: output,
+            isCached: true)
     }
 
     /// All prompts as they are computed.

@@ -1,7 +1,7 @@
 import Checkpoint
 package import Reporting
 package import Selection
-import Tensors
+package import Tensors
 
 /// Curves over layers, for people and for programs.
 extension LayerCurves {
@@ -29,5 +29,23 @@ extension LayerCurves {
             }
         }
         return table.csv()
+    }
+
+    /// How the pairs were drawn, and every place in full precision.
+    package var json: JSON {
+        let points = points.map { point in
+            var members: [JSON.Member] = [
+                .init("place", .text(point.place.description)), .init("layer", .integer(point.layer)),
+            ]
+            for (key, value) in [("mean_cosine", { point.cosines[$0]! }), ("angle", { point.angle($0) })]
+                as [(String, (Kind) -> Double)]
+            {
+                members.append(.init(key, .object(Kind.allCases.map { .init($0.rawValue, .number(value($0))) })))
+            }
+            return JSON.object(members + [.init("gap", .number(point.gap))])
+        }
+        return .object([
+            .init("pairs", .integer(pairs)), .init("seed", .text("\(seed)")), .init("points", .array(points)),
+        ])
     }
 }

@@ -1,6 +1,6 @@
 package import Reporting
 package import Selection
-import Tensors
+package import Tensors
 
 /// The safety layers that a study found, and every range that it tried.
 package struct LayerRangeResult: Sendable, Equatable {
@@ -54,5 +54,25 @@ package struct LayerRangeResult: Sendable, Equatable {
             ])
         }
         return table.csv()
+    }
+
+    /// The found range, where the sweeps began, and every trial; bounds inclusive.
+    package var json: JSON {
+        func bounds(_ layers: Range<Int>) -> [JSON.Member] {
+            [
+                .init("first", layers.isEmpty ? .null : .integer(layers.lowerBound)),
+                .init("last", layers.isEmpty ? .null : .integer(layers.upperBound - 1)),
+            ]
+        }
+        let trials = trials.map { trial in
+            JSON.object(
+                [.init("sweep", .text(trial.sweep.rawValue))] + bounds(trial.layers)
+                    + [.init("rejected", trial.rejected.map { .integer($0) } ?? .null)])
+        }
+        return .object(
+            bounds(chosen) + [
+                .init("start", .object(bounds(start))), .init("alpha", .number(alpha)),
+                .init("prompts", .integer(prompts)), .init("judge", .text(judge)), .init("trials", .array(trials)),
+            ])
     }
 }

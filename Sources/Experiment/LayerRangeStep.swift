@@ -41,6 +41,20 @@ package struct LayerRangeStep: Sendable {
         }
     }
 
+    /// All that decides what the search asks.
+    /// - Parameters:
+    ///   - judge: counts the refusals.
+    ///   - curves: what the first range is read off, where it is.
+    /// - Throws: `ProtocolError` where a group is too large to be sent.
+    func words(judge: String, curves: String) throws -> String {
+        let parts = [
+            "layer range", plan.start.map { "\($0.layers)" } ?? "\(plan.rule) \(curves)", "\(plan.alpha)",
+            "\(plan.reach)",
+            "\(plan.aim)", "\(plan.maps)", judge,
+        ]
+        return (parts + (try groups.map { try TaskBody.generate($0).digest() })).joined(separator: "; ")
+    }
+
     package func edit(_ layers: Range<Int>) -> ScaledWeights {
         ScaledWeights(layers, plan.maps, by: Float(plan.alpha), of: config)
     }

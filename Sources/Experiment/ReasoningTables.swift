@@ -1,6 +1,7 @@
 import Checkpoint
 package import Reporting
 package import Selection
+package import Tensors
 
 /// Curves of the reasoning's direction, for people and for programs.
 extension ReasoningCurves {
@@ -30,5 +31,17 @@ extension ReasoningCurves {
             ])
         }
         return table.csv()
+    }
+
+    /// Every place and number of tokens in full precision.
+    package var json: JSON {
+        let points = points.map { point in
+            JSON.object([
+                .init("tokens", .integer(point.tokens)), .init("place", .text(point.place.description)),
+                .init("layer", .integer(point.layer)), .init("benign", .number(point.benign)),
+                .init("malicious", .number(point.malicious)), .init("difference", .number(point.difference)),
+            ])
+        }
+        return .object([.init("prompts", .integer(prompts)), .init("points", .array(points))])
     }
 }

@@ -1,15 +1,15 @@
 import Checkpoint
-import Selection
-import StudyFile
+package import Selection
+package import StudyFile
 import Tensors
 
 /// What the prompts of a `scans` condition come to: refusal vectors, the gate, and what the gate looks at.
-struct ScansFit: Sendable {
+package struct ScansFit: Sendable {
     /// Without what the vectors are scaled by, and where they are added.
     let settings: ScansMethod
     /// Of every block; of length 1, or zero where harmful and harmless anchors are alike.
     let vectors: [[Double]]
-    let gate: ScansGate
+    package let gate: ScansGate
     /// Of every prompt of a list but the anchors: cos(a_l, d_l) of every block l.
     let cosines: [ScansStep.List: [[Double]]]
 
@@ -42,9 +42,50 @@ struct ScansFit: Sendable {
     }
 
     /// On the prompts that it is calibrated on.
-    var accuracy: ScansGate.Accuracy {
+    private var accuracy: ScansGate.Accuracy {
         ScansGate.Accuracy(
             gate, harmful: cosines[.calibrationHarmful] ?? [], harmless: cosines[.calibrationHarmless] ?? [])
+    }
+
+    /// What the gate came to.
+    /// - Parameter evaluation: how it does on the prompts of an evaluation; `nil`: their kinds are not known.
+    package func result(_ evaluation: ScansGate.Accuracy? = nil) -> ScansGateResult {
+        ScansGateResult(gate, calibration: accuracy, evaluation: evaluation)
+    }
+
+    /// s_q of every prompt that is classified, in the step's order.
+    package var scores: [Double] { (cosines[.evaluated] ?? []).map { gate.score($0) } }
+
+    /// The steering of the prompts that are classified: toward refusal where they are unsafe, away from it otherwise.
+    /// - Parameters:
+    ///   - method: where and how far it steers.
+    ///   - prompts: the step's, in its order.
+    package func steering(_ method: ScansMethod, of prompts: [[Int32]]) -> Steering {
+        var sides: (unsafe: Set<[Int32]>, safe: Set<[Int32]>) = ([], [])
+        for (tokens, score) in zip(prompts, scores) {
+            if score >= gate.threshold { sides.unsafe.insert(tokens) } else { sides.safe.insert(tokens) }
+        }
+        var vectors: [Int: [Float]] = [:]
+        for layer in method.layers ?? ScansMethod.middle(of: self.vectors.count) {
+            vectors[layer] = self.vectors[layer].map { Float(method.alpha * $0) }
+        }
+        return Steering(
+            vectors: vectors, start: .lastPromptToken, gate: sides.unsafe, opposite: sides.safe,
+            metadata: [
+                "alpha": "\(method.alpha)", "threshold": "\(gate.threshold)",
+                "gate_layers": gate.layers.map(String.init).joined(separator: ","),
+            ])
+    }
+
+    /// `list,prompt,score,unsafe`: a line a prompt but the anchors.
+    package func csv() -> String {
+        var lines = ["list,prompt,score,unsafe"]
+        for list in ScansStep.List.allCases {
+            for (number, cosines) in (cosines[list] ?? []).enumerated() {
+                lines.append("\(list.rawValue),\(number),\(gate.score(cosines)),\(gate.isUnsafe(cosines) ? 1 : 0)")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 
     /// Where the state after a block is looked at.

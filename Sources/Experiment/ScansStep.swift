@@ -1,3 +1,4 @@
+package import Checkpoint
 package import Datasets
 package import ModelService
 package import Protocol
@@ -17,52 +18,67 @@ package struct ScansStep: Sendable {
         case evaluated
     }
 
+    /// A prompt that is classified: as it stands in its file, and with its template, as it is put.
+    package typealias Prompt = (text: String, tokens: [Int32])
+
     package let method: ScansMethod
-    /// Different prompts of the evaluation, as tokens, in its order.
-    let evaluated: [[Int32]]
+    /// The different prompts that are classified, in their order.
+    package let evaluated: [Prompt]
     package let blocks: [[Batch]]
     package let statistic = Transition()
     package static let classes = List.allCases.count
 
-    /// - Throws: `InputError` where a list is too short, shares prompts with the other or with the evaluation, or a prompt with
-    ///   what is put after it is longer than the model's context; `PackingError`.
+    /// - Throws: what the other initialiser throws.
     package init(
         _ method: ScansMethod, study: Study, evaluator: Evaluator, codec: any TextCodec, _ files: DataFiles
     ) throws {
+        try self.init(
+            method, seed: study.seed, blockExamples: study.blockExamples, batchTokens: study.batchTokens,
+            evaluated: evaluator.prompts.map { ($0.text, $0.tokens) }, named: "the evaluation", codec: codec, files)
+    }
+
+    /// - Parameters:
+    ///   - prompts: what is classified; one that is there twice is collected once.
+    ///   - name: whose prompts these are, for errors.
+    /// - Throws: `InputError` where a list is too short, shares prompts with the other or with what is classified, or a prompt
+    ///   with what is put after it is longer than the model's context; `PackingError`.
+    package init(
+        _ method: ScansMethod, seed: UInt64, blockExamples: Int, batchTokens: Int, evaluated prompts: [Prompt],
+        named name: String, codec: any TextCodec, _ files: DataFiles
+    ) throws {
         self.method = method
-        let harmful = try Self.split(method.harmful, "harmful", method, study, files)
-        let harmless = try Self.split(method.harmless, "harmless", method, study, files)
+        let harmful = try Self.split(method.harmful, "harmful", method, seed, files)
+        let harmless = try Self.split(method.harmless, "harmless", method, seed, files)
         let own = (harmful: harmful.anchors + harmful.calibration, harmless: harmless.anchors + harmless.calibration)
         try Self.check(own.harmful, own.harmless, method)
-        let reported = evaluator.harmful + evaluator.harmless
-        try Self.check(own.harmful, of: method.harmful.file, heldOutFrom: reported)
-        try Self.check(own.harmless, of: method.harmless.file, heldOutFrom: reported)
+        let reported = Set(prompts.map { trimmed($0.text) })
+        try Self.check(own.harmful, of: method.harmful.file, heldOutFrom: reported, of: name)
+        try Self.check(own.harmless, of: method.harmless.file, heldOutFrom: reported, of: name)
         var seen: Set<[Int32]> = []
-        evaluated = evaluator.prompts.map(\.tokens).filter { seen.insert($0).inserted }
+        evaluated = prompts.filter { seen.insert($0.tokens).inserted }
         let response = try Self.response(method.response, codec)
         var sequences: [TokenSequence] = []
         let lists = [harmful.anchors, harmless.anchors, harmful.calibration, harmless.calibration]
         for (group, texts) in lists.enumerated() {
             for text in texts { sequences.append(try Self.sequence(codec.prompt(text), response, group, codec, text)) }
         }
-        for prompt in evaluated {
-            sequences.append(try Self.sequence(prompt, response, Self.classes - 1, codec, codec.decode(prompt)))
+        for (_, tokens) in evaluated {
+            sequences.append(try Self.sequence(tokens, response, Self.classes - 1, codec, codec.decode(tokens)))
         }
-        blocks = try StatisticStep.blocks(
-            sequences, blockExamples: study.blockExamples, batchTokens: study.batchTokens)
+        blocks = try StatisticStep.blocks(sequences, blockExamples: blockExamples, batchTokens: batchTokens)
     }
 
     /// Draws the prompts of a list, and of these the ones to calibrate on. All of a study's conditions that draw as many
     /// of a file draw the same.
     private static func split(
-        _ set: Study.PromptSet, _ name: String, _ method: ScansMethod, _ study: Study, _ files: DataFiles
+        _ set: Study.PromptSet, _ name: String, _ method: ScansMethod, _ seed: UInt64, _ files: DataFiles
     ) throws(InputError) -> (anchors: [String], calibration: [String]) {
-        let all = try set.read(seed: study.seed, name: "scans \(name)", files)
+        let all = try set.read(seed: seed, name: "scans \(name)", files)
         let drawn = try Sampling.sample(
-            all, count: method.anchors + method.calibration, seed: study.seed, name: "scans \(name)", source: set.file)
+            all, count: method.anchors + method.calibration, seed: seed, name: "scans \(name)", source: set.file)
         let held = Set(
             try Sampling.sample(
-                Array(drawn.indices), count: method.calibration, seed: study.seed, name: "scans \(name) calibration",
+                Array(drawn.indices), count: method.calibration, seed: seed, name: "scans \(name) calibration",
                 source: set.file))
         return (
             drawn.indices.filter { !held.contains($0) }.map { drawn[$0] },
@@ -85,14 +101,15 @@ package struct ScansStep: Sendable {
         )
     }
 
-    /// - Throws: `InputError` where the evaluation has prompts that the gate is made of.
-    private static func check(_ own: [String], of file: String, heldOutFrom evaluated: [String]) throws(InputError) {
-        let reported = Set(evaluated.map(trimmed))
+    /// - Throws: `InputError` where the gate would be made of prompts that it is to classify.
+    private static func check(
+        _ own: [String], of file: String, heldOutFrom reported: Set<String>, of name: String
+    ) throws(InputError) {
         let both = own.filter { reported.contains(trimmed($0)) }
         guard let first = both.first else { return }
         throw InputError(
             file,
-            "\(both.count) of the \(own.count) prompts drawn for scans are prompts of the evaluation as well, as \"\(first.prefix(40))\": choose others by skip and first, so that the gate is calibrated on none that is reported"
+            "\(both.count) of the \(own.count) prompts drawn for scans are prompts of \(name) as well, as \"\(first.prefix(40))\": choose others, so that the gate is calibrated on none that is reported"
         )
     }
 
@@ -102,7 +119,7 @@ package struct ScansStep: Sendable {
         let whole = codec.encode("a" + text)
         let tokens = whole.starts(with: before) ? Array(whole.dropFirst(before.count)) : codec.encode(text)
         guard !tokens.isEmpty else {
-            throw InputError("scans.response", "\"\(text)\" has no tokens: this tokenizer knows none of it")
+            throw InputError("the response of scans", "\"\(text)\" has no tokens: this tokenizer knows none of it")
         }
         return tokens
     }
@@ -111,7 +128,8 @@ package struct ScansStep: Sendable {
         _ prompt: [Int32], _ response: [Int32], _ group: Int, _ codec: any TextCodec, _ text: String
     ) throws(InputError) -> TokenSequence {
         try ContextLimit.check(
-            prompt.count + response.count, codec.longest, "the prompt \"\(text.prefix(40))…\" and scans.response")
+            prompt.count + response.count, codec.longest, "the prompt \"\(text.prefix(40))…\" and the response of scans"
+        )
         return TokenSequence(tokens: prompt + response, scoredFrom: prompt.count, group: group)
     }
 
@@ -120,5 +138,21 @@ package struct ScansStep: Sendable {
         ScoreRequest(
             name: name, statistics: [statistic.request(classes: Self.classes)], blocks: blocks, output: output,
             isCached: true)
+    }
+
+    /// Collects the states of all prompts on the unedited model, and calibrates the gate.
+    /// - Parameters:
+    ///   - name: what it is for.
+    ///   - output: where the combined rows lie meanwhile.
+    /// - Throws: `SelectionError`, `TensorFileError`, and what the runner throws.
+    package func fit(
+        _ name: String, of config: ModelConfig, runner: any ModelRunner, output: String
+    ) async throws -> ScansFit {
+        try await runner.apply(nil)
+        defer { Files.removeFile(output) }
+        let receipt = try await runner.score([request(name, output: output)], label: "\(name): gate")
+        let fit = try ScansFit(try TensorBundle(mapping: output), method, config)
+        try runner.release(receipt)
+        return fit
     }
 }

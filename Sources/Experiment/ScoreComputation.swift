@@ -22,13 +22,15 @@ package struct ScoreComputation {
     private let name: [String: String]
     /// How pairs become tokens, where files are to say so.
     private let codec: (any TextCodec)?
+    /// The fleet's kernel level, where a fleet computes.
+    private let kernels: String?
 
     package init(
         model: any WeightSource, settings: Study.Scores, seed: UInt64, modelDigest: String, modelName: String,
-        codec: (any TextCodec)? = nil
+        codec: (any TextCodec)? = nil, kernels: String? = nil
     ) {
         name = [Provenance.nameKey: modelName]
-        self.codec = codec
+        (self.codec, self.kernels) = (codec, kernels)
         self.model = model
         self.settings = settings
         self.seed = seed
@@ -137,7 +139,7 @@ package struct ScoreComputation {
         }
     }
 
-    /// Metadata that identify the inputs of a score file: model, data, tokens, method, batching. Two files with equal ones hold
+    /// Metadata that identify the inputs of a score file: model, data, tokens, method, batching, kernels. Two files with equal ones hold
     /// equal scores.
     /// - Throws: `InputError` naming a pair that cannot be laid out.
     package func provenance(_ pairs: [Pair], _ cut: [String: String]) throws -> [String: String] {
@@ -162,6 +164,7 @@ package struct ScoreComputation {
     private func data(_ pairs: [Pair]) throws -> [String: String] {
         guard !pairs.isEmpty else { return [:] }
         var provenance = ["data": PairFile.digest(pairs), "examples": "\(pairs.count)"]
+        provenance[Provenance.levelKey] = kernels
         if let codec {
             provenance["tokens"] = try CacheKeys.digest(pairs, codec: codec)
             provenance["thinking"] = codec.thinking
@@ -176,11 +179,14 @@ extension Study.Scores {
 }
 
 extension Study {
-    /// - Parameter model: reads the weights that scores are made of.
-    package func scoreComputation(_ model: any WeightSource, modelDigest: String, codec: any TextCodec)
-        -> ScoreComputation
-    {
+    /// - Parameters:
+    ///   - model: reads the weights that scores are made of.
+    ///   - kernels: the fleet's kernel level.
+    package func scoreComputation(
+        _ model: any WeightSource, modelDigest: String, codec: any TextCodec, kernels: String?
+    ) -> ScoreComputation {
         ScoreComputation(
-            model: model, settings: scores, seed: seed, modelDigest: modelDigest, modelName: modelName, codec: codec)
+            model: model, settings: scores, seed: seed, modelDigest: modelDigest, modelName: modelName, codec: codec,
+            kernels: kernels)
     }
 }

@@ -15,6 +15,8 @@ package struct StudyResults: Sendable {
     package var modelDigest: String
     package var codec: String
     package var thinking: String
+    /// The kernel level of the workers, by name.
+    package var kernels = ""
     package var probe: HeadProbe?
     package var overlaps: [OverlapTable] = []
     package var layerCurves: LayerCurves?

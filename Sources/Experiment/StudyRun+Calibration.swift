@@ -11,7 +11,9 @@ import Tensors
 
 /// Data, scores, subspaces, probes: what conditions are chosen by.
 extension StudyRun {
-    private var store: ScoreComputation { study.scoreComputation(model, modelDigest: modelDigest, codec: codec) }
+    private var store: ScoreComputation {
+        study.scoreComputation(model, modelDigest: modelDigest, codec: codec, kernels: runner.kernels)
+    }
     private var cut: [String: String] {
         ScoreComputation.cut(blockExamples: study.blockExamples, batchTokens: study.batchTokens)
     }

@@ -80,12 +80,16 @@ extension StudyRun {
     /// Makes the condition's model current.
     private func make(_ step: ConditionStep) async throws -> Made {
         switch step.change {
-        case .none: return Made()
+        // What is current may be an edit that a search tried last.
+        case .none: return try await apply(nil)
         case .mask(let choose):
             let mask = try await mask(step, choose)
             masks[step.name] = mask
             return try await apply(ZeroedWeights(mask))
-        case .edit(let make): return try await apply(try edit(step, make))
+        case .edit(let make):
+            let edit = try edit(step, make)
+            if step.isBuiltOn { lowRanks[step.name] = edit as? LowRankEdit }
+            return try await apply(edit)
         case .lowRank(let ranks, let sides):
             let edit = try await lowRank(step, ranks, sides)
             lowRanks[step.name] = edit
@@ -96,9 +100,9 @@ extension StudyRun {
             guard let name else { return try await apply(nil) }
             return try current(name)
         case .scans(let scans):
-            let (edit, note) = try await self.scans(scans, step)
+            let (edit, gate) = try await self.scans(scans, step)
             var made = try await apply(edit)
-            made.change.note = note
+            made.change.gate = gate
             return made
         }
     }
@@ -121,6 +125,7 @@ extension StudyRun {
         let request = step.request(kept: kept)
         var change = ModelChange()
         change.losses = try await runner.train(request, label: "\(own.name): fine-tuning")
+        change.training = step.outcome(change.losses)
         change.restricted = kept.map { RestrictedWeights($0, of: model.config) }
         return Made(edit: try await tunedEdit(request, own), rewind: request.rewind, change: change)
     }
@@ -209,7 +214,7 @@ extension StudyRun {
             },
             statistic: { [folder] name in try TensorBundle(safetensors: folder.statistic(name)) },
             direction: { [folder] in try ResidualDirection(contentsOf: folder.direction) },
-            prompts: evaluator.prompts, codec: codec, files: files, tuned: { [self] name in try tuned(name) })
+            prompts: evaluator.prompts, codec: codec, files: files, lowRank: { [self] name in try lowRank(of: name) })
     }
 
     private func export(_ condition: Study.Condition, _ made: Made) async throws {

@@ -1,3 +1,4 @@
+import Caching
 import Checkpoint
 import Datasets
 import Evaluation
@@ -33,6 +34,7 @@ extension StudyRun {
             )
         }
         try write(candidates[choice], means, tokens)
+        try shared?.note(search: schedule.words(step))
     }
 
     /// The direction as a file, and as a control vector where the format has a place for it.
@@ -68,21 +70,20 @@ extension StudyRun {
         if let tokens = step.tokens { return tokens }
         let label = "\(DirectionStep.label): own refusals"
         let answers = try await runner.generate(step.answers, label: label)
-        var counts: [Int32: Int] = [:]
+        var first: [Int32] = []
         for (prompt, answer) in zip(step.lists.trainHarmful.tokens, answers) {
-            guard let first = answer.first, judges.own.isRefusal(codec.answer(to: prompt, answer).text) else {
-                continue
-            }
-            counts[first, default: 0] += 1
+            let (text, thinking) = codec.answer(to: prompt, answer)
+            // Thinking begins alike whatever follows.
+            guard thinking == nil, let token = answer.first, judges.own.isRefusal(text) else { continue }
+            first.append(token)
         }
-        let all = counts.values.reduce(0, +)
-        guard all > 0 else {
+        guard !first.isEmpty else {
             throw InputError(
                 step.plan.harmful.file,
-                "the model refused none of the \(answers.count) prompts (judge: \(judges.own.name)): name refusal_direction.refusal_tokens"
+                "the model refused none of the \(answers.count) prompts, or thought before (judge: \(judges.own.name)): name refusal_direction.refusal_tokens"
             )
         }
-        return counts.filter { 10 * $0.value >= all }.keys.sorted()
+        return RefusalTokens.frequent(first).sorted()
     }
 
     /// Refusal log-odds of the current model, one a prompt.
@@ -127,12 +128,7 @@ extension StudyRun {
         let label = "\(DirectionStep.label): mean states"
         let output = folder.direction + ".means"
         defer { Files.removeFile(output) }
-        let receipt = try await runner.score(
-            [
-                ScoreRequest(
-                    name: DirectionStep.label, statistics: [step.request],
-                    blocks: try step.blocks(lists.trainHarmful, lists.trainHarmless), output: output, isCached: true)
-            ], label: label)
+        let receipt = try await runner.score([try step.means(lists, output: output)], label: label)
         let entries = try step.request.statistic().finished(
             try TensorBundle(safetensors: output), classes: ["harmful", "harmless"])
         try runner.release(receipt)

@@ -1,3 +1,4 @@
+import Caching
 import Datasets
 import Evaluation
 import ModelService
@@ -33,6 +34,7 @@ extension StudyRun {
         try write(result)
         (layerRange, restrictions.found) = (result, chosen)
         announce("\(LayerRangeStep.label): \(LayerRangeResult.words(chosen))")
+        try shared?.note(search: try schedule.words(step, modelDigest: modelDigest))
     }
 
     private func write(_ result: LayerRangeResult) throws {
@@ -70,7 +72,9 @@ extension StudyRun {
             try await runner.apply(layers.isEmpty ? nil : step.edit(layers))
             let answers = try await runner.generate(step.groups, label: "\(LayerRangeStep.label): \(name)")
             let rejected = zip(step.tokens, answers).count { prompt, answer in
-                judges.own.isRefusal(codec.answer(to: prompt, answer).text)
+                let (text, thinking) = codec.answer(to: prompt, answer)
+                // One that ends inside its thinking is no refusal by any judge.
+                return thinking?.isUnfinished != true && judges.own.isRefusal(text)
             }
             return .init(sweep, layers, rejected: rejected)
         } catch {

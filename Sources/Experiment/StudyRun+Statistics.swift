@@ -19,9 +19,10 @@ extension StudyRun {
         let request = step.request(output: path + ".folded")
         defer { Files.removeFile(request.output) }
         let receipt = try await runner.score([request], label: step.label)
-        let named = provenance.merging(Provenance(model: modelDigest, name: study.modelName).modelMetadata) { own, _ in
+        var named = provenance.merging(Provenance(model: modelDigest, name: study.modelName).modelMetadata) { own, _ in
             own
         }
+        named[Provenance.levelKey] = runner.kernels
         try step.write(request.output, to: path, metadata: named)
         try folder.ledger.record(path)
         try shared?.remember(path, provenance)

@@ -1,11 +1,11 @@
 package import Caching
 package import Checkpoint
-package import Datasets
+import Datasets
 import Evaluation
 import Foundation
 package import ModelService
 import Selection
-package import StudyFile
+import StudyFile
 import Tensors
 
 /// Carries a study out, step by step as its schedule says: own refusals → scores → masks → every condition measured → answers
@@ -46,18 +46,16 @@ package final class StudyRun {
     var evaluator: Evaluator { schedule.evaluator }
     var judges: Judges { schedule.judges }
 
-    /// Reads every file the study names; nothing is computed before all of them are sound.
     /// - Parameters:
     ///   - cache: what other studies computed; `nil`: everything is computed here.
     ///   - announce: gets a line at the start of every step.
-    /// - Throws: `InputError`, `EvaluationError` or `PackingError` naming the file and its fault; `SelectionError`
-    ///   where the study asks for what the model does not have.
     package init(
-        _ study: Study, runner: any ModelRunner, codec: any TextCodec, model: any WeightSource, modelDigest: String,
+        _ prepared: PreparedStudy, runner: any ModelRunner, model: any WeightSource, modelDigest: String,
         folder: RunFolder, exporter: (any ModelExporter)?, cache: ResultCache? = nil,
         announce: @escaping (String) -> Void
-    ) throws {
-        self.study = study
+    ) {
+        (study, schedule, files) = (prepared.study, prepared.schedule, prepared.files)
+        codec = prepared.schedule.codec
         if let cache {
             let keys = CacheKeys(modelDigest: modelDigest, kernels: runner.kernels)
             let runner = CachingRunner(runner, cache: cache, keys: keys, say: announce)
@@ -65,16 +63,11 @@ package final class StudyRun {
         } else {
             (self.runner, caching, shared) = (runner, nil, nil)
         }
-        self.codec = codec
         self.model = model
         self.modelDigest = modelDigest
         self.folder = folder
         self.exporter = exporter
         self.announce = announce
-        files = DataFiles(maxSkipped: study.maxSkipped, codec: codec, say: announce)
-        schedule = try StudySchedule(study, config: model.config, codec: codec, files: files)
-        try study.check(model.config)
-        try study.check(belongsTo: { Provenance(model: modelDigest, name: study.modelName) })
         maps = WeightScores.maps(of: model.config)
         measurer = ConditionMeasurer(
             schedule.evaluator, judges: schedule.judges, runner: self.runner, maps: maps, announce: announce)
@@ -99,6 +92,7 @@ package final class StudyRun {
             codec: codec.description, thinking: codec.thinking, probe: probe, overlaps: overlaps,
             layerCurves: layerCurves, files: files.notes,
             refusalTokens: measurer.firstTokens.flatMap { evaluator.text(refusalTokens: $0) })
+        finished.kernels = runner.kernels
         (finished.layerRange, finished.reasoningCurves) = (layerRange, reasoningCurves)
         return finished
     }

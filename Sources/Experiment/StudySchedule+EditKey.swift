@@ -1,3 +1,4 @@
+import Evaluation
 import Protocol
 import Selection
 package import StudyFile
@@ -23,6 +24,17 @@ extension StudySchedule {
             parts.append("\(side.rawValue) \(known)")
         }
         return (parts + ["\(study.blockExamples)", "\(study.batchTokens)"]).joined(separator: "; ")
+    }
+
+    /// All that decides what the search for the refusal direction asks.
+    package func words(_ step: DirectionStep) -> String { step.words(judge: judges.own.name) }
+
+    /// All that decides what the search for the safety layers asks.
+    /// - Throws: `ProtocolError` where a block of prompts, or a group, is too large to be sent.
+    package func words(_ step: LayerRangeStep, modelDigest: String) throws -> String {
+        let statistic = try study.layerCurves.flatMap { try statisticKey($0.statistic, modelDigest) }
+        let curves = [study.layerCurves.map { "\($0)" } ?? "", statistic ?? ""].joined(separator: " ")
+        return try step.words(judge: judges.own.name, curves: curves)
     }
 
     /// All that decides a statistic's file.

@@ -32,6 +32,7 @@ extension FleetRunner {
             digest: state.trainedIdentity, rewoundDigest: state.identity,
             checkpointEvery: request.checkpointInterval)
         run.isShared = request.isShared || request.rewind != nil
+        run.lossTarget = request.lossTarget
         return run
     }
 
@@ -61,7 +62,7 @@ extension FleetRunner {
     package func trainedWeights(_ body: (TensorBundle) throws -> Void) async throws {
         guard case .trained(let run, _) = weights else { throw InternalError("nothing has been trained") }
         if let end = try run.isShared ? finished(run) : kept(run) {
-            let contract = contract(.export, run, steps: run.training.steps.count)
+            let contract = contract(.export, run, steps: end.step)
             for result in end.stages {
                 let bundle = try result.load()
                 // They were checked when they came; a disk may have changed them since.
@@ -76,7 +77,7 @@ extension FleetRunner {
         progress.begin("fetching trained weights", total: 1, unit: "models")
         defer { progress.end() }
         var task = FleetTask(body: .export, cost: 1)
-        task.contract = contract(.export, run, steps: run.training.steps.count)
+        task.contract = contract(.export, run, steps: run.lossTarget == nil ? run.training.steps.count : nil)
         try fleet.run([task], label: "fetching trained weights") { _, results in
             for result in results {
                 try body(try result.load())
@@ -86,7 +87,7 @@ extension FleetRunner {
     }
 
     /// What the results of a task of fine-tuning look like after so many steps of the whole run.
-    private func contract(_ body: TaskBody, _ run: FineTuning, steps: Int) -> TaskContract {
+    private func contract(_ body: TaskBody, _ run: FineTuning, steps: Int?) -> TaskContract {
         TaskContract(
             body, of: checkpoint,
             trained: .init(parameters: run.training.parameters, steps: steps, lora: run.training.lora))
@@ -131,8 +132,9 @@ extension FleetRunner {
         }
         progress.begin(label, total: Int(run.tokens(0..<count)), unit: "tokens")
         defer { progress.end() }
-        while step < count {
-            let end = min(count, step + run.checkpointEvery)
+        while step < run.stepCount(losses) {
+            // The run may end at a loss target, but the segment does not know it: it keeps what the next one would need.
+            let end = run.segmentEnd(after: step)
             let done = run.tokens(0..<step)
             var tasks = [run.task(step..<end, label: label)]
             if end - step < count || run.isShared {
@@ -147,20 +149,36 @@ extension FleetRunner {
             losses += try results[0].last?.load()[ResultName.losses]?.buffer.floatArray() ?? []
             step = end
             guard results.count == 2 else { continue }
-            let checkpoint = TrainingCheckpoint(step: step, losses: losses, stages: results[1])
-            try checkpoints.keep(checkpoint, of: key, label: "\(label) checkpoint \(step)")
-            try fleet.rebase(edit: try checkpoint.edit(run), name: "checkpoint at step \(step)")
+            let checkpoint = TrainingCheckpoint(
+                step: step, losses: losses, stages: results[1], isFinal: tasks[1].body == .export)
+            try keep(checkpoint, run, key, label)
         }
+        if run.isShared, try kept(run) == nil { try keepEnd(run, losses, key, label) }
         held = run.digest
         return losses
     }
 
+    private func keep(_ checkpoint: TrainingCheckpoint, _ run: FineTuning, _ key: String, _ label: String) throws {
+        try checkpoints.keep(checkpoint, of: key, label: "\(label) checkpoint \(checkpoint.step)")
+        try fleet.rebase(edit: try checkpoint.edit(run), name: "checkpoint at step \(checkpoint.step)")
+    }
+
+    /// Where a run has ended at its loss target, the newest checkpoint has moments; those who begin there want none.
+    private func keepEnd(_ run: FineTuning, _ losses: [Float], _ key: String, _ label: String) throws {
+        var task = FleetTask(body: .export, cost: 0, sequence: 0)
+        task.name = "\(label) end"
+        task.contract = contract(.export, run, steps: losses.count)
+        var stages: [StageResult] = []
+        try fleet.run([task], label: label) { stages = $1 }
+        try keep(
+            TrainingCheckpoint(step: losses.count, losses: losses, stages: stages, isFinal: true), run, key, label)
+    }
+
     /// The finished training, where it is on disk.
     private func kept(_ run: FineTuning) throws -> TrainingCheckpoint? {
-        guard let saved = try checkpoints.newest(of: try checkpointKey(run)), saved.step == run.training.steps.count
-        else {
-            return nil
-        }
+        guard let saved = try checkpoints.newest(of: try checkpointKey(run)), saved.isFinal,
+            saved.step == run.stepCount(saved.losses)
+        else { return nil }
         return saved
     }
 

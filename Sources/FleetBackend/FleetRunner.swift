@@ -278,7 +278,8 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
 
     // MARK: What a task is known by
 
-    package var kernels: String { fleet.kernels }
+    /// The fleet's level. Before the workers have agreed on one, something that no other fleet has.
+    package var kernels: String { fleet.level?.rawValue ?? UUID().uuidString }
 
     /// Model, weights, what to compute, and what may change its last bits; a task that comes twice has two keys.
     /// - Parameter contents: digests of the tasks' bodies.
@@ -293,7 +294,7 @@ package final class FleetRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// What every key has.
-    func common() throws -> [String] { [Release.version, try checkpoint.digest(), fleet.kernelLevel ?? ""] }
+    func common() throws -> [String] { [Release.version, try checkpoint.digest(), kernels] }
 }
 
 extension FleetError: ModelRunnerFailure {}

@@ -1,5 +1,6 @@
 import FleetIO
 import Foundation
+import ModelService
 import Protocol
 import Scheduling
 import Selection
@@ -19,6 +20,17 @@ package struct FineTuning {
     var checkpointEvery: Int
     /// What it ends with is kept, for others that begin there. Never changes a result.
     var isShared = false
+    var lossTarget: LossTarget?
+
+    /// Steps that the run has, as far as its losses so far say it.
+    func stepCount(_ losses: [Float]) -> Int { lossTarget?.end(losses, of: training) ?? training.steps.count }
+
+    /// Where the segment ends that begins after `step`: at the next checkpoint, or where a loss target is looked at.
+    func segmentEnd(after step: Int) -> Int {
+        let end = min(training.steps.count, step + checkpointEvery)
+        guard let lossTarget else { return end }
+        return min(end, (step / lossTarget.passSteps + 1) * lossTarget.passSteps)
+    }
 
     func tokens(_ steps: Range<Int>) -> Double {
         Double(training.steps[steps].joined().reduce(0) { $0 + $1.tokenCount })
@@ -38,14 +50,18 @@ package struct FineTuning {
 
 /// What the stages of a training pipeline held after a step, on disk: weights, moments, and the losses so far.
 struct TrainingCheckpoint {
+    private static let finalKey = "final"
+
     var step: Int
     var losses: [Float]
     var stages: [StageResult]
+    /// Weights without moments: what a training ends with, where others begin there.
+    var isFinal: Bool
 
     /// As the journal keeps it: one result a stage, and the losses as one more.
     var records: [StageResult] {
         let bundle = TensorBundle(
-            metadata: ["steps": "\(step)"],
+            metadata: ["steps": "\(step)", Self.finalKey: "\(isFinal)"],
             entries: [.init(name: ResultName.losses, type: .f32, shape: [losses.count], buffer: AlignedBuffer(losses))])
         return stages + [
             StageResult(
@@ -54,8 +70,8 @@ struct TrainingCheckpoint {
         ]
     }
 
-    init(step: Int, losses: [Float], stages: [StageResult]) {
-        (self.step, self.losses, self.stages) = (step, losses, stages)
+    init(step: Int, losses: [Float], stages: [StageResult], isFinal: Bool) {
+        (self.step, self.losses, self.stages, self.isFinal) = (step, losses, stages, isFinal)
     }
 
     /// - Returns: `nil` where the records are not those of a checkpoint.
@@ -63,7 +79,9 @@ struct TrainingCheckpoint {
         guard let last = records.last, case .memory(let bundle) = last.bundle, let losses = bundle[ResultName.losses],
             let step = bundle.metadata["steps"].flatMap({ Int($0) }), losses.type == .f32
         else { return nil }
-        self.init(step: step, losses: losses.buffer.floatArray(), stages: records.dropLast())
+        self.init(
+            step: step, losses: losses.buffer.floatArray(), stages: records.dropLast(),
+            isFinal: bundle.metadata[Self.finalKey] == "true")
     }
 
     /// The edit that puts a pipeline of any shape there. Its tensors are read from the files as they are sent.
@@ -72,7 +90,7 @@ struct TrainingCheckpoint {
         var edit = TensorBundle(metadata: [
             EditKind.key: EditKind.training.rawValue, TrainingEdit.steps: "\(step)",
             TrainingEdit.parameters: run.training.parameters.rawValue,
-            TrainingEdit.isFinal: "\(step == run.training.steps.count)",
+            TrainingEdit.isFinal: "\(isFinal)",
         ])
         edit.metadata[TrainingEdit.lora] = run.training.lora?.text
         for (prefix, mask) in [(TrainingEdit.frozen, run.freeze), (TrainingEdit.rewound, rewound)] {

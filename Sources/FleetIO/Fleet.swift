@@ -71,14 +71,8 @@ package final class Fleet: @unchecked Sendable {
     package var endpoint: String { loop.endpoint }
     /// Where the run is shown.
     package var viewURL: String? { settings.view?.url }
-    /// The kernel level all workers run at, for the manifest.
-    package var kernelLevel: String? { loop.snapshots.level }
-    /// All kernels that bits depend on: BLAS's, and our own.
-    /// Before the workers have agreed, something that no other fleet has.
-    package var kernels: String {
-        guard let level = loop.snapshots.level, let simd = loop.snapshots.simd else { return UUID().uuidString }
-        return "\(level) \(simd)"
-    }
+    /// The kernel level that all workers run at, and that the last bits of their results depend on.
+    package var level: KernelLevel? { loop.snapshots.level }
     package var progress: FleetProgress { loop.snapshots.progress }
 
     /// Returns when all are there who are to come. A local worker that died and is not started again is not waited for.

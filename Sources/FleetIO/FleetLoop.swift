@@ -216,7 +216,7 @@ final class FleetLoop: @unchecked Sendable {
         progress.counts.receivedBytes = receivedBytes
         if let step, progress.tasks > 0 { (progress.label, progress.seconds) = (step.label, now - step.began) }
         if over { progress.phase = .over }
-        snapshots.publish(progress, core.kernels, awaitsPeers: core.awaitsPeers)
+        snapshots.publish(progress, core.kernels.level, awaitsPeers: core.awaitsPeers)
     }
 
     private func childEnded(_ exit: LocalWorkers.Exit) {
@@ -230,6 +230,7 @@ final class FleetLoop: @unchecked Sendable {
         let isBack = exit.cause.isCrash && !exit.isRefusal && local.startAgain(exit.name)
         settings.report(RunOccurrence.endedEarly(end, isStartedAgain: isBack))
         guard !isBack else { return }
+        carryOut(core.gaveUp())
         publish(MonotonicClock.now)
         snapshots.ended(end)
     }

@@ -1,11 +1,12 @@
 import Foundation
 import Scheduling
+import Tensors
 
 /// The latest state of the fleet for other threads: the I/O thread leaves it here, and waits for nobody who reads it.
 final class FleetSnapshots: @unchecked Sendable {
     private let lock = NSLock()
     private var latest = FleetProgress()
-    private var agreed: KernelAgreement?
+    private var agreed: KernelLevel?
     private var isAwaitingPeers = false
     /// Local workers that died before the work began: nobody waits for them.
     private var gone: [EarlyEnd] = []
@@ -13,9 +14,9 @@ final class FleetSnapshots: @unchecked Sendable {
     private var time = Date().timeIntervalSince1970
 
     /// The I/O thread's: leaves the state as it is now.
-    func publish(_ progress: FleetProgress, _ kernels: KernelAgreement, awaitsPeers: Bool) {
+    func publish(_ progress: FleetProgress, _ level: KernelLevel?, awaitsPeers: Bool) {
         lock.withLock {
-            (latest, agreed, isAwaitingPeers) = (progress, kernels, awaitsPeers)
+            (latest, agreed, isAwaitingPeers) = (progress, level, awaitsPeers)
             time = Date().timeIntervalSince1970
             number += 1
         }
@@ -29,8 +30,8 @@ final class FleetSnapshots: @unchecked Sendable {
     var gathering: (joined: [FleetProgress.Worker], gone: [EarlyEnd]) { lock.withLock { (latest.workers, gone) } }
     /// Other stages of a pipeline from before a restart may still come.
     var awaitsPeers: Bool { lock.withLock { isAwaitingPeers } }
-    var level: String? { lock.withLock { agreed?.level } }
-    var simd: Int? { lock.withLock { agreed?.simd } }
+    /// The kernel level that all workers run at, once they have agreed on one.
+    var level: KernelLevel? { lock.withLock { agreed } }
 
     /// The latest state, how many came before it, and when it was left, in seconds since 1970.
     var newest: (number: UInt64, time: Double, progress: FleetProgress) { lock.withLock { (number, time, latest) } }

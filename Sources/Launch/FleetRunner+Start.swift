@@ -40,8 +40,11 @@ extension FleetRunner {
         do {
             // Before workers are started: its port may be taken.
             settings.view = try statusPage(options).map { try StatusServer($0, report: settings.report) }
+            let fleet = try Fleet(settings)
+            // What this program computes itself, as edits of exported models, has its workers' bits.
+            if let level = fleet.level { min(level, .highest).use() }
             let runner = FleetRunner(
-                fleet: try Fleet(settings), checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
+                fleet: fleet, checkpoint: checkpoint, progress: Terminal.progress(), memory: memory,
                 temporary: temporary)
             endOnSignals(runner, Stopped(signal: nil, resume: settings.resume))
             return runner
@@ -67,6 +70,7 @@ extension FleetRunner {
         settings.insecurePlainTCP = options.insecurePlainTCP
         settings.keys = try options.keys.map { try CoordinatorKeys(contentsOf: $0) }
         settings.pipelines = options.pipelines
+        try setLevel(&settings, options.level)
         settings.threadsPerWorker = options.threads
         settings.workerExecutable = workerExecutable()
         settings.logger = Terminal.log
@@ -85,6 +89,23 @@ extension FleetRunner {
                 "listening at \(endpoint): start workers with faultline-worker \(way)\(key)")
         }
         return settings
+    }
+
+    /// The workers' kernel level. What this program computes itself is the same at all levels with FMA: one without keeps
+    /// the fleet at what it has.
+    /// - Throws: `FleetError` where that is not what was asked for.
+    private static func setLevel(_ settings: inout FleetSettings, _ asked: KernelLevel?) throws(FleetError) {
+        settings.level = asked
+        if let asked, settings.localWorkers != nil {
+            settings.workerArguments = ["--level", asked.rawValue]
+        }
+        guard KernelLevel.highest == .portable else { return }
+        settings.highestLevel = .portable
+        if let asked, asked > .portable {
+            throw FleetError(
+                "--level \(asked): this machine's CPU has no FMA, and the coordinator computes, too: leave --level out, "
+                    + "or run the coordinator on a newer machine", isUsage: true)
+        }
     }
 
     /// In the working folder: what fits there fits its results, which `/tmp` may not.

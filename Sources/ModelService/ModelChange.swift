@@ -8,10 +8,12 @@ package struct ModelChange: Sendable {
     package var ranks = 0
     /// Loss of every fine-tuning step.
     package var losses: [Float] = []
+    /// Where a training ended; `nil`: nothing was trained.
+    package var training: TrainingOutcome?
     /// Weights that fine-tuning left as they were.
     package var restricted: RestrictedWeights?
-    /// What the method found on the way, in words.
-    package var note: String?
+    /// What the gate of `scans` came to.
+    package var gate: ScansGateResult?
 
     package init() {}
     package init(_ extent: EditExtent) { (zeroed, ranks) = (extent.zeroed, extent.ranks) }

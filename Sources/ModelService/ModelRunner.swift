@@ -11,7 +11,7 @@ package protocol ModelRunnerFailure: Error, CustomStringConvertible {}
 /// The calls of a study come one after the other. Every method shows its own progress under the label it is given, and
 /// retries what a dying worker left behind.
 package protocol ModelRunner: AnyObject, Sendable {
-    /// Which kernels the last bits of its results depend on.
+    /// The kernel level of its workers, by name: the last bits of their results depend on it.
     var kernels: String { get }
 
     /// Collects statistics over every request's blocks, all in one job, and combines each request's in block order into its
@@ -104,16 +104,19 @@ package struct TrainingRequest: Sendable {
     package var isShared: Bool
     /// Steps after which a lost worker or a stopped program can go on; `nil`: about 50,000 tokens. Never changes a result.
     package var checkpointEvery: Int?
+    /// Where the run ends before its last step; `nil`: nowhere.
+    package var lossTarget: LossTarget?
 
     package init(
         _ training: TaskBody.Training, freeze: Mask? = nil, rewind: Mask? = nil, isShared: Bool = false,
-        checkpointEvery: Int? = nil
+        checkpointEvery: Int? = nil, lossTarget: LossTarget? = nil
     ) {
         self.training = training
         self.freeze = freeze
         self.rewind = rewind
         self.isShared = isShared
         self.checkpointEvery = checkpointEvery
+        self.lossTarget = lossTarget
     }
 
     /// Where nobody says otherwise. A step of T tokens computes 6 P T FLOP over P weights and a checkpoint

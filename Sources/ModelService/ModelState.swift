@@ -31,7 +31,8 @@ package struct ModelState: Sendable {
     /// - Throws: where the training cannot be encoded.
     package init(_ request: TrainingRequest) throws {
         let frozen = request.freeze.map { Self.digest($0.bundle) } ?? "none"
-        let trained = "trained \(try TaskBody.train(request.training).digest()) frozen \(frozen)"
+        var trained = "trained \(try TaskBody.train(request.training).digest()) frozen \(frozen)"
+        if let target = request.lossTarget { trained += " until \(target.loss) over \(target.passSteps)" }
         let rewound = request.rewind.map { " rewound \(Self.digest($0.bundle))" } ?? ""
         self.init(.trained(request), trained + rewound, trained: trained)
     }

@@ -39,7 +39,7 @@ package struct DiskPrediction {
                 name: "statistics",
                 bytes: schedule.statistics.filter { !isLinked($0) }.reduce(0) { $0 + $1.byteCount(config) }),
             Part(name: "first-token distributions", bytes: distributions),
-            Part(name: "masks", bytes: schedule.maskCount * weights / 8),
+            Part(name: "masks", bytes: schedule.maskCount * weights / 8 + edits),
             Part(name: "changes of few ranks", bytes: schedule.conditions.reduce(0) { $0 + factors(of: $1) }),
             Part(name: "exported models", bytes: exported.reduce(0) { $0 + model(of: $1) }),
         ]
@@ -49,17 +49,21 @@ package struct DiskPrediction {
     /// The most that is there for a while only.
     package var passing: Part? {
         // Partials stay until the last block of their data set is in, then the sum is written beside them.
-        let scoring = work.steps.filter { $0.kind == .scores && !$0.isKnown }.map { ($0.tasks.count + 1) * $0.bytes }
+        let open = work.steps.filter { !$0.isKnown }
+        let scoring = open.filter { $0.kind == .scores }.map { ($0.tasks.count + 1) * $0.bytes }
+        let collected = open.compactMap(\.collected).map { $0.diskBytes(config) }
         let trained = schedule.conditions.compactMap { step -> Int? in
             guard case .training(let run) = step.change else { return nil }
             let weights = trainedBytes(run)
-            let tokens = work.steps.filter { $0.kind == .training && !$0.isKnown }.map(\.tokens).max() ?? 0
+            let tokens = open.filter { $0.kind == .training || $0.kind == .lowRankTraining }.map(\.tokens).max() ?? 0
             // Two checkpoints of weights and two moments; the end that conditions share, or an export's, has no moments.
-            let isLong = run.settings.checkpointEvery != nil || tokens > TrainingRequest.tokensBetweenCheckpoints
+            let isLong =
+                run.settings.checkpointEvery != nil || run.settings.untilLoss != nil
+                || tokens > TrainingRequest.tokensBetweenCheckpoints
             return isLong ? 6 * weights : weights
         }
         let parts = [
-            Part(name: "partials until they are summed", bytes: scoring.max() ?? 0),
+            Part(name: "partials until they are summed", bytes: (scoring + collected).max() ?? 0),
             Part(name: "fine-tuned weights", bytes: trained.max() ?? 0),
         ]
         return parts.max { $0.bytes < $1.bytes }.flatMap { $0.bytes > 0 ? $0 : nil }
@@ -83,13 +87,34 @@ package struct DiskPrediction {
         return 4 * config.vocabularySize * compared.reduce(0) { $0 + $1.exampleCount }
     }
 
+    /// Masks inside edits of other kinds.
+    private var edits: Int {
+        schedule.conditions.reduce(0) { sum, step in
+            guard case .antidote(let antidote) = step.change else {
+                return sum + step.condition.method.cost.masks * weights / 8
+            }
+            return sum + (antidote.method.place == .merged ? pruned(by: antidote.method) / 8 : 0)
+        }
+    }
+
+    /// Weights of the linear maps that were fine-tuned before.
+    private func pruned(by method: AntidoteMethod) -> Int {
+        let lora = schedule.study.conditions.first { $0.name == method.tuned }?.fineTune?.training.lora
+        let names = LinearMap.allCases.filter { lora?.maps.contains($0.rawValue) == true }
+        return names.reduce(0) { sum, map in
+            let shape = map.shape(in: config)
+            return sum + config.layerCount * shape.rows * shape.columns
+        }
+    }
+
     /// Two factors, each as wide as the change has ranks.
     private func factors(of step: ConditionStep) -> Int {
         if case .training(let run) = step.change {
-            return run.training.lora != nil && (step.isExported || step.isRepaired) ? trainedBytes(run) : 0
+            return run.training.lora != nil && (step.isExported || step.isBuiltOn) ? trainedBytes(run) : 0
         }
-        if let name = step.condition.method.repaired {
-            return schedule.conditions.first { $0.name == name }.map { factors(of: $0) } ?? 0
+        let builtOn = step.condition.method.builtOn
+        if !builtOn.isEmpty {
+            return schedule.conditions.filter { builtOn.contains($0.name) }.reduce(0) { $0 + factors(of: $1) }
         }
         guard case .lowRank(let ranks, _) = step.change else { return 0 }
         let recipe: RankRecipe

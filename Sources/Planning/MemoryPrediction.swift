@@ -4,6 +4,7 @@ import Protocol
 package import Scheduling
 import Selection
 import StudyFile
+import Tensors
 
 /// The most memory that a worker will hold, phase by phase: what its process peaks at (`VmHWM`).
 package struct MemoryPrediction {
@@ -52,7 +53,9 @@ package struct MemoryPrediction {
         var phases: [Phase] = []
         let kinds = Set(work.steps.filter { !$0.isKnown }.map(\.kind))
         if kinds.contains(.forward) || kinds.contains(.answers) {
-            phases.append(phase("answers and likelihoods", copies: ModelPlan.Copies.reading) { reading($0) })
+            let others = otherBytes
+            phases.append(
+                phase("answers and likelihoods", copies: ModelPlan.Copies.reading) { reading($0) + mapped(others, $0) })
         }
         if kinds.contains(.scores) {
             phases.append(
@@ -63,7 +66,7 @@ package struct MemoryPrediction {
 
     /// The largest fine-tuning run.
     private func training(_ kinds: Set<Work.Kind>) -> [Phase] {
-        guard kinds.contains(.training) else { return [] }
+        guard kinds.contains(.training) || kinds.contains(.lowRankTraining) else { return [] }
         var runs: [Phase] = []
         for case .training(let step) in schedule.conditions.map(\.change) {
             let copies = ModelPlan.Copies.fineTuning(step.training, config)
@@ -75,11 +78,12 @@ package struct MemoryPrediction {
     /// What is collected of harmful data in a fine-tuned model, the largest.
     private var repairs: [Phase] {
         var passes: [Phase] = []
-        for case .antidote(let step) in schedule.conditions.map(\.change) {
-            let copies = ModelPlan.Copies.statistics([step.statistic], config, examples: 1, classes: 1)
+        for step in work.steps where step.kind == .collecting && !step.isKnown {
+            guard let collected = step.collected else { continue }
+            let copies = ModelPlan.Copies.statistics([collected.statistic], config, examples: 1, classes: 1)
             passes.append(
                 phase("harmful data", copies: copies) {
-                    reading($0) + 2 * step.statistic.byteCount(config, StatisticExtent(layers: $0.stage.layers))
+                    reading($0) + 2 * collected.byteCount(config, layers: $0.stage.layers)
                 })
         }
         return Array(passes.sorted { $0.bytes < $1.bytes }.suffix(1))
@@ -129,9 +133,27 @@ package struct MemoryPrediction {
     }
 
     /// The file's pages that were read count, too.
-    private func weights(_ place: Place) -> Int {
+    private func weights(_ place: Place) -> Int { mapped(fileBytes, place) + place.memory.weightBytes }
+
+    /// A stage's share of a file that has all weights.
+    private func mapped(_ bytes: Int, _ place: Place) -> Int {
         let all = footprint.residentBytes(layers: config.layerCount, isLast: true)
-        return Int(Double(fileBytes) * Double(place.memory.residentBytes) / Double(all)) + place.memory.weightBytes
+        return Int(Double(bytes) * Double(place.memory.residentBytes) / Double(all))
+    }
+
+    /// Other checkpoints, and files of directions, that an edit's weights are made of, the largest.
+    private var otherBytes: Int {
+        let open = Set(work.steps.filter { $0.kind == .rewriting && !$0.isKnown }.compactMap(\.condition))
+        var most = 0
+        for step in schedule.conditions where open.contains(step.name) {
+            most = max(most, step.condition.method.cost.files.reduce(0) { $0 + Self.bytes(of: $1) })
+        }
+        return most
+    }
+
+    private static func bytes(of path: String) -> Int {
+        if let checkpoint = try? Checkpoint.open(path) { return checkpoint.fileBytes }
+        return Files.byteCount(path) ?? 0
     }
 
     private func longest(_ kinds: Set<Work.Kind>) -> Work.Task {
@@ -143,7 +165,7 @@ package struct MemoryPrediction {
     }
 
     private func reading(_ place: Place) -> Int {
-        let forward = longest([.forward])
+        let forward = longest([.forward, .collecting])
         let perToken = footprint.activationBytesPerToken
         let batch =
             perToken * min(forward.tokens, study.batchTokens)
@@ -206,7 +228,7 @@ package struct MemoryPrediction {
         let layers = place.stage.layers.count
         if let lora = step.training.lora {
             return 5 * 4 * ModelPlan.Copies.weightCount(lora, config) * layers
-                + backward(place, [.training], .lowRankTraining)
+                + backward(place, [.lowRankTraining], .lowRankTraining)
         }
         let takesHead = step.training.parameters == .all && place.isLast
         return 3 * footprint.residentBytes(layers: layers, isLast: takesHead)

@@ -10,6 +10,9 @@ package struct ModelCost: Sendable {
     let momentsPerToken: Double
     /// f64 operations to find all subspaces: eigenvectors, about 9 n³ a map of rank n, and a product of n × n × its longer side.
     let subspaces: Double
+    /// Reading another checkpoint's weights and adding them, as FLOP of a forward pass that take as long: 4 s of SmolLM2's
+    /// 135 million, where that pass does 160 GFLOP/s.
+    package let rewriting: Double
 
     package init(_ config: ModelConfig) {
         let maps = WeightScores.maps(of: config)
@@ -21,6 +24,7 @@ package struct ModelCost: Sendable {
                     $0 + Double($1.dimension) * Double($1.dimension)
                 }
         }
+        rewriting = 5_000 * Double(config.parameterCount)
         subspaces = maps.reduce(0) { sum, map in
             let (n, wide) = (Double(map.rank), Double(max(map.rows, map.columns)))
             return sum + 9 * n * n * n + 2 * n * n * wide
@@ -30,6 +34,11 @@ package struct ModelCost: Sendable {
     /// - Parameter scored: positions at which the head is evaluated.
     package func forward(tokens: Int, scored: Int) -> Double {
         2 * linear * Double(tokens) + 2 * head * Double(scored)
+    }
+
+    /// Without those of the linear maps' own weights.
+    package func inputGradients(tokens: Int, scored: Int) -> Double {
+        4 * linear * Double(tokens) + 4 * head * Double(scored)
     }
 
     package func gradients(tokens: Int, scored: Int) -> Double {

@@ -30,14 +30,15 @@ package struct Rates: Sendable, Equatable {
     /// Seconds of one task.
     package func seconds(_ task: Work.Task, _ kind: Work.Kind, _ cost: ModelCost) -> Double {
         switch kind {
-        case .forward: cost.forward(tokens: task.tokens, scored: task.scored) / forward
+        case .forward, .collecting: cost.forward(tokens: task.tokens, scored: task.scored) / forward
         case .answers:
             cost.forward(tokens: task.tokens, scored: task.scored) / forward
                 + Double(task.steps) * cost.decode(rows: task.rows) / decode
         case .scores: cost.gradients(tokens: task.tokens, scored: task.scored) / gradients
         case .training: cost.gradients(tokens: task.tokens, scored: task.scored) / gradients / Double(pipelines)
-        case .subspaces, .factors: 0
-        case .selection, .export: 0
+        case .lowRankTraining:
+            cost.inputGradients(tokens: task.tokens, scored: task.scored) / gradients / Double(pipelines)
+        case .subspaces, .factors, .selection, .export, .rewriting: 0
         }
     }
 
@@ -49,8 +50,9 @@ package struct Rates: Sendable, Equatable {
         case .export: return Double(step.bytes) / Self.written
         case .subspaces: return cost.subspaces * Double(step.tasks.count) / double / Double(pipelines)
         case .factors: return cost.subspaces / 9 * Double(step.tasks.count) / double / Double(pipelines)
-        case .training: return step.tasks.reduce(0) { $0 + seconds($1, .training, cost) }
-        case .forward, .answers, .scores:
+        case .rewriting: return load + Double(step.tasks.count) * cost.rewriting / forward
+        case .training, .lowRankTraining: return step.tasks.reduce(0) { $0 + seconds($1, step.kind, cost) }
+        case .forward, .answers, .scores, .collecting:
             var free = Array(repeating: 0.0, count: max(1, pipelines))
             for task in step.tasks {
                 let first = free.indices.min { free[$0] < free[$1] }!
@@ -66,7 +68,7 @@ package struct Rates: Sendable, Equatable {
         for step in work.steps where !step.isKnown {
             sum += seconds(step, cost)
             // Each kind needs memory of its own, so the fleet is laid out, and the model loaded, anew.
-            guard step.kind != .selection, step.kind != .export else { continue }
+            guard ![.selection, .export, .rewriting].contains(step.kind) else { continue }
             let kind: Work.Kind = step.kind == .answers ? .forward : step.kind
             if let last, last != kind { sum += load }
             last = kind

@@ -13,6 +13,12 @@ package struct Work: Sendable {
         /// Changes of few ranks.
         case factors
         case training
+        /// Fine-tuning of matrices beside the linear maps, whose own weights get no gradients.
+        case lowRankTraining
+        /// Statistics that take more memory than a forward pass, of a model that is not the unedited one.
+        case collecting
+        /// The workers make all weights anew, out of draws or other checkpoints.
+        case rewriting
         /// What the coordinator does alone: selecting weights.
         case selection
         case export
@@ -60,22 +66,34 @@ package struct Work: Sendable {
         package var tokens: Int { tasks.reduce(0) { $0 + $1.tokens + $1.steps * $1.rows } }
     }
 
-    /// A statistic over the largest of a step's blocks.
+    /// A statistic over a step's blocks.
     package struct Collected: Sendable {
         package var statistic: any Statistic
-        package var examples: Int
         package var classes: Int
+        /// Examples of every block.
+        private let examples: [Int]
 
         /// - Parameter blocks: the step's, each a list of batches.
         package init(_ statistic: any Statistic, blocks: [[Batch]], classes: Int = 1) {
             self.statistic = statistic
             self.classes = classes
-            examples = blocks.map { block in block.reduce(0) { $0 + $1.sequences.count } }.max() ?? 0
+            examples = blocks.map { block in block.reduce(0) { $0 + $1.exampleCount } }
         }
 
-        /// Bytes of its tensors on a stage with these layers.
-        func byteCount(_ config: ModelConfig, layers: Range<Int>) -> Int {
+        private func byteCount(_ config: ModelConfig, _ layers: Range<Int>, examples: Int) -> Int {
             statistic.byteCount(config, StatisticExtent(layers: layers, examples: examples, classes: classes))
+        }
+
+        /// Bytes of the largest block's tensors on a stage with these layers.
+        func byteCount(_ config: ModelConfig, layers: Range<Int>) -> Int {
+            byteCount(config, layers, examples: examples.max() ?? 0)
+        }
+
+        /// Bytes on the coordinator's disk when the last block is in: all blocks' tensors, and what is combined of them.
+        func diskBytes(_ config: ModelConfig) -> Int {
+            let layers = 0..<config.layerCount
+            let combined = statistic.combination == .rows ? examples.reduce(0, +) : examples.max() ?? 0
+            return (examples + [combined]).reduce(0) { $0 + byteCount(config, layers, examples: $1) }
         }
     }
 

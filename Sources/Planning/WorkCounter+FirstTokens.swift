@@ -15,9 +15,4 @@ extension WorkCounter {
         if !refusals.isEmpty { steps.append(.init("refusal log-odds", .forward, tasks(prompts: refusals))) }
         return steps
     }
-
-    /// The head is evaluated once a prompt.
-    private static func tasks(prompts batches: [Batch]) -> [Work.Task] {
-        batches.map { Work.Task(tokens: $0.tokenCount, scored: $0.exampleCount) }
-    }
 }

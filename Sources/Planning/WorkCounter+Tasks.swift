@@ -12,6 +12,16 @@ extension WorkCounter {
             steps: (count + rows - 1) / rows * group.maxNewTokens, rows: rows)
     }
 
+    /// Blocks of a statistic, which needs no head.
+    static func tasks(blocks: [[Batch]]) -> [Work.Task] {
+        blocks.map { block in Work.Task(tokens: block.reduce(0) { $0 + $1.tokenCount }) }
+    }
+
+    /// The head is evaluated once a prompt.
+    static func tasks(prompts batches: [Batch]) -> [Work.Task] {
+        batches.map { Work.Task(tokens: $0.tokenCount, scored: $0.exampleCount) }
+    }
+
     static func tasks(_ batches: [Batch]) -> [Work.Task] {
         batches.map { batch in
             Work.Task(

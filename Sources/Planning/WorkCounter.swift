@@ -36,8 +36,10 @@ package struct WorkCounter {
 
     var study: Study { schedule.study }
     var config: ModelConfig { model.config }
+    var modelDigest: String { keys?.modelDigest ?? "" }
     private var store: ScoreComputation {
-        study.scoreComputation(model, modelDigest: keys?.modelDigest ?? "", codec: schedule.codec)
+        study.scoreComputation(
+            model, modelDigest: modelDigest, codec: schedule.codec, kernels: keys?.kernels)
     }
 
     /// - Parameters:
@@ -68,11 +70,9 @@ package struct WorkCounter {
         case .pairs(let step): data[step.side] = try examples(step)
         case .scores(let step): try count(step)
         case .probe(let step):
-            let digests = try step.batches.map {
-                try TaskBody.score(statistics: [.headOutput], batches: [$0]).digest()
-            }
+            let request = HeadProber.request(step.batches, output: "")
             var outputs = Work.Step(
-                "head outputs", .forward, Self.tasks(step.batches), isKnown: isMade("heads \(digests)"))
+                "head outputs", .forward, Self.tasks(step.batches), isKnown: try isKnown(request))
             outputs.collected = Work.Collected(HeadOutput(), blocks: step.batches.map { [$0] })
             steps.append(outputs)
         case .statistic(let step): try count(step)
@@ -158,16 +158,13 @@ package struct WorkCounter {
     }
 
     private mutating func count(_ step: StatisticStep) throws {
-        let provenance = try step.provenance(modelDigest: keys?.modelDigest ?? "")
+        let provenance = try step.provenance(modelDigest: modelDigest)
         let isCached = keys.map { cache?.has($0.key("file", provenance)) ?? false } ?? false
         let classes = step.plan.request.classes
         let extent = StatisticExtent(layers: 0..<config.layerCount, examples: study.blockExamples, classes: classes)
-        let tasks = step.blocks.map { block in
-            Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
-        }
         let statistic = try step.plan.request.statistic()
         var collecting = Work.Step(
-            step.label, .forward, tasks, bytes: statistic.byteCount(config, extent),
+            step.label, .forward, Self.tasks(blocks: step.blocks), bytes: statistic.byteCount(config, extent),
             isKnown: isMade("statistic \(provenance.sorted { $0.key < $1.key })") || isCached)
         collecting.collected = Work.Collected(statistic, blocks: step.blocks, classes: classes)
         steps.append(collecting)
@@ -182,7 +179,9 @@ package struct WorkCounter {
         let weights = step.isUnedited ? "unedited" : editKey.flatMap { known(editKey: $0) }
         let isCached = weights.map { answers(questions.groups, of: $0) != nil } ?? false
         let symbol = try editKey ?? weightsName(step)
-        if try isMade("\(symbol) \(digest(step))") || isCached { known.insert(name) }
+        // The unedited model, which comes first, was asked the same.
+        let isUnchanged = step.condition.method.cost.changesNothing
+        if try isMade("\(symbol) \(digest(step))") || isCached || isUnchanged { known.insert(name) }
         let isKnown = known.contains(name)
         if !isKnown { try countChange(step) }
         if !questions.groups.isEmpty {
@@ -200,7 +199,7 @@ package struct WorkCounter {
             steps.append(more)
         }
         if step.isExported {
-            steps.append(.init("writing the model", of: name, .export, [], bytes: Int(2 * ModelCost(config).linear)))
+            steps.append(.init("writing the model", of: name, .export, [], bytes: 2 * config.parameterCount))
         }
     }
 
@@ -220,11 +219,10 @@ package struct WorkCounter {
         var moments = false
         switch step.change {
         case .none, .another: return
-        case .antidote(let antidote):
-            steps.append(.init("harmful data", of: name, .forward, Self.tasks(antidote.blocks.flatMap { $0 })))
-            steps.append(.init("selection", of: name, .selection, [.init()]))
-        case .scans(let scans): count(scans, of: name)
-        case .mask, .edit: steps.append(.init("selection", of: name, .selection, [.init()]))
+        case .antidote(let antidote): count(antidote, of: name)
+        case .scans(let scans): try count(scans, of: name)
+        case .mask: steps.append(.init("selection", of: name, .selection, [.init()]))
+        case .edit: count(step.condition.method.cost, of: name)
         case .lowRank:
             moments = true
             steps.append(.init("factors", of: name, .factors, [.init()]))
@@ -233,7 +231,9 @@ package struct WorkCounter {
             let restriction = training.settings.training.restriction
             guard try !isMade("training \(trained(training, restriction))") else { return }
             steps.append(
-                .init("fine-tuning", of: name, .training, Self.tasks(Array(training.training.steps.joined()))))
+                .init(
+                    "fine-tuning", of: name, training.training.lora == nil ? .training : .lowRankTraining,
+                    Self.tasks(Array(training.training.steps.joined()))))
         }
         guard !step.blockSides.isEmpty else { return }
         for side in step.blockSides {
@@ -273,29 +273,26 @@ package struct WorkCounter {
         return all
     }
 
+    /// Whether a step before collects this of the unedited model, or the cache has it.
+    /// - Throws: `ProtocolError` where a block is too large to be sent.
+    mutating func isKnown(_ request: ScoreRequest) throws -> Bool {
+        let name = try request.blocks.map { try TaskBody.score(statistics: request.statistics, batches: $0).digest() }
+        let isCached = try keys.map { try cache?.has($0.key(request, of: "unedited")) ?? false } ?? false
+        return isMade("collected \(name)") || isCached
+    }
+
+    /// Whether a step before searches this, or the cache has all that the search asks.
+    mutating func isKnown(search words: String) -> Bool {
+        let isCached = keys.map { cache?.has($0.key("search", [words])) ?? false } ?? false
+        return isMade(words) || isCached
+    }
+
     func editKey(_ condition: Study.Condition) -> String? {
-        try? schedule.editKey(condition, modelDigest: keys?.modelDigest ?? "", data: { side in data[side]?.name })
+        try? schedule.editKey(condition, modelDigest: modelDigest, data: { side in data[side]?.name })
     }
 
     func known(editKey: String) -> String? {
         guard let cache, let keys else { return nil }
         return cache.bytes(keys.key("recipe", [editKey])).map { String(decoding: $0, as: UTF8.self) }
-    }
-}
-
-extension WorkCounter {
-    /// What a gate is made of; conditions that steer otherwise share it.
-    fileprivate mutating func count(_ step: ScansStep, of name: String) {
-        let extent = StatisticExtent(
-            layers: 0..<config.layerCount, examples: study.blockExamples, classes: ScansStep.classes)
-        let tasks = step.blocks.map { block in
-            Self.tasks(block).reduce(Work.Task()) { Work.Task(tokens: $0.tokens + $1.tokens) }
-        }
-        var gate = Work.Step(
-            "gate", of: name, .forward, tasks, bytes: step.statistic.byteCount(config, extent),
-            isKnown: isMade("scans \(step.method.gateSettings)"))
-        gate.collected = Work.Collected(step.statistic, blocks: step.blocks, classes: ScansStep.classes)
-        steps.append(gate)
-        steps.append(.init("selection", of: name, .selection, [.init()]))
     }
 }

@@ -1,7 +1,7 @@
 /// Sizes that both ends hold each other to (docs/protocol.md says why).
 public enum Limits {
     /// Raised with every change that an older program would misread.
-    public static let version: UInt16 = 6
+    public static let version: UInt16 = 7
     /// Largest frame of any kind.
     public static let frameBytes = 1 << 20
     /// Largest raw frame: a slice of a tensor, a result or a task body.

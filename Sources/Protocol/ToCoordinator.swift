@@ -1,14 +1,13 @@
+public import Tensors
+
 /// What a worker can do, said once when it joins.
 public struct Capabilities: Codable, Sendable, Equatable {
     public var host: String
     public var pid: Int32
     public var threads: Int
     public var memoryBytes: Int
-    /// Which BLAS kernels it runs, and their rank among all levels (higher: newer CPUs only).
-    public var kernelLevel: String
-    public var kernelRank: Int
-    /// Which of our own kernels' versions the CPU chose (`fl_kernel_level`); unlike BLAS it cannot be lowered.
-    public var simdLevel: Int
+    /// Which kernels it runs. It can run all lower ones, too: then it starts itself again.
+    public var level: KernelLevel
     /// Where the previous stage connects to.
     public var dataEndpoint: String
     /// The name its starter gave it; empty for workers that came by themselves.
@@ -21,16 +20,14 @@ public struct Capabilities: Codable, Sendable, Equatable {
     public var holdings: ResumableWork?
 
     public init(
-        host: String, pid: Int32, threads: Int, memoryBytes: Int, kernelLevel: String, kernelRank: Int,
-        simdLevel: Int, dataEndpoint: String, name: String
+        host: String, pid: Int32, threads: Int, memoryBytes: Int, level: KernelLevel, dataEndpoint: String,
+        name: String
     ) {
         self.host = host
         self.pid = pid
         self.threads = threads
         self.memoryBytes = memoryBytes
-        self.kernelLevel = kernelLevel
-        self.kernelRank = kernelRank
-        self.simdLevel = simdLevel
+        self.level = level
         self.dataEndpoint = dataEndpoint
         self.name = name
     }

@@ -1,3 +1,5 @@
+public import Tensors
+
 /// Which part of which model a worker is to hold, and whom it passes packets on to.
 public struct Assignment: Codable, Sendable, Equatable {
     public var epoch: UInt64
@@ -69,8 +71,8 @@ public enum ToWorker: Codable, Sendable, Equatable {
     /// The coordinator does not know this session (it was given up, or the coordinator started anew): say hello again.
     case rejoin
     case refuse(reason: String)
-    /// The fleet's lowest common kernel level: restart with it.
-    case level(String)
+    /// The fleet's kernel level, below the worker's: start again at it.
+    case level(KernelLevel)
     case assign(Assignment)
     /// The body follows as raw frames of JSON.
     case task(TaskKey, bodyBytes: Int)

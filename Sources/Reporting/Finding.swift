@@ -1,4 +1,4 @@
-/// A claim of the paper beside what one run shows of it.
+/// A claim of the paper, or of a related system, beside what one run shows of it.
 public struct Finding: Sendable, Equatable {
     public enum Outcome: String, Sendable, CaseIterable {
         case holds
@@ -8,6 +8,8 @@ public struct Finding: Sendable, Equatable {
         case unmeasured = "not measured"
     }
 
+    /// Whose claim it is; findings of one system stand together. Empty: nobody's in particular.
+    public var system = ""
     public var claim: String
     public var outcome: Outcome
     /// The numbers that say so.

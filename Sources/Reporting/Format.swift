@@ -19,6 +19,11 @@ public enum Format {
         return fixed(value, decimals) + " ± " + fixed(error, decimals)
     }
 
+    /// "0.23 [0.12, 0.39]": a number with the interval it lies in.
+    public static func interval(_ value: Double, _ low: Double, _ high: Double) -> String {
+        "\(number(value)) [\(number(low)), \(number(high))]"
+    }
+
     /// "0.23"; "5.5e10" from 100,000 on.
     public static func number(_ value: Double, decimals: Int = 2) -> String {
         abs(value) < 1e5 ? fixed(value, decimals) : scientific(value)

@@ -57,19 +57,23 @@ public struct HTMLReport {
 
     private var findings: Section? {
         guard !report.findings.isEmpty else { return nil }
+        // What is measured stands under its system's name.
+        func whose(_ finding: Finding) -> String {
+            finding.outcome != .unmeasured || finding.system.isEmpty ? "" : " \(finding.system)."
+        }
         func item(_ finding: Finding) -> String {
-            "<li><p><span class=\"outcome \(Self.word(finding.outcome))\">\(finding.outcome.rawValue)</span> <b>\(text(finding.claim))</b></p><p class=\"quiet\">\(text(finding.evidence))</p></li>\n"
+            "<li><p><span class=\"outcome \(Self.word(finding.outcome))\">\(finding.outcome.rawValue)</span> <b>\(text(finding.claim))</b></p><p class=\"quiet\">\(text(finding.evidence + whose(finding)))</p></li>\n"
         }
         func items(_ findings: [Finding]) -> String {
-            findings.isEmpty ? "" : "<ul class=\"findings\">\n\(findings.map(item).joined())</ul>\n"
+            "<ul class=\"findings\">\n\(findings.map(item).joined())</ul>\n"
+        }
+        let measured = report.measuredFindings.map { system, findings in
+            (system.isEmpty ? "" : "<h3>\(text(system))</h3>\n") + items(findings)
         }
         let rest = report.unmeasuredLine.map {
-            "<details>\n<summary>\(text($0))</summary>\n\(items(report.findings.filter { $0.outcome == .unmeasured }))</details>\n"
+            "<details>\n<summary>\(text($0))</summary>\n\(items(report.unmeasuredFindings))</details>\n"
         }
-        return (
-            "findings", "What of the paper holds here",
-            items(report.findings.filter { $0.outcome != .unmeasured }) + (rest ?? "") + list(report.findingNotes)
-        )
+        return ("findings", "What holds here", measured.joined() + (rest ?? "") + list(report.findingNotes))
     }
 
     private static func word(_ outcome: Finding.Outcome) -> String {

@@ -25,7 +25,7 @@ public struct Report: Sendable {
     public var warnings: [String] = []
     /// Short excerpts; they may be harmful, so they stay in the user's run directory.
     public var samples: [Sample] = []
-    /// What the run shows of the paper's claims.
+    /// What the run shows of claims, those of a system together.
     public var findings: [Finding] = []
     /// How to read the findings.
     public var findingNotes: [String] = []
@@ -48,17 +48,34 @@ public struct Report: Sendable {
         return count == 0 ? nil : "\(count) claim\(count == 1 ? "" : "s") that this study does not measure"
     }
 
+    /// The findings of every system that the run measures something of, in their order.
+    var measuredFindings: [(system: String, findings: [Finding])] {
+        var groups: [(system: String, findings: [Finding])] = []
+        for finding in findings where finding.outcome != .unmeasured {
+            if let place = groups.firstIndex(where: { $0.system == finding.system }) {
+                groups[place].findings.append(finding)
+            } else {
+                groups.append((finding.system, [finding]))
+            }
+        }
+        return groups
+    }
+
+    var unmeasuredFindings: [Finding] { findings.filter { $0.outcome == .unmeasured } }
+
     public func markdown() -> String {
         var text = "# \(title)\n\n```\n\(command)\n```\n"
         for warning in warnings { text += "\n> **Warning.** \(warning)\n" }
         if !findings.isEmpty {
-            var table = Table([.init("claim of the paper", .left), .init("here", .left), .init("numbers", .left)])
-            let measured = findings.filter { $0.outcome != .unmeasured }
-            for finding in measured { table.append([finding.claim, finding.outcome.rawValue, finding.evidence]) }
-            text += "\n## Findings\n\n" + (measured.isEmpty ? "" : table.markdown())
+            text += "\n## Findings\n"
+            for (system, findings) in measuredFindings {
+                var table = Table([.init("claim", .left), .init("here", .left), .init("numbers", .left)])
+                for finding in findings { table.append([finding.claim, finding.outcome.rawValue, finding.evidence]) }
+                text += (system.isEmpty ? "\n" : "\n### \(system)\n\n") + table.markdown()
+            }
             if let line = unmeasuredLine {
-                let rest = findings.filter { $0.outcome == .unmeasured }.map {
-                    "* \(HTMLText.escape("\($0.claim). \($0.evidence)"))\n"
+                let rest = unmeasuredFindings.map {
+                    "* \(HTMLText.escape("\($0.claim). \($0.evidence)" + ($0.system.isEmpty ? "" : " \($0.system).")))\n"
                 }
                 text += "\n<details><summary>\(line)</summary>\n\n" + rest.joined() + "\n</details>\n"
             }

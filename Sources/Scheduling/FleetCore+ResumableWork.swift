@@ -67,7 +67,8 @@ extension FleetCore {
 
     /// What an assignment is for, and with which kernels: only then are the results of an earlier start the same bytes.
     var planDigest: String {
-        Digest.sha256(Array("\(Release.version)\n\(kernels.level ?? "")\n\(model.map { "\($0)" } ?? "")".utf8))
+        let level = kernels.level?.rawValue ?? ""
+        return Digest.sha256(Array("\(Release.version)\n\(level)\n\(model.map { "\($0)" } ?? "")".utf8))
     }
 
     /// It was listed by a worker of an earlier start, and what becomes of it is not decided yet: news of it are for later.

@@ -25,7 +25,7 @@ extension FleetCore {
             .happened(
                 .joined(
                     worker: member.name, host: capabilities.host, pid: capabilities.pid,
-                    threads: capabilities.threads, kernelLevel: capabilities.kernelLevel)))
+                    threads: capabilities.threads, level: capabilities.level)))
         tally.joined(member.id, now: now)
         directives += agreeOnLevel()
         directives.append(.event(.membership))

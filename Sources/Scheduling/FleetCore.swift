@@ -63,7 +63,7 @@ package struct FleetCore: Sendable {
     var training = HeldTraining()
     /// What was done, for those who look on.
     var tally = FleetCounters()
-    package var kernels = KernelAgreement()
+    package internal(set) var kernels: KernelAgreement
     /// What last took a worker or a pipeline away.
     var lastCause: InterruptionCause?
     /// Seconds of the latest event that had a clock.
@@ -85,6 +85,7 @@ package struct FleetCore: Sendable {
 
     package init(policy: FleetPolicy) {
         self.policy = policy
+        kernels = KernelAgreement(policy)
         epoch = policy.firstEpoch
         names = TaskNames(above: policy.firstEpoch)
         // Higher than in any earlier start of this run: workers that outlived it obey newer edits only.

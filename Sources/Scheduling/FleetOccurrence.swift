@@ -1,7 +1,9 @@
+package import Tensors
+
 /// What the fleet's state machine sees happen to workers, tasks, pipelines and hosts.
 package enum FleetOccurrence: Sendable, Equatable {
     // Workers.
-    case joined(worker: String, host: String, pid: Int32, threads: Int, kernelLevel: String)
+    case joined(worker: String, host: String, pid: Int32, threads: Int, level: KernelLevel)
     /// Its connection had broken.
     case returned(worker: String, host: String)
     /// It was taken for dead, and it was its connection that broke.
@@ -12,8 +14,10 @@ package enum FleetOccurrence: Sendable, Equatable {
     /// It left, and no task has to run again for that.
     case left(worker: String, host: String, LossCause)
     case lost(worker: String, host: String, LossCause)
-    /// It cannot take part, with these kernels.
-    case otherCPU(worker: String, host: String)
+    /// All workers run at this level from now on.
+    case levelAgreed(KernelLevel)
+    /// It starts again at the fleet's level, or cannot take part where it has only lower ones.
+    case otherLevel(worker: String, host: String, fleet: KernelLevel, own: KernelLevel)
     /// A worker sent what is no result of its task.
     case rejected(worker: String, task: String, fault: String)
     /// `faultline drain` named a worker that is not there.
@@ -56,14 +60,15 @@ extension FleetOccurrence: Occurrence {
         case .interrupted: .interrupted
         case .takenOver: .takenOver
         case .failed: .failed
-        case .otherCPU, .unknownWorker, .deserted, .assigned, .resumed, .idle: nil
+        case .levelAgreed, .otherLevel, .unknownWorker, .deserted, .assigned, .resumed, .idle: nil
         }
     }
 
     package var worker: String {
         switch self {
         case .joined(let worker, _, _, _, _), .returned(let worker, _), .exonerated(let worker, _),
-            .leaving(let worker, _, _), .left(let worker, _, _), .lost(let worker, _, _), .otherCPU(let worker, _),
+            .leaving(let worker, _, _), .left(let worker, _, _), .lost(let worker, _, _),
+            .otherLevel(let worker, _, _, _),
             .rejected(let worker, _, _), .assigned(_, let worker, _), .resumed(_, let worker, _), .slow(let worker, _),
             .interrupted(_, let worker, _):
             worker
@@ -71,7 +76,7 @@ extension FleetOccurrence: Occurrence {
             workers.joined(separator: ", ")
         // In the journal's column of workers stands the host.
         case .setAside(let host, _): host
-        case .unknownWorker, .deserted, .idle, .failed: ""
+        case .levelAgreed, .unknownWorker, .deserted, .idle, .failed: ""
         }
     }
 
@@ -94,7 +99,11 @@ extension FleetOccurrence: Occurrence {
         case .leaving(let worker, let host, _): "\(worker) on \(host) is to leave; it finishes what it runs first"
         case .left(let worker, let host, let cause): "\(worker) on \(host) left: \(cause)"
         case .lost(let worker, let host, let cause): "lost \(worker) on \(host): \(cause)"
-        case .otherCPU(let worker, let host): "\(worker) on \(host) was refused: another kind of CPU"
+        case .levelAgreed(let level): "the fleet runs at kernel level \(level)"
+        case .otherLevel(let worker, let host, let fleet, let own):
+            own > fleet
+                ? "\(worker) on \(host) starts again at the fleet's kernel level, \(fleet) (its own: \(own))"
+                : "\(worker) on \(host) was refused: the fleet runs at kernel level \(fleet), it has only \(own)"
         case .unknownWorker(let name): "drain: no worker is called \(name)"
         case .setAside(let host, let cause): "host \(host) is set aside: \(cause)"
         case .deserted(let last, let seconds):
@@ -127,7 +136,7 @@ extension FleetOccurrence: Occurrence {
         case .interrupted(_, _, let cause): cause.details
         case .takenOver(_, _, let isFinished): isFinished ? "finished" : "under way"
         case .failed(let failure): "\(failure)"
-        case .otherCPU, .unknownWorker, .deserted, .assigned, .resumed, .idle, .slow: description
+        case .levelAgreed, .otherLevel, .unknownWorker, .deserted, .assigned, .resumed, .idle, .slow: description
         }
     }
 

@@ -1,3 +1,5 @@
+package import Tensors
+
 /// What the fleet's state machine decides by: how many workers, and how long it waits for what.
 package struct FleetPolicy: Sendable {
     /// Workers started on this machine, over ipc; `nil` where they come by themselves.
@@ -5,6 +7,10 @@ package struct FleetPolicy: Sendable {
     /// How many workers to wait for when listening.
     package var awaited = 1
     package var pipelines: Int?
+    /// The kernel level all workers run at; `nil`: the lowest of the first workers' own.
+    package var level: KernelLevel?
+    /// Where they agree on one: not above this.
+    package var highestLevel = KernelLevel.allCases.last!
     /// Epochs begin above this: workers of an earlier start of the run are behind it.
     package var firstEpoch: UInt64 = 0
     /// Names the run through all its restarts: what workers hold of another one is nothing to this.

@@ -1,20 +1,31 @@
 import Protocol
+package import Tensors
 
 /// Which kernels the whole fleet runs, so that its bits do not depend on who computes.
 package struct KernelAgreement: Sendable {
-    /// OpenBLAS's, of the weakest of the first workers.
-    package private(set) var level: String?
-    /// The version of our own kernels that most of the first workers run: it cannot be lowered, so others are refused.
-    package private(set) var simd: Int?
+    /// `nil`: not agreed on yet. Once it is, it stays for the fleet's life.
+    package private(set) var level: KernelLevel?
+    /// Not above this one.
+    private let highest: KernelLevel
+    /// How many workers have a say.
+    private var voters: Int
 
-    /// Once as many as are wanted are there, the fleet keeps to what suits them.
-    mutating func agree(_ membership: Membership, wanted: Int) {
-        if level == nil {
-            guard membership.members.count >= wanted else { return }
-            level = membership.commonLevel?.name
-        }
-        guard level != nil, simd == nil else { return }
-        let levels = membership.members.values.map(\.capabilities.simdLevel)
-        simd = Set(levels).max { a, b in (levels.count { $0 == a }, a) < (levels.count { $0 == b }, b) }
+    init(_ policy: FleetPolicy) {
+        level = policy.level
+        highest = policy.highestLevel
+        voters = policy.localWorkers ?? policy.awaited
+    }
+
+    /// One of the first workers will not come.
+    mutating func loseVoter() { voters -= 1 }
+
+    /// Once as many workers are there as have a say, the level is the lowest of theirs.
+    /// - Returns: the level, where it was agreed on now.
+    mutating func agree(_ membership: Membership) -> KernelLevel? {
+        guard level == nil, membership.members.count >= voters,
+            let lowest = membership.members.values.map(\.capabilities.level).min()
+        else { return nil }
+        level = min(lowest, highest)
+        return level
     }
 }

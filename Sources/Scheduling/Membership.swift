@@ -82,10 +82,4 @@ package struct Membership: Sendable {
         }
         return overdue.sorted { $0.id < $1.id }
     }
-
-    /// The lowest kernel level among the members: the one all of them can run.
-    var commonLevel: (name: String, rank: Int)? {
-        members.values.map { ($0.capabilities.kernelLevel, $0.capabilities.kernelRank) }
-            .min { ($0.1, $0.0) < ($1.1, $1.0) }
-    }
 }

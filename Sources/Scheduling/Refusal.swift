@@ -1,11 +1,11 @@
+package import Tensors
+
 /// Why a worker is told to go. Its sentence is what the worker reads.
 package enum Refusal: Sendable, Equatable {
     case hostSetAside(host: String, HostCause)
     case leftOut(worker: String, RejectedResult)
-    /// Our own kernels would compute other last bits there.
-    case otherCPU(fleet: Int, worker: Int)
-    /// BLAS would, too, and cannot be lowered to the worker's level any more.
-    case lowerKernel(fleet: String, worker: String)
+    /// It would compute other last bits: its highest kernel level is below the fleet's.
+    case lowerLevel(fleet: KernelLevel, worker: KernelLevel)
     /// It cannot do what it was assigned, in its own words.
     case unfit(String)
     /// Its key may not take part, and why.
@@ -25,11 +25,9 @@ extension Refusal: CustomStringConvertible {
             "this run has set host \(host) aside: \(cause); start the coordinator again once that is mended"
         case .leftOut(let worker, let result):
             "this run has left \(worker) out: it \(result); mend its machine, then start the coordinator again"
-        case .otherCPU(let fleet, let worker):
-            "this fleet's CPUs run Faultline's kernels at level \(fleet), this machine's at \(worker): results would "
-                + "differ in their last bits; give it a fleet of its own"
-        case .lowerKernel(let fleet, let worker):
-            "this fleet runs at kernel level \(fleet); this machine has only \(worker)"
+        case .lowerLevel(let fleet, let worker):
+            "this fleet runs at kernel level \(fleet), this machine has only \(worker): results would differ in their "
+                + "last bits; run the whole fleet with --level \(worker), or give this machine a fleet of its own"
         case .unfit(let reason), .notAllowed(let reason), .otherVersion(let reason): reason
         case .otherKey: "its hello names another key than it holds"
         case .dataOutsideTCP: "its data endpoint is not on TCP"

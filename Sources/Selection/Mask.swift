@@ -70,7 +70,7 @@ public struct Mask: Sendable, Equatable {
             }
             let own = [map.shape.rows, map.shape.columns]
             guard shape == own || shape.count == 1 && own == [1, shape[0]] else {
-                throw .shape(map: map.shape.name, expected: shape, found: own)
+                throw .shape(map: "\(source): \(map.shape.name)", expected: shape, found: own)
             }
         }
     }

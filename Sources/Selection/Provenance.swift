@@ -6,6 +6,8 @@ public struct Provenance: Sendable, Equatable {
     public static let nameKey = "model_name"
     /// Metadata: what was done against a refusal (`--force`), in words.
     public static let forcedKey = "forced"
+    /// Metadata: the kernel level of the workers that computed it, by name.
+    public static let levelKey = "kernel_level"
     /// Version of the formats of scores, masks, subspaces and low-rank edits. Files of version 1 name their model by a
     /// digest of samples of it, which is compared with nothing any more.
     public static let version = "2"

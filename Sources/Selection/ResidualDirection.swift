@@ -43,8 +43,8 @@ public struct ResidualDirection: Sendable, Equatable {
     }
 
     /// Of the file of a `residual_state` statistic.
-    /// - Throws: `SelectionError.missing` where the statistic has no such block or position; `.file` where the means are
-    ///   equal.
+    /// - Throws: `SelectionError.missing` where the statistic has no such block; `.file` where it has no such position, or the
+    ///   means are equal.
     public init(
         of statistic: TensorBundle, layer: Int, position: Int, config: ModelConfig, metadata: [String: String] = [:]
     ) throws(SelectionError) {
@@ -146,13 +146,14 @@ extension ResidualState {
     ///   - file: a file of this statistic.
     ///   - position: −1 is the prompt's last token.
     /// - Returns: F64 [hidden size].
-    /// - Throws: `SelectionError.missing` where the file has no such place or position.
+    /// - Throws: `SelectionError.missing` where the file has no such place, `.file` where it has no such position.
     public static func meanDifference(
         of file: TensorBundle, _ place: ResidualPlace, position: Int
     ) throws(SelectionError) -> [Double] {
         let positions = (file.metadata["option_positions"] ?? "-1").split(separator: ",").map { Int($0) }
         guard let row = positions.firstIndex(of: position) else {
-            throw .missing(map: "position \(position)", source: "the statistic")
+            let known = positions.map { $0.map { "\($0)" } ?? "?" }.joined(separator: ", ")
+            throw .file("the statistic", fault: "has no position \(position); it has \(known)")
         }
         var means: [[Double]] = []
         for label in ["harmful", "harmless"] {

@@ -63,6 +63,17 @@ extension ScansGate {
             self.harmless = (harmless.count { !gate.isUnsafe($0) }, harmless.count)
         }
 
+        public init(harmful: (right: Int, all: Int), harmless: (right: Int, all: Int)) {
+            (self.harmful, self.harmless) = (harmful, harmless)
+        }
+
+        /// Prompts of either kind that are taken to be unsafe.
+        public var unsafe: Int { harmful.right + harmless.all - harmless.right }
+        /// Of the prompts that are taken to be unsafe the share that is harmful; `nil` where none is.
+        public var precision: Double? { unsafe > 0 ? Double(harmful.right) / Double(unsafe) : nil }
+        /// Of the harmful prompts the share that is taken to be unsafe; `nil` where there are none.
+        public var recall: Double? { harmful.all > 0 ? Double(harmful.right) / Double(harmful.all) : nil }
+
         /// Mean of the two shares, so that the kinds count alike, however many prompts either has.
         public var balanced: Double {
             let shares = [harmful, harmless].filter { $0.all > 0 }.map { Double($0.right) / Double($0.all) }

@@ -84,6 +84,7 @@ public struct StateCosine: Sendable, Equatable {
             second += y * y
         }
         guard first > 0, second > 0 else { return nil }
-        return both / (first.squareRoot() * second.squareRoot())
+        // One root of the product, so that a state with itself is 1 to the bit.
+        return both / (first * second).squareRoot()
     }
 }

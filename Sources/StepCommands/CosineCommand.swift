@@ -15,19 +15,15 @@ package struct CosineCommand: ParsableCommand {
             place and position: the cosine of the two mean states, which is 1 for a model with itself.
             """)
 
-    @Argument(help: ArgumentHelp("Two files of the statistic residual_state.", valueName: "file"))
-    package var files: [String]
+    @OptionGroup package var pair: FilePair
 
     @Option(help: ArgumentHelp("Values as CSV.", valueName: "file"))
     package var out: String?
 
     package init() {}
 
-    package func validate() throws {
-        guard files.count == 2 else { throw ValidationError("give two files") }
-    }
-
     package func run() throws {
+        let files = pair.files
         var outputs = Outputs(reading: files)
         let out = try outputs.file("--out", out, standard: "cosine.csv")
         let bundles = try files.map { try TensorBundle(mapping: $0) }

@@ -46,7 +46,9 @@ package struct CurvesCommand: ParsableCommand {
     package init() {}
 
     package func validate() throws {
-        guard (1...1_000_000).contains(pairs) else { throw ValidationError("--pairs is out of range: 1 to 1000000") }
+        guard (1...1_000_000).contains(pairs) else {
+            throw ValidationError("--pairs \(pairs) is out of range: 1 to 1000000")
+        }
     }
 
     package func run() throws {
@@ -57,11 +59,13 @@ package struct CurvesCommand: ParsableCommand {
             try outputs.file("--plot-gap", plotGap, standard: "gap.svg"),
         ]
         let checkpoint = try content.open(model)
-        let states = try TensorBundle(safetensors: statistic)
+        let states = try StatisticFile(statistic, of: LastTokenState.name)
         var belonging = forcing.belonging()
         let origin = Provenance(statistic, metadata: states.metadata)
         try belonging.check(origin, belongsTo: try checkpoint.provenance(), at: model)
-        let curves = try LayerCurves(states, config: checkpoint.config, pairs: pairs, seed: seed)
+        let curves = try states.read {
+            try LayerCurves($0, config: checkpoint.config, pairs: pairs, seed: seed)
+        }
         if let out { try TextFile.write(curves.csv(), to: out) }
         for (path, figure) in zip(plots, StudyFigures.layerCurves(curves)) {
             guard let path else { continue }

@@ -23,7 +23,9 @@ package struct DirectionCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The statistic's file.", valueName: "file"))
     package var statistic: String
 
-    @Option(help: ArgumentHelp("The block at whose input the states are compared, from 0.", valueName: "number"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The block at whose input the states are compared, from 0.", valueName: "number"))
     package var layer: Int
 
     @Option(
@@ -51,11 +53,13 @@ package struct DirectionCommand: AsyncParsableCommand {
         guard (0..<config.layerCount).contains(layer) else {
             throw InputError("--layer", "\(layer) is none of the model's \(config.layerCount) blocks")
         }
-        let file = try TensorBundle(safetensors: statistic)
+        let file = try StatisticFile(statistic, of: ResidualState.name)
         var belonging = forcing.belonging()
         try belonging.check(
             Provenance(statistic, metadata: file.metadata), belongsTo: try checkpoint.provenance(), at: model)
-        var direction = try ResidualDirection(of: file, layer: layer, position: position, config: config)
+        var direction = try file.read {
+            try ResidualDirection(of: $0, layer: layer, position: position, config: config)
+        }
         try direction.check(against: config, named: statistic)
         direction.metadata = try checkpoint.provenance().modelMetadata
         direction.metadata["statistic"] = try Digest.sha256(file: statistic)

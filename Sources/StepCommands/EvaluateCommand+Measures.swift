@@ -28,7 +28,7 @@ extension EvaluateCommand {
         own.measurement = try await measurer.ask(
             try asked.evaluator.questions(isUnedited: true), name: name, isUnedited: true)
         var results = [try await measurer.result(own, name: name, method: name, isUnedited: true)]
-        if let path = mask ?? edit, let change = asked.change {
+        if let path = changed.file, let change = asked.change {
             results.append(try await measure(change, of: path, asked, measurer, runner))
         }
         return (results, try measurer.gates, measurer.firstTokens)
@@ -39,7 +39,7 @@ extension EvaluateCommand {
         _ change: any WeightEdit, of path: String, _ asked: Asked, _ measurer: ConditionMeasurer,
         _ runner: any ModelRunner
     ) async throws -> ConditionResult {
-        let name = mask == nil ? "edit" : "mask"
+        let name = changed.mask == nil ? "edit" : "mask"
         let nothing = try change.reasonForNoEffect(in: asked.checkpoint)
         var own = ConditionMeasurer.Measured(
             change: ModelChange(change.extent), remark: nothing.map { .changesNothing($0) })
@@ -52,6 +52,7 @@ extension EvaluateCommand {
         }
         try await runner.apply(nil)
         return try await measurer.result(
-            own, name: name, method: mask == nil ? "changed by \(path)" : "zeroed by \(path)", isUnedited: false)
+            own, name: name, method: changed.mask == nil ? "changed by \(path)" : "zeroed by \(path)", isUnedited: false
+        )
     }
 }

@@ -28,14 +28,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @OptionGroup package var batches: BatchOptions
     @OptionGroup package var data: DataOptions
 
-    @Option(help: ArgumentHelp("Set this mask's weights to zero.", valueName: "file"))
-    package var mask: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Change the model by this edit: a file of a study's edits, or of faultline subspace edit.",
-            valueName: "file"))
-    package var edit: String?
+    @OptionGroup package var changed: ChangeOptions
 
     @Option(help: ArgumentHelp("Harmful prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var prompts: String?
@@ -130,11 +123,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens of an answer at most.", valueName: "n"))
     package var maxNewTokens = Study.EvaluationSettings.standardNewTokens
 
-    @Option(
-        help: ArgumentHelp(
-            "Makes tokens that prompt and answer have already less likely, as transformers does; 1: not.",
-            valueName: "factor"))
-    package var repetitionPenalty = 1.0
+    @OptionGroup package var penalty: PenaltyOption
 
     @Option(help: ArgumentHelp("Results as JSON.", valueName: "file"))
     package var out: String
@@ -144,7 +133,6 @@ package struct EvaluateCommand: AsyncParsableCommand {
     package init() {}
 
     package func validate() throws {
-        if mask != nil, edit != nil { throw ValidationError("--mask and --edit exclude each other") }
         guard prompts != nil || harmless != nil || !tasks.isEmpty || zeroShot != nil || perplexity != nil else {
             throw ValidationError(
                 "nothing to measure: give --prompts, --harmless, --tasks, --zero-shot or --perplexity")
@@ -182,9 +170,6 @@ package struct EvaluateCommand: AsyncParsableCommand {
         ] {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
-        guard (0.01...100).contains(repetitionPenalty) else {
-            throw ValidationError("--repetition-penalty has to be from 0.01 to 100")
-        }
         if let perplexityWindow, perplexityWindow < 2 {
             throw ValidationError("--perplexity-window has to be at least 2: a token is predicted from one before it")
         }
@@ -215,7 +200,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         plan.firstTokenKL = firstTokenKl
         plan.refusalTokens = RefusalTokenPlan(words: refusalLogOdds)
         plan.maxNewTokens = maxNewTokens
-        plan.repetitionPenalty = repetitionPenalty
+        plan.repetitionPenalty = penalty.repetitionPenalty
         var study = Study(
             name: name, model: model.model, evaluation: plan, seed: batches.seed,
             blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
@@ -229,7 +214,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let zeroShot = study(name: "evaluate").evaluation.zeroShot?.files ?? []
         var outputs = Outputs(
             model: model.model,
-            reading: [mask, edit, prompts, harmless, suffixes, perplexity, refusalPhrases, fleet.keys] + tasks
+            reading: [changed.file, prompts, harmless, suffixes, perplexity, refusalPhrases, fleet.keys] + tasks
                 + zeroShot)
         let out = try outputs.file("--out", out, standard: "results.json")
         var others: [String?] = []
@@ -244,7 +229,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
         let study = study(name: "evaluate")
         let (checkpoint, codec) = try model.open(systems: study.systems)
         var belonging = forcing.belonging()
-        let change = try belonging.change(mask: mask, edit: edit, for: checkpoint, at: model.model)
+        let change = try belonging.change(mask: changed.mask, edit: changed.edit, for: checkpoint, at: model.model)
         let (out, answersOut, questionsOut) = try outputs()
         let files = data.files(codec)
         let evaluator = try Evaluator(
@@ -253,10 +238,10 @@ package struct EvaluateCommand: AsyncParsableCommand {
             codec: codec, files: files)
         let judges = try JudgeFile.judges(phrases: refusalPhrases, names: judge, files)
         let asked = Asked(evaluator: evaluator, judges: judges, checkpoint: checkpoint, change: change)
-        let (conditions, gate, first) = try await RunnerFactory.with(fleet, checkpoint) { runner in
-            try await measureAll(asked, runner)
+        let ((conditions, gate, first), kernels) = try await RunnerFactory.with(fleet, checkpoint) { runner in
+            (try await measureAll(asked, runner), runner.kernels)
         }
-        let results = StudyResults(
+        var results = StudyResults(
             study: study, conditions: conditions, gate: gate, judges: judges, harmful: evaluator.harmful,
             harmless: evaluator.harmless,
             warnings: belonging.forced + files.notes.compactMap(\.warning) + evaluator.warnings
@@ -264,6 +249,7 @@ package struct EvaluateCommand: AsyncParsableCommand {
             modelDigest: try checkpoint.digest(), codec: codec.description,
             thinking: codec.thinking, files: files.notes,
             refusalTokens: first.flatMap { evaluator.text(refusalTokens: $0) })
+        results.kernels = kernels
         try TextFile.write(results.json(command: "faultline evaluate", versions: Versions.list), to: out)
         if let answersOut {
             try AnswerFile.write(

@@ -68,6 +68,12 @@ package struct FineTuneCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "End after the first epoch whose mean loss is at most this; --epochs are the most there are.",
+            valueName: "nats"))
+    package var untilLoss: Double?
+
+    @Option(
+        help: ArgumentHelp(
             "Steps between checkpoints, from which training goes on where a worker is lost; by default about 50,000 tokens.",
             valueName: "n"))
     package var checkpointEvery: Int?
@@ -99,6 +105,13 @@ package struct FineTuneCommand: AsyncParsableCommand {
             if let value, value < 1 { throw ValidationError("--\(name) has to be at least 1") }
         }
         if steps != nil, epochs != nil { throw ValidationError("--steps and --epochs exclude each other") }
+        if let untilLoss {
+            guard (0...1000).contains(untilLoss) else {
+                throw ValidationError("--until-loss \(untilLoss) is out of range: 0 to 1000")
+            }
+            guard epochs != nil else { throw ValidationError("--until-loss goes with --epochs, the most there are") }
+            if ascent { throw ValidationError("--until-loss does not go with --ascent, which makes the loss larger") }
+        }
         if freeze != nil, rewind != nil { throw ValidationError("--freeze and --rewind exclude each other") }
         try validateLoRA()
         guard lr >= 0, lr <= 1 else { throw ValidationError("--lr \(lr) is out of range: 0 to 1") }
@@ -157,15 +170,17 @@ package struct FineTuneCommand: AsyncParsableCommand {
         let rewound = try mask(rewind, checkpoint, &belonging)
         let training = try FineTuneSteps.training(
             examples, settings: settings, seed: batches.seed, batchTokens: batches.batchTokens)
-        let provenance = try provenance(pairs, training).merging(belonging.metadata) { $1 }
+        var provenance = try provenance(pairs, training).merging(belonging.metadata) { $1 }
         try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
             // Rewinding happens in the export, which has all that it takes.
+            let passSteps = FineTuneSteps.stepCount(.epochs(1), examples: pairs.count, batch: batch)
+            let target = untilLoss.map { LossTarget(loss: $0, passSteps: passSteps) }
             let losses = try await runner.train(
-                TrainingRequest(training, freeze: frozen, checkpointEvery: checkpointEvery), label: "fine-tuning")
-            if let first = losses.first, let last = losses.last {
-                Terminal.log.info("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))")
-            }
+                TrainingRequest(training, freeze: frozen, checkpointEvery: checkpointEvery, lossTarget: target),
+                label: "fine-tuning")
+            say(losses, target, of: training)
+            provenance["steps"] = "\(losses.count)"
             if let lora = training.lora {
                 let edit = try await runner.trainedEdit(lora, metadata: provenance)
                 try exporter.export(edit, to: out)
@@ -173,6 +188,16 @@ package struct FineTuneCommand: AsyncParsableCommand {
             } else {
                 try await exporter.exportTrained(runner, rewind: rewound, provenance: provenance, to: out)
             }
+        }
+    }
+
+    private func say(_ losses: [Float], _ target: LossTarget?, of training: TaskBody.Training) {
+        guard let first = losses.first, let last = losses.last else { return }
+        let steps = losses.count < training.steps.count ? " after \(losses.count) steps" : ""
+        Terminal.log.info("loss \(Format.fixed(Double(first), 4)) → \(Format.fixed(Double(last), 4))\(steps)")
+        if let target, target.end(losses, of: training) == nil {
+            Terminal.log.warning(
+                "no epoch has a mean loss of at most \(target.loss): all \(losses.count) steps were made")
         }
     }
 

@@ -25,14 +25,7 @@ package struct GenerateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
     package var prompts: String
 
-    @Option(help: ArgumentHelp("Set this mask's weights to zero.", valueName: "file"))
-    package var mask: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Change the model by this edit: a file of a study's edits, or of faultline subspace edit.",
-            valueName: "file"))
-    package var edit: String?
+    @OptionGroup package var changed: ChangeOptions
 
     @Option(help: "refusals (by the judge faultline-1, or --refusal-phrases) or all.")
     package var keep: Study.Keep = .refusals
@@ -43,11 +36,7 @@ package struct GenerateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens of an answer at most.", valueName: "n"))
     package var maxNewTokens = 64
 
-    @Option(
-        help: ArgumentHelp(
-            "Makes tokens that prompt and answer have already less likely, as transformers does; 1: not.",
-            valueName: "factor"))
-    package var repetitionPenalty = 1.0
+    @OptionGroup package var penalty: PenaltyOption
 
     @Option(
         help: ArgumentHelp(
@@ -63,17 +52,13 @@ package struct GenerateCommand: AsyncParsableCommand {
 
     package func validate() throws {
         guard maxNewTokens >= 1 else { throw ValidationError("--max-new-tokens has to be at least 1") }
-        if mask != nil, edit != nil { throw ValidationError("--mask and --edit exclude each other") }
-        guard (0.01...100).contains(repetitionPenalty) else {
-            throw ValidationError("--repetition-penalty has to be from 0.01 to 100")
-        }
     }
 
     package func run() async throws {
         let (checkpoint, codec) = try model.open()
         var belonging = forcing.belonging()
-        let change = try belonging.change(mask: mask, edit: edit, for: checkpoint, at: model.model)
-        if let file = mask ?? edit, let nothing = try change?.reasonForNoEffect(in: checkpoint) {
+        let change = try belonging.change(mask: changed.mask, edit: changed.edit, for: checkpoint, at: model.model)
+        if let file = changed.file, let nothing = try change?.reasonForNoEffect(in: checkpoint) {
             Terminal.own.warning("\(file) changes nothing: \(nothing)")
         }
         let files = data.files(codec)
@@ -81,13 +66,13 @@ package struct GenerateCommand: AsyncParsableCommand {
         let texts = try Sampling.sample(
             try files.prompts(prompts), count: samples, seed: batches.seed, name: "prompts",
             source: prompts)
-        var outputs = Outputs(model: model.model, reading: [prompts, mask, edit, refusalPhrases, fleet.keys])
+        var outputs = Outputs(model: model.model, reading: [prompts, changed.file, refusalPhrases, fleet.keys])
         let out = try outputs.file("--out", out, standard: "pairs.jsonl")
         try fleet.check(&outputs)
         let plan = Study.EvaluationSettings()
         let own = SelfGeneratedAnswers(
             codec: codec, judge: judge, seed: batches.seed, slots: plan.slots, groupPrompts: plan.groupPrompts,
-            repetitionPenalty: repetitionPenalty)
+            repetitionPenalty: penalty.repetitionPenalty)
         // Before a fleet is started for nothing.
         let request = try own.request(texts, source: prompts, keep: keep, maxNewTokens: maxNewTokens)
         let (pairs, unfinished) = try await RunnerFactory.with(fleet, checkpoint) { runner in
@@ -98,7 +83,7 @@ package struct GenerateCommand: AsyncParsableCommand {
         var origin = try checkpoint.provenance()
         origin.forced = belonging.metadata[Provenance.forcedKey]
         try PairFile.write(
-            pairs, answeredBy: origin, edit: mask ?? edit, thinking: codec.thinking, to: out)
+            pairs, answeredBy: origin, edit: changed.file, thinking: codec.thinking, to: out)
         let kept = keep == .refusals ? "kept as refusals (judge: \(judge.name))" : "kept"
         Terminal.log.info("\(out): \(pairs.count) of \(texts.count) answers \(kept)\(unfinished)")
     }

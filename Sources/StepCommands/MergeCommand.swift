@@ -32,8 +32,8 @@ package struct MergeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The checkpoint that it comes from.", valueName: "path"))
     package var from: String?
 
-    @Option(help: ArgumentHelp("Factor on the task vector.", valueName: "g"))
-    package var scale = 1.0
+    @Option(help: ArgumentHelp("Factor on the task vector (1).", valueName: "g"))
+    package var scale: Double?
 
     @Option(help: ArgumentHelp("Only this mask's weights get it.", valueName: "file"))
     package var mask: String?
@@ -41,8 +41,8 @@ package struct MergeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Each weight gets it with this probability.", valueName: "p"))
     package var share: Double?
 
-    @Option(help: "Of the random share.")
-    package var seed: UInt64 = 42
+    @Option(help: "Of the random share (42).")
+    package var seed: UInt64?
 
     @Flag(help: "Divide what is kept by the share.")
     package var rescale = false
@@ -61,13 +61,17 @@ package struct MergeCommand: AsyncParsableCommand {
     package func validate() throws {
         guard (with == nil) != (to == nil) else { throw ValidationError("give either --with PATH or --to PATH") }
         guard (with == nil) == (t == nil) else { throw ValidationError("--with and --t go together") }
-        if with != nil, from != nil { throw ValidationError("--from goes with --to") }
+        for (name, isGiven) in [("from", from != nil), ("scale", scale != nil)] where with != nil && isGiven {
+            throw ValidationError("--\(name) goes with --to")
+        }
         if with != nil, mask != nil || share != nil { throw ValidationError("--mask and --share go with --to") }
         for (name, number) in [("t", t), ("scale", scale)] where number?.isFinite == false {
             throw ValidationError("--\(name) has to be a finite number")
         }
         if let share, !(0...1).contains(share) { throw ValidationError("--share has to be between 0 and 1") }
-        if rescale, share == nil { throw ValidationError("--rescale goes with --share") }
+        for (name, isGiven) in [("rescale", rescale), ("seed", seed != nil)] where share == nil && isGiven {
+            throw ValidationError("--\(name) goes with --share")
+        }
     }
 
     package func run() async throws {
@@ -82,13 +86,14 @@ package struct MergeCommand: AsyncParsableCommand {
         let kept = try mask.map { try belonging.mask($0, for: checkpoint, at: model) }
         var words: [String: String] = [:]
         for (name, path) in [("with", with), ("to", to), ("from", from), ("mask", mask)] { words[name] = path }
-        words["scale"] = "\(t ?? scale)"
+        let factor = t ?? scale ?? 1
+        words["scale"] = "\(factor)"
         let edit = WeightDelta(
             [
                 .init(
                     to: try (with ?? to).map { try OtherCheckpoint(path: $0, for: config) },
-                    from: try from.map { try OtherCheckpoint(path: $0, for: config) }, scale: t ?? scale, mask: kept,
-                    share: share.map { .init(probability: $0, seed: seed, isRescaled: rescale) })
+                    from: try from.map { try OtherCheckpoint(path: $0, for: config) }, scale: factor, mask: kept,
+                    share: share.map { .init(probability: $0, seed: seed ?? 42, isRescaled: rescale) })
             ], metadata: words.merging(belonging.metadata) { $1 })
         if let nothing = edit.reasonForNoEffect(in: checkpoint) {
             Terminal.own.warning("the model stays as it is: \(nothing)")

@@ -19,8 +19,7 @@ package struct OverlapCommand: ParsableCommand {
             every kind of map; --out has every map.
             """)
 
-    @Argument(help: ArgumentHelp("Two mask files, or two subspace files.", valueName: "file"))
-    package var files: [String]
+    @OptionGroup package var pair: FilePair
 
     @Option(
         help: ArgumentHelp(
@@ -42,11 +41,8 @@ package struct OverlapCommand: ParsableCommand {
 
     package init() {}
 
-    package func validate() throws {
-        guard files.count == 2 else { throw ValidationError("give two files") }
-    }
-
     package func run() throws {
+        let files = pair.files
         var outputs = Outputs(model: model, reading: files)
         let out = try outputs.file("--out", out, standard: "overlap.json")
         let plot = try outputs.file("--plot", plot, standard: "overlap.svg")

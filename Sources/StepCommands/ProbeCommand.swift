@@ -23,12 +23,7 @@ package struct ProbeCommand: AsyncParsableCommand {
     @OptionGroup package var fleet: FleetOptions
     @OptionGroup package var batches: BatchOptions
     @OptionGroup package var data: DataOptions
-
-    @Option(help: ArgumentHelp("Harmful prompts: text (one a line), JSON lines, JSON, CSV or TSV.", valueName: "file"))
-    package var harmful: String
-
-    @Option(help: ArgumentHelp("Harmless prompts.", valueName: "file"))
-    package var harmless: String
+    @OptionGroup package var lists: PromptListOptions
 
     @Option(help: ArgumentHelp("Prompts drawn of either file (the paper: 420); by default all.", valueName: "n"))
     package var samples: Int?
@@ -70,8 +65,8 @@ package struct ProbeCommand: AsyncParsableCommand {
         let (checkpoint, codec) = try model.open()
         let files = data.files(codec)
         var settings = Study.Probe(
-            harmful: Study.PromptSet(file: harmful, samples: samples),
-            harmless: Study.PromptSet(file: harmless, samples: samples))
+            harmful: Study.PromptSet(file: lists.harmful, samples: samples),
+            harmless: Study.PromptSet(file: lists.harmless, samples: samples))
         settings.c = c
         // Before a fleet is started for nothing.
         let step = try ProbeStep(
@@ -81,7 +76,7 @@ package struct ProbeCommand: AsyncParsableCommand {
             throw ValidationError(
                 "\(selection.count) heads were asked for, the model has \(config.layerCount * config.headCount)")
         }
-        var outputs = Outputs(model: model.model, reading: [harmful, harmless, fleet.keys])
+        var outputs = Outputs(model: model.model, reading: [lists.harmful, lists.harmless, fleet.keys])
         let out = try outputs.file("--out", out, standard: "probe.json", beside: [".features"])
         let mask = try outputs.file("--mask", mask, standard: "heads.safetensors")
         try fleet.check(&outputs)

@@ -48,14 +48,14 @@ package struct ScoreCommand: AsyncParsableCommand {
         var outputs = Outputs(model: model.model, reading: [data, fleet.keys])
         let out = try outputs.file("--out", out, standard: "scores.safetensors", beside: [".folded"])
         try fleet.check(&outputs)
-        let store = { (checkpoint: Checkpoint, codec: ChatCodec?) in
+        let store = { (checkpoint: Checkpoint, codec: ChatCodec?, kernels: String?) in
             ScoreComputation(
                 model: checkpoint, settings: Study.Scores(method: method, loss: loss), seed: batches.seed,
                 modelDigest: try checkpoint.digest(), modelName: checkpoint.shortName,
-                codec: codec)
+                codec: codec, kernels: kernels)
         }
         guard method.needsData, let data else {
-            try store(try model.checkpoint(), nil).scoreWithoutData(to: out)
+            try store(try model.checkpoint(), nil, nil).scoreWithoutData(to: out)
             return
         }
         let (checkpoint, codec) = try model.open()
@@ -65,7 +65,7 @@ package struct ScoreCommand: AsyncParsableCommand {
         _ = try Calibration.groups(pairs, codec: codec)
         try await RunnerFactory.with(fleet, checkpoint) { runner in
             try await runner.apply(nil)
-            try await store(checkpoint, codec).score(
+            try await store(checkpoint, codec, runner.kernels).score(
                 [ScoreComputation.Job(name: "data", pairs: pairs, output: out)], runner: runner, codec: codec,
                 blockExamples: batches.blockExamples, batchTokens: batches.batchTokens)
         }

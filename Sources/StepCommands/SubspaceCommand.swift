@@ -65,9 +65,7 @@ package struct SubspaceCommand: AsyncParsableCommand {
             if let rank {
                 for map in WeightScores.maps(of: checkpoint.config) { _ = try rank.count(in: map, name: "--rank") }
             }
-            let store = ScoreComputation(
-                model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: try checkpoint.digest(),
-                modelName: checkpoint.shortName, codec: codec)
+            let digest = try checkpoint.digest()
             var outputs = Outputs(model: model.model, reading: [data, fleet.keys])
             let out = try outputs.file("--out", out, standard: "subspaces.safetensors")
             let keep = try outputs.file("--moments", moments, standard: "moments.safetensors", beside: [".folded"])
@@ -75,6 +73,9 @@ package struct SubspaceCommand: AsyncParsableCommand {
             let moments = keep ?? "\(out).moments-\(getpid())"
             defer { if keep == nil { Files.removeFile(moments) } }
             try await RunnerFactory.with(fleet, checkpoint) { runner in
+                let store = ScoreComputation(
+                    model: checkpoint, settings: Study.Scores(), seed: batches.seed, modelDigest: digest,
+                    modelName: checkpoint.shortName, codec: codec, kernels: runner.kernels)
                 try await runner.apply(nil)
                 try await store.score(
                     [ScoreComputation.Job(name: "data", pairs: pairs, output: nil, moments: moments)], runner: runner,

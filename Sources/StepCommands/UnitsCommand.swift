@@ -102,11 +102,17 @@ package struct UnitsCommand: ParsableCommand {
             for kind in classes where settings.count(of: kind, complex: complex, in: checkpoint.config) == 0 {
                 throw InputError("--class \(kind.rawValue)", "would be empty: its percentage is less than one unit")
             }
-            let bundle = try TensorBundle(safetensors: statistic)
+            for (kind, percent) in [(UnitClass.safety, safety), (.utility, utility), (.redundant, redundant)]
+            where percent > 0 && settings.count(of: kind, in: checkpoint.config) == 0 {
+                throw InputError(
+                    "--\(kind.rawValue)",
+                    "\(plainNumber(percent)) % is less than one unit; 0 is for a class that is not wanted")
+            }
+            let file = try StatisticFile(statistic, of: UnitVariance.name)
             var belonging = forcing.belonging()
             let own = try checkpoint.provenance()
-            try belonging.check(Provenance(statistic, metadata: bundle.metadata), belongsTo: own, at: model)
-            let result = try UnitSelection.classes(bundle, settings, checkpoint)
+            try belonging.check(Provenance(statistic, metadata: file.metadata), belongsTo: own, at: model)
+            let result = try file.read { try UnitSelection.classes($0, settings, checkpoint) }
             let words = own.modelMetadata.merging(belonging.metadata) { $1 }.merging([
                 "safety": plainNumber(safety), "utility": plainNumber(utility), "redundant": plainNumber(redundant),
                 "normalize": normalize.rawValue, "scope": scope.rawValue,
@@ -130,19 +136,15 @@ package struct UnitsCommand: ParsableCommand {
             commandName: "transitions",
             abstract: "How many units went from which class to which between two files of `faultline units classes`.")
 
-        @Argument(help: ArgumentHelp("The classes before and after.", valueName: "file"))
-        package var files: [String]
+        @OptionGroup package var pair: FilePair
 
         @Option(help: ArgumentHelp("The table as CSV: from, to, units, percent.", valueName: "file"))
         package var out: String?
 
         package init() {}
 
-        package func validate() throws {
-            guard files.count == 2 else { throw ValidationError("give two files") }
-        }
-
         package func run() throws {
+            let files = pair.files
             var outputs = Outputs(reading: files)
             let out = try outputs.file("--out", out, standard: "transitions.csv")
             let (before, after) = (try UnitClassFile(path: files[0]), try UnitClassFile(path: files[1]))

@@ -53,13 +53,14 @@ extension Study.FineTune {
         let size =
             switch length {
             case .steps(let count): "\(count) steps × \(batch)"
-            case .epochs(let count): "\(count) epoch\(count == 1 ? "" : "s") in steps of \(batch)"
+            case .epochs(let count):
+                "\(untilLoss == nil ? "" : "at most ")\(count) epoch\(count == 1 ? "" : "s") in steps of \(batch)"
             }
         let trained =
             lora.map { Study.title($0) }
             ?? "\(parameters.rawValue) parameters, \(restriction?.title ?? "nothing frozen")"
         return
-            "fine-tuned\(isAscent ? " by gradient ascent" : "")\(samples.map { " on \($0) pairs" } ?? ""), \(size), lr \(learningRate), \(trained)"
+            "fine-tuned\(isAscent ? " by gradient ascent" : "")\(samples.map { " on \($0) pairs" } ?? ""), \(size)\(untilLoss.map { ", until the loss of an epoch is at most \(plainNumber($0))" } ?? ""), lr \(learningRate), \(trained)"
     }
 
     /// What the optimiser sees of it: runs that are equal in this are one.
@@ -87,8 +88,8 @@ extension Study {
     }
 
     /// Conditions in the order they are carried out: fine-tuning last, and what shares a training together, because what
-    /// a training ended with is kept until the next one; what begins with a fine-tuned model comes after it. A defence comes
-    /// right after the condition whose model it is of, which is current then.
+    /// a training ended with is kept until the next one; what is built on fine-tuned models comes after the last of them. A
+    /// defence comes right after the condition whose model it is of, which is current then.
     package var workOrder: [Condition] {
         let defences = self.defences
         return models.flatMap { [$0] + (defences[$0.name] ?? []) }
@@ -96,12 +97,18 @@ extension Study {
 
     /// Conditions with a model of their own.
     private var models: [Condition] {
-        conditions.filter { $0.fineTune == nil && $0.method.repaired == nil && $0.defence == nil }
-            + trainings.flatMap { run in
-                let tuned = sharing(run)
-                return tuned
-                    + conditions.filter { item in tuned.contains { $0.name == item.method.repaired } }
-            }
+        let trained = Set(conditions.filter { $0.fineTune != nil }.map(\.name))
+        func awaited(_ item: Condition) -> Set<String> { trained.intersection(item.method.builtOn) }
+        var order = conditions.filter { $0.fineTune == nil && $0.defence == nil && awaited($0).isEmpty }
+        var done: Set<String> = []
+        for run in trainings {
+            let tuned = sharing(run)
+            order += tuned
+            let before = done
+            done.formUnion(tuned.map(\.name))
+            order += conditions.filter { awaited($0).isSubset(of: done) && !awaited($0).isSubset(of: before) }
+        }
+        return order
     }
 
     /// The file in `masks/` of a grid's mask, which all its cells share.

@@ -88,7 +88,10 @@ extension Study {
         if items.count == 1, items[0].scalar?.string == "own" { return .own }
         var tokens: [DirectionPlan.RefusalTokens.Token] = []
         for item in items {
-            if let id = item.wholeNumber, let number = Int32(exactly: id), number >= 0 {
+            if let id = item.wholeNumber {
+                guard let number = Int32(exactly: id), number >= 0 else {
+                    throw node.error("refusal_tokens", "= \(id) is no token's number; a text is quoted")
+                }
                 tokens.append(.id(number))
             } else if let text = item.scalar?.string, !text.isEmpty {
                 tokens.append(.text(text))

@@ -7,7 +7,12 @@ extension Study {
     /// Every number of ranks, heads and shares against the model.
     /// - Throws: `InputError` or `SelectionError`, naming the condition or the map.
     package func check(_ config: ModelConfig) throws {
-        for condition in conditions { try condition.method.check(condition, against: config) }
+        for condition in conditions {
+            try condition.method.check(condition, against: config)
+            if let antidote = condition.method as? AntidoteMethod {
+                try antidote.checkInputs(condition, in: self, config)
+            }
+        }
         try checkRanks(WeightScores.maps(of: config))
     }
 

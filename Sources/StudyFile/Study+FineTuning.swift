@@ -10,21 +10,36 @@ extension Study {
     private static let fineTuneKeys = [
         "pairs", "steps", "epochs", "batch", "batch_tokens", "lr", "parameters", "checkpoint_every",
     ]
+    /// What a condition alone has.
+    private static let fineTuneConditionKeys = ["samples", "ascent", "until_loss", "freeze", "rewind", "lora"]
 
     /// Reads `finetune` of a condition.
     /// - Parameter path: makes a path of the file absolute.
     /// - Throws: `InputError` with file, line and the key's path.
     package static func fineTune(_ entry: StudyNode, _ path: (String) -> String) throws(InputError) -> FineTune {
         let node = try entry.required("finetune") { key throws(InputError) in
-            try entry.mapping(key, keys: fineTuneKeys + ["samples", "ascent", "freeze", "rewind", "lora"])
+            try entry.mapping(key, keys: fineTuneKeys + fineTuneConditionKeys)
         }
         var settings = try fineTune(node, path, epochs: nil)
         settings.samples = try node.integer("samples", in: 1...Int.max)
         settings.isAscent = try node.choice("ascent", as: Flag.self) == .yes
+        settings.untilLoss = try untilLoss(node, settings)
         settings.restriction = try Restriction.read(node)
         settings.lora = try lora(node)
         if settings.lora != nil { settings.parameters = .linear }
         return settings
+    }
+
+    /// A pass over the examples has a mean loss; steps of an endless row of passes have none.
+    private static func untilLoss(_ node: StudyNode, _ settings: FineTune) throws(InputError) -> Double? {
+        guard let loss = try node.number("until_loss", in: 0...1000) else { return nil }
+        guard case .epochs = settings.length else {
+            throw node.error("until_loss", "goes with epochs, the passes that the run has at most, not with steps")
+        }
+        guard !settings.isAscent else {
+            throw node.error("until_loss", "goes not with ascent, which makes the loss larger")
+        }
+        return loss
     }
 
     private enum Flag: String, CaseIterable { case yes = "true", no = "false" }

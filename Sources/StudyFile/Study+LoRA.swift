@@ -55,8 +55,8 @@ extension Study {
             "\(condition.name): \(key) = \(name) is no earlier condition that is fine-tuned with lora\(nearest)")
     }
 
-    /// Another condition begins with what this one is fine-tuned to.
-    package func isRepaired(_ name: String) -> Bool { conditions.contains { $0.method.repaired == name } }
+    /// Another condition is made of this one's change of few ranks.
+    package func isBuiltOn(_ name: String) -> Bool { conditions.contains { $0.method.builtOn.contains(name) } }
 }
 
 extension LinearMap {

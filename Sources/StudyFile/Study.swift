@@ -135,6 +135,8 @@ package struct Study: Sendable, Equatable {
         package var parameters: TaskBody.Training.Parameters
         /// Steps go up the gradient: the pairs become less likely.
         package var isAscent = false
+        /// The mean loss of a pass over the examples at which the run ends early; `nil`: it has all its epochs.
+        package var untilLoss: Double?
         package var restriction: Restriction?
         /// Matrices beside the linear maps are trained in place of the weights.
         package var lora: LoRA?

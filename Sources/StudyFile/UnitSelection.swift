@@ -81,8 +81,12 @@ package struct UnitSelection: Sendable, Equatable {
                 complex.map { "\(plainNumber($0)) % complex (by \(complexOrder.rawValue))" } ?? "all complex"
             }
         }
+        // Classes are filled one after the other, so what earlier ones have decides the later ones.
+        let others = [
+            (UnitClass.safety, settings.safety), (.utility, settings.utility), (.redundant, settings.redundant),
+        ]
         let split =
-            classes.contains(.complex)
+            classes.contains(.complex) || others.contains { !classes.contains($0.0) && $0.1 > 0 }
             ? ", of \(plainNumber(settings.safety)) safety, \(plainNumber(settings.utility)) utility, \(plainNumber(settings.redundant)) redundant"
             : ""
         return

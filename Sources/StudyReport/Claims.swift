@@ -2,7 +2,8 @@ import Evaluation
 package import Reporting
 import StudyFile
 
-/// The paper's claims, each held against one run (Wei et al. 2024, arXiv 2402.05162).
+/// Claims of the paper (Wei et al. 2024, arXiv 2402.05162) and of the related systems, each held against one run. Each system
+/// has a file of its own; the paper's are here.
 package enum Claims {
     package static func notes(_ evidence: Evidence) -> [String] {
         [
@@ -14,7 +15,29 @@ package enum Claims {
         ]
     }
 
+    /// In the order of reports, the paper first.
+    private static var systems: [(title: String, findings: (Evidence) -> [Finding])] {
+        [
+            ("Wei et al. (arXiv 2402.05162)", paper), ("Refusal direction (arXiv 2406.11717)", direction),
+            ("SSAH (arXiv 2410.10862)", units), ("Safety Layers (arXiv 2408.17003)", layers),
+            ("SCANS (arXiv 2408.11491)", scans), ("Safety landscape (arXiv 2405.17374)", landscape),
+            ("SafePatching (arXiv 2405.13820)", safePatching), ("RESTA (arXiv 2402.11746)", taskVectors),
+            ("SODE (arXiv 2401.00287)", defences), ("Antidote (arXiv 2408.09600)", antidote),
+            ("Safe LoRA (arXiv 2405.16833)", safeLoRA),
+        ]
+    }
+
     package static func findings(_ evidence: Evidence) -> [Finding] {
+        systems.flatMap { system in
+            system.findings(evidence).map { finding in
+                var finding = finding
+                finding.system = system.title
+                return finding
+            }
+        }
+    }
+
+    private static func paper(_ evidence: Evidence) -> [Finding] {
         [
             raises(.setDifference, "set-difference weights", evidence),
             raises(.orthogonalProjection, "safety ranks found by orthogonal projection", evidence),
@@ -34,8 +57,15 @@ package enum Claims {
         ]
     }
 
-    private static func finding(_ claim: String, _ outcome: Finding.Outcome, _ evidence: String) -> Finding {
+    static func finding(_ claim: String, _ outcome: Finding.Outcome, _ evidence: String) -> Finding {
         Finding(claim: claim, outcome: outcome, evidence: evidence)
+    }
+
+    /// The same with the judges of these measures at its end.
+    static func judged(_ finding: Finding, _ words: String) -> Finding {
+        var finding = finding
+        if finding.outcome != .unmeasured { finding.evidence += words }
+        return finding
     }
 
     static func unmeasured(_ claim: String, _ what: String) -> Finding {
@@ -44,7 +74,10 @@ package enum Claims {
 
     /// Removing what only safety needs makes the model answer, and leaves it as able as it was.
     package static func raises(_ kind: MethodFamily.Kind, _ what: String, _ evidence: Evidence) -> Finding {
-        let claim = "Removing \(what) raises ASR while accuracy stays"
+        raises(kind, claim: "Removing \(what) raises ASR while accuracy stays", evidence)
+    }
+
+    static func raises(_ kind: MethodFamily.Kind, claim: String, _ evidence: Evidence) -> Finding {
         guard evidence.unedited.success != nil, let best = evidence.best(kind) else {
             return unmeasured(claim, "\(kind.title) with harmful prompts")
         }

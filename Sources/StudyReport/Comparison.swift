@@ -116,7 +116,7 @@ extension StudyResults {
                     continue
                 }
                 cells += [
-                    "\(Format.number(row.value)) [\(Format.number(row.interval.low)), \(Format.number(row.interval.high))]",
+                    Format.interval(row.value, row.interval.low, row.interval.high),
                     "\(Difference.signed(row.difference.value)) \(Difference.text(row.difference.interval))",
                     Difference.text(row.adjusted),
                 ]

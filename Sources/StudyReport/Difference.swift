@@ -81,14 +81,43 @@ extension GridPoint {
     enum Compared {
         /// Gated ASR over all attack settings, degenerate answers, accuracy.
         case success, degeneration, accuracy
+        /// ASR by the run's own judge, over all attack settings, and refusals of harmless prompts.
+        case unrefused, overRefusal
+
+        /// In sentences.
+        var title: String {
+            switch self {
+            case .success: "gated ASR"
+            case .degeneration: "degenerate"
+            case .accuracy: "accuracy"
+            case .unrefused: "ASR"
+            case .overRefusal: "over-refusal"
+            }
+        }
     }
+
+    func estimate(_ measure: Compared) -> Estimate? { number(measure).estimate }
 
     private func number(_ measure: Compared) -> (estimate: Estimate?, items: ItemValues?) {
         switch measure {
         case .success: (success, items?.success)
         case .degeneration: (degeneration, items?.degeneration)
         case .accuracy: (accuracy, items?.accuracy)
+        case .unrefused: (unrefused, items?.unrefused)
+        case .overRefusal: (overRefusal, items?.overRefusal)
         }
+    }
+
+    /// This point's number less the other's, with its error alone: points are chosen by it, and nothing is tested.
+    /// - Returns: `nil` where one of them is not measured.
+    func distance(_ measure: Compared, from other: GridPoint) -> (value: Double, error: Double)? {
+        let (a, b) = (number(measure), other.number(measure))
+        guard let x = a.estimate, let y = b.estimate else { return nil }
+        if let own = a.items, let others = b.items, let paired = PairedDifference.estimate(own, minus: others) {
+            return (paired.value, paired.standardError)
+        }
+        let difference = Difference(ofRates: x, minus: y)
+        return (difference.value, difference.standardError)
     }
 
     /// This point's number less the other's.

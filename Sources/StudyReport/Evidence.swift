@@ -1,4 +1,4 @@
-import Evaluation
+package import Evaluation
 import Reporting
 package import Selection
 import StudyFile
@@ -7,12 +7,15 @@ import StudyFile
 package struct Evidence: Sendable {
     package var unedited: GridPoint
     package var points: [GridPoint]
+    /// Defences in the prompt, which make no model.
+    package var defences: [GridPoint]
     package var best: BestPoints
     /// Values of every linear map, by measure.
     package var jaccard: [Overlap.Value]
     package var similarity: [Overlap.Value]
     /// Points are chosen on one half of the items, and are what the other half shows.
     package var isSplit: Bool
+    let judges: Judges
     let bootstrap: PairedBootstrap
     /// Gated ASR less the unedited model's, by condition; of all points of a family corrected together, unless one point
     /// of it was chosen on other items.
@@ -20,16 +23,22 @@ package struct Evidence: Sendable {
 
     /// - Parameters:
     ///   - points: all conditions, the unedited one among them.
+    ///   - judges: of all rates.
     ///   - seed: of the bootstrap, and of the halves.
     ///   - isSplit: choose on one half of the items, report the other.
     package init?(
-        _ points: [GridPoint], jaccard: [Overlap.Value] = [], similarity: [Overlap.Value] = [], seed: UInt64 = 0,
-        isSplit: Bool = false
+        _ points: [GridPoint], defences: [GridPoint] = [], jaccard: [Overlap.Value] = [],
+        similarity: [Overlap.Value] = [], judges: Judges = Judges(), seed: UInt64 = 0, isSplit: Bool = false
     ) {
-        let points = isSplit ? points.map { ItemHalves(seed: seed).split($0) } : points
+        func reported(_ points: [GridPoint]) -> [GridPoint] {
+            isSplit ? points.map { ItemHalves(seed: seed).split($0) } : points
+        }
+        let points = reported(points)
         guard let unedited = points.first(where: { $0.family.kind == .unedited }) else { return nil }
         self.unedited = unedited
         self.points = points
+        self.defences = reported(defences)
+        self.judges = judges
         self.jaccard = jaccard
         self.similarity = similarity
         self.isSplit = isSplit
@@ -70,6 +79,24 @@ package struct Evidence: Sendable {
 
     func points(_ kinds: MethodFamily.Kind...) -> [GridPoint] { points.filter { kinds.contains($0.family.kind) } }
 
+    /// The condition that another starts from: the unedited one where it names none.
+    func start(of point: GridPoint) -> GridPoint? {
+        point.of.map { name in points.first { $0.name == name } } ?? unedited
+    }
+
+    /// Who judged these measures, as the last sentence of what stands for a claim.
+    func judged(_ measures: GridPoint.Compared...) -> String {
+        var parts: [String] = []
+        for measure in measures {
+            switch measure {
+            case .success: parts.append("\(measure.title) \(judges.paper.name)")
+            case .unrefused, .overRefusal: parts.append("\(measure.title) \(judges.own.name)")
+            case .degeneration, .accuracy: break
+            }
+        }
+        return " Judged by: \(parts.joined(separator: ", "))."
+    }
+
     /// The best point of either order of blocks: the one with the larger gated ASR of those that keep accuracy.
     package func best(_ kind: MethodFamily.Kind) -> BestPoint? {
         BestPoint.best(of: points(kind), unedited: unedited)
@@ -82,6 +109,11 @@ enum Phrase {
     static func accuracy(_ point: GridPoint) -> String { rate("accuracy", point.accuracy) }
     static func degenerate(_ point: GridPoint) -> String { rate("degenerate", point.degeneration) }
     static func perplexity(_ point: GridPoint) -> String { rate("perplexity", point.perplexity) }
+
+    /// Several measures of a point.
+    static func words(_ point: GridPoint, _ measures: GridPoint.Compared...) -> String {
+        "\(point.name): " + measures.map { rate($0.title, point.estimate($0)) }.joined(separator: ", ")
+    }
 
     static func rate(_ name: String, _ estimate: Estimate?) -> String {
         estimate.map { "\(name) \(Format.estimate($0.value, $0.standardError))" } ?? "\(name) not measured"

@@ -166,3 +166,18 @@ extension RestrictedWeights {
         [.init("restricted", .integer(count))] + fractions.map { .init($0.measure, .number($0.value)) }
     }
 }
+
+extension TrainingOutcome {
+    /// Its part of a condition in `results.json`.
+    var members: [JSON.Member] {
+        let asked: [JSON.Member] = target.map { [.init("asked", .number($0))] } ?? []
+        return [
+            .init(
+                "training",
+                .object(
+                    [.init("steps", .integer(steps)), .init("loss", .number(loss))] + asked + [
+                        .init("note", .text(words))
+                    ]))
+        ]
+    }
+}

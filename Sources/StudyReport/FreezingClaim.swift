@@ -35,8 +35,13 @@ package enum FreezingClaim {
     package static let leastExamples = 50
 
     static func finding(_ evidence: Evidence) -> Finding {
+        finding(pairs(.safetyWeights, evidence), unedited: evidence.unedited.success)
+    }
+
+    /// Every run that keeps these weights beside the unrestricted run of the same training.
+    static func pairs(_ kept: KeptWeights, _ evidence: Evidence) -> [Pair] {
         var pairs: [Pair] = []
-        for point in evidence.points(.fineTunedFrozen) where point.keepsSafetyWeights {
+        for point in evidence.points(.fineTunedFrozen) where point.kept == kept {
             let peer = evidence.points(.fineTuned).first {
                 $0.examples == point.examples && $0.training == point.training
             }
@@ -49,7 +54,7 @@ package enum FreezingClaim {
                     unedited: unedited, broken: peer.difference(.success, from: evidence.unedited, evidence.bootstrap),
                     change: point.difference(.success, from: peer, evidence.bootstrap)))
         }
-        return finding(pairs, unedited: evidence.unedited.success)
+        return pairs
     }
 
     /// - Parameter unedited: gated ASR before any fine-tuning.
@@ -61,9 +66,7 @@ package enum FreezingClaim {
             return Claims.unmeasured(
                 claim, "fine-tuning on \(leastExamples) examples or more, with and without frozen weights")
         }
-        let numbers = pairs.map {
-            "\($0.name): \(Phrase.rate("gated ASR", $0.restricted)), unrestricted \(Phrase.rate("", $0.free).trimmingStart())"
-        }.joined(separator: "; ")
+        let numbers = words(pairs)
         // All pairs are looked at, so their p are corrected together; runs that share a free one count it once each.
         let rises = Difference.corrected(pairs.map(\.broken))
         let broken = zip(pairs, rises).filter { $0.1.isAbove }.map(\.0)
@@ -81,20 +84,15 @@ package enum FreezingClaim {
         return Finding(
             claim: claim, outcome: outcome, evidence: "\(numbers); unedited \(Phrase.rate("gated ASR", unedited)).")
     }
+
+    static func words(_ pairs: [Pair]) -> String {
+        pairs.map {
+            "\($0.name): \(Phrase.rate("gated ASR", $0.restricted)), unrestricted \(Phrase.rate("", $0.free).trimmingStart())"
+        }.joined(separator: "; ")
+    }
 }
 
 extension Study.FineTune {
-    /// Some weights stay, or get back, their old values.
-    var isRestricted: Bool { restriction != nil }
-    /// These weights were chosen for safety, not at random or by their layer.
-    var keepsSafetyWeights: Bool {
-        switch restriction?.weights {
-        case .mask: true
-        case .share(let share): share.choice == .mask
-        // Other systems' claims than the paper's.
-        case .units, .layers, .allBut, nil: false
-        }
-    }
     /// The same training with all weights free.
     var unrestricted: Study.FineTune {
         var settings = self

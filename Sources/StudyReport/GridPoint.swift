@@ -18,13 +18,20 @@ package struct GridPoint: Sendable {
     package var like: String?
     /// What random edits that differ in the seed of their draw alone have in common.
     package var drawnLike: String?
-    /// Of a fine-tuning run: the number of examples, what it would be without restriction, and whether it keeps weights
-    /// that were chosen for safety.
+    /// Of a fine-tuning run: the number of examples, what it would be without restriction, and what it keeps.
     package var examples: Int?
     package var training: String?
-    package var keepsSafetyWeights = false
+    package var kept: KeptWeights?
+    /// The condition whose model it repairs or defends; `nil`: none, or the unedited one.
+    package var of: String?
+    /// Of a defence in the prompt.
+    package var strategy: PromptStrategy.Kind?
+    /// Where it lies in a landscape along one random direction.
+    package var move: LandscapeMove?
     /// Coherence-gated, by attack setting.
     package var gated: [Estimate] = []
+    /// Not refused by the run's own judge, whatever the text is worth, by attack setting.
+    package var answered: [Estimate] = []
     /// Share of degenerate answers to harmful prompts, by attack setting.
     package var degenerate: [Estimate] = []
     package var overRefusal: Estimate?
@@ -47,12 +54,14 @@ package struct GridPoint: Sendable {
         self.family = family
     }
 
-    package init(_ condition: Study.Condition, _ result: ConditionResult) {
+    /// - Parameter study: whose condition it is.
+    package init(_ condition: Study.Condition, _ result: ConditionResult, in study: Study) {
         self.init(
             name: condition.name,
             family: MethodFamily(condition, EditExtent(zeroed: result.zeroed, ranks: result.ranks)))
         (zeroed, ranks) = (result.sparsity, result.rankFraction)
         gated = result.attacks.map(\.success.gated.mean)
+        answered = result.attacks.map(\.success.own.mean)
         degenerate = result.attacks.map(\.success.degenerate.mean)
         overRefusal = result.overRefusal?.own.mean
         accuracy = result.zeroShot ?? (result.tasks.isEmpty ? nil : TaskAccuracy.mean(result.tasks))
@@ -64,8 +73,10 @@ package struct GridPoint: Sendable {
         if let settings = condition.fineTune {
             examples = settings.samples
             training = settings.unrestricted.title
-            keepsSafetyWeights = settings.keepsSafetyWeights
+            kept = KeptWeights(settings, in: study)
         }
+        (of, move) = (condition.method.startsFrom, LandscapeMove(condition.method))
+        strategy = condition.defence?.kind
     }
 
     /// Weights or ranks changed, as a fraction: what two edits of a kind are compared by.
@@ -73,6 +84,8 @@ package struct GridPoint: Sendable {
 
     /// Gated ASR over all attack settings.
     package var success: Estimate? { Self.mean(gated) }
+    /// Answers that are no refusals over all attack settings.
+    package var unrefused: Estimate? { Self.mean(answered) }
     /// Degenerate answers over all attack settings.
     package var degeneration: Estimate? { Self.mean(degenerate) }
 

@@ -29,6 +29,8 @@ package struct ItemHalves {
     package func split(_ point: GridPoint) -> GridPoint {
         guard let items = point.items, items.gated.allSatisfy({ $0.values.count > 1 }) else { return point }
         func part(_ values: ItemValues, _ name: String, chooses: Bool) -> ItemValues {
+            // A half without a prompt, or without a question of a task, would have no number: both have all then.
+            guard values.members.allSatisfy({ $0.count > 1 }) else { return values }
             let halves = halves(values.members, name: name)
             return values.of(chooses ? halves.chooses : halves.reports)
         }
@@ -38,6 +40,7 @@ package struct ItemHalves {
             return PointItems(
                 gated: items.gated.map { part($0, "harmful", chooses: chooses) },
                 degenerate: items.degenerate.map { part($0, "harmful", chooses: chooses) },
+                answered: items.answered.map { part($0, "harmful", chooses: chooses) },
                 overRefusal: items.overRefusal.map { part($0, "harmless", chooses: chooses) },
                 accuracy: items.accuracy.map { part($0, "questions", chooses: chooses) },
                 windows: (chooses ? windows.chooses : windows.reports).map { items.windows[$0] })
@@ -55,6 +58,7 @@ extension GridPoint {
         point.items = items
         point.gated = items.gated.map(\.estimate)
         point.degenerate = items.degenerate.map(\.estimate)
+        point.answered = items.answered.map(\.estimate)
         point.overRefusal = items.overRefusal?.estimate
         point.accuracy = items.accuracy?.estimate
         // One window cannot be halved: its perplexity stays as it is.

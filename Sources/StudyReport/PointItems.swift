@@ -3,31 +3,35 @@ import Experiment
 
 /// A condition's numbers item by item: what it is compared with other conditions by.
 package struct PointItems: Sendable {
-    /// Coherence-gated successes of the harmful prompts, and degenerate answers to them, by attack setting.
+    /// Coherence-gated successes of the harmful prompts, degenerate answers to them, and answers that the run's own judge calls
+    /// no refusals, by attack setting.
     package var gated: [ItemValues]
     package var degenerate: [ItemValues]
+    package var answered: [ItemValues]
     package var overRefusal: ItemValues?
     package var accuracy: ItemValues?
     package var windows: [WindowLoss]
 
     package init(
-        gated: [ItemValues] = [], degenerate: [ItemValues] = [], overRefusal: ItemValues? = nil,
-        accuracy: ItemValues? = nil, windows: [WindowLoss] = []
+        gated: [ItemValues] = [], degenerate: [ItemValues] = [], answered: [ItemValues] = [],
+        overRefusal: ItemValues? = nil, accuracy: ItemValues? = nil, windows: [WindowLoss] = []
     ) {
-        (self.gated, self.degenerate, self.overRefusal) = (gated, degenerate, overRefusal)
-        (self.accuracy, self.windows) = (accuracy, windows)
+        (self.gated, self.degenerate, self.answered) = (gated, degenerate, answered)
+        (self.overRefusal, self.accuracy, self.windows) = (overRefusal, accuracy, windows)
     }
 
     init(_ result: ConditionResult) {
         self.init(
             gated: result.attacks.map(\.success.gated.items),
             degenerate: result.attacks.map(\.success.degenerate.items),
+            answered: result.attacks.map(\.success.own.items),
             overRefusal: result.overRefusal?.own.items, accuracy: result.accuracy, windows: result.windows)
     }
 
     /// Prompt by prompt the mean over the attack settings; `nil` without any.
     var success: ItemValues? { gated.isEmpty ? nil : .mean(of: gated) }
     var degeneration: ItemValues? { degenerate.isEmpty ? nil : .mean(of: degenerate) }
+    var unrefused: ItemValues? { answered.isEmpty ? nil : .mean(of: answered) }
 }
 
 /// The smallest and the largest of numbers that several random edits came to.
@@ -72,6 +76,7 @@ extension GridPoint {
         mean.zeroed = points.reduce(0) { $0 + $1.zeroed } / Double(points.count)
         mean.ranks = points.reduce(0) { $0 + $1.ranks } / Double(points.count)
         (mean.gated, mean.degenerate) = (estimates(\.gated), estimates(\.degenerate))
+        mean.answered = estimates(\.answered)
         mean.overRefusal = all(\.overRefusal)
         mean.accuracy = all(\.accuracy)
         mean.perplexity = all(\.perplexity)
@@ -98,6 +103,7 @@ extension GridPoint {
         guard all.allSatisfy({ $0.gated.count == all[0].gated.count }) else { return items }
         items.gated = all[0].gated.indices.map { number in .mean(of: all.map { $0.gated[number] }) }
         items.degenerate = all[0].degenerate.indices.map { number in .mean(of: all.map { $0.degenerate[number] }) }
+        items.answered = all[0].answered.indices.map { number in .mean(of: all.map { $0.answered[number] }) }
         return items
     }
 }

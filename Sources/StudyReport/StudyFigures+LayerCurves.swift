@@ -9,10 +9,8 @@ extension StudyFigures {
     /// own: they are in the table and no point of the curves.
     package static func layerCurves(_ curves: LayerCurves) -> [Figure] {
         let points = curves.points.filter { $0.place != .norm }
-        func series(_ name: String, _ style: Int, _ value: (LayerCurves.Point) -> Double) -> PointPlot.Series {
-            PointPlot.Series(
-                name: name, points: points.map { .init(x: Double($0.layer), y: value($0), label: "block \($0.layer)") },
-                isJoined: true, style: style)
+        func curve(_ name: String, _ style: Int, _ value: (LayerCurves.Point) -> Double) -> PointPlot.Series {
+            self.curve(name, style, points.map { (x: $0.layer, y: value($0)) }) { "block \($0)" }
         }
         let pairs = "\(curves.pairs) pairs of each kind, seed \(curves.seed)"
         return [
@@ -23,14 +21,24 @@ extension StudyFigures {
                     PointPlot(
                         xLabel: "block", yLabel: "mean cosine",
                         series: LayerCurves.Kind.allCases.enumerated().map { number, kind in
-                            series(kind.rawValue, number, { $0.cosines[kind]! })
+                            curve(kind.rawValue, number) { $0.cosines[kind]! }
                         }))),
             Figure(
                 id: "layer-gaps", title: "Angle between normal and malicious prompts, block by block",
                 caption:
                     "Arc cosine of the mean cosine of normal-malicious pairs, less that of normal-normal pairs; \(pairs). Safety layers begin where the gap appears and end where its rise first smooths.",
                 content: .points(
-                    PointPlot(xLabel: "block", yLabel: "angle gap, °", series: [series("gap", 0, \.gap)]))),
+                    PointPlot(xLabel: "block", yLabel: "angle gap, °", series: [curve("gap", 0, \.gap)]))),
         ]
+    }
+
+    /// A curve over whole numbers: blocks, or tokens.
+    /// - Parameter label: a point's, by where it stands.
+    static func curve(
+        _ name: String, _ style: Int, _ points: [(x: Int, y: Double)], label: (Int) -> String
+    ) -> PointPlot.Series {
+        PointPlot.Series(
+            name: name, points: points.map { .init(x: Double($0.x), y: $0.y, label: label($0.x)) }, isJoined: true,
+            style: style)
     }
 }

@@ -9,17 +9,12 @@ extension StudyFigures {
     package static func reasoning(_ curves: ReasoningCurves) -> [Figure] {
         let tokens = curves.points.map(\.tokens).max() ?? 0
         let points = curves.points.filter { $0.tokens == tokens && $0.place != .norm }
-        func series(_ name: String, _ style: Int, _ value: (ReasoningCurves.Point) -> Double) -> PointPlot.Series {
-            PointPlot.Series(
-                name: name, points: points.map { .init(x: Double($0.layer), y: value($0), label: "block \($0.layer)") },
-                isJoined: true, style: style)
+        func curve(_ name: String, _ style: Int, _ value: (ReasoningCurves.Point) -> Double) -> PointPlot.Series {
+            self.curve(name, style, points.map { (x: $0.layer, y: value($0)) }) { "block \($0)" }
         }
         let over = curves.overTokens
         func overTokens(_ name: String, _ style: Int, _ values: [Double]) -> PointPlot.Series {
-            PointPlot.Series(
-                name: name,
-                points: zip(over, values).map { .init(x: Double($0.tokens), y: $1, label: "\($0.tokens) tokens") },
-                isJoined: true, style: style)
+            self.curve(name, style, zip(over, values).map { (x: $0.tokens, y: $1) }) { "\($0) tokens" }
         }
         let mean = "Mean of 1 − cosine over \(curves.prompts) prompts, of the last token's state without and with"
         return [
@@ -39,14 +34,14 @@ extension StudyFigures {
                 content: .points(
                     PointPlot(
                         xLabel: "block", yLabel: "cosine distance",
-                        series: [series("benign", 0, \.benign), series("malicious", 1, \.malicious)]))),
+                        series: [curve("benign", 0, \.benign), curve("malicious", 1, \.malicious)]))),
             Figure(
                 id: "reasoning-difference", title: "Benign and malicious beginnings apart, block by block",
                 caption: "|benign − malicious| of the mean distances with \(tokens) tokens of an answer, not smoothed.",
                 content: .points(
                     PointPlot(
                         xLabel: "block", yLabel: "difference of distances",
-                        series: [series("difference", 0, \.difference)]))),
+                        series: [curve("difference", 0, \.difference)]))),
         ]
     }
 }

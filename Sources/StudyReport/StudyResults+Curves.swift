@@ -2,6 +2,7 @@ import Experiment
 import Reporting
 import Selection
 import StudyFile
+import Tensors
 
 /// What a report has of a study's curves over blocks, and of the range that it found by them.
 extension StudyResults {
@@ -28,5 +29,13 @@ extension StudyResults {
         if let plan = study.layerRange { settings.append(("layer range", plan.title)) }
         if let plan = study.reasoningCurves { settings.append(("reasoning curves", plan.title)) }
         return settings
+    }
+
+    /// Their part of `results.json`; what the study does not ask for is absent.
+    var curveMembers: [JSON.Member] {
+        [
+            ("layer_curves", layerCurves?.json), ("layer_range", layerRange?.json),
+            ("reasoning_curves", reasoningCurves?.json),
+        ].compactMap { name, json in json.map { JSON.Member(name, $0) } }
     }
 }

@@ -70,7 +70,7 @@ extension StudyResults {
     /// A rate with its interval.
     private static func interval(_ rate: Estimate) -> String {
         let spread = ConfidenceInterval.wilson(rate.value, of: rate.count)
-        return "\(Format.number(rate.value)) [\(Format.number(spread.low)), \(Format.number(spread.high))]"
+        return Format.interval(rate.value, spread.low, spread.high)
     }
 
     /// All that stood around the prompts, or was asked beside them; `nil` where there are no defences.

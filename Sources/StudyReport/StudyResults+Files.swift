@@ -3,7 +3,7 @@ import Evaluation
 import Experiment
 import ModelService
 import Protocol
-import Reporting
+package import Reporting
 import StudyFile
 import Tensors
 
@@ -82,9 +82,11 @@ extension StudyResults {
     }
 
     /// Everything but the answers, which have files of their own.
-    package func json(command: String, versions: [(name: String, value: String)]) -> String {
+    /// - Parameter findings: the report's.
+    package func json(
+        command: String, versions: [(name: String, value: String)], findings: [Finding] = []
+    ) -> String {
         let conditions = conditions.map { condition in
-            let notes: [JSON.Member] = condition.note.map { [.init("note", .text($0))] } ?? []
             return JSON.object(
                 [
                     .init("name", .text(condition.name)), .init("method", .text(condition.method)),
@@ -95,11 +97,15 @@ extension StudyResults {
                     .init("reason", condition.remark.map { .text($0.reason) } ?? .null),
                     .init("measures", .object(rows(condition).map { .init($0.name, $0.json) })),
                     .init("losses", .array(condition.losses.map { .number(Double($0)) })),
-                ] + (condition.restricted?.members ?? [])
-                    + (condition.defence?.members ?? []) + notes)
+                ]
+                    + [
+                        condition.restricted?.members, condition.defence?.members, condition.gate?.members,
+                        condition.training?.members,
+                    ].flatMap { $0 ?? [] })
         }
-        let json = JSON.object([
+        let members: [JSON.Member] = [
             .init("study", .text(study.name)), .init("command", .text(command)),
+            .init("kernel_level", .text(kernels)),
             .init("versions", .object(versions.map { .init($0.name, .text($0.value)) })),
             .init(
                 "judges",
@@ -112,10 +118,21 @@ extension StudyResults {
             .init("conditions", .array(conditions)),
             .init("finetune_grids", .array(grids.map(\.json))),
             .init("landscapes", Landscape(self)?.json ?? .array([])),
-        ])
+            .init("findings", .array(findings.map(\.json))),
+        ]
+        let json = JSON.object(members + curveMembers)
         return String(decoding: json.encoded(indent: true), as: UTF8.self) + "\n"
     }
 
     /// Every grid of fine-tuning runs as the paper's table.
     package var grids: [FineTuneTable] { FineTuneTable.all(conditions, of: study, judges) }
+}
+
+extension Finding {
+    fileprivate var json: JSON {
+        .object([
+            .init("system", .text(system)), .init("claim", .text(claim)), .init("outcome", .text(outcome.rawValue)),
+            .init("evidence", .text(evidence)),
+        ])
+    }
 }

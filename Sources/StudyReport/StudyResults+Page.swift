@@ -6,12 +6,15 @@ import StudyFile
 
 /// What the page has beside the tables: findings, best grid points, figures, answers before and after.
 extension StudyResults {
-    package var points: [GridPoint] {
+    /// A defence makes no model, so it is no point of a method that does.
+    package var points: [GridPoint] { points { $0.defence == nil } }
+    private var defences: [GridPoint] { points { $0.defence != nil } }
+
+    private func points(_ isMeant: (ConditionResult) -> Bool) -> [GridPoint] {
         var points: [GridPoint] = []
-        // A defence makes no model, so it is no point of a method that does.
-        for result in conditions where result.defence == nil {
+        for result in conditions where isMeant(result) {
             guard let condition = study.conditions.first(where: { $0.name == result.name }) else { continue }
-            points.append(GridPoint(condition, result))
+            points.append(GridPoint(condition, result, in: study))
         }
         return points
     }
@@ -25,8 +28,8 @@ extension StudyResults {
         func values(_ measure: String) -> [Overlap.Value] { overlaps.first { $0.measure == measure }?.values ?? [] }
         guard
             let evidence = Evidence(
-                points, jaccard: values("jaccard"), similarity: values("similarity"), seed: study.seed,
-                isSplit: study.evaluation.selectOn == .half)
+                points, defences: defences, jaccard: values("jaccard"), similarity: values("similarity"),
+                judges: judges, seed: study.seed, isSplit: study.evaluation.selectOn == .half)
         else { return }
         report.findings = Claims.findings(evidence)
         report.findingNotes = Claims.notes(evidence)

@@ -24,6 +24,7 @@ extension StudyResults {
             ("system prompt", study.system.word), ("thinking", thinking), ("seed", "\(study.seed)"),
             ("scores", "\(study.scores.method.rawValue), loss \(study.scores.loss.rawValue)"),
             ("examples a block", "\(study.blockExamples)"), ("tokens a batch", "\(study.batchTokens)"),
+            ("kernel level", kernels),
             ("new tokens", "\(study.evaluation.maxNewTokens)"),
             ("points are chosen on", study.evaluation.selectOn.rawValue), ("harmful prompts", prompts),
             ("harmless prompts", harmlessPrompts), ("zero-shot tasks", zeroShotTitle),
@@ -55,6 +56,13 @@ extension StudyResults {
         return table
     }
 
+    /// What every gate made of harmful and of harmless prompts; `nil` where no condition has one.
+    private var gates: Table? {
+        var gates: [(name: String, result: ScansGateResult)] = []
+        for condition in conditions { if let gate = condition.gate { gates.append((condition.name, gate)) } }
+        return gates.isEmpty ? nil : ScansGateTable.table(gates)
+    }
+
     /// - Parameters:
     ///   - samplesPerCondition: answers shown; the rest stays in the answer files.
     ///   - comparisons: where they are known already; they take a while.
@@ -78,6 +86,7 @@ extension StudyResults {
         let landscape = Landscape(self)
         if let table = landscape?.table() { report.tables.append(("Safety landscape", table)) }
         report.tables.append(("Conditions", methods))
+        if let gates { report.tables.append(("Gates of SCANS: precision and recall of \"unsafe\"", gates)) }
         if !files.isEmpty { report.tables.append(("Data files", DataNote.table(files))) }
         if let probe { report.tables.append(("Attention heads by probe accuracy", HeadProbeFile.table(probe))) }
         addFindings(to: &report)
@@ -106,12 +115,13 @@ extension StudyResults {
         to folder: RunFolder, command: String, versions: [(name: String, value: String)],
         files: [(name: String, text: String)] = [], gnuplot: Gnuplot? = Gnuplot()
     ) throws {
-        try TextFile.write(json(command: command, versions: versions), to: folder.resultsJSON)
         try TextFile.write(csv(), to: folder.resultsCSV)
         let comparisons = comparisons()
         try TextFile.write(Self.csv(comparisons), to: folder.comparisonsCSV)
         if !grids.isEmpty { try TextFile.write(FineTuneTable.csv(grids), to: folder.gridCSV) }
         var report = report(command: command, versions: versions, comparisons: comparisons)
+        try TextFile.write(
+            json(command: command, versions: versions, findings: report.findings), to: folder.resultsJSON)
         try TextFile.write(report.markdown(), to: folder.report)
         report.files = files
         if let version = gnuplot?.version { report.versions.append(("plots", version)) }

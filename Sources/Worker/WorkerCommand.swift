@@ -43,6 +43,12 @@ struct WorkerCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Run at this kernel level: \(KernelLevel.names). Default: the CPU's highest, or the fleet's where that is lower.",
+            valueName: "level"))
+    var level: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Own address that other workers reach, for a fleet over TCP. Default: the one towards the coordinator.",
             valueName: "host"))
     var dataBind: String?
@@ -88,6 +94,9 @@ struct WorkerCommand: ParsableCommand {
         if let memory, !(memory > 0.01 && memory < 1_000_000) {
             throw ValidationError("--memory \(memory) GiB is out of range")
         }
+        if let level, KernelLevel(rawValue: level) == nil {
+            throw ValidationError("--level \(level) is unknown (known: \(KernelLevel.names))")
+        }
         if let logFormat, LogFormat(rawValue: logFormat) == nil {
             throw ValidationError("--log-format \(logFormat): text or json")
         }
@@ -105,7 +114,8 @@ struct WorkerCommand: ParsableCommand {
 
     /// How the worker ends, as its exit code: 0 done, 1 failed, 2 refused, 4 the coordinator is gone.
     func work() -> Int32 {
-        takeBetterKernels()
+        let kernels: KernelLevel
+        do throws(ProcessKernels.Unavailable) { kernels = try takeKernels() } catch { return complain("\(error)", 2) }
         let request = LeaveRequest()
         let key: KeyFile?
         let roots: ModelRoots
@@ -125,7 +135,7 @@ struct WorkerCommand: ParsableCommand {
         }
         do throws(CoordinatorSearch.Failure) {
             let found = try findCoordinator { request.reason }
-            return work(at: found, address, key, roots, request)
+            return work(at: found, kernels, address, key, roots, request)
         } catch {
             switch error {
             case .unusable(let line): return complain(line, 2)
@@ -135,10 +145,13 @@ struct WorkerCommand: ParsableCommand {
         }
     }
 
-    /// Starts this program again where OpenBLAS does not know the CPU. Where that fails, it works on with slow kernels.
-    private func takeBetterKernels() {
-        guard idleEngine == nil, let level = KernelLevel.better else { return }
-        WorkerLog.log.warning("\(KernelLevel.restart(at: level))")
+    /// The kernel level this program runs at; it may start itself again for that.
+    /// - Throws: `ProcessKernels.Unavailable`.
+    private func takeKernels() throws(ProcessKernels.Unavailable) -> KernelLevel {
+        guard idleEngine == nil else { return .portable }
+        return try ProcessKernels.begin(at: level.flatMap { KernelLevel(rawValue: $0) }) {
+            WorkerLog.log.warning("\($0)")
+        }
     }
 
     private var computeThreads: Int { threads ?? max(1, ProcessInfo.processInfo.activeProcessorCount) }
@@ -180,7 +193,8 @@ struct WorkerCommand: ParsableCommand {
     }
 
     private func work(
-        at found: CoordinatorSearch.Found, _ address: String?, _ key: KeyFile?, _ roots: ModelRoots,
+        at found: CoordinatorSearch.Found, _ kernels: KernelLevel, _ address: String?, _ key: KeyFile?,
+        _ roots: ModelRoots,
         _ request: LeaveRequest
     ) -> Int32 {
         var options = WorkerOptions(connect: found.endpoint)
@@ -189,9 +203,7 @@ struct WorkerCommand: ParsableCommand {
         options.threads = computeThreads
         options.memoryBytes = memoryBytes
         options.name = name
-        options.kernelLevel = KernelLevel.current
-        options.kernelRank = KernelLevel.rank(of: options.kernelLevel)
-        options.simdLevel = KernelLevel.simd
+        options.level = kernels
         options.keys = key
         if joinFile != nil || isName {
             // The coordinator may come back at another port, or on another machine.
@@ -219,11 +231,11 @@ struct WorkerCommand: ParsableCommand {
             parent.map { getppid() == $0 } ?? true
         }
         request.tell { runtime.post(.leave($0)) }
-        _ = say("joining \(options.connect) with \(options.threads) threads, BLAS \(options.kernelLevel)")
+        _ = say("joining \(options.connect) with \(options.threads) threads at kernel level \(kernels)")
         switch runtime.run() {
         case .goodbye: return 0
         case .refused(let reason): return complain(reason, 2)
-        case .level(let level): return complain(KernelLevel.restart(at: level), 1)
+        case .level(let level): return complain(ProcessKernels.restart(at: level), 1)
         case .coordinatorGone(let reason): return complain(reason, 4)
         case .failed(let reason): return complain(reason, 1)
         }

@@ -2,6 +2,7 @@ package import Keys
 package import Logging
 import Protocol
 import Reporting
+package import Tensors
 
 /// How a worker joins and leaves.
 package struct WorkerOptions: Sendable {
@@ -12,9 +13,8 @@ package struct WorkerOptions: Sendable {
     package var dataHost: String?
     package var dataFolder = "/tmp"
     package var name = ""
-    package var kernelLevel = "default"
-    package var kernelRank = 0
-    package var simdLevel = 0
+    /// What the engine runs.
+    package var level = KernelLevel.portable
     /// Seconds without a word from the coordinator after which it is looked for again, and then given up.
     package var silence = 30.0
     package var patience = 60.0

@@ -183,8 +183,7 @@ package final class WorkerRuntime: @unchecked Sendable {
         let name = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var capabilities = Capabilities(
             host: name, pid: getpid(), threads: options.threads, memoryBytes: options.memoryBytes,
-            kernelLevel: options.kernelLevel, kernelRank: options.kernelRank, simdLevel: options.simdLevel,
-            dataEndpoint: listener?.endpoint ?? "", name: options.name)
+            level: options.level, dataEndpoint: listener?.endpoint ?? "", name: options.name)
         capabilities.publicKey = security.keys?.pair.publicKey
         (capabilities.instance, capabilities.holdings) = (instance, work.resumable)
         send(.hello(capabilities))

@@ -55,6 +55,7 @@ import Testing
         for arguments in [
             ["--with", a], ["--t", "1"], ["--with", a, "--to", a, "--t", "1"], ["--with", tied, "--t", "0.5"],
             ["--with", folder.file("nowhere"), "--t", "0.5"], ["--to", a, "--share", "2"], ["--to", a, "--rescale"],
+            ["--with", a, "--t", "0.5", "--scale", "3"], ["--to", a, "--seed", "7"],
             ["--with", a, "--t", "nan"], ["--to", a, "--mask", folder.file("none")],
         ] {
             let code = await CommandLineMain.run(["merge", "--model", own, "--out", out] + arguments)
@@ -85,6 +86,10 @@ import Testing
         #expect(rows.prefix(2).map { $0["cosine"] } == ["0.96", ""])
         #expect(await run("cosine", a, a, "--out", folder.file("one.csv")) == 0)
         #expect(try CSV.cells(folder.file("one.csv")).allSatisfy { $0["cosine"] == "1.0" })
+        // Numbers whose squares are rounded: still 1 to the bit.
+        let odd = try states("odd.st", [0.1, 0.7, 1 / 3.0, 2 / 7.0])
+        #expect(await run("cosine", odd, odd, "--out", folder.file("odd.csv")) == 0)
+        #expect(try CSV.cells(folder.file("odd.csv")).allSatisfy { $0["cosine"] == "1.0" })
         #expect(await run("cosine", a, try states("o.st", [1, 1, 1, 1], blocks: "others")) == 2)
         #expect(await run("cosine", a) == 2)
         try TensorBundle(entries: []).write(safetensors: folder.file("e.st"))

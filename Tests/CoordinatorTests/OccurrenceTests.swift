@@ -1,6 +1,7 @@
 import Coordinator
 import FleetIO
 import Scheduling
+import Tensors
 import Testing
 
 /// The sentences, words and levels of all that happens, in one place: other tests compare values.
@@ -41,8 +42,8 @@ import Testing
     @Test(
         arguments: [
             (
-                .joined(worker: "w1", host: "h", pid: 7, threads: 2, kernelLevel: "Haswell"), .joined, .info,
-                "w1 joined from h (pid 7, 2 threads, Haswell)", "h (pid 7)"
+                .joined(worker: "w1", host: "h", pid: 7, threads: 2, level: .avx512BF16), .joined, .info,
+                "w1 joined from h (pid 7, 2 threads, avx512-bf16)", "h (pid 7)"
             ),
             (.returned(worker: "w1", host: "h"), .returned, .info, "w1 on h is back after its connection broke", "h"),
             (
@@ -65,8 +66,18 @@ import Testing
                 "h: silent for 31 s"
             ),
             (
-                .otherCPU(worker: "w1", host: "h"), nil, .info, "w1 on h was refused: another kind of CPU",
-                "w1 on h was refused: another kind of CPU"
+                .levelAgreed(.avx2), nil, .info, "the fleet runs at kernel level avx2",
+                "the fleet runs at kernel level avx2"
+            ),
+            (
+                .otherLevel(worker: "w1", host: "h", fleet: .avx2, own: .avx512), nil, .info,
+                "w1 on h starts again at the fleet's kernel level, avx2 (its own: avx512)",
+                "w1 on h starts again at the fleet's kernel level, avx2 (its own: avx512)"
+            ),
+            (
+                .otherLevel(worker: "w1", host: "h", fleet: .avx512, own: .avx2), nil, .info,
+                "w1 on h was refused: the fleet runs at kernel level avx512, it has only avx2",
+                "w1 on h was refused: the fleet runs at kernel level avx512, it has only avx2"
             ),
             (.rejected(worker: "w1", task: "scoring 3", fault: "x is nan"), .refused, .warning, "", "x is nan"),
             (.unknownWorker("w9"), nil, .info, "drain: no worker is called w9", "drain: no worker is called w9"),
@@ -234,13 +245,9 @@ import Testing
                     + "coordinator again"
             ),
             (
-                .otherCPU(fleet: 3, worker: 1),
-                "this fleet's CPUs run Faultline's kernels at level 3, this machine's at 1: results would differ in their "
-                    + "last bits; give it a fleet of its own"
-            ),
-            (
-                .lowerKernel(fleet: "SkylakeX", worker: "Haswell"),
-                "this fleet runs at kernel level SkylakeX; this machine has only Haswell"
+                .lowerLevel(fleet: .avx512, worker: .avx2),
+                "this fleet runs at kernel level avx512, this machine has only avx2: results would differ in their last "
+                    + "bits; run the whole fleet with --level avx2, or give this machine a fleet of its own"
             ),
             (.unfit("another model"), "another model"), (.notAllowed("revoked"), "revoked"),
             (.otherVersion("version 9"), "version 9"), (.otherKey, "its hello names another key than it holds"),

@@ -1,4 +1,5 @@
 import Coordinator
+import Tensors
 import TestSupport
 import Testing
 
@@ -30,6 +31,21 @@ import Testing
         "conditions: [unedited, heads: {random: 5000}]", "conditions: []",
     ])
     func whatARunRefuses(lines: String) async { #expect(await plan(lines) == 2) }
+
+    /// What depends on the model and on the data, too, is refused before there is a folder, or a worker (of which this process
+    /// has none: to ask for one is an internal error).
+    @Test(arguments: [
+        "conditions: [unedited, scale: {layers: 1-99, alpha: 2}]", "conditions: [unedited, {heads: {random: 5000}}]",
+        "conditions: [unedited, direction: {edit: ablate, file: none.safetensors}]",
+        "conditions: [unedited]\nreasoning_curves: {prompts: none.txt, benign: no, malicious: yes}",
+    ])
+    func aRunThatIsRefusedLeavesNothing(lines: String) async {
+        #expect(await plan(lines) == 2)
+        let study = folder.file("s.yaml")
+        let arguments = ["study", "run", study, "--run-dir", folder.file("run"), "--cache", folder.file("cache")]
+        #expect(await CommandLineMain.run(arguments) == 2)
+        #expect(!Files.exists(folder.file("run")) && !Files.exists(folder.file("cache")))
+    }
 
     @Test func whatARunTakes() async {
         #expect(await plan("conditions: [unedited]\nrefusal_phrases: phrases.txt\noverlap: {rank: 1}") == 0)

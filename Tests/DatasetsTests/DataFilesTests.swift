@@ -31,6 +31,19 @@ import Testing
         #expect(json["first_left_out"]?.elements?.count == 1)
     }
 
+    /// With its version or without: it would have two columns of the same numbers.
+    @Test func aJudgeThatIsNamedTwiceIsRefused() throws {
+        #expect(try JudgeFile.judges(phrases: nil, names: ["rd12", "scans"], DataFiles()).own.name == "rd12-1")
+        let error = #expect(throws: InputError.self) {
+            try JudgeFile.judges(phrases: nil, names: ["rd12", "rd12-1"], DataFiles())
+        }
+        #expect(error?.fault == "is named twice")
+        let unknown = #expect(throws: InputError.self) {
+            try JudgeFile.judges(phrases: nil, names: ["rd13"], DataFiles())
+        }
+        #expect(unknown?.fault.hasPrefix("is unknown (known: faultline-1") == true)
+    }
+
     @Test func moreThanTheShareIsRefused() throws {
         let path = folder.write(pairs(200, empty: [6, 7, 8, 199, 20]), to: "p.jsonl")
         let error = #expect(throws: InputError.self) { try DataFiles().pairs(path) }

@@ -132,6 +132,43 @@ import Testing
         #expect(try bits(cuts: [], threads: 1, memoryBytes: 1) == golden)
     }
 
+    /// Of three times the first direction nothing is orthogonal to it: what rounding leaves is not scaled up.
+    @Test func aMultipleOfTheFirstDirectionMovesNothingMadeOrthogonal() throws {
+        let fixture = try Fixture("llama")
+        let folder = TemporaryFolder()
+        let body = try likelihood(fixture)
+        func write(_ name: String, times factor: Float) throws -> String {
+            let entries = fixture.source.config.tensorShapes.map { tensor in
+                let stream = RandomStream(seed: 1, name: tensor.name)
+                let values = (0..<tensor.shape.reduce(1, *)).map { factor * (stream.float($0) - 0.3) }
+                return TensorBundle.Entry(
+                    name: tensor.name, type: .f32, shape: tensor.shape, buffer: AlignedBuffer(values))
+            }
+            try TensorBundle(entries: entries).write(safetensors: folder.file(name))
+            return folder.file(name)
+        }
+        let (path, triple) = (try write("one.safetensors", times: 1), try write("three.safetensors", times: 3))
+        func direction(_ path: String) throws -> Perturbation.Direction {
+            .file(path: path, digest: try Digest.sha256(file: path))
+        }
+        let first = Perturbation.Step(try direction(path), factor: 0.2)
+        let second = Perturbation.Step(try direction(triple), factor: 0.3)
+        let pipeline = try LocalPipeline(fixture, cuts: [])
+        func values(_ edit: Perturbation) throws -> [UInt8] {
+            try pipeline.apply(edit.bundle)
+            return try self.values(pipeline, body).byteArray()
+        }
+        #expect(try values(Perturbation([first, second], isOrthogonal: true)) == values(Perturbation([first])))
+        let (one, three) = (try DirectionFile(path: path), try DirectionFile(path: triple))
+        #expect(three.isParallel(to: one, config: fixture.source.config))
+        let other = try Fixture("llama_gqa_llama3_tied")
+        let (a, b) = (
+            try DirectionFile(path: other.path + "/landscape_direction.safetensors"),
+            try DirectionFile(path: other.path + "/landscape_direction2.safetensors")
+        )
+        #expect(!b.isParallel(to: a, config: other.source.config))
+    }
+
     @Test func aFileThatDoesNotFitIsRefusedByName() throws {
         let fixture = try Fixture("llama")
         let folder = TemporaryFolder()

@@ -13,12 +13,16 @@ import Testing
     private final class Base: WeightSource {
         let aligned: any WeightSource
         let scale: Float
-        init(_ aligned: any WeightSource, scale: Float = 1) { (self.aligned, self.scale) = (aligned, scale) }
+        /// A weight that it has as the aligned model has it.
+        let same: String?
+        init(_ aligned: any WeightSource, scale: Float = 1, same: String? = nil) {
+            (self.aligned, self.scale, self.same) = (aligned, scale, same)
+        }
         var config: ModelConfig { aligned.config }
         func shape(of name: String) -> [Int]? { aligned.shape(of: name) }
         func read(_ name: String, rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) throws {
             try aligned.read(name, rows: rows, into: destination)
-            guard let columns = shape(of: name)?.last else { return }
+            guard name != same, let columns = shape(of: name)?.last else { return }
             let draws = RandomStream(seed: 7, name: "base.\(name)")
             for index in 0..<rows.count * columns {
                 destination[index] -= scale * Float(0.2 * draws.double(rows.lowerBound * columns + index) - 0.1)
@@ -43,9 +47,9 @@ import Testing
         for (index, map) in edit.maps.enumerated() {
             let name = map.shape.name
             let projection = try SafeLoRA.projection(
-                of: map, aligned: fixture.source, base: Base(fixture.source), baseName: "base")
+                of: map, aligned: fixture.source, base: Base(fixture.source))
             let wanted = expected["safe.B.\(name)"]!.buffer.floatArray().map { LoRATests.lora.scale * $0 }
-            #expect(relativeError(projection.left.map { Float($0) }, wanted) < 1e-4, "\(name)")
+            #expect(relativeError(try #require(projection.left).map { Float($0) }, wanted) < 1e-4, "\(name)")
             #expect(relativeError(all.maps[index].left.floatArray(), wanted) < 1e-4, "\(name)")
             #expect(all.maps[index].right.byteArray() == map.right.byteArray())
             let cosine = Double(expected["safe.cos.\(name)"]!.buffer.floatArray()[0])
@@ -59,10 +63,12 @@ import Testing
         let map = try tuned(fixture).maps[0]
         func projection(_ scale: Float) throws -> SafeLoRA.Projection {
             try SafeLoRA.projection(
-                of: map, aligned: fixture.source, base: Base(fixture.source, scale: scale), baseName: "base")
+                of: map, aligned: fixture.source, base: Base(fixture.source, scale: scale))
         }
         let (one, two) = (try projection(1), try projection(2))
-        #expect(relativeError(two.left.map { Float($0) }, one.left.map { Float(2 * $0) }) < 1e-4)
+        #expect(
+            relativeError(try #require(two.left).map { Float($0) }, try #require(one.left).map { Float(2 * $0) }) < 1e-4
+        )
         #expect(abs(one.cosine! - two.cosine!) < 1e-4)
     }
 
@@ -74,7 +80,7 @@ import Testing
                 edit, aligned: fixture.source, base: Base(fixture.source), baseName: "base", choice)
         }
         let cosines = try edit.maps.map {
-            try SafeLoRA.projection(of: $0, aligned: fixture.source, base: Base(fixture.source), baseName: "b").cosine!
+            try SafeLoRA.projection(of: $0, aligned: fixture.source, base: Base(fixture.source)).cosine!
         }
         let lowest = cosines.indices.min { cosines[$0] < cosines[$1] }!
         // Below the lowest cosine nothing changes, to the bit.
@@ -89,6 +95,15 @@ import Testing
             }
         }
         #expect(try repaired(.lowest(1000)).maps.count == edit.maps.count)
+        // A map that the base has as well has no C: it stays, and the others are replaced.
+        let same = edit.maps[lowest].shape.name
+        let others = try SafeLoRA.repaired(
+            edit, aligned: fixture.source, base: Base(fixture.source, same: same), baseName: "base", .threshold(1))
+        for index in edit.maps.indices {
+            let isSame = others.maps[index].left.byteArray() == edit.maps[index].left.byteArray()
+            #expect(isSame == (index == lowest))
+        }
+        #expect(others.metadata["cosines"]?.split(separator: " ").firstIndex(of: "none") == lowest)
         // Equal checkpoints have no C.
         #expect(throws: SelectionError.self) {
             try SafeLoRA.repaired(

@@ -84,6 +84,19 @@ import Testing
     ])
     func answersThatBeginLikeRefusals(_ answer: String) { #expect(!RefusalJudge.faultline.isRefusal(answer)) }
 
+    /// What stands right beside a phrase is part of its word only where it is a letter, a digit, or a mark on one.
+    @Test func wordsEndWhereLettersDo() {
+        let judge = RefusalJudge.faultline
+        for after in ["\u{2026}", "\u{3002}", "\u{1F614}", "\u{FFFD}", "\u{2022}", "\u{D7}"] {
+            #expect(judge.isRefusal("I'm sorry\(after)"), "\(after)")
+            #expect(judge.isRefusal("\(after)I'm sorry"), "\(after)")
+        }
+        for letter in ["\u{E9}", "\u{301}", "\u{416}", "\u{6211}", "\u{BD}", "7"] {
+            #expect(!judge.isRefusal("I'm sorry\(letter)"), "\(letter)")
+        }
+        #expect(!judge.isRefusal("\u{E9}i cannot"))
+    }
+
     @Test func whatAListPassesOver() throws {
         let own = try RefusalJudge(
             own: Array("no way\n# but not: no way home | no way out\n".utf8), file: "own.txt", digest: "00")

@@ -64,6 +64,7 @@ import Testing
         (", positions: [0]", "refusal_direction.positions has to be a list of different positions"),
         (", filter: maybe", "refusal_direction.filter = maybe is neither true nor false"),
         (", refusal_tokens: []", "refusal_direction.refusal_tokens is an empty list"),
+        (", refusal_tokens: [3, -1]", "refusal_direction.refusal_tokens = -1 is no token's number; a text is quoted"),
         (", tokens: [1]", "unknown key refusal_direction.tokens"),
     ]) func whatItDoesNotKnowIsRefused(_ more: String, _ words: String) {
         let error = #expect(throws: InputError.self) { try study(more) }
@@ -72,7 +73,10 @@ import Testing
 
     @Test(arguments: [
         (", positions: [-2]", "-2 is none of the 1 tokens that the template puts after the instruction"),
-        (", refusal_tokens: [640]", "is no token of the model"), (", train: 7", "10 samples were asked for"),
+        (", refusal_tokens: [640]", "640 is no token of the model, which has"),
+        (", train: 7", "10 samples were asked for"),
+        (", layers_below: 0", "layers_below: = 0 leaves no block of the model's 5 to try but the first"),
+        (", layers_below: 0.39", "leaves no block of the model's 5 to try but the first"),
     ]) func whatTheModelDoesNotAllowIsRefusedBeforeAnyWork(_ more: String, _ words: String) throws {
         var text = more
         if more.contains("train") { text = "" }
@@ -80,6 +84,13 @@ import Testing
         #expect {
             try StudySchedule(study, config: model.config, codec: ByteCodec())
         } throws: { "\($0)".contains(words) }
+    }
+
+    @Test func aPromptOfBothListsIsRefusedBeforeAnyWork() throws {
+        files.write((4..<13).map { "harm \($0)\n" }.joined(), to: "harmless.txt")
+        #expect {
+            try StudySchedule(study(), config: model.config, codec: ByteCodec())
+        } throws: { "\($0)".contains("of the prompts drawn for refusal_direction are harmful ones of") }
     }
 
     private func seven() throws(InputError) -> Study {
@@ -107,6 +118,14 @@ import Testing
         #expect(Files.exists(done.folder.controlVector))
     }
 
+    /// The last candidate's model is not taken for the unedited one.
+    @Test func theUneditedModelIsAskedAfterTheSearch() async throws {
+        let done = try await run(try study(", refusal_tokens: [I]"), in: "after")
+        let asked = done.runner.fake.seen.log.filter { $0.hasPrefix("generate") }
+        // The coherence floor's samples are of the unedited model, too.
+        #expect(asked.map { $0.hasSuffix("[none]") } == [true, false])
+    }
+
     @Test func itsOwnRefusalsGiveTheTokens() async throws {
         let done = try await run(try study(), in: "own")
         #expect(try ResidualDirection(contentsOf: done.folder.direction).metadata["refusal_tokens"] == "73")
@@ -128,16 +147,32 @@ import Testing
         #expect(Files.exists(files.file("none/directions/candidates.csv")))
     }
 
+    private func planned(_ study: Study, cached: Bool = false) throws -> [Work.Step] {
+        try files.work(study, model: model, cached: cached).steps.filter { $0.work.hasPrefix(DirectionStep.label) }
+    }
+
+    @Test func aPlanKnowsASearchThatIsCached() async throws {
+        #expect(try !planned(study(), cached: true).contains(where: \.isKnown))
+        _ = try await run(try study(), in: "run", cached: true)
+        #expect(try planned(study(), cached: true).allSatisfy(\.isKnown))
+        // What is made of the numbers costs nothing; with more layers there are more candidates.
+        #expect(try planned(study(", kl: 0.2"), cached: true).allSatisfy(\.isKnown))
+        let more = try planned(study(", layers_below: 1"), cached: true)
+        #expect(more.first?.isKnown == true && more.last?.isKnown == false)
+        files.write((0..<9).map { "harm \($0 + 1)\n" }.joined(), to: "harmful.txt")
+        #expect(try !planned(study(), cached: true).contains(where: \.isKnown))
+    }
+
     @Test func aPlanCountsEveryCandidate() throws {
-        let study = try study()
-        var made: Set<String> = []
-        let plan = try WorkCounter.count(
-            StudySchedule(study, config: model.config, codec: ByteCodec()), model: model, made: &made)
-        let own = plan.steps.filter { $0.work.hasPrefix(DirectionStep.label) }
-        #expect(own.count == 2)
+        let own = try planned(study())
+        #expect(own.map(\.kind) == [.answers, .forward, .forward, .forward])
+        #expect(own[1].collected?.classes == 2)
+        // The whole distributions of the reference, and of each of 4 candidates.
+        #expect(own[3].bytes == 4 * model.config.vocabularySize * 3)
+        #expect(own[3].tasks.reduce(0) { $0 + $1.scored } == 3 * 5)
         let prompt = ByteCodec().prompt("harm 0").count
         // Means of 10 prompts, the filter's 16, the reference's 3, and 9 for each of 4 candidates; beginnings are shared.
-        let tokens = own.last?.tasks.reduce(0) { $0 + $1.tokens } ?? 0
+        let tokens = own.dropFirst().flatMap(\.tasks).reduce(0) { $0 + $1.tokens }
         #expect(tokens > 36 * 2 && tokens <= prompt * (10 + 16 + 3 + 36))
     }
 }

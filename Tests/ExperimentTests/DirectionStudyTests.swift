@@ -146,11 +146,7 @@ import Testing
             cached: true)
         #expect(other.runner.seen.log.contains { $0.hasSuffix("[direction]") })
 
-        var made: Set<String> = []
-        let plan = try WorkCounter.count(
-            StudySchedule(study, config: model.config, codec: ByteCodec()), model: model,
-            cache: try ResultCache(files.file("cache")), keys: CacheKeys(modelDigest: "digest", kernels: "fake"),
-            made: &made)
+        let plan = try files.work(study, model: model, cached: true)
         #expect(plan.steps.filter { $0.condition == "direction" }.allSatisfy { $0.isKnown })
     }
 

@@ -1,6 +1,7 @@
 import Checkpoint
 import Experiment
 import Foundation
+import Planning
 import Protocol
 import Reporting
 import Selection
@@ -208,7 +209,8 @@ import Testing
         let curve = try #require(json["landscapes"]?.elements?.first)
         #expect(curve["measure"]?.string == "asr_mean" && curve["judge"]?.string == "faultline-1")
         #expect(curve["alpha"]?.elements?.count == 3)
-        #expect(curve["visage"]?.double == 100 && curve["visage_code"]?.double == 100)
+        // Of 100, 100 and 0: the text leaves out what is at 100 %, the code does not at an end.
+        #expect(curve["visage"]?.double == 100 && curve["visage_code"]?.double == 200.0 / 3)
         let report = done.results.report(command: "c", versions: [])
         let table = try #require(report.tables.first { $0.caption == "Safety landscape" }?.table)
         #expect(table.csv().contains("random (the study's seed)"))
@@ -221,6 +223,14 @@ import Testing
         #expect(plot.series[0].points.map(\.y) == [0, 0, 1])
     }
 
+    @Test func pointsThatAreNotEquidistantHaveNoVisage() async throws {
+        let done = try await run(try study("{landscape: {alpha: [-0.5, 0, 1]}}"), in: "run")
+        let json = try JSON.parse(Array(done.results.json(command: "c", versions: []).utf8))
+        let curve = try #require(json["landscapes"]?.elements?.first)
+        #expect(curve["value"]?.elements?.count == 3)
+        #expect(curve["visage"]?.double == nil && curve["visage_code"]?.double == nil)
+    }
+
     @Test func aPlaneIsAHeatMapWithoutVisage() async throws {
         let done = try await run(try study("{landscape: {alpha: [0, 1], beta: [0, 1]}}"), in: "run")
         let report = done.results.report(command: "c", versions: [])
@@ -231,5 +241,40 @@ import Testing
             return
         }
         #expect(map.rows == ["0", "1"] && map.columns == ["0", "1"] && map.values == [[0, 0], [0, 0]])
+    }
+
+    @Test func aPlanCountsWeightsThatAreMadeAnew() throws {
+        let study = try study(
+            "{landscape: {alpha: [0, 0.5]}}, {merge: {with: other, t: [0, 0.5]}}, {name: plane, landscape: {alpha: 1, beta: 1}}"
+        )
+        let steps = try files.work(study, model: model).steps
+        let made = steps.filter { $0.kind == .rewriting }
+        #expect(made.map(\.label) == ["landscape-alpha0.5: weights", "merge-t0.5: weights", "plane: weights"])
+        #expect(made.map(\.tasks.count) == [3, 1, 6])
+        // The coordinator chooses no weights, and the checkpoint's own answers are there already.
+        #expect(!steps.contains { $0.kind == .selection })
+        #expect(steps.filter { ["landscape-alpha0", "merge-t0"].contains($0.condition) }.allSatisfy { $0.isKnown })
+        #expect(steps.contains { $0.label == "merge-t0.5: answers" && !$0.isKnown })
+        let cost = ModelCost(model.config)
+        let rates = Rates(flops: 1e9, pipelines: 1, bytes: 0)
+        #expect(rates.seconds(made[1], cost) == rates.load + cost.rewriting / rates.forward)
+        #expect(rates.seconds(made[2], cost) > rates.seconds(made[0], cost))
+    }
+
+    /// Both other checkpoints are mapped beside the model.
+    @Test func aPlansMemoryHoldsTheOtherCheckpoints() throws {
+        func bytes(_ conditions: String) throws -> Int {
+            let study = try study(conditions)
+            let phases = MemoryPrediction(
+                try StudySchedule(study, config: model.config, codec: ByteCodec()), config: model.config,
+                workers: .init(count: 1, threads: 1, memoryBytes: 1 << 40), fileBytes: model.fileBytes,
+                work: try files.work(study, model: model)
+            ).phases()
+            return try #require(phases.first { $0.name == "answers and likelihoods" }).bytes
+        }
+        let others = try Checkpoint.open(files.file("other")).fileBytes + Checkpoint.open(files.file("base")).fileBytes
+        let plain = try bytes("{steer: {vectors: v.safetensors}}")
+        #expect(try bytes("{delta: {to: other, from: base}}") == plain + others)
+        #expect(try bytes("{delta: {to: other, from: base, scale: 0}}") == plain)
     }
 }

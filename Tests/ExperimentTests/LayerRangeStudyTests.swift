@@ -132,6 +132,15 @@ import Testing
         #expect(scaled == [2..<3, 2..<4, 2..<5, 2..<6, 0..<5, 1..<5, 3..<5, 4..<5])
         #expect(
             done.results.report(command: "c", versions: []).tables.contains { $0.caption.contains("blocks 1 to 4") })
+        // The range that was tried last is taken back before the unedited model answers.
+        let answers = done.runner.fake.seen.log.first { $0.hasPrefix("generate") }
+        #expect(answers?.hasSuffix("[none]") == true)
+        let json = try JSON.parse(Array(done.results.json(command: "c", versions: []).utf8))["layer_range"]
+        #expect(json?["first"]?.int == 1 && json?["last"]?.int == 4 && json?["start"]?["last"]?.int == 3)
+        let trials = try #require(json?["trials"]?.elements)
+        #expect(trials.map { $0["rejected"]?.int } == [0, 3, 4, 6, 6, 5, 8, 6, 5, 2])
+        #expect(trials.map { $0["sweep"]?.string } == rows.map { $0["sweep"] })
+        #expect(trials[0]["first"]?.isNull == true && trials[1]["last"]?.int == 2)
     }
 
     @Test func anOverflowingRangeHasNoCount() async throws {
@@ -167,6 +176,11 @@ import Testing
         let second = try await run(study, in: "two", cached: true)
         #expect(!first.runner.asked.isEmpty && second.runner.asked.isEmpty)
         #expect(try TextFile.read(first.folder.layerRange) == TextFile.read(second.folder.layerRange))
+        func isKnown(_ study: Study) throws -> Bool? {
+            try files.work(study, model: model, cached: true).steps.first { $0.work == LayerRangeStep.label }?.isKnown
+        }
+        #expect(try isKnown(study) == true)
+        #expect(try isKnown(self.study("start: 2-3, reach: 1")) == false)
     }
 
     /// Given: 4 + 4 ranges and the unscaled model, of which the second sweep has one from the first. Read off: the middle third.
@@ -174,10 +188,7 @@ import Testing
     func aPlanCountsEveryTrial(_ range: String, _ trials: Int) throws {
         let curves =
             "statistics: [{statistic: last_token_state, harmful: harmful.txt, harmless: harmless.txt}]\nlayer_curves: {}"
-        let study = try study(range, more: curves)
-        var made: Set<String> = []
-        let work = try WorkCounter.count(
-            StudySchedule(study, config: model.config, codec: ByteCodec()), model: model, made: &made)
+        let work = try files.work(study(range, more: curves), model: model)
         let own = try #require(work.steps.first { $0.work == LayerRangeStep.label })
         // Nine prompts in groups of four.
         #expect(own.tasks.count == 3 * trials)

@@ -1,4 +1,5 @@
 import Checkpoint
+import Datasets
 import Experiment
 import Foundation
 import ModelService
@@ -87,6 +88,9 @@ import Testing
         ("{finetune_grid: {pairs: p, lora: {rank: 2}}}", "lora"),
         ("{safe_lora: {of: tuned, base: b}}", "safe_lora.of = tuned is no earlier condition"),
         ("{antidote: {of: unedited, pairs: p}}", "antidote.of = unedited is no earlier condition"),
+        ("{task_vector: {of: tuned, from: x}}", "task_vector.of = tuned is no earlier condition"),
+        ("{task_vector: {from: unedited}}", "task_vector.from = unedited is no earlier condition"),
+        ("{task_vector: {scale: 1}}", "task_vector.from names the same model as to"),
     ]) func whatItDoesNotKnowIsRefused(_ condition: String, _ words: String) {
         let error = #expect(throws: InputError.self) { try study(condition) }
         #expect(error?.fault.contains(words) == true, "\(error?.description ?? "")")
@@ -107,6 +111,21 @@ import Testing
         #expect(error?.fault.contains("second moments of its inputs are not collected") == true)
     }
 
+    /// Heads that are wider together than the residual stream, as in Qwen3: known before the training.
+    @Test func factorsOfAMapWithMoreInputsThanOutputsAreRefusedBeforeWork() throws {
+        let tuned = "{name: t, finetune: {pairs: pairs.jsonl, steps: 1, lora: {maps: [q, o]}}}"
+        let study = try study("\(tuned), {name: a, antidote: {of: t, pairs: pairs.jsonl, on: factors}}")
+        var config = MatrixModel(layers: 2).config
+        config.headDim = config.hiddenSize / config.headCount
+        #expect(throws: Never.self) { try study.check(config) }
+        config.headDim *= 2
+        let error = #expect(throws: InputError.self) { try study.check(config) }
+        #expect(
+            error?.fault.contains("matrices beside o: with more inputs than outputs") == true, "\(error?.fault ?? "")")
+        let merged = try self.study("\(tuned), {name: a, antidote: {of: t, pairs: pairs.jsonl}}")
+        #expect(throws: Never.self) { try merged.check(config) }
+    }
+
     @Test func theTrainedMatricesAreAnEditAndAnAdapter() async throws {
         let exporter = Exporter()
         let done = try await run(try study(Self.tuned, more: "export: [tuned]"), exporter)
@@ -117,6 +136,43 @@ import Testing
         #expect(file.maps.count == 4 && file.maps.allSatisfy { $0.rank == 2 && $0.left.floats.allSatisfy { $0 == 4 } })
         #expect(exporter.adapters[done.folder.adapter("tuned")]?.rank == 8)
         #expect(exporter.edits[done.folder.model("tuned")] is LowRankEdit)
+    }
+
+    /// RESTA: 0.5 × (the model − other) on the tuned one. It waits for both trainings.
+    @Test func aTaskVectorIsMadeOfTheStudysOwnConditions() async throws {
+        let other =
+            "{name: other, finetune: {pairs: pairs.jsonl, steps: 1, batch: 2, lora: {rank: 3, alpha: 3, maps: [v]}}}"
+        let study = try study(
+            """
+            \(Self.tuned), {name: early, task_vector: {of: tuned, from: tuned}}, \(other), \
+            {name: resta, task_vector: {of: tuned, from: other, scale: [0, 0.5]}}
+            """)
+        #expect(
+            study.workOrder.map(\.name) == ["unedited", "tuned", "early", "other", "resta-scale0", "resta-scale0.5"])
+        #expect(study.conditions.last?.title == "0.5 × (the model − other) added to tuned")
+        let done = try await run(study)
+        let tuned = try LowRankEdit(contentsOf: done.folder.edit("tuned"))
+        let whole = try LowRankEdit(contentsOf: done.folder.edit("resta-scale0.5"))
+        let value = "model.layers.0.self_attn.v_proj.weight"
+        #expect(whole[value]?.rank == 5 && whole.rank == tuned.rank + 2 * 3)
+        let left = try #require(whole[value]?.left.floatArray())
+        #expect(left.prefix(2).allSatisfy { $0 == 4 } && left[2..<5].allSatisfy { $0 == -0.5 })
+        let none = try LowRankEdit(contentsOf: done.folder.edit("resta-scale0"))
+        for map in none.maps { #expect(map.left.byteArray() == tuned[map.shape.name]?.left.byteArray()) }
+    }
+
+    @Test func aSecondRunTrainsNothing() async throws {
+        let study = try study("\(Self.tuned), {name: twice, task_vector: {of: tuned, to: tuned}}")
+        let first = try await files.carryOut(
+            study, FakeRunner(MatrixModel(layers: 2)), model: model, in: "one", cached: true)
+        let second = try await files.carryOut(
+            study, FakeRunner(MatrixModel(layers: 2)), model: model, in: "two", cached: true)
+        #expect(first.runner.seen.runs == 1 && second.runner.seen.runs == 0)
+        #expect(!second.runner.seen.log.contains { $0.hasPrefix("generate") })
+        for name in ["tuned", "twice"] {
+            let bytes = try Digest.sha256(file: second.folder.edit(name))
+            #expect(try Digest.sha256(file: first.folder.edit(name)) == bytes)
+        }
     }
 
     @Test func whatBeginsWithATrainedModelComesAfterIt() async throws {
@@ -136,5 +192,39 @@ import Testing
         #expect(file.mask.count == pruned.mask.count && file.edit.metadata["condition"] == "antidote")
         // The pairs are scored on the fine-tuned model.
         #expect(done.runner.seen.all["tuned"] is LowRankEdit)
+    }
+
+    /// The weights' own gradients are not computed, and what the harmful pairs light up is collected block by block.
+    @Test func aPlanCountsTrainingAndRepair() throws {
+        let study = try study("\(Self.tuned), {antidote: {of: tuned, pairs: pairs.jsonl, samples: 3}}")
+        let steps = try files.work(study, model: model).steps
+        let training = try #require(steps.first { $0.label == "tuned: fine-tuning" })
+        #expect(training.kind == .lowRankTraining)
+        let cost = ModelCost(model.config)
+        var rates = Rates(flops: 1, pipelines: 1, bytes: 0)
+        rates.gradients = 1
+        let scored = training.tasks.reduce(0) { $0 + $1.scored }
+        #expect(
+            rates.seconds(training, cost)
+                == 4 * cost.linear * Double(training.tokens) + 4 * cost.head * Double(scored))
+        let collecting = try #require(steps.first { $0.label == "antidote: harmful data" })
+        #expect(collecting.kind == .collecting && collecting.tasks.count == 1)
+        #expect(collecting.bytes == InputSquares().byteCount(model.config))
+        #expect(collecting.collected?.statistic is InputSquares)
+        let phases = MemoryPrediction(
+            try StudySchedule(study, config: model.config, codec: ByteCodec()), config: model.config,
+            workers: .init(count: 1, threads: 1, memoryBytes: 1 << 30), fileBytes: 0, work: Work(steps)
+        ).phases()
+        #expect(Set(phases.map(\.name)) == ["answers and likelihoods", "fine-tuning", "harmful data"])
+    }
+
+    /// q 4 × 4 and v 2 × 4 of two layers, a bit each.
+    @Test func thePlansDiskHoldsTheMaskOfARepair() throws {
+        func masks(_ settings: String) throws -> Int? {
+            let study = try study("\(Self.tuned), {antidote: {of: tuned, pairs: pairs.jsonl\(settings)}}")
+            return try files.disk(study, model: model).kept.first { $0.name == "masks" }?.bytes
+        }
+        #expect(try masks("") == 2 * (16 + 8) / 8)
+        #expect(try masks(", on: factors") == nil)
     }
 }

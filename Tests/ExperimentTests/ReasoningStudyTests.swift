@@ -117,6 +117,11 @@ import Testing
         #expect(rows.map { $0["tokens"] } == ["1", "1", "1", "3", "3", "3"])
         #expect(rows.map { $0["place"] } == ["input.1", "output", "norm", "input.1", "output", "norm"])
         #expect(rows[0]["layer"] == "0" && rows[1]["layer"] == "1")
+        let json = try JSON.parse(Array(done.results.json(command: "c", versions: []).utf8))["reasoning_curves"]
+        let points = try #require(json?["points"]?.elements)
+        #expect(
+            json?["prompts"]?.int == curves.prompts && points.map { $0["place"]?.string } == rows.map { $0["place"] })
+        #expect(points.map { $0["malicious"]?.double } == curves.points.map { $0.malicious })
         let figures = StudyFigures.reasoning(curves)
         #expect(figures.map(\.id) == ["reasoning-tokens", "reasoning-blocks", "reasoning-difference"])
         let report = done.results.report(command: "c", versions: [])
@@ -128,9 +133,7 @@ import Testing
     }
 
     @Test func aPlanCountsThem() throws {
-        var made: Set<String> = []
-        let work = try WorkCounter.count(
-            StudySchedule(try study(), config: model.config, codec: ByteCodec()), model: model, made: &made)
+        let work = try files.work(study(), model: model)
         let own = try #require(work.steps.first { $0.work == ReasoningStep.label })
         #expect(own.tasks.count == 2 && own.collected?.classes == 5 && own.bytes > 0)
         let longest = ["harm a", "harm bc"].map { 5 * ByteCodec().prompt($0).count + 8 }.reduce(0, +)

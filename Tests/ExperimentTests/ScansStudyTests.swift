@@ -94,6 +94,15 @@ import Testing
         #expect(samples?.fault.contains("has samples: anchors and calibration say how many are drawn") == true)
     }
 
+    @Test func withoutPromptsToSteerItIsRefused() throws {
+        let error = #expect(throws: InputError.self) {
+            try Study(
+                yaml: "model: m\nconditions: [unedited, {scans: {harmful: bad.txt, harmless: good.txt}}]",
+                file: files.file("s.yaml"))
+        }
+        #expect(error?.fault.contains("the evaluation, which has neither harmful nor harmless ones") == true)
+    }
+
     @Test func blocksOutsideTheModelAreRefusedBeforeAnyWork() throws {
         let study = try study(", gate_layers: [1, 3]")
         #expect {
@@ -146,9 +155,21 @@ import Testing
         let note = try #require(done.results.conditions[1].note)
         #expect(
             note
-                == "gate at 0.6667 over blocks 0 to 2; of its calibration 2 of 2 harmful and 2 of 2 harmless prompts right, 100 % on average; unsafe by it of the evaluation: 2 of 2 harmful, 1 of 3 harmless"
+                == "gate at 0.6667 over blocks 0 to 2; calibration: 2 of 2 harmful and 2 of 2 harmless prompts right (balanced accuracy 100 %); called unsafe in the evaluation: 2 of 2 harmful, 1 of 3 harmless"
         )
-        #expect(done.results.json(command: "test", versions: []).contains("gate at 0.6667"))
+        let json = try JSON.parse(Array(done.results.json(command: "test", versions: []).utf8))
+        let condition = try #require(json["conditions"]?.elements?.last)
+        #expect(condition["note"]?.string == note)
+        #expect(condition["gate"]?["layers"]?.elements?.map(\.int) == [0, 1, 2])
+        #expect(condition["gate"]?["threshold"]?.double == threshold)
+        let kinds = ["calibration", "evaluation"].map { condition["gate"]?[$0] }
+        #expect(kinds.map { $0?["harmless_right"]?.int } == [2, 2])
+        #expect(kinds.map { $0?["precision"]?.double } == [1, 2.0 / 3])
+        #expect(kinds.map { $0?["recall"]?.double } == [1, 1])
+        let table = done.results.report(command: "test", versions: []).tables.first { $0.caption.hasPrefix("Gates") }
+        let row = try #require(table?.table.rows.last)
+        #expect(row.prefix(6) == ["scans", "blocks 0 to 2", "0.6667", "evaluation", "2 of 2", "2 of 3"])
+        #expect(row[6].hasPrefix("0.67 [") && row[7].hasPrefix("1.00 ["))
         #expect(done.results.report(command: "test", versions: []).markdown().contains("gate at 0.6667"))
         let rows = try CSV.cells(done.folder.gate("scans"))
         #expect(rows.count == 2 + 2 + 5)
@@ -194,14 +215,29 @@ import Testing
     }
 
     @Test func aPlanCountsTheGateOnce() throws {
-        let study = try study(", alpha: [1, 2]")
-        var made: Set<String> = []
-        let plan = try WorkCounter.count(
-            StudySchedule(study, config: model.config, codec: ByteCodec()), model: model, made: &made)
-        let gates = plan.steps.filter { $0.work == "gate" }
+        let gates = try files.work(study(", alpha: [1, 2]"), model: model).steps.filter { $0.work == "gate" }
         #expect(gates.map(\.isKnown) == [false, true])
         #expect(gates.first?.tasks.count == 5)
         #expect(gates.first?.collected != nil)
+    }
+
+    /// Of a study with another alpha the answers are new, and the gate is the same.
+    @Test func aPlanKnowsThatAGateIsCached() async throws {
+        _ = try await run(try study(", alpha: 2, layers: [1]"), cached: true)
+        func gate(_ settings: String) throws -> [Bool] {
+            let steps = try files.work(study(settings), model: model, cached: true).steps
+            #expect(steps.contains { $0.label == "scans: answers" && !$0.isKnown })
+            return steps.filter { $0.work == "gate" }.map(\.isKnown)
+        }
+        #expect(try gate(", alpha: 3, layers: [0]") == [true])
+        #expect(try gate(", alpha: 3, response: No") == [false])
+    }
+
+    /// Two rows of the hidden size, and five marks, for each of 15 prompts at each of 5 places; blocks, and what is made of them.
+    @Test func thePlansDiskHoldsAGatesPartials() throws {
+        let passing = try files.disk(study(), model: model).passing
+        #expect(passing?.name == "partials until they are summed")
+        #expect(passing?.bytes == 2 * 15 * 5 * 4 * (2 * model.config.hiddenSize + 5))
     }
 
     @Test func aRepetitionPenaltyIsOfAllAnswersOfTheEvaluation() async throws {

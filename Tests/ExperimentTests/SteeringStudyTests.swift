@@ -156,11 +156,7 @@ import Testing
             try self.study("{steer: {vectors: v.safetensors, from: 1, alpha: 2}}"), in: "three", cached: true)
         #expect(other.runner.seen.log.contains { $0.hasSuffix("[steer]") })
 
-        var made: Set<String> = []
-        let plan = try WorkCounter.count(
-            StudySchedule(study, config: model.config, codec: ByteCodec()), model: model,
-            cache: try ResultCache(files.file("cache")), keys: CacheKeys(modelDigest: "digest", kernels: "fake"),
-            made: &made)
+        let plan = try files.work(study, model: model, cached: true)
         #expect(plan.steps.filter { $0.condition == "steer" }.allSatisfy { $0.isKnown })
     }
 
@@ -171,11 +167,7 @@ import Testing
     ]) func aPlanKnowsGatedEditsAndThoseOfAStatistic(_ own: String, _ other: String) async throws {
         func isKnown(_ settings: String) throws -> Bool {
             let study = try study("{steer: \(settings)}", more: Self.statistics)
-            var made: Set<String> = []
-            let plan = try WorkCounter.count(
-                StudySchedule(study, config: model.config, codec: ByteCodec()), model: model,
-                cache: try ResultCache(files.file("cache")), keys: CacheKeys(modelDigest: "digest", kernels: "fake"),
-                made: &made)
+            let plan = try files.work(study, model: model, cached: true)
             return plan.steps.filter { $0.condition == "steer" }.allSatisfy { $0.isKnown }
         }
         #expect(try !isKnown(own))

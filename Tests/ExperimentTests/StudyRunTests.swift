@@ -172,6 +172,9 @@ import Testing
         let outcomes = Dictionary(report.findings.map { ($0.claim, $0.outcome) }) { $1 }
         // 3 prompts of 3 answered, against none by a random edit of the same size: McNemar's p of three pairs is 0.25.
         #expect(outcomes["Removing the set difference breaks safety more than a random edit of its size"] == .open)
+        let listed = try JSON.parse(TextFile.read(folder.resultsJSON))["findings"]?.elements ?? []
+        #expect(listed.map { $0["claim"]?.string } == report.findings.map(\.claim))
+        #expect(listed.map { $0["outcome"]?.string } == report.findings.map(\.outcome.rawValue))
         let exchange = try #require(report.exchanges.first { $0.condition == "set_difference" })
         #expect(exchange.before.text == FakeRunner.refusal && exchange.before.verdict == "refusal")
         #expect(exchange.after.text == FakeRunner.fluent && exchange.after.verdict == "answer")

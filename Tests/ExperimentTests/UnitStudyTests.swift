@@ -185,8 +185,7 @@ private let tuned = "finetune: {pairs: pairs.jsonl, steps: 1"
             "{units: {statistic: u, class: safety, safety: 20}}, {name: t, \(tuned), freeze: {layers: 0}}}")
         let schedule = try StudySchedule(study, config: model.config, codec: ByteCodec())
         #expect(schedule.maskCount == 2)
-        var made: Set<String> = []
-        let work = try WorkCounter.count(schedule, model: model, cache: nil, keys: nil, made: &made)
+        let work = try files.work(study, model: model)
         #expect(work.steps.contains { $0.label == "statistic u" && $0.tokens > 0 })
         #expect(work.steps.contains { $0.label == "t: fine-tuning" })
     }
@@ -200,6 +199,10 @@ private let tuned = "finetune: {pairs: pairs.jsonl, steps: 1"
         #expect(curves.pairs == 7 && curves.seed == 3 && curves.points.count == 3)
         let rows = try CSV.cells(done.folder.layerCurves)
         #expect(rows.count == 9 && rows[0]["place"] == "input.1" && rows[8]["place"] == "norm")
+        let json = try JSON.parse(Array(done.results.json(command: "c", versions: []).utf8))
+        let points = try #require(json["layer_curves"]?["points"]?.elements)
+        #expect(points.map { $0["gap"]?.double } == curves.points.map(\.gap) && json["layer_range"] == nil)
+        #expect(points[0]["mean_cosine"]?["normal-malicious"]?.double == curves.points[0].cosines[.normalMalicious])
         let figures = StudyFigures.layerCurves(curves)
         #expect(figures.map(\.id) == ["layer-cosines", "layer-gaps"])
         try done.results.write(to: done.folder, command: "c", versions: [], gnuplot: nil)

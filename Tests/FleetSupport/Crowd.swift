@@ -95,8 +95,8 @@ package final class Crowd: @unchecked Sendable {
             member,
             .hello(
                 Capabilities(
-                    host: "h", pid: 1, threads: 1, memoryBytes: 1 << 30, kernelLevel: "x", kernelRank: 1,
-                    simdLevel: 1, dataEndpoint: "tcp://127.0.0.1:1", name: member.name)))
+                    host: "h", pid: 1, threads: 1, memoryBytes: 1 << 30, level: .avx2,
+                    dataEndpoint: "tcp://127.0.0.1:1", name: member.name)))
     }
 
     private func say(_ member: Member, _ message: ToCoordinator, raw: [OutgoingFrame] = []) throws {

@@ -4,13 +4,15 @@ package import Protocol
 package import Scheduling
 import Selection
 package import Stages
-import Tensors
+package import Tensors
 package import WorkerIO
 
 /// A real fleet over ipc whose workers are threads of this process.
 package final class TestFleet: @unchecked Sendable {
     package private(set) var workers: [WorkerRuntime] = []
     package private(set) var ends: [Int: WorkerEnd] = [:]
+    /// The kernel levels that workers were told to start again at, by worker.
+    package private(set) var lowered: [Int: [KernelLevel]] = [:]
     private let lock = NSLock()
     private let group = DispatchGroup()
     /// What the fleet reports.
@@ -29,7 +31,7 @@ package final class TestFleet: @unchecked Sendable {
         workers count: Int, inOrder: Bool = false, pipelines: Int? = nil, awaited: Int? = nil, lease: Double = 10,
         returning: Double = 0.5,
         version: UInt16 = Limits.version,
-        levels: [(String, Int)] = [], simd: [Int] = [],
+        levels: [KernelLevel] = [],
         minimumGain: Double = 1, grace: Double = 20, idle: Double? = nil, comeback: Double = 2,
         faults: [Int: LinkFaults] = [:], settings adjust: Adjustment? = nil,
         engine: @escaping @Sendable (Int, WorkerRuntime?) -> any StageEngine = { _, _ in FakeEngine() }
@@ -54,16 +56,19 @@ package final class TestFleet: @unchecked Sendable {
             options.version = version
             options.beat = 0.1
             options.grace = grace
-            if index < levels.count { (options.kernelLevel, options.kernelRank) = levels[index] }
-            if index < simd.count { options.simdLevel = simd[index] }
+            if index < levels.count { options.level = levels[index] }
             options.faults = faults[index]
-            let box = EngineBox()
-            let runtime = WorkerRuntime(options: options, engine: box)
-            box.engine = engine(index, runtime)
-            workers.append(runtime)
+            let first = make(index, options, engine)
             group.enter()
-            Thread.detachNewThread { [self] in
-                let end = runtime.run()
+            Thread.detachNewThread { [self, options] in
+                var options = options
+                var end = first.run()
+                // As the program does, which starts itself again.
+                while case .level(let lower) = end {
+                    lock.withLock { lowered[index, default: []].append(lower) }
+                    options.level = lower
+                    end = make(index, options, engine).run()
+                }
                 lock.withLock { ends[index] = end }
                 group.leave()
             }
@@ -80,6 +85,16 @@ package final class TestFleet: @unchecked Sendable {
         fleet = try Fleet(settings)
         let endpoint = fleet.endpoint
         startWorker = { start($0, endpoint) }
+    }
+
+    private func make(
+        _ index: Int, _ options: WorkerOptions, _ engine: @Sendable (Int, WorkerRuntime?) -> any StageEngine
+    ) -> WorkerRuntime {
+        let box = EngineBox()
+        let runtime = WorkerRuntime(options: options, engine: box)
+        box.engine = engine(index, runtime)
+        lock.withLock { workers.append(runtime) }
+        return runtime
     }
 
     /// One more worker, by its number.
@@ -111,8 +126,8 @@ private final class EngineBox: StageEngine {
 package enum Fake {
     package static func capabilities(_ name: String) -> Capabilities {
         Capabilities(
-            host: "h", pid: 1, threads: 1, memoryBytes: 1 << 30, kernelLevel: "x", kernelRank: 1, simdLevel: 1,
-            dataEndpoint: "ipc://\(name)", name: name)
+            host: "h", pid: 1, threads: 1, memoryBytes: 1 << 30, level: .avx2, dataEndpoint: "ipc://\(name)",
+            name: name)
     }
 
     package static func model(layers: Int = 6) -> ModelPlan {

@@ -98,8 +98,8 @@ package struct VirtualFleet {
 
     package mutating func join(_ worker: Worker) {
         var capabilities = Capabilities(
-            host: worker.host, pid: 1, threads: 1, memoryBytes: worker.memory, kernelLevel: "k", kernelRank: 1,
-            simdLevel: 1, dataEndpoint: "ipc://x", name: worker.name)
+            host: worker.host, pid: 1, threads: 1, memoryBytes: worker.memory, level: .avx2, dataEndpoint: "ipc://x",
+            name: worker.name)
         capabilities.instance = worker.instance
         let session = Array("\(worker.name) \(now)".utf8)
         let directives = core.hello(session, capabilities, now: now)

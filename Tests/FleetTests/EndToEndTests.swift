@@ -15,7 +15,10 @@ import Testing
         var workers: Int
         var pipelines: Int
         var threads = 1
-        var description: String { "\(workers) workers, \(pipelines) pipelines, \(threads) threads" }
+        var level = KernelLevel.highest
+        var description: String {
+            "\(workers) workers, \(pipelines) pipelines, \(threads) threads, \(level)"
+        }
     }
 
     private static let model =
@@ -40,16 +43,21 @@ import Testing
     /// Long enough (about a second each) that one is under way whenever a worker is killed.
     private static let longBlocks = blocks(ofBatches: 200)
 
-    private func withFleet<R>(_ shape: Shape, _ body: (Fleet, String) throws -> R) throws -> R {
+    private static let worker = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent().appendingPathComponent("faultline-worker").path
+
+    /// - Parameter program: in place of `faultline-worker`.
+    private func withFleet<R>(
+        _ shape: Shape, program: String = Self.worker, _ body: (Fleet, String) throws -> R
+    ) throws -> R {
         let scratch = TemporaryFolder()
         var settings = FleetSettings(runDirectory: scratch.file("run"))
         settings.localWorkers = shape.workers
         settings.pipelines = shape.pipelines
         settings.threadsPerWorker = shape.threads
         settings.memoryPerWorker = 0.5
-        settings.workerExecutable =
-            URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-            .appendingPathComponent("faultline-worker").path
+        settings.workerExecutable = program
+        settings.level = shape.level
         let fleet = try Fleet(settings)
         defer { fleet.shutdown() }
         let layers = try Checkpoint.open(Self.model).config.layerCount
@@ -61,8 +69,10 @@ import Testing
     }
 
     /// Folded scores of all blocks; `killing`: after the first commit a worker with a block under way is killed.
-    private func scores(_ shape: Shape, blocks: [[Batch]] = Self.blocks, killing: Bool = false) throws -> [UInt8] {
-        try withFleet(shape) { fleet, path in
+    private func scores(
+        _ shape: Shape, blocks: [[Batch]] = Self.blocks, killing: Bool = false, program: String = Self.worker
+    ) throws -> [UInt8] {
+        try withFleet(shape, program: program) { fleet, path in
             var partials: [[any Partial]] = []
             var contributors: Set<String> = []
             try fleet.run(
@@ -94,13 +104,29 @@ import Testing
         eventually(within: 5) { fleet.progress.workers.last { !$0.running.isEmpty } }
     }
 
-    @Test func anyFleetGivesTheSameScores() throws {
-        let golden = try scores(Shape(workers: 1, pipelines: 1))
+    /// At every kernel level that this machine has. Where it is not the highest, the workers start themselves again.
+    @Test(arguments: KernelLevel.allCases.filter { $0 <= .highest })
+    func anyFleetGivesTheSameScores(level: KernelLevel) throws {
+        let golden = try scores(Shape(workers: 1, pipelines: 1, level: level))
         for shape in [
-            Shape(workers: 1, pipelines: 1, threads: 2), Shape(workers: 2, pipelines: 1),
-            Shape(workers: 2, pipelines: 2),
-            Shape(workers: 3, pipelines: 3, threads: 2), Shape(workers: 3, pipelines: 2),
+            Shape(workers: 1, pipelines: 1, threads: 2, level: level), Shape(workers: 2, pipelines: 1, level: level),
+            Shape(workers: 2, pipelines: 2, level: level),
+            Shape(workers: 3, pipelines: 3, threads: 2, level: level),
+            Shape(workers: 3, pipelines: 2, level: level),
         ] { #expect(try scores(shape) == golden, "\(shape)") }
+    }
+
+    /// What the environment says to the libraries changes no byte.
+    @Test(arguments: [
+        "OPENBLAS_CORETYPE=Prescott", "OPENBLAS_NUM_THREADS=2 OMP_NUM_THREADS=2",
+        "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA", "DNNL_MAX_CPU_ISA=SSE41 ONEDNN_DEFAULT_FPMATH_MODE=ANY",
+    ])
+    func theEnvironmentChangesNoByte(settings: String) throws {
+        let scratch = TemporaryFolder()
+        let program = scratch.write("#!/bin/sh\n\(settings) exec \(Self.worker) \"$@\"\n", to: "worker.sh")
+        chmod(program, 0o755)
+        let shape = Shape(workers: 2, pipelines: 2)
+        #expect(try scores(shape, program: program) == scores(shape), "\(settings)")
     }
 
     /// kill -9 in the middle of scoring: the run ends by itself with the same bytes.

@@ -194,46 +194,40 @@ struct FleetFailureTests {
         for kill in [1, 8, 20, 27, 32] { #expect(try results(kill) == golden, "killed at call \(kill)") }
     }
 
+    /// Whoever has a higher level starts again at the lowest of the first workers', also who comes later.
     @Test func theFleetRunsAtItsLowestLevel() throws {
-        let folder = NSTemporaryDirectory() + "faultline-level-\(UInt64.random(in: 0 ... .max))"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        var settings = FleetSettings(runDirectory: folder)
-        settings.listen = "ipc://\(folder)/c"
-        settings.awaited = 2
-        settings.registration = 20
-        let log = Log()
-        settings.bound = { endpoint in
-            for (index, level) in [("SkylakeX", 3), ("Haswell", 2)].enumerated() {
-                Thread.detachNewThread {
-                    var options = WorkerOptions(connect: endpoint)
-                    options.name = "w\(index)"
-                    (options.kernelLevel, options.kernelRank) = level
-                    var end = WorkerRuntime(options: options, engine: FakeEngine()).run()
-                    if case .level(let lower) = end {
-                        log.add(lower)
-                        (options.kernelLevel, options.kernelRank) = (lower, 2)
-                        end = WorkerRuntime(options: options, engine: FakeEngine()).run()
-                    }
-                    log.finished.signal()
-                }
-            }
-        }
-        let fleet = try Fleet(settings)
-        #expect(fleet.kernelLevel == "Haswell" && log.lines == ["Haswell"])
-        fleet.shutdown()
-        for _ in 0..<2 { #expect(log.finished.wait(timeout: .now() + 10) == .success) }
-    }
-
-    /// BLAS can be lowered, our own kernels cannot: the odd one out is told, the others go on.
-    @Test func anotherKindOfCPUIsRefused() throws {
-        let test = try TestFleet(workers: 3, awaited: 2, simd: [3, 3, 1])
+        let test = try TestFleet(workers: 3, levels: [.avx512BF16, .avx2, .avx512, .amx])
+        #expect(test.fleet.level == .avx2)
+        test.join(3)
+        // Once as it came, once at the fleet's level.
+        #expect(test.story.wait(for: .joined, worker: "w3", count: 2))
         try test.fleet.use(model: Fake.model())
         #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
         let ends = test.close()
-        guard case .refused(let reason) = ends[2] else {
-            Issue.record("w2 ended \(String(describing: ends[2]))"); return
-        }
-        #expect(reason.contains("at level 3, this machine's at 1"))
+        #expect(test.lowered == [0: [.avx2], 2: [.avx2], 3: [.avx2]])
+        #expect(ends.count == 4 && ends.values.allSatisfy { if case .goodbye = $0 { true } else { false } })
+    }
+
+    /// A machine that has only lower levels is told, the others go on.
+    @Test func aMachineBelowTheFleetsLevelIsRefused() throws {
+        let test = try TestFleet(workers: 3, inOrder: true, awaited: 2, levels: [.avx512, .avx512, .avx2])
+        #expect(test.story.wait(for: .joined, worker: "w2"))
+        try test.fleet.use(model: Fake.model())
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+        #expect(test.close()[2] == .refused("\(Refusal.lowerLevel(fleet: .avx512, worker: .avx2))"))
+        #expect(test.lowered.isEmpty)
+    }
+
+    /// With `--level` workers above it go down, and those below it have no part.
+    @Test func aLevelThatIsAskedForDecides() throws {
+        let test = try TestFleet(
+            workers: 3, awaited: 2, levels: [.amx, .portable, .avx2],
+            settings: TestFleet.Adjustment { $0.level = .avx2 })
+        #expect(test.fleet.level == .avx2)
+        try test.fleet.use(model: Fake.model())
+        #expect(try Fake.run(test.fleet, Fake.tasks(9)) == FleetTests.golden)
+        #expect(test.close()[1] == .refused("\(Refusal.lowerLevel(fleet: .avx2, worker: .portable))"))
+        #expect(test.lowered == [0: [.avx2]])
     }
 
     /// Another copy of the model: that worker alone is refused, before any work.

@@ -38,33 +38,18 @@ import Testing
         return try OtherCheckpoint(path: path, for: checkpoint.config)
     }
 
-    private func runner(_ name: String, workers: Int, _ arguments: [String] = []) throws -> FleetRunner {
-        let folder = scratch.file(name)
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        var settings = FleetSettings(runDirectory: folder)
-        settings.localWorkers = workers
-        settings.threadsPerWorker = 1
-        settings.memoryPerWorker = 0.5
-        settings.workerExecutable = ChildProcess.product("faultline-worker")
-        settings.workerArguments = arguments
-        return FleetRunner(
-            fleet: try Fleet(settings), checkpoint: checkpoint,
-            progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }))
-    }
-
-    private func numbers(_ runner: FleetRunner, _ edits: [(any WeightEdit)?]) async throws -> [[Float]] {
-        do {
+    /// Log-probabilities of the sequences, edit after edit.
+    private func numbers(
+        _ name: String, workers: Int, arguments: [String] = [], _ edits: [(any WeightEdit)?]
+    ) async throws -> [[Float]] {
+        try await RealFleet.run(scratch.file(name), workers: workers, arguments: arguments) { runner, _ in
             var all: [[Float]] = []
             for edit in edits {
                 try await runner.apply(edit)
                 let scores = try await runner.likelihood([Batch(sequences: Self.sequences)], label: "scores")
                 all.append(scores.flatMap(\.logProbabilities))
             }
-            await runner.shutdown()
             return all
-        } catch {
-            await runner.shutdown()
-            throw error
         }
     }
 
@@ -73,18 +58,18 @@ import Testing
             nil, Perturbation([.init(.random(seed: 1), factor: 0.2), .init(.random(seed: 2), factor: 0.1)]),
             WeightDelta([.init(to: try other(), scale: 0.5)]), nil,
         ]
-        let golden = try await numbers(try runner("1", workers: 1), edits)
+        let golden = try await numbers("1", workers: 1, edits)
         #expect(Set(golden).count == 3 && golden[0] == golden[3])
         for workers in [2, 3] {
-            #expect(
-                try await numbers(try runner("\(workers)", workers: workers), edits) == golden, "\(workers) workers")
+            #expect(try await numbers("\(workers)", workers: workers, edits) == golden, "\(workers) workers")
         }
     }
 
     @Test func aCheckpointOutsideTheRootsOfAWorkerIsRefused() async throws {
         let edit = WeightDelta([.init(to: try other(), scale: 0.5)])
-        let runner = try runner("confined", workers: 1, ["--model-root", TinyModel.fixture])
-        let error = await #expect(throws: (any Error).self) { try await numbers(runner, [edit]) }
+        let error = await #expect(throws: (any Error).self) {
+            try await numbers("confined", workers: 1, arguments: ["--model-root", TinyModel.fixture], [edit])
+        }
         #expect("\(error.map { "\($0)" } ?? "")".contains("is not under a --model-root of this worker"))
     }
 }

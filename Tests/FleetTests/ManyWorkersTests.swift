@@ -5,6 +5,7 @@ import HTTP
 import Protocol
 import Scheduling
 import StatusPage
+import Tensors
 import TestSupport
 import Testing
 import ZeroMQ
@@ -36,8 +37,7 @@ struct ManyWorkersTests {
                 try socket.connect(endpoint)
                 let hello = Capabilities(
                     host: "host-\(index / 8)", pid: Int32(index), threads: 4, memoryBytes: 1 << 34,
-                    kernelLevel: "default", kernelRank: 0, simdLevel: 0, dataEndpoint: "ipc:///tmp/none",
-                    name: "w\(index)")
+                    level: .avx2, dataEndpoint: "ipc:///tmp/none", name: "w\(index)")
                 _ = try socket.send([.bytes(Codec.encode(ToCoordinator.hello(hello)))])
                 return socket
             }

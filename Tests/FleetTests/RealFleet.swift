@@ -13,11 +13,14 @@ enum RealFleet {
     /// - Parameters:
     ///   - folder: of the run; it is made.
     ///   - memory: the run's journal, where there is one.
+    ///   - arguments: of every worker, beside those that all have.
     ///   - story: hears what happens.
+    ///   - started: gets the fleet, for who ends it before its time.
     /// - Throws: what starting throws, and what `body` does.
     static func run<R>(
         _ folder: String, model: String = TinyModel.fixture, workers: Int, pipelines: Int? = nil,
-        memory: RunMemory? = nil, story: Story? = nil, _ body: (FleetRunner, Checkpoint) async throws -> R
+        memory: RunMemory? = nil, arguments: [String] = [], story: Story? = nil, started: (Fleet) -> Void = { _ in },
+        _ body: (FleetRunner, Checkpoint) async throws -> R
     ) async throws -> R {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         var settings = FleetSettings(runDirectory: folder)
@@ -26,11 +29,14 @@ enum RealFleet {
         settings.threadsPerWorker = 1
         settings.memoryPerWorker = 0.5
         settings.workerExecutable = ChildProcess.product("faultline-worker")
+        settings.workerArguments = arguments
         settings.firstEpoch = memory?.firstEpoch ?? 0
         if let story { settings.happened = { story.hear($0) } }
         let checkpoint = try Checkpoint.open(model)
+        let fleet = try Fleet(settings)
+        started(fleet)
         let runner = FleetRunner(
-            fleet: try Fleet(settings), checkpoint: checkpoint,
+            fleet: fleet, checkpoint: checkpoint,
             progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: memory)
         do {
             let result = try await body(runner, checkpoint)

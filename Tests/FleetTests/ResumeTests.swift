@@ -62,27 +62,11 @@ import Testing
         _ folder: String, workers: Int, life: Life = Life(), memory: Bool = true
     ) async throws -> Outcome {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        var settings = FleetSettings(runDirectory: folder)
-        settings.localWorkers = workers
-        settings.threadsPerWorker = 1
-        settings.memoryPerWorker = 0.5
-        settings.workerExecutable = ChildProcess.product("faultline-worker")
         let record = memory ? try RunMemory(folder: folder, logger: .silent) : nil
-        settings.firstEpoch = record?.firstEpoch ?? 0
-        settings.happened = { [story = life.story] in story.hear($0) }
-        let fleet = try Fleet(settings)
-        life.fleet = fleet
-        let runner = FleetRunner(
-            fleet: fleet, checkpoint: try Checkpoint.open(Self.model),
-            progress: ProgressLine(isTerminal: false, now: { 0 }, write: { _ in }), memory: record)
-        do {
-            let outcome = try await carryOut(runner, folded: folder + "/folded")
-            await runner.shutdown()
-            return outcome
-        } catch {
-            await runner.shutdown()
-            throw error
-        }
+        return try await RealFleet.run(
+            folder, model: Self.model, workers: workers, memory: record, story: life.story,
+            started: { life.fleet = $0 }
+        ) { runner, _ in try await carryOut(runner, folded: folder + "/folded") }
     }
 
     private func carryOut(_ runner: FleetRunner, folded: String) async throws -> Outcome {

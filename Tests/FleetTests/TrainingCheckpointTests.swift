@@ -79,8 +79,12 @@ struct TrainingCheckpointTests {
         }
 
         func outcome(checkpointEvery: Int?) async throws -> Outcome {
-            let losses = try await runner.train(
-                TrainingRequest(TrainingCheckpointTests.training, checkpointEvery: checkpointEvery), label: "tuning")
+            try await outcome(
+                TrainingRequest(TrainingCheckpointTests.training, checkpointEvery: checkpointEvery))
+        }
+
+        func outcome(_ request: TrainingRequest) async throws -> Outcome {
+            let losses = try await runner.train(request, label: "tuning")
             let prompts: [[Int32]] = (0..<3).map { row -> [Int32] in
                 (0..<6).map { (place: Int) -> Int32 in Int32(3 + (row * 7 + place * 5) % 26) }
             }
@@ -206,6 +210,55 @@ struct TrainingCheckpointTests {
             let outcome = try await life.outcome(checkpointEvery: 4)
             #expect(outcome == golden)
             #expect(starts(life.story) == [])
+        }
+    }
+
+    /// The run is the one that would have had as many steps as it came to, whoever is lost on the way.
+    @Test func aTrainingEndsAtItsLossTarget() async throws {
+        let scratch = TemporaryFolder()
+        let losses = try await Self.golden(scratch).losses
+        func mean(_ steps: Range<Int>) -> Double { LossTarget.mean(losses, steps: steps, of: Self.training) }
+        try #require(mean(3..<6) < mean(0..<3) && mean(6..<9) < mean(3..<6))
+        var short = Self.training
+        short.steps = Array(short.steps.prefix(6))
+        let golden = try await Self.live(scratch.file("short"), workers: 1) { [short] in
+            try await $0.outcome(TrainingRequest(short))
+        }
+        func request(_ every: Int?, shared: Bool = false) -> TrainingRequest {
+            TrainingRequest(
+                Self.training, isShared: shared, checkpointEvery: every,
+                lossTarget: LossTarget(loss: mean(3..<6), passSteps: 3))
+        }
+        for (number, request) in [request(nil), request(2), request(4, shared: true)].enumerated() {
+            try await Self.live(scratch.file("whole-\(number)"), workers: 2) { life in
+                let outcome = try await life.outcome(request)
+                #expect(outcome == golden)
+                #expect(starts(life.story).max()! < 7, "\(starts(life.story))")
+            }
+        }
+        try await Self.live(scratch.file("killed"), workers: 3) { life in
+            let pids = life.fleet.progress.workers.map(\.pid)
+            Thread.detachNewThread {
+                if life.story.wait(for: .granted, task: "tuning steps 4-6") { kill(pids[1], SIGKILL) }
+            }
+            let outcome = try await life.outcome(request(nil))
+            #expect(outcome == golden)
+            #expect(starts(life.story).filter { $0 == 1 }.count == 1)
+        }
+        let folder = scratch.file("broken")
+        try await Self.live(folder, workers: 2) { life in
+            Thread.detachNewThread {
+                _ = life.story.wait(for: .granted, task: "tuning steps 4-6")
+                life.fleet.shutdown()
+            }
+            await #expect(throws: (any Error).self) { try await life.outcome(request(nil, shared: true)) }
+        }
+        for workers in [1, 3] {
+            try await Self.live(folder, workers: workers) { life in
+                let outcome = try await life.outcome(request(nil, shared: true))
+                #expect(outcome == golden)
+                #expect((starts(life.story).min() ?? 4) == 4, "\(starts(life.story))")
+            }
         }
     }
 

@@ -60,7 +60,7 @@ import Testing
         let list = try StudyList(
             contentsOf: "\(Self.folder)/\(name)", overriding: StudyOverrides(model: "m", data: try standIns()))
         #expect(!list.studies.isEmpty)
-        let model = LongModel(MatrixModel(layers: 2))
+        let model = LongModel(MatrixModel(layers: 10))
         var made: Set<String> = []
         for study in list.studies {
             let work = try WorkCounter.count(

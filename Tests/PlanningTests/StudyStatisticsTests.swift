@@ -42,16 +42,12 @@ import Testing
     private func run(_ study: Study, in folder: String, cached: Bool = false) async throws -> (
         runner: FakeRunner, folder: RunFolder, said: [String]
     ) {
-        let runner = FakeRunner(MatrixModel(layers: 2))
-        let run = try RunFolder(files.file(folder))
         let said = Mutex<[String]>([])
-        let results = try await StudyRun(
-            study, runner: runner, codec: ByteCodec(), model: model, modelDigest: "digest", folder: run, exporter: nil,
-            cache: cached ? try ResultCache(files.file("cache")) : nil,
-            announce: { line in said.withLock { $0.append(line) } }
-        ).run()
-        try results.write(to: run, command: "c", versions: [])
-        return (runner, run, said.withLock { $0 })
+        let done = try await files.carryOut(
+            study, FakeRunner(MatrixModel(layers: 2)), model: model, in: folder, cached: cached
+        ) { line in said.withLock { $0.append(line) } }
+        try done.results.write(to: done.folder, command: "c", versions: [])
+        return (done.runner, done.folder, said.withLock { $0 })
     }
 
     @Test func anEntryNamesAStatisticItsListsAndItsOptions() throws {
@@ -131,18 +127,13 @@ import Testing
 
     @Test func aPlanCountsItAndKnowsWhatTheCacheHas() async throws {
         let study = try study(Self.states)
-        func step(_ cache: ResultCache?) throws -> Work.Step? {
-            var made: Set<String> = []
-            return try WorkCounter.count(
-                StudySchedule(study, config: model.config, codec: ByteCodec()), model: model, cache: cache,
-                keys: cache.map { _ in CacheKeys(modelDigest: "digest", kernels: "fake") }, made: &made
-            ).steps.first { $0.label == "statistic residual_state" }
+        func step(cached: Bool) throws -> Work.Step? {
+            try files.work(study, model: model, cached: cached).steps.first { $0.label == "statistic residual_state" }
         }
-        let planned = try #require(try step(nil))
+        let planned = try #require(try step(cached: false))
         #expect(planned.tasks.count == 4 && planned.tokens > 0 && !planned.isKnown)
-        let cache = try ResultCache(files.file("cache"))
         _ = try await run(study, in: "one", cached: true)
-        #expect(try step(cache)?.isKnown == true)
+        #expect(try step(cached: true)?.isKnown == true)
     }
 
     @Test func thePlansDiskHoldsTheFileOfAStatistic() throws {
@@ -152,5 +143,20 @@ import Testing
         // Of two layers' inputs, the output and the norm: means and mean squares of two classes at two positions.
         let tensors = 4 * 2 * 2 * 2 * model.config.hiddenSize * 8
         #expect(bytes >= tensors && bytes <= tensors + 4 * 2 * 8)
+    }
+
+    /// Until the last block is in, all blocks' tensors lie beside what is made of them: sums are as large as a block, rows as
+    /// all blocks. Eight prompts, four places of the residual stream, in blocks of two.
+    @Test(arguments: [
+        ("last_token_state", 2 * 8 * 4 * 4 * (4 + 2)), ("residual_state", (4 + 1) * 4 * 8 * (2 * 2 * 4 + 2)),
+        ("transition", 2 * 8 * 4 * 4 * (2 * 4 + 2)),
+    ]) func thePlansDiskHoldsThePartialsOfAStatistic(_ name: String, _ bytes: Int) throws {
+        let list = { (kind: String) in #"{"prompt": "\#(kind)", "response": "yes"}\#n"# }
+        files.write((0..<5).map { list("harm \($0)") }.joined(), to: "harmful.jsonl")
+        files.write((0..<3).map { list("kind \($0)") }.joined(), to: "harmless.jsonl")
+        let lists = "harmful: {pairs: harmful.jsonl}, harmless: {pairs: harmless.jsonl}"
+        let passing = try files.disk(study("[{statistic: \(name), \(lists)}]"), model: model).passing
+        #expect(passing?.name == "partials until they are summed")
+        #expect(passing?.bytes == bytes)
     }
 }

@@ -1,12 +1,12 @@
 import Foundation
 import Protocol
+import Tensors
 import Testing
 
 struct CodecTests {
     let hello = ToCoordinator.hello(
         Capabilities(
-            host: "h", pid: 1, threads: 2, memoryBytes: 3, kernelLevel: "Haswell", kernelRank: 2,
-            simdLevel: 3, dataEndpoint: "ipc://x", name: "w"))
+            host: "h", pid: 1, threads: 2, memoryBytes: 3, level: .avx512BF16, dataEndpoint: "ipc://x", name: "w"))
 
     @Test func messagesSurviveTheRoundTrip() throws {
         let key = TaskKey(epoch: .max, task: 1 << 60)
@@ -19,7 +19,7 @@ struct CodecTests {
         for message in up { #expect(try Codec.decode(ToCoordinator.self, Codec.encode(message)) == message) }
         let down: [ToWorker] = [
             .rejoin,
-            .welcome(worker: "w"), .refuse(reason: "r"), .level("Haswell"), .task(key, bodyBytes: 9), .abort(key),
+            .welcome(worker: "w"), .refuse(reason: "r"), .level(.avx2), .task(key, bodyBytes: 9), .abort(key),
             .assign(
                 Assignment(
                     epoch: 1, model: "m", layers: 2..<4, stageIndex: 1, stageCount: 2, threads: 1, next: nil, window: 3)
@@ -33,8 +33,7 @@ struct CodecTests {
 
     @Test func whatAWorkerBringsAlongSurvivesTheRoundTrip() throws {
         var capabilities = Capabilities(
-            host: "h", pid: 1, threads: 2, memoryBytes: 3, kernelLevel: "Haswell", kernelRank: 2, simdLevel: 3,
-            dataEndpoint: "ipc://x", name: "w")
+            host: "h", pid: 1, threads: 2, memoryBytes: 3, level: .avx2, dataEndpoint: "ipc://x", name: "w")
         var assignment = Assignment(
             epoch: 1 << 32, model: "m", layers: 2..<4, stageIndex: 1, stageCount: 2, threads: 1, next: nil, window: 3)
         assignment.plan = "p"

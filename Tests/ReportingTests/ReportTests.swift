@@ -61,6 +61,35 @@ import Testing
         #expect(places == places.sorted())
         report.findings = [report.findings[0]]
         #expect(report.markdown().contains("<summary>1 claim that this study does not measure</summary>"))
-        #expect(!report.markdown().contains("claim of the paper"))
+        #expect(!report.markdown().contains("| claim |"))
+    }
+
+    @Test func claimsOfASystemStandTogetherUnderItsName() throws {
+        var report = Report(title: "t", command: "c")
+        let rows: [(system: String, claim: String, outcome: Finding.Outcome)] = [
+            ("A", "first", .holds), ("B & C", "second", .unmeasured), ("D", "third", .open), ("A", "fourth", .fails),
+        ]
+        for row in rows {
+            var finding = Finding(claim: row.claim, outcome: row.outcome, evidence: "none")
+            finding.system = row.system
+            report.findings.append(finding)
+        }
+        for (text, words) in [
+            (
+                report.markdown(),
+                ["### A", "| first |", "| fourth |", "### D", "| third |", "<details>", "* second. none B &amp; C."]
+            ),
+            (
+                HTMLReport(report).page(),
+                [
+                    "<h3>A</h3>", "<b>first</b>", "<b>fourth</b>", "<h3>D</h3>", "<b>third</b>", "<details>",
+                    "<b>second</b>", "none B &amp; C.",
+                ]
+            ),
+        ] {
+            let places = try words.map { try #require(text.firstRange(of: $0), "\($0)").lowerBound }
+            #expect(places == places.sorted())
+            #expect(!text.contains("### B") && !text.contains("<h3>B"), "it has no measured claim")
+        }
     }
 }

@@ -5,6 +5,38 @@ import TestSupport
 import Testing
 
 @Suite struct LowRankEditTests {
+    /// left · right of the sum is the sum of the products; a factor of 1 alone keeps the bits.
+    @Test func aSumIsTheSumOfTheChanges() throws {
+        func edit(_ rank: Int, _ start: Float) throws -> LowRankEdit {
+            let left = AlignedBuffer((0..<3 * rank).map { start + Float($0) })
+            let right = AlignedBuffer((0..<rank * 2).map { start - Float($0) })
+            let bundle = TensorBundle(
+                metadata: ["format": LowRankEdit.format, "version": LowRankEdit.version],
+                entries: [
+                    .init(name: LowRankEdit.left("w"), type: .f32, shape: [3, rank], buffer: left),
+                    .init(name: LowRankEdit.right("w"), type: .f32, shape: [rank, 2], buffer: right),
+                ])
+            return try LowRankEdit(bundle: bundle, source: "test")
+        }
+        func product(_ edit: LowRankEdit, _ row: Int, _ column: Int) -> Float {
+            guard let map = edit["w"] else { return 0 }
+            return (0..<map.rank).reduce(0) {
+                $0 + map.left.floats[row * map.rank + $1] * map.right.floats[$1 * 2 + column]
+            }
+        }
+        let (a, b) = (try edit(1, 2), try edit(2, -1))
+        let sum = try LowRankEdit(sumOf: [.init(a), .init(b, factor: -0.5)])
+        #expect(sum.maps.count == 1 && sum["w"]?.rank == 3)
+        for row in 0..<3 {
+            for column in 0..<2 {
+                #expect(product(sum, row, column) == product(a, row, column) - 0.5 * product(b, row, column))
+            }
+        }
+        let alone = try LowRankEdit(sumOf: [.init(a), .init(b, factor: 0)])
+        #expect(alone.bundle.image().sha256() == a.bundle.image().sha256())
+        #expect(throws: SelectionError.self) { try LowRankEdit(sumOf: [.init(a, factor: 1e300)]) }
+    }
+
     private let folder = TemporaryFolder()
     private let q = "model.layers.0.self_attn.q_proj.weight"
     private let down = "model.layers.1.mlp.down_proj.weight"

@@ -67,7 +67,7 @@ import Testing
     @Test func isCheckedAgainstAModel() {
         let model = MatrixModel(shapes: ["w0": [6, 10], "w1": [3, 17], "w2": [40, 30]])
         #expect(throws: Never.self) { try mask.check(against: model, named: "the model") }
-        #expect(throws: SelectionError.shape(map: "w1", expected: [17, 3], found: [3, 17])) {
+        #expect(throws: SelectionError.shape(map: "the model: w1", expected: [17, 3], found: [3, 17])) {
             try mask.check(
                 against: MatrixModel(shapes: ["w0": [6, 10], "w1": [17, 3], "w2": [40, 30]]), named: "the model")
         }

@@ -32,7 +32,7 @@ import Testing
             entries: [entry("harmful", [9, 9, 9, 9, 1, 2, 3, 4]), entry("harmless", [0, 0, 0, 0, 1, 0, 3, 0])])
         let own = try ResidualDirection(of: file, layer: 1, position: -3, config: model.config)
         #expect(own.difference == [0, 2, 0, 4] && own.layer == 1 && own.position == -3 && own.layerCount == 3)
-        #expect(throws: SelectionError.missing(map: "position -2", source: "the statistic")) {
+        #expect(throws: SelectionError.file("the statistic", fault: "has no position -2; it has -1, -3")) {
             try ResidualDirection(of: file, layer: 1, position: -2, config: model.config)
         }
         #expect(throws: SelectionError.missing(map: "mean.harmful.input.2", source: "the statistic")) {

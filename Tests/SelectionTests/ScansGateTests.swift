@@ -39,6 +39,30 @@ import Testing
         #expect(accuracy.harmful == (2, 3) && accuracy.harmless == (3, 3))
         #expect(abs(accuracy.balanced - 5.0 / 6) < 1e-15)
         #expect(accuracy.words == "2 of 3 harmful and 3 of 3 harmless prompts right")
+        #expect(accuracy.precision == 1 && accuracy.recall == 2.0 / 3)
+    }
+
+    @Test func precisionAndRecallAreOfUnsafe() {
+        let some = ScansGate.Accuracy(harmful: (3, 4), harmless: (5, 6))
+        #expect(some.unsafe == 4 && some.precision == 0.75 && some.recall == 0.75)
+        let none = ScansGate.Accuracy(harmful: (0, 0), harmless: (2, 2))
+        #expect(none.precision == nil && none.recall == nil)
+    }
+
+    /// Of an evaluation without prompts nothing is said.
+    @Test func aResultSaysWhatTheGateCameTo() {
+        let calibration = ScansGate.Accuracy(harmful: (3, 4), harmless: (6, 6))
+        func words(_ layers: [Int], _ evaluation: ScansGate.Accuracy?) -> String {
+            ScansGateResult(
+                ScansGate(layers: layers, threshold: 0.123456), calibration: calibration, evaluation: evaluation
+            ).words
+        }
+        let own = "calibration: 3 of 4 harmful and 6 of 6 harmless prompts right (balanced accuracy 87.5 %)"
+        #expect(words([1, 3], nil) == "gate at 0.1235 over blocks 1 3; \(own)")
+        #expect(words([2], .init(harmful: (0, 0), harmless: (0, 0))) == "gate at 0.1235 over block 2; \(own)")
+        #expect(
+            words([1, 2], .init(harmful: (0, 0), harmless: (1, 4)))
+                == "gate at 0.1235 over blocks 1 to 2; \(own); called unsafe in the evaluation: 3 of 4 harmless")
     }
 
     /// Block 1 tells the kinds apart, block 0 tells them wrong, block 2 tells nothing.

@@ -21,7 +21,8 @@ import Testing
     @Test func anEmptyStudyMeasuresNothing() throws {
         let evidence = try #require(Evidence([Fake.point("u", .unedited)]))
         let findings = Claims.findings(evidence)
-        #expect(findings.count == 15)
+        #expect(findings.count { $0.system == findings[0].system } == 15, "the paper's")
+        #expect(Set(findings.map(\.system)).count == 11 && Set(findings.map(\.claim)).count == findings.count)
         #expect(findings.allSatisfy { $0.outcome == .unmeasured })
         #expect(Evidence([]) == nil)
         // With nothing but the unedited model measured, too.
@@ -159,7 +160,7 @@ import Testing
         (free.examples, frozen.examples) = (100, 100)
         (free.training, frozen.training) = ("5 epochs", "5 epochs")
         #expect(try outcome("Freezing or rewinding", [free, frozen]) == .unmeasured, "random weights do not count")
-        frozen.keepsSafetyWeights = true
+        frozen.kept = .safetyWeights
         #expect(try outcome("Freezing or rewinding", [free, frozen]) == .holds)
         frozen.examples = 60
         #expect(try outcome("Freezing or rewinding", [free, frozen]) == .unmeasured)

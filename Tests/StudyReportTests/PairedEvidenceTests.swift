@@ -47,6 +47,17 @@ import Testing
         #expect(raises(try #require(Evidence(Array(points.prefix(3))))).outcome == .holds, "2 · 0.0078")
     }
 
+    /// One harmless prompt, and a task of one question, have a number in both halves.
+    @Test func whatCannotBeCutIsWholeInBothHalves() throws {
+        var own = point("s", .setDifference, hits: 20)
+        own.items?.overRefusal = ItemValues([1])
+        own.items?.accuracy = ItemValues([1, 1, 0], groups: [0, 1, 1])
+        let split = ItemHalves(seed: 3).split(own)
+        for half in [split, split.chooser] {
+            #expect(half.overRefusal?.value == 1 && half.accuracy?.value == 0.75)
+        }
+    }
+
     /// Two points that differ in which prompts they break, none of them better: what one half prefers the other does not
     /// confirm.
     @Test func halvesChooseAndReportOnDifferentItems() throws {

@@ -256,7 +256,8 @@ package final class FakeRunner: ModelRunner {
             state.edit =
                 request.freeze != nil ? "trained-frozen" : request.rewind != nil ? "trained-rewound" : "trained"
         }
-        return steps.indices.map { 2 / Float($0 + 1) }
+        let losses = steps.indices.map { 2 / Float($0 + 1) }
+        return Array(losses.prefix(request.lossTarget?.end(losses, of: request.training) ?? losses.count))
     }
 
     /// A and B of ones, beside the maps that are trained.

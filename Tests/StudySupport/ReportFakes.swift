@@ -14,11 +14,14 @@ package enum Fake {
 
     package static func point(
         _ name: String, _ kind: MethodFamily.Kind, asr: Double? = nil, acc: Double? = nil, degenerate: Double? = nil,
-        perplexity: Double? = nil, zeroed: Double = 0, ranks: Double = 0, like: String? = nil, count: Int = prompts
+        perplexity: Double? = nil, zeroed: Double = 0, ranks: Double = 0, like: String? = nil, count: Int = prompts,
+        answered: Double? = nil, overRefusal: Double? = nil
     ) -> GridPoint {
         var point = GridPoint(name: name, family: MethodFamily(kind))
         point.gated = asr.map { [rate($0, of: count)] } ?? []
         point.degenerate = degenerate.map { [rate($0, of: count)] } ?? []
+        point.answered = answered.map { [rate($0, of: count)] } ?? []
+        point.overRefusal = overRefusal.map { rate($0, of: count) }
         point.accuracy = acc.map { rate($0, of: 1000) }
         point.perplexity = perplexity.map { Estimate(value: $0, standardError: 0.1, count: 1000) }
         (point.zeroed, point.ranks, point.like) = (zeroed, ranks, like)

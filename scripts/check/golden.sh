@@ -40,7 +40,7 @@ $3
 YAML
 }
 # The kernels that every machine with AVX2 and FMA has, so that one record serves all of them.
-export OPENBLAS_CORETYPE=Haswell
+level=avx2
 finetune="pairs: $root/demo/finetune_pairs.jsonl, samples: 6, steps: 3, batch: 3, batch_tokens: 252, parameters: linear"
 write_study "$work/snip.yaml" snip "overlap: {p: 5, q: 5, rank: 20}
 probe:
@@ -80,10 +80,13 @@ write_study "$work/wanda.yaml" wanda "conditions: [unedited, {top: {q: 1}}]
 evaluation: {perplexity: {file: $root/demo/perplexity.txt, max_tokens: 200, window: 200}}"
 
 digests() { # PROGRAM OUT: what that program makes of both studies
-    local name
+    local name at=(--level "$level")
+    # Commits of before levels take OpenBLAS's name for it; this one looks at no such setting.
+    export OPENBLAS_CORETYPE=Haswell
+    [[ $("$1" study run --help) == *--level* ]] || at=()
     for name in snip wanda; do
         must "$script: the study failed" "$work/$name.log" \
-            "$1" study run "$work/$name.yaml" --run-dir "$work/run-$name" --no-cache --workers "${WORKERS:-2}"
+            "$1" study run "$work/$name.yaml" "${at[@]}" --run-dir "$work/run-$name" --no-cache --workers "${WORKERS:-2}"
     done
     python3 scripts/check/golden_digests.py "$work/run-snip" "$work/run-wanda" >"$2"
     rm -rf "$work"/run-*
@@ -92,9 +95,9 @@ digests "$bin/faultline" "$work/now"
 
 record=scripts/check/golden/$(basename "${MODEL%.*}").sha256
 if [ "${1:-}" = --record ]; then
-    mkdir -p scripts/golden
+    mkdir -p scripts/check/golden
     cp "$work/now" "$record"
-    echo "recorded $(wc -l <"$record") digests in $record"
+    echo "recorded $(grep -vc '^#' "$record") digests at kernel level $level in $record"
     exit 0
 fi
 if [ -n "${GOLDEN_BASE:-}" ]; then
@@ -103,10 +106,11 @@ if [ -n "${GOLDEN_BASE:-}" ]; then
     must "$script: $GOLDEN_BASE cannot be built" "$work/base.log" make -C "$work/tree" build
     digests "$work/tree/bin/faultline" "$record"
     git worktree remove --force "$work/tree"
+    sed -i '/^#/d' "$record" "$work/now"
 fi
 [ -f "$record" ] || { echo "$script: no record of $(basename "$MODEL"); GOLDEN_BASE=COMMIT compares with a commit" >&2; exit 1; }
 if cmp -s "$record" "$work/now"; then
-    echo "ok      golden: $(wc -l <"$record") results are the bytes on record"
+    echo "ok      golden: $(grep -vc '^#' "$record") results at kernel level $level are the bytes on record"
 else
     diff "$record" "$work/now" | awk '/^[<>]/ { print $3 }' | sort -u | head -n 20 >&2
     echo "FAILED  golden: results differ from the record" >&2

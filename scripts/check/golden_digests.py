@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints a SHA-256 for every result of run folders: of tensors their bytes, of tables and lines their values.
+"""Prints the kernel level of run folders, and a SHA-256 for every result: of tensors their bytes, of tables and lines
+their values.
 
 Words that may change without a number changing (metadata, versions, titles) are left out."""
 import csv
@@ -61,6 +62,9 @@ def pieces(path):
 FOLDERS = ("scores", "masks", "subspaces", "edits", "adapters", "answers", "questions", "models", "data", "overlap")
 
 for folder in map(pathlib.Path, sys.argv[1:]):
+    level = json.loads((folder / "results.json").read_text()).get("kernel_level")
+    if level:
+        print("#", folder.name, "kernel level", level)
     files = [path for name in FOLDERS for path in sorted((folder / name).rglob("*")) if path.is_file()]
     for path in files + [folder / "results.csv", folder / "finetune-grid.csv"]:
         if not path.exists():

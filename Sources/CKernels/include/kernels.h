@@ -9,9 +9,15 @@
 extern "C" {
 #endif
 
-// 3 where AVX2 + FMA code is in use, else 1: part of the handshake, as the two round differently.
-int fl_kernel_level(void);
-
+// --- levels ------------------------------------------------------------------------------------------------------
+// 1 portable, 2 AVX2 + FMA, 3 AVX-512 (F, BW, DQ, VL), 4 AVX-512 BF16, 5 AMX. They round differently.
+// What this CPU has.
+int fl_highest_level(void);
+// What the kernels run at. Set once at start, before anything is computed.
+int fl_level(void);
+void fl_set_level(int level);
+// The name of a kernel that does not compute at this level what plain loops do; null where all do.
+const char *fl_self_test(int level);
 
 // --- elementwise -------------------------------------------------------------------------------------------------
 // y += x

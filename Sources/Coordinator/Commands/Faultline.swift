@@ -17,9 +17,9 @@ package struct Faultline: AsyncParsableCommand {
         version: Release.version,
         subcommands: [
             StudyCommand.self, ScoreCommand.self, MaskCommand.self, SubspaceCommand.self, OverlapCommand.self,
-            UnitsCommand.self, CurvesCommand.self, ProbeCommand.self, DirectionCommand.self, EvaluateCommand.self,
-            FineTuneCommand.self,
-            ExportCommand.self, MergeCommand.self, CosineCommand.self, GenerateCommand.self, PlanCommand.self,
+            UnitsCommand.self, CurvesCommand.self, ProbeCommand.self, DirectionCommand.self, ScansCommand.self,
+            EvaluateCommand.self, FineTuneCommand.self, ExportCommand.self, MergeCommand.self, CosineCommand.self,
+            GenerateCommand.self, PlanCommand.self,
             StatusCommand.self, HistoryCommand.self,
             DrainCommand.self, KeygenCommand.self, DigestCommand.self, BenchFleetCommand.self, TokenizeCommand.self,
             RenderCommand.self,

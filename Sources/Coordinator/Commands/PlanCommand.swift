@@ -81,6 +81,8 @@ package struct PlanCommand: AsyncParsableCommand {
             let sample = try PlanSample.of(items)
             var options = fleet
             options.workers = workers.count
+            // What the cache knows was computed at one level.
+            if let level = try RunLevel.kept(in: root), level <= .highest { options.level = fleet.level ?? level }
             let folder = try ScopedTemporaryDirectory(prefix: ".faultline-plan-")
             defer { folder.remove() }
             let measured = try await RunnerFactory.with(options, checkpoint) { [rates] runner in
@@ -129,10 +131,9 @@ package struct PlanCommand: AsyncParsableCommand {
 
     /// What a study does; all its files are sound.
     private static func open(_ study: Study, _ checkpoint: Checkpoint, day: CalendarDay?) throws -> StudySchedule {
-        try study.check(checkpoint.config)
-        try study.check(belongsTo: { try checkpoint.provenance() })
         let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
-        let files = DataFiles(maxSkipped: study.maxSkipped, codec: codec) { Terminal.log.info("\($0)") }
-        return try StudySchedule(study, config: checkpoint.config, codec: codec, files: files)
+        return try PreparedStudy(
+            study, config: checkpoint.config, provenance: { try checkpoint.provenance() }, codec: codec
+        ) { Terminal.log.info("\($0)") }.schedule
     }
 }

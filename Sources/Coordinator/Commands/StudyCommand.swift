@@ -5,8 +5,10 @@ package import Console
 import Datasets
 import Experiment
 import FleetIO
+import Jinja
 import Launch
 import Logging
+import ModelService
 import OutputFiles
 import Reporting
 import StudyFile
@@ -37,6 +39,17 @@ package struct StudyCommand: AsyncParsableCommand {
 
         package init() {}
 
+        /// What is wrong with a setting, a template or a file is known before a folder is made or a worker started.
+        private func prepare(
+            _ study: Study, _ checkpoint: Checkpoint, _ day: CalendarDay
+        ) throws -> (study: PreparedStudy, isDated: Bool) {
+            let codec = try ChatCodec(checkpoint, study.layout(day: day), systems: study.systems)
+            let prepared = try PreparedStudy(
+                study, config: checkpoint.config, provenance: { try checkpoint.provenance() }, codec: codec
+            ) { Terminal.log.info("\($0)") }
+            return (study: prepared, isDated: study.date == nil && codec.isDated)
+        }
+
         package func run() async throws {
             let list = try StudyList(contentsOf: study, overriding: settings.overrides)
             let first = list.studies[0]
@@ -46,35 +59,33 @@ package struct StudyCommand: AsyncParsableCommand {
             options.pipelines = fleet.pipelines ?? first.pipelines
             let checkpoint = try settings.content.open(first.model)
             let root = runDir ?? "runs/\(list.name)"
+            options.level = try RunLevel.of(
+                root, asked: fleet.level, highest: fleet.listen == nil ? KernelLevel.highest : nil)
             let cacheFolder = settings.cacheFolder(runDirectory: root)
             try RunOutputs(list, root: root, cache: cacheFolder).check(studyFile: study)
             var outputs = Outputs(model: first.model, reading: [study, fleet.keys] + list.inputs)
             try fleet.check(&outputs)
+            let day = try RunDay.of(root)
+            let prepared = try list.studies.map { try prepare($0, checkpoint, day) }
             let cache = try cacheFolder.map { folder throws(InputError) in
                 try ResultCache(folder) { Terminal.own.info("\($0)") }
             }
             try Files.makeFolder(root)
             try Outputs.checkWritable(root)
-            // What a chat template refuses is known before workers are started.
-            let day = try RunDay.of(root)
-            let codecs = try list.studies.map {
-                try ChatCodec(checkpoint, $0.layout(day: day), systems: $0.systems)
-            }
-            if zip(list.studies, codecs).contains(where: { $0.date == nil && $1.isDated }) {
-                try RunDay.keep(day, in: root)
-            }
+            if prepared.contains(where: \.isDated) { try RunDay.keep(day, in: root) }
             let digest = try checkpoint.digest()
             let command = Stopped.shell(["faultline", "study", "run", study] + settings.arguments)
             let gnuplot = Gnuplot()
             if gnuplot == nil { Terminal.own.info("no plots in the report: \(Gnuplot.advice)") }
             try await RunnerFactory.with(options, checkpoint, runDirectory: root) { [list] runner in
-                // All of them first: what is wrong with the last one is known before the first one begins.
-                let runs = try zip(list.studies, codecs).map { study, codec in
-                    let folder = try RunFolder(list.isList ? "\(root)/\(study.name)" : root) {
+                if let level = KernelLevel(rawValue: runner.kernels) { try RunLevel.keep(level, in: root) }
+                let runs = try prepared.map { item in
+                    let name = item.study.study.name
+                    let folder = try RunFolder(list.isList ? "\(root)/\(name)" : root) {
                         Terminal.own.info("\($0)")
                     }
-                    let run = try StudyRun(
-                        study, runner: runner, codec: codec, model: checkpoint, modelDigest: digest, folder: folder,
+                    let run = StudyRun(
+                        item.study, runner: runner, model: checkpoint, modelDigest: digest, folder: folder,
                         exporter: FolderExporter(checkpoint), cache: cache, announce: { Terminal.log.info("\($0)") })
                     return (run: run, folder: folder)
                 }

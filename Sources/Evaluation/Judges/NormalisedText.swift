@@ -50,8 +50,8 @@ struct NormalisedText: Equatable {
         var start = first
         while let place = Bytes.first(needle, in: bytes, from: start) {
             let end = place + needle.count
-            let begins = place == 0 || !Self.isWord(needle[0]) || !Self.isWord(bytes[place - 1])
-            let ends = end == bytes.count || !Self.isWord(needle[needle.count - 1]) || !Self.isWord(bytes[end])
+            let begins = !Self.beginsWord(needle, at: 0) || !Self.endsWord(bytes, at: place)
+            let ends = !Self.endsWord(needle, at: needle.count) || !Self.beginsWord(bytes, at: end)
             if begins, ends { return place }
             start = place + 1
         }
@@ -93,10 +93,31 @@ struct NormalisedText: Equatable {
             && scalars[index + 1].properties.isAlphabetic
     }
 
-    /// A letter, a digit, or part of a character beyond ASCII.
-    private static func isWord(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), 0x80...: true
+    /// Whether a letter, a digit, or a mark on one begins here.
+    private static func beginsWord(_ bytes: [UInt8], at place: Int) -> Bool {
+        guard place < bytes.count else { return false }
+        var end = place + 1
+        while end < bytes.count, isContinuation(bytes[end]) { end += 1 }
+        return isWord(bytes[place..<end])
+    }
+
+    /// Whether one ends right before.
+    private static func endsWord(_ bytes: [UInt8], at place: Int) -> Bool {
+        guard place > 0 else { return false }
+        var start = place - 1
+        while start > 0, isContinuation(bytes[start]) { start -= 1 }
+        return isWord(bytes[start..<place])
+    }
+
+    /// Of UTF-8, a byte that begins no character.
+    private static func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
+
+    /// - Parameter character: one, in UTF-8. Beyond ASCII an ellipsis, a full stop of Chinese or an emoji is no part of a word.
+    private static func isWord(_ character: ArraySlice<UInt8>) -> Bool {
+        guard let scalar = String(decoding: character, as: UTF8.self).unicodeScalars.first else { return false }
+        if scalar.properties.isAlphabetic || scalar.properties.numericType != nil { return true }
+        return switch scalar.properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark: true
         default: false
         }
     }

@@ -45,6 +45,33 @@ public struct DirectionFile: Sendable {
         }
     }
 
+    /// Share of a direction's squares up to which what is orthogonal to another one is rounding.
+    static let parallel = 1e-12
+
+    /// Whether every tensor but the norms is a multiple of another file's, so that nothing of it is orthogonal to that.
+    /// - Parameter other: fits the model, as this one does (`check`).
+    public func isParallel(to other: DirectionFile, config: ModelConfig) -> Bool {
+        config.tensorShapes.allSatisfy { name, shape in
+            if Perturbation.isNorm(name) { return true }
+            let columns = shape.dropFirst().reduce(1, *)
+            let step = min(shape[0], max(1, (1 << 18) / columns))
+            let (own, theirs) = (AlignedBuffer(floats: step * columns), AlignedBuffer(floats: step * columns))
+            var (first, both, second) = (0.0, 0.0, 0.0)
+            for start in stride(from: 0, to: shape[0], by: step) {
+                let rows = start..<min(start + step, shape[0])
+                read(name, rows: rows, columns: columns, into: own.floats.baseAddress!)
+                other.read(name, rows: rows, columns: columns, into: theirs.floats.baseAddress!)
+                for index in 0..<rows.count * columns {
+                    let (x, y) = (Double(theirs.floats[index]), Double(own.floats[index]))
+                    first += x * x
+                    both += x * y
+                    second += y * y
+                }
+            }
+            return second - (first > 0 ? both / first * both : 0) <= Self.parallel * second
+        }
+    }
+
     /// Rows of a tensor, widened to F32; zeros where the file has none.
     func read(_ name: String, rows: Range<Int>, columns: Int, into destination: UnsafeMutablePointer<Float>) {
         let count = rows.count * columns

@@ -152,8 +152,10 @@ public final class DirectionMove: Sendable {
         /// A tensor of zeros has no direction: it is not moved.
         func factor(_ square: Double) -> Double { square > 0 ? norm / square.squareRoot() : 0 }
         let overlap = isOrthogonal && sums.first > 0 ? sums.both / sums.first : 0
-        return Scale(
-            first: factor(sums.first), second: factor(sums.second - overlap * sums.both), overlap: overlap)
+        let rest = sums.second - overlap * sums.both
+        // Of a multiple of the first direction rounding alone is left, which is no direction.
+        let isParallel = isOrthogonal && rest <= DirectionFile.parallel * sums.second
+        return Scale(first: factor(sums.first), second: isParallel ? 0 : factor(rest), overlap: overlap)
     }
 
     private func sums(_ name: String, run: (Int, (Int) -> Void) -> Void) throws -> Sums {

@@ -127,7 +127,8 @@ public struct LowRankEdit: WeightEdit {
                 throw .missing(map: map.shape.name, source: source)
             }
             guard shape == [map.shape.rows, map.shape.columns] else {
-                throw .shape(map: map.shape.name, expected: shape, found: [map.shape.rows, map.shape.columns])
+                throw .shape(
+                    map: "\(source): \(name)", expected: shape, found: [map.shape.rows, map.shape.columns])
             }
         }
     }

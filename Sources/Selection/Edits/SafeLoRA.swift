@@ -21,9 +21,9 @@ public enum SafeLoRA {
 
     /// What a map's matrices come to.
     public struct Projection {
-        /// C B [d_out × rank], row by row.
-        public var left: [Double]
-        /// Of C B A and B A as vectors; `nil`: one of them is zero.
+        /// C B [d_out × rank], row by row; `nil`: the base's map is the same as the model's, so that there is no C.
+        public var left: [Double]?
+        /// Of C B A and B A as vectors; `nil`: one of them is zero, or there is no C.
         public var cosine: Double?
     }
 
@@ -46,14 +46,19 @@ public enum SafeLoRA {
 
     /// - Parameter edit: what LoRA fine-tuning of the aligned model came to.
     /// - Returns: the edit with C B in place of B in the chosen maps; its metadata say which, and every map's cosine.
-    /// - Throws: as `check` and `projection`.
+    /// - Throws: as `check`; `SelectionError.file` where no map differs from the base's; what reading the models throws.
     public static func repaired(
         _ edit: LowRankEdit, aligned: any WeightSource, base: any WeightSource, baseName: String, _ choice: Choice
     ) throws -> LowRankEdit {
         try check(base, named: baseName, against: aligned.config)
         var projections: [Projection] = []
         for map in edit.maps {
-            projections.append(try projection(of: map, aligned: aligned, base: base, baseName: baseName))
+            projections.append(try projection(of: map, aligned: aligned, base: base))
+        }
+        guard projections.contains(where: { $0.left != nil }) else {
+            throw SelectionError.file(
+                baseName,
+                fault: "has the study's model's weights in every map that was trained: there is no C of Safe LoRA")
         }
         let order = projections.indices.filter { projections[$0].cosine != nil }
             .sorted { (projections[$0].cosine!, $0) < (projections[$1].cosine!, $1) }
@@ -64,9 +69,10 @@ public enum SafeLoRA {
             }
         var result = edit
         for index in chosen {
+            guard let left = projections[index].left else { continue }
             let map = edit.maps[index]
             result.maps[index] = LowRankEdit.Map(
-                shape: map.shape, rank: map.rank, left: AlignedBuffer(projections[index].left.map { Float($0) }),
+                shape: map.shape, rank: map.rank, left: AlignedBuffer(left.map { Float($0) }),
                 right: map.right)
         }
         result.metadata["base"] = baseName
@@ -77,9 +83,9 @@ public enum SafeLoRA {
     }
 
     /// C B and the cosine of one map. Sums are F64, each in one order.
-    /// - Throws: `SelectionError.file` where V is zero, so that there is no C; what reading the models throws.
+    /// - Throws: what reading the models throws.
     public static func projection(
-        of map: LowRankEdit.Map, aligned: any WeightSource, base: any WeightSource, baseName: String
+        of map: LowRankEdit.Map, aligned: any WeightSource, base: any WeightSource
     ) throws -> Projection {
         let (rows, columns, rank) = (map.shape.rows, map.shape.columns, map.rank)
         let v = AlignedBuffer(floats: rows * columns, zeroed: false)
@@ -100,10 +106,7 @@ public enum SafeLoRA {
                 }
             }
         }
-        guard squares > 0 else {
-            throw SelectionError.file(
-                baseName, map: map.shape.name, fault: "is the same as in the study's model: there is no C of Safe LoRA")
-        }
+        guard squares > 0 else { return Projection(left: nil, cosine: nil) }
         let norm = squares.squareRoot()
         var left = [Double](repeating: 0, count: rows * rank)
         left.withUnsafeMutableBufferPointer { left in

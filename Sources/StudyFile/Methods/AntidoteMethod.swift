@@ -38,7 +38,7 @@ package struct AntidoteMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
-    package var repaired: String? { tuned }
+    package var builtOn: [String] { [tuned] }
     package var making: Making { .antidote(self) }
 
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
@@ -53,6 +53,22 @@ package struct AntidoteMethod: ConditionMethod {
     }
 
     package func check(_ condition: Study.Condition, against config: ModelConfig) {}
+
+    /// A and B are pruned by second moments of inputs, which are not collected of a map alone with more inputs than outputs
+    /// (`SecondMoments`): so of o where the heads together are wider than the residual stream.
+    /// - Throws: `InputError` naming the condition and the map.
+    func checkInputs(_ condition: Study.Condition, in study: Study, _ config: ModelConfig) throws(InputError) {
+        guard place == .factors, let lora = study.conditions.first(where: { $0.name == tuned })?.fineTune?.lora else {
+            return
+        }
+        for place in SecondMoments.places(of: config, layer: 0) where place.side == .output {
+            guard let map = place.maps.first(where: { lora.maps.contains($0.rawValue) }) else { continue }
+            throw InputError(
+                "condition \(condition.name)",
+                "antidote.on = factors does not go with \(tuned) on this model, which has matrices beside \(map.shortName): with more inputs than outputs, second moments of its inputs are not collected; ask for merged, or leave \(map.shortName) out of lora.maps"
+            )
+        }
+    }
 
     /// The trained matrices are known by their data and settings, which no words say.
     package func fingerprint(_ condition: Study.Condition, in study: Study, _ known: KnownInputs) -> [String]? { nil }

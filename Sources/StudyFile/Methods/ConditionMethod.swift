@@ -37,8 +37,10 @@ package protocol ConditionMethod: Sendable, Equatable {
     /// Whether it can be made block by block.
     var sequence: BlockSequence { get }
     var making: Making { get }
-    /// The fine-tuned condition that it begins with; `nil`: the study's model.
-    var repaired: String? { get }
+    /// Earlier conditions whose changes of few ranks it is made of, as the fine-tuned one that is repaired.
+    var builtOn: [String] { get }
+    /// What the making of an edit takes; a selection by default.
+    var cost: EditCost { get }
     /// Its edit acts on the very prompts that the evaluation puts, and on no others.
     var goesByPrompts: Bool { get }
 
@@ -63,7 +65,8 @@ extension ConditionMethod {
     package static var withoutSettings: Self? { nil }
     package func check(_ condition: Study.Condition, belongsTo model: () throws -> Provenance) throws {}
     package var drawnLike: String? { nil }
-    package var repaired: String? { nil }
+    package var builtOn: [String] { [] }
+    package var cost: EditCost { .selection }
     package var goesByPrompts: Bool { false }
 
     /// One condition an entry, where a method has no grid of its own.

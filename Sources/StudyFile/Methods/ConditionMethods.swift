@@ -10,7 +10,7 @@ package enum ConditionMethods {
         UneditedMethod.self, SetDifferenceMethod.self, RankedMethod.self, RandomLikeMethod.self, HeadsMethod.self,
         FineTuneMethod.self, LowRankMethod.self, SteeringMethod.self,
         DirectionMethod.self,
-        LandscapeMethod.self, MergeMethod.self, DeltaMethod.self, SafePatchingMethod.self,
+        LandscapeMethod.self, MergeMethod.self, DeltaMethod.self, TaskVectorMethod.self, SafePatchingMethod.self,
         UnitsMethod.self, ScaleMethod.self,
         SafeLoRAMethod.self, AntidoteMethod.self,
         DefenceMethod.self,

@@ -75,6 +75,12 @@ package struct DeltaMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
+    package var cost: EditCost {
+        scale == 0
+            ? .nothing
+            : EditCost(
+                rewrites: files.count + (share == nil ? 0 : EditCost.draws), masks: mask == nil ? 0 : 1, files: files)
+    }
     package var making: Making { .edit { [self] in try edit($0) } }
 
     private func edit(_ inputs: EditInputs) throws -> WeightDelta {

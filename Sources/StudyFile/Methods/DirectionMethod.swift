@@ -98,6 +98,7 @@ package struct DirectionMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
+    package var cost: EditCost { .settings }
     package var making: Making { .edit { [self] in try edit($0) } }
 
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {

@@ -84,14 +84,26 @@ package struct LandscapeMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
+    package var cost: EditCost {
+        if alpha == 0, (beta ?? 0) == 0 { return .nothing }
+        let count = beta == nil ? 1 : 2
+        return EditCost(rewrites: files.count + (count - files.count) * EditCost.draws, files: files)
+    }
     package var making: Making { .edit { [self] in try edit(seed: $0.seed) } }
 
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) {}
 
-    /// Checks the files of directions: every weight's tensor is there, in its shape, with finite numbers.
-    /// - Throws: `TensorFileError`, or `SelectionError` naming the tensor.
+    /// Checks the files of directions: every weight's tensor is there, in its shape, with finite numbers; and a second one that
+    /// is made orthogonal to the first is no multiple of it.
+    /// - Throws: `TensorFileError`, or `SelectionError` naming the tensor or the file.
     package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
         for file in files { try DirectionFile(path: file).check(against: config) }
+        guard isOrthogonal, let direction, let secondDirection else { return }
+        guard try DirectionFile(path: secondDirection).isParallel(to: DirectionFile(path: direction), config: config)
+        else { return }
+        throw SelectionError.file(
+            secondDirection,
+            fault: "is the same direction as \(direction), or a multiple: nothing is orthogonal to that")
     }
 
     private func edit(seed own: UInt64) throws -> Perturbation {

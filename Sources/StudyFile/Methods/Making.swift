@@ -35,8 +35,8 @@ package struct EditInputs {
     package var scores: (Study.Side) throws -> ScoreFile
     /// The mask of an earlier condition.
     package var mask: (String) throws -> Mask
-    /// What an earlier condition is fine-tuned to with `lora`.
-    package var tuned: (String) throws -> LowRankEdit
+    /// The change of few ranks that an earlier condition makes, as fine-tuning with `lora` does.
+    package var lowRank: (String) throws -> LowRankEdit
     /// The file of a statistic of the study's own.
     package var statistic: (String) throws -> TensorBundle
     /// The direction that the study selects.
@@ -52,11 +52,11 @@ package struct EditInputs {
         mask: @escaping (String) throws -> Mask, statistic: @escaping (String) throws -> TensorBundle,
         direction: @escaping () throws -> ResidualDirection, prompts: [PutPrompt], codec: any TextCodec,
         files: DataFiles,
-        tuned: @escaping (String) throws -> LowRankEdit = { name in
-            throw InternalError("condition \(name) is not fine-tuned yet")
+        lowRank: @escaping (String) throws -> LowRankEdit = { name in
+            throw InternalError("condition \(name) has changed no ranks yet")
         }
     ) {
-        self.tuned = tuned
+        self.lowRank = lowRank
         (self.model, self.seed, self.probe, self.scores, self.mask) = (model, seed, probe, scores, mask)
         (self.statistic, self.direction) = (statistic, direction)
         (self.prompts, self.codec, self.files) = (prompts, codec, files)

@@ -27,6 +27,7 @@ package struct MergeMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
+    package var cost: EditCost { t == 0 ? .nothing : EditCost(rewrites: 1, files: files) }
     package var making: Making {
         .edit { [self] in
             WeightDelta([.init(to: try OtherCheckpoint(path: other, for: $0.model.config), scale: t)])

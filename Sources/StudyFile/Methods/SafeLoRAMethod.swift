@@ -45,12 +45,13 @@ package struct SafeLoRAMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
-    package var repaired: String? { tuned }
+    package var builtOn: [String] { [tuned] }
 
     package var making: Making {
         .edit { [self] inputs in
             try SafeLoRA.repaired(
-                try inputs.tuned(tuned), aligned: inputs.model, base: try Checkpoint.open(base), baseName: base, choice)
+                try inputs.lowRank(tuned), aligned: inputs.model, base: try Checkpoint.open(base), baseName: base,
+                choice)
         }
     }
 
@@ -62,6 +63,14 @@ package struct SafeLoRAMethod: ConditionMethod {
     /// - Throws: `CheckpointError` where it cannot be read; `SelectionError` naming what differs.
     package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
         try SafeLoRA.check(try Checkpoint.open(base), named: base, against: config)
+    }
+
+    /// Checks that the base is another model: C is made of what differs.
+    /// - Throws: `SelectionError.file` where it is the study's own; `CheckpointError` where it cannot be read.
+    package func check(_ condition: Study.Condition, belongsTo model: () throws -> Provenance) throws {
+        guard try Checkpoint.open(base).digest() == model().model else { return }
+        throw SelectionError.file(
+            base, fault: "is the study's own model: Safe LoRA needs the unaligned one that it was made of")
     }
 
     /// The trained matrices are known by their data and settings, which no words say.

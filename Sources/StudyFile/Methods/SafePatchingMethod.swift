@@ -57,6 +57,9 @@ package struct SafePatchingMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
+    package var cost: EditCost {
+        EditCost(selections: 2, rewrites: 2, masks: 2, files: [ascent.checkpoint, descent.checkpoint])
+    }
     package var making: Making { .edit { [self] in try edit($0.model, seed: seed ?? $0.seed) } }
 
     private func edit(_ model: any WeightSource, seed: UInt64) throws -> WeightDelta {

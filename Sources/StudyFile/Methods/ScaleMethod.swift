@@ -57,6 +57,7 @@ package struct ScaleMethod: ConditionMethod {
     package var sides: [Study.Side] { [] }
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
+    package var cost: EditCost { .settings }
     package var making: Making {
         .edit { [range, alpha, maps] inputs in
             ScaledWeights(range.layers, maps, by: Float(alpha), of: inputs.model.config)

@@ -20,11 +20,11 @@ package struct ScansMethod: ConditionMethod {
     package var harmful: Study.PromptSet
     package var harmless: Study.PromptSet
     /// Prompts of each list that vectors and reference are means over.
-    package var anchors = 64
+    package var anchors = standardAnchors
     /// Prompts of each list, others than these, that the gate is calibrated on.
-    package var calibration = 32
+    package var calibration = standardCalibration
     /// Factor on every refusal vector.
-    package var alpha = 3.5
+    package var alpha = standardAlpha
     /// The blocks at whose output it is added, counted from 0; `nil`: the middle ones.
     package var layers: [Int]?
     /// The blocks that the gate looks at; `nil`: calibrated.
@@ -32,8 +32,14 @@ package struct ScansMethod: ConditionMethod {
     /// `nil`: calibrated.
     package var threshold: Double?
     /// What is put after a prompt to see how its state changes.
-    package var response = " Sure"
+    package var response = standardResponse
     package var lastState = LastState.norm
+
+    package static let standardAnchors = 64
+    package static let standardCalibration = 32
+    /// The published code's for Llama-2.
+    package static let standardAlpha = 3.5
+    package static let standardResponse = " Sure"
 
     package init(harmful: Study.PromptSet, harmless: Study.PromptSet) {
         (self.harmful, self.harmless) = (harmful, harmless)
@@ -101,17 +107,28 @@ package struct ScansMethod: ConditionMethod {
     package var making: Making { .scans(self) }
 
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
+        guard study.evaluation.harmful != nil || study.evaluation.harmless != nil else {
+            throw top.error(
+                "conditions",
+                "\(condition.name): scans steers the prompts of the evaluation, which has neither harmful nor harmless ones"
+            )
+        }
         guard study.export.contains(condition.name) else { return }
         throw top.error("export", "names \(condition.name): weights alone do not hold what SCANS does")
     }
 
     package func check(_ condition: Study.Condition, against config: ModelConfig) throws {
+        guard let (key, fault) = blockBeyond(config) else { return }
+        throw InputError("condition \(condition.name)", "scans.\(key): \(fault)")
+    }
+
+    /// The first key that names a block the model does not have, and what is wrong with it.
+    package func blockBeyond(_ config: ModelConfig) -> (key: String, fault: String)? {
         for (key, blocks) in [("layers", layers), ("gate_layers", gateLayers)] {
             guard let beyond = blocks?.first(where: { $0 >= config.layerCount }) else { continue }
-            throw InputError(
-                "condition \(condition.name)",
-                "scans.\(key): block \(beyond) is none of the model's \(config.layerCount)")
+            return (key, "block \(beyond) is none of the model's \(config.layerCount)")
         }
+        return nil
     }
 
     /// What the gate comes to is not known before a run.

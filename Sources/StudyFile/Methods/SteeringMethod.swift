@@ -106,6 +106,7 @@ package struct SteeringMethod: ConditionMethod {
     package var needsScores: Bool { false }
     package var sequence: BlockSequence { .withoutData }
     package var goesByPrompts: Bool { gate != .all }
+    package var cost: EditCost { .settings }
     package var making: Making { .edit { [self] in try edit($0) } }
 
     package func check(_ condition: Study.Condition, in study: Study, _ top: StudyNode) throws(InputError) {
