@@ -21,6 +21,8 @@ help: ## what there is
 
 setup: ## install the system libraries that are missing
 	@bash scripts/setup/apt-install.sh libzmq3-dev libopenblas-dev liblapacke-dev libsqlite3-dev pkg-config
+	@[ -e /usr/include/oneapi/dnnl/dnnl.h ] || bash scripts/setup/apt-install.sh libdnnl-dev || \
+	    echo "setup: going on without oneDNN; on CPUs with AVX-512 products will be slower, and BF16 more so" >&2
 	@command -v gnuplot >/dev/null || bash scripts/setup/apt-install.sh gnuplot-nox || \
 	    echo "setup: going on without gnuplot; reports will have tables in place of plots" >&2
 	@$(SWIFT) --version >/dev/null 2>&1 || \

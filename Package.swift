@@ -36,6 +36,8 @@ let package = Package(
             name: "CKernels",
             cSettings: [.unsafeFlags(["-O3"])],
             linkerSettings: [.linkedLibrary("m")]),
+        // oneDNN's matrix products. The library is looked for when a process starts to compute, so nothing is linked.
+        .target(name: "COneDNN", cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("dl")]),
         // Buffers, element types, safetensors, digests.
         .target(name: "Tensors", dependencies: ["CKernels", crypto], swiftSettings: numeric),
         // The templates that chat prompts are laid out by, and the language they are written in.
@@ -47,7 +49,8 @@ let package = Package(
         // Statistics, scores, masks and top-k; no BLAS, so that the coordinator can use it.
         .target(
             name: "Selection", dependencies: ["CKernels", "Tensors", "Checkpoint", "Protocol"], swiftSettings: numeric),
-        .target(name: "Linalg", dependencies: ["COpenBLAS", "CKernels", "Tensors"], swiftSettings: numeric),
+        .target(
+            name: "Linalg", dependencies: ["COpenBLAS", "COneDNN", "CKernels", "Tensors"], swiftSettings: numeric),
         .target(
             name: "Transformer", dependencies: ["CKernels", "Tensors", "Checkpoint", "Linalg"], swiftSettings: numeric),
         .target(

@@ -8,14 +8,11 @@ public import Transformer
 /// Σ_x abs(∇_W L(x)) for every linear map of a stage (arXiv 2402.05162, section 2; Lee et al. 2019).
 ///
 /// The absolute value is taken per example, so gradients of examples are never summed before it. An example's gradient
-/// exists in registers only; tiles of the accumulator stay in cache while the batch's examples pass over them.
+/// exists in registers only; a tile of the accumulator stays in cache while the batch's examples pass over it.
 public final class SNIP: Tap {
     private let pool: ThreadPool
     /// Σ abs(∇W) [d_out × d_in], by weight name.
     public private(set) var sums: [String: AlignedBuffer] = [:]
-    private static let rowTile = 16 * Int(FL_SNIP_ROWS)
-    private static let columnTile = 16 * Int(FL_SNIP_COLUMNS)
-
     private let config: ModelConfig
     private let layers: Range<Int>?
 
@@ -33,29 +30,74 @@ public final class SNIP: Tap {
     ) {
         guard layers?.contains(layer) ?? true else { return }
         let rows = batch.rowCount
-        let xPanel = Int(FL_SNIP_COLUMNS)
-        let dPanel = Int(FL_SNIP_ROWS)
-        let packedX = pack(x, rows: rows, columns: columns, width: xPanel)
-        let parts = split(outputs, shares: stack.maps.map { $0.shape(in: config).rows })
-        for (map, part) in zip(stack.maps, parts) {
-            let sum = sum(map, layer: layer)
-            let packedD = pack(dy + part.lowerBound, rows: rows, columns: part.count, ld: outputs, width: dPanel)
-            let down = (part.count + Self.rowTile - 1) / Self.rowTile
-            let across = (columns + Self.columnTile - 1) / Self.columnTile
-            let acc = sum.address.assumingMemoryBound(to: Float.self)
-            let d = packedD.address.assumingMemoryBound(to: Float.self)
-            let px = packedX.address.assumingMemoryBound(to: Float.self)
-            pool.run(down * across) { tile in
-                let i = tile / across * Self.rowTile
-                let j = tile % across * Self.columnTile
-                for span in batch.spans {
-                    fl_snip_tile(
-                        acc, columns, d, px, rows, span.rows.lowerBound, span.rows.upperBound, i,
-                        min(part.count, i + Self.rowTile), j, min(columns, j + Self.columnTile))
+        // At the kernels' level: rows and columns that lie in registers, and of them a tile that stays in cache. An entry's
+        // bits do not depend on it.
+        let (height, width) = (fl_snip_rows(), fl_snip_columns())
+        let (rowTile, columnTile) = ((96 + height - 1) / height * height, 256)
+        let shares = split(outputs, shares: stack.maps.map { $0.shape(in: config).rows })
+        let packedX = AlignedBuffer(floats: padded(columns, to: width) * rows, zeroed: false)
+        var packing = panels(of: x, columns: columns, ld: columns, width: width, into: packedX)
+        var tiles: [Tile] = []
+        // What lies in memory until the tiles are done.
+        var buffers = [packedX]
+        for (map, share) in zip(stack.maps, shares) {
+            let delta = AlignedBuffer(floats: padded(share.count, to: height) * rows, zeroed: false)
+            packing += panels(of: dy + share.lowerBound, columns: share.count, ld: outputs, width: height, into: delta)
+            let accumulator = sum(map, layer: layer)
+            buffers += [delta, accumulator]
+            for i in stride(from: 0, to: share.count, by: rowTile) {
+                for j in stride(from: 0, to: columns, by: columnTile) {
+                    tiles.append(
+                        Tile(
+                            accumulator: accumulator.floats.baseAddress!, delta: delta.floats.baseAddress!,
+                            rows: i..<min(share.count, i + rowTile), columns: j..<min(columns, j + columnTile)))
                 }
             }
         }
+        pool.run(packing.count) { packing[$0].pack(rows: rows) }
+        let px = packedX.floats.baseAddress!
+        let spans = batch.spans.flatMap { [$0.rows.lowerBound, $0.rows.upperBound] }
+        pool.run(tiles.count) { number in
+            let tile = tiles[number]
+            fl_snip_tile(
+                tile.accumulator, columns, tile.delta, px, rows, spans, batch.spans.count, tile.rows.lowerBound,
+                tile.rows.upperBound, tile.columns.lowerBound, tile.columns.upperBound)
+        }
+        withExtendedLifetime(buffers) {}
     }
+
+    /// Part of a map's accumulator, and the map's packed δ.
+    private struct Tile {
+        let accumulator: UnsafeMutablePointer<Float>
+        let delta: UnsafeMutablePointer<Float>
+        let rows: Range<Int>
+        let columns: Range<Int>
+    }
+
+    /// Columns that are copied into panels of `width`.
+    private struct Panels {
+        let source: UnsafePointer<Float>
+        let columns: Int
+        let ld: Int
+        let width: Int
+        let destination: UnsafeMutablePointer<Float>
+
+        func pack(rows: Int) { fl_pack_panels(destination, source, rows, columns, ld, width) }
+    }
+
+    /// All columns of x [rows × ld], eight panels a piece.
+    private func panels(
+        of x: UnsafePointer<Float>, columns: Int, ld: Int, width: Int, into buffer: AlignedBuffer
+    ) -> [Panels] {
+        let rows = buffer.floats.count / padded(columns, to: width)
+        return stride(from: 0, to: columns, by: 8 * width).map { first in
+            Panels(
+                source: x + first, columns: min(8 * width, columns - first), ld: ld, width: width,
+                destination: buffer.floats.baseAddress! + first * rows)
+        }
+    }
+
+    private func padded(_ count: Int, to width: Int) -> Int { (count + width - 1) / width * width }
 
     private func sum(_ map: LinearMap, layer: Int) -> AlignedBuffer {
         let name = map.weightName(layer: layer)
@@ -74,19 +116,6 @@ public final class SNIP: Tap {
         }
         precondition(start == outputs, "the maps' outputs add up to \(start), not \(outputs)")
         return parts
-    }
-
-    private func pack(_ x: UnsafePointer<Float>, rows: Int, columns: Int, ld: Int? = nil, width: Int) -> AlignedBuffer {
-        let ld = ld ?? columns
-        let panels = (columns + width - 1) / width
-        let packed = AlignedBuffer(floats: panels * rows * width, zeroed: false)
-        let out = packed.address.assumingMemoryBound(to: Float.self)
-        pool.run(over: panels, by: 8) { range in
-            let first = range.lowerBound * width
-            let last = min(columns, range.upperBound * width)
-            fl_pack_panels(out + range.lowerBound * rows * width, x + first, rows, last - first, ld, width)
-        }
-        return packed
     }
 }
 

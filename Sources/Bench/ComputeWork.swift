@@ -68,11 +68,14 @@ final class ComputeWork {
     }
 
     private func score() throws {
+        // As a worker does; the first round, which warms up, packs.
+        stage.packsWeights = true
         let y = try stage.forward(embedded, batch: batch)
         _ = try stage.head!.logProbabilities(y, batch: batch)
     }
 
     private func attribute() throws {
+        stage.packsWeights = false
         var tape = Stage.Tape()
         let y = try stage.forward(embedded, batch: batch, tape: &tape, keep: true)
         let (_, dy) = try stage.head!.lossGradient(
@@ -82,6 +85,7 @@ final class ComputeWork {
     }
 
     private func train() throws {
+        stage.packsWeights = false
         let own = try trainer ?? Trainer(stage, pool: pool, all: false, frozen: [:])
         trainer = own
         var tape = Stage.Tape()
@@ -109,6 +113,7 @@ final class ComputeWork {
     }
 
     private func decode() throws {
+        stage.packsWeights = true
         let prompts = (0..<slots).map { Array(examples[$0 % examples.count].prefix(8)) }
         let cache = KeyValueCache(stage.config, layers: stage.layers.count, slots: slots, capacity: 8 + 17)
         let slotList = Array(0..<slots)

@@ -67,6 +67,10 @@ package struct StageMemory: Sendable {
     /// Weights in memory: all of them, or the buffer that each is widened into.
     package var weightBytes: Int { isResident ? residentBytes : footprint.wideningBytes(isLast: isLast) }
 
+    /// Whether what runs forward alone has packed copies of the weights beside them: where they take at most half of
+    /// what is spare.
+    package var packsWeights: Bool { isResident && residentBytes <= spareBytes / 2 }
+
     /// Buffers of the pool that may lie idle: a batch's activations use at most half of what is spare
     /// (`keepsActivations`), and half of that may wait for the next batch.
     package var idleBytes: Int { max(64 << 20, spareBytes / 4) }

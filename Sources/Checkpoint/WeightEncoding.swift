@@ -75,16 +75,16 @@ public enum WeightEncoding: String, Sendable, CaseIterable {
                 destination[index] = Float(source.loadUnaligned(fromByteOffset: 8 * index, as: Double.self))
             }
         case .f32: UnsafeMutableRawPointer(destination).copyMemory(from: source, byteCount: 4 * blocks)
-        case .f16: faultline_f16_to_f32(source, destination, blocks)
-        case .bf16: faultline_bf16_to_f32(source, destination, blocks)
-        case .q4_0: faultline_dequantise_q4_0(source, destination, blocks)
-        case .q4_1: faultline_dequantise_q4_1(source, destination, blocks)
-        case .q5_0: faultline_dequantise_q5_0(source, destination, blocks)
-        case .q5_1: faultline_dequantise_q5_1(source, destination, blocks)
-        case .q8_0: faultline_dequantise_q8_0(source, destination, blocks)
-        case .q4K: faultline_dequantise_q4_k(source, destination, blocks)
-        case .q5K: faultline_dequantise_q5_k(source, destination, blocks)
-        case .q6K: faultline_dequantise_q6_k(source, destination, blocks)
+        case .f16: fl_f16_to_f32(source, destination, blocks)
+        case .bf16: fl_bf16_to_f32(source, destination, blocks)
+        case .q4_0: fl_dequantise_q4_0(source, destination, blocks)
+        case .q4_1: fl_dequantise_q4_1(source, destination, blocks)
+        case .q5_0: fl_dequantise_q5_0(source, destination, blocks)
+        case .q5_1: fl_dequantise_q5_1(source, destination, blocks)
+        case .q8_0: fl_dequantise_q8_0(source, destination, blocks)
+        case .q4K: fl_dequantise_q4_k(source, destination, blocks)
+        case .q5K: fl_dequantise_q5_k(source, destination, blocks)
+        case .q6K: fl_dequantise_q6_k(source, destination, blocks)
         }
     }
 }

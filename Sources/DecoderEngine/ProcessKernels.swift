@@ -53,16 +53,21 @@ package enum ProcessKernels {
         level.failingKernel.map { "its kernel \($0) does not give what plain loops give" }
     }
 
-    /// What the libraries that are loaded lack at a level.
-    private static func libraryFault(_ environment: KernelEnvironment) -> String? {
-        guard BLAS.coreName != environment.core else { return nil }
-        return "it takes OpenBLAS's kernels \(environment.core), and this OpenBLAS has \(BLAS.coreName) in their place"
+    /// What the libraries lack at the level that this process's own kernels run at, and which levels that excludes.
+    private static func libraryFault(_ level: KernelLevel) -> (excluded: [KernelLevel], fault: String)? {
+        let core = KernelEnvironment(level).core
+        guard BLAS.coreName == core else {
+            let fault = "it takes OpenBLAS's kernels \(core), and this OpenBLAS has \(BLAS.coreName) in their place"
+            return (KernelLevel.allCases.filter { KernelEnvironment($0).core == core }, fault)
+        }
+        // Without it other kernels would round otherwise than those of the fleet's other workers.
+        guard level >= .avx512, let reason = OneDNN.reasonAgainst else { return nil }
+        return (OneDNN.version == nil ? KernelLevel.allCases.filter { $0 >= .avx512 } : [level], reason)
     }
 
     /// - Parameter note: of the process before this one, if that started itself again.
     private static func enter(_ level: KernelLevel, _ note: RestartNote?) throws(Unavailable) {
-        let environment = KernelEnvironment(level)
-        let changes = environment.changes(in: ProcessInfo.processInfo.environment)
+        let changes = KernelEnvironment(level).changes(in: ProcessInfo.processInfo.environment)
         var next = RestartNote(level: level, leftOut: note?.leftOut ?? [:])
         if !changes.isEmpty {
             guard note?.level != level else {
@@ -71,13 +76,11 @@ package enum ProcessKernels {
             }
             throw Unavailable(restart(CommandLine.arguments, next))
         }
-        if let fault = libraryFault(environment) {
-            for other in KernelLevel.allCases where KernelEnvironment(other).core == environment.core {
-                next.leftOut[other] = fault
-            }
+        level.use()
+        if let (excluded, fault) = libraryFault(level) {
+            for other in excluded { next.leftOut[other] = fault }
             throw Unavailable(restart(CommandLine.arguments, next))
         }
-        level.use()
     }
 
     /// Replaces this process by one that runs at a lower level.

@@ -72,6 +72,12 @@ package final class TransformerEngine: StageEngine {
     ///   where a batch is malformed, or a number of the result is not finite.
     package func begin(task: UInt64, body: TaskBody) throws -> [StageOutput] {
         let context = try loaded()
+        switch body {
+        case .generate, .likelihood, .nextTokens: context.stage.packsWeights = context.memory.packsWeights
+        // Their statistics and activations need the memory, and training writes to the weights.
+        case .score, .train, .ranks: context.stage.packsWeights = false
+        case .export, .checkpoint: break
+        }
         let job: any StageJob =
             switch body {
             case .score(let statistics, let batches):

@@ -183,8 +183,10 @@ package struct MemoryPrediction {
                         + (place.isLast ? footprint.logitBytes(rows: task.rows) : 0))
             }
         }
+        // As on a worker that has oneDNN.
+        let packed = place.memory.packsWeights ? place.memory.residentBytes : 0
         // A finished group's buffers wait for the next one's.
-        return max(batch, answers) + min(batch, answers) + collected(place)
+        return max(batch, answers) + min(batch, answers) + packed + collected(place)
     }
 
     /// What statistics that only read keep of a block: rows for its examples, or sums.

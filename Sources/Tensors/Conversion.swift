@@ -9,8 +9,8 @@ public enum Conversion {
     ) -> Bool {
         switch type {
         case .f32: UnsafeMutableRawPointer(destination).copyMemory(from: source, byteCount: 4 * count)
-        case .f16: faultline_f16_to_f32(source, destination, count)
-        case .bf16: faultline_bf16_to_f32(source, destination, count)
+        case .f16: fl_f16_to_f32(source, destination, count)
+        case .bf16: fl_bf16_to_f32(source, destination, count)
         default: return false
         }
         return true
@@ -23,8 +23,8 @@ public enum Conversion {
     ) -> Bool {
         switch type {
         case .f32: destination.copyMemory(from: source, byteCount: 4 * count)
-        case .f16: faultline_f32_to_f16(source, destination, count)
-        case .bf16: faultline_f32_to_bf16(source, destination, count)
+        case .f16: fl_f32_to_f16(source, destination, count)
+        case .bf16: fl_f32_to_bf16(source, destination, count)
         default: return false
         }
         return true

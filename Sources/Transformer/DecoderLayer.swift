@@ -189,11 +189,7 @@ public final class DecoderLayer {
 
     private func apply(_ stack: FusedProjection, y: AlignedBuffer, x: AlignedBuffer, rows: Int) throws {
         let matrix = stacks[stack.rawValue]
-        try matrix.withFloats {
-            GEMM.linear(
-                pool, y: y.p, ldy: matrix.rows, x: x.p, ldx: matrix.columns, w: $0, rows: rows, outputs: matrix.rows,
-                inputs: matrix.columns)
-        }
+        try matrix.multiply(x.p, into: y.p, count: rows)
         guard let bias = biases[stack.rawValue] else { return }
         pool.run(over: rows, by: 48) { for r in $0 { fl_add(y.p + r * matrix.rows, bias.p, matrix.rows) } }
     }
@@ -275,17 +271,20 @@ public final class DecoderLayer {
         guard let raw, let queryNorm, let keyNorm else { return }
         let dqueryWeight = tap.vectorGradient(queryNorm.name)
         let dkeyWeight = tap.vectorGradient(keyNorm.name)
-        let before = AlignedBuffer(floats: dim, zeroed: false)
-        for r in 0..<batch.rowCount {
-            for h in 0..<heads {
-                let norm = h < config.headCount ? queryNorm : keyNorm
-                let at = r * attention.width + h * dim
-                before.address.copyMemory(from: dqkv.p + at, byteCount: dim * 4)
-                (dqkv.p + at).update(repeating: 0, count: dim)
-                fl_rmsnorm_backward(
-                    dqkv.p + at, h < config.headCount ? dqueryWeight : dkeyWeight, before.p, raw.p + at, norm.weight.p,
-                    dim,
-                    norm.epsilon)
+        // Weights' gradients add up row after row; without them every row stands for itself.
+        let isSplit = dqueryWeight == nil && dkeyWeight == nil
+        pool.run(over: batch.rowCount, by: isSplit ? 48 : max(1, batch.rowCount)) { tile in
+            let before = AlignedBuffer(floats: dim, zeroed: false)
+            for r in tile {
+                for h in 0..<heads {
+                    let norm = h < config.headCount ? queryNorm : keyNorm
+                    let at = r * attention.width + h * dim
+                    before.address.copyMemory(from: dqkv.p + at, byteCount: dim * 4)
+                    (dqkv.p + at).update(repeating: 0, count: dim)
+                    fl_rmsnorm_backward(
+                        dqkv.p + at, h < config.headCount ? dqueryWeight : dkeyWeight, before.p, raw.p + at,
+                        norm.weight.p, dim, norm.epsilon)
+                }
             }
         }
     }

@@ -35,11 +35,7 @@ public final class Head {
             let gathered = gather(y, rows: rows[tile])
             let normed = AlignedBuffer(floats: tile.count * width, zeroed: false)
             norm.forward(pool, y: normed.p, x: gathered.p, rows: tile.count)
-            try matrix.withFloats {
-                GEMM.linear(
-                    pool, y: logits.p, ldy: vocabulary, x: normed.p, ldx: width, w: $0, rows: tile.count,
-                    outputs: vocabulary, inputs: width)
-            }
+            try matrix.multiply(normed.p, into: logits.p, count: tile.count)
             try checkFinite(logits.p, rows: tile.count)
             try body(tile, logits.p, normed)
             start = tile.upperBound

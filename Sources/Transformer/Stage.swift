@@ -11,6 +11,13 @@ public final class Stage {
     public let head: Head?
     /// Changes activations of every block; `nil`: nobody does.
     public var writer: (any ResidualWrite)? { didSet { for layer in layers { layer.writer = writer } } }
+    /// Whether resident weights have packed copies, for products of few rows. To be off before weights are trained.
+    public var packsWeights = false {
+        didSet {
+            for layer in layers { for matrix in layer.stacks { matrix.packs = packsWeights } }
+            head?.matrix.packs = packsWeights
+        }
+    }
     let pool: ThreadPool
     private let source: any WeightSource
 

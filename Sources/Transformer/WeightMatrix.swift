@@ -17,8 +17,15 @@ public final class WeightMatrix {
     public let parts: [Part]
     public let rows: Int
     public let columns: Int
-    /// f32 [rows × columns] where resident.
+    /// f32 [rows × columns] where resident. Whoever writes to it turns `packs` off first.
     public private(set) var resident: AlignedBuffer?
+    /// Whether products take a packed copy of the resident weights, made at the first one. No value changes by it.
+    public var packs = false {
+        didSet { if !packs { packed = nil } }
+    }
+    private var packed: PackedWeights?
+    /// The weights have changed since they were packed.
+    private var isOutdated = false
     private let source: any WeightSource
     private let pool: ThreadPool
     private let scratch: AlignedBuffer?
@@ -77,10 +84,31 @@ public final class WeightMatrix {
         return try body(scratch!.floats.baseAddress!)
     }
 
+    /// y [count × rows] = x · Wᵀ for `count` dense rows x [count × columns].
+    /// - Throws: where it is not resident, what `withFloats` throws.
+    public func multiply(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int) throws {
+        if packs, let resident { pack(resident.floats.baseAddress!) }
+        if let packed { return GEMM.linear(pool, y: y, ldy: rows, x: x, ldx: columns, w: packed, rows: count) }
+        try withFloats {
+            GEMM.linear(
+                pool, y: y, ldy: rows, x: x, ldx: columns, w: $0, rows: count, outputs: rows, inputs: columns)
+        }
+    }
+
+    private func pack(_ w: UnsafePointer<Float>) {
+        if packed == nil {
+            packed = PackedWeights(pool, w, outputs: rows, inputs: columns)
+        } else if isOutdated {
+            packed?.renew(pool, w)
+        }
+        isOutdated = false
+    }
+
     /// Reads the checkpoint again, forgetting edits and training.
     /// - Throws: `StageError.badWeight` where a weight is no finite number; what the source throws.
     public func reload() throws {
         (masks, originals, changes, factors) = ([:], [:], [:], [:])
+        isOutdated = true
         if let resident { try widen(into: resident) }
     }
 
@@ -89,6 +117,7 @@ public final class WeightMatrix {
     public func zero(part: Int, mask: AlignedBuffer) {
         precondition(masks[part] == nil, "an edit is already applied to \(parts[part].name)")
         masks[part] = mask
+        isOutdated = true
         guard let resident else { return }
         let first = parts[part].rows.lowerBound * columns
         let count = parts[part].rows.count * columns
@@ -103,6 +132,8 @@ public final class WeightMatrix {
     /// Undoes every `zero`, from memory, and every `add` and `scale`, from the checkpoint.
     /// - Throws: what the source throws.
     public func restore() throws {
+        guard !(masks.isEmpty && changes.isEmpty && factors.isEmpty) else { return }
+        isOutdated = true
         if let resident {
             for (part, mask) in masks {
                 let w = resident.floats.baseAddress! + parts[part].rows.lowerBound * columns
@@ -128,6 +159,7 @@ public final class WeightMatrix {
         precondition(changes[part] == nil && masks[part] == nil, "an edit is already applied to \(parts[part].name)")
         let change = Change(left: left, right: right, rank: rank)
         changes[part] = change
+        isOutdated = true
         if let resident { add(part, change, in: resident) }
     }
 
@@ -137,6 +169,7 @@ public final class WeightMatrix {
             changes[part] == nil && masks[part] == nil && factors[part] == nil,
             "an edit is already applied to \(parts[part].name)")
         factors[part] = factor
+        isOutdated = true
         if let resident { scale(part, factor, in: resident) }
     }
 
@@ -150,6 +183,7 @@ public final class WeightMatrix {
     /// - Throws: what the source throws.
     public func renew(part: Int, left: AlignedBuffer?, right: AlignedBuffer, rank: Int) throws {
         guard let resident else { preconditionFailure("training needs resident weights") }
+        isOutdated = true
         try widen(part, into: resident)
         if let left { add(part, Change(left: left, right: right, rank: rank), in: resident) }
     }
@@ -159,6 +193,7 @@ public final class WeightMatrix {
     /// - Throws: what the source throws.
     public func rewind(part number: Int, mask: AlignedBuffer) throws {
         guard let resident else { preconditionFailure("rewinding needs resident weights") }
+        isOutdated = true
         let part = parts[number]
         nonisolated(unsafe) let w = resident.floats.baseAddress! + part.rows.lowerBound * columns
         nonisolated(unsafe) let bits = UnsafePointer(mask.address.assumingMemoryBound(to: UInt8.self))

@@ -12,25 +12,23 @@ import Testing
     @Test(arguments: [(6, 16), (7, 17), (13, 40), (96, 33)]) func snip(rows: Int, columns: Int) {
         let tokens = 23
         let spans = [0..<4, 4..<5, 5..<23]
+        let (height, width) = (fl_snip_rows(), fl_snip_columns())
         let delta = Self.values(tokens * rows, 1)
         let x = Self.values(tokens * columns, 2)
-        var packedD = [Float](repeating: 0, count: (rows + 5) / 6 * 6 * tokens)
-        var packedX = [Float](repeating: 0, count: (columns + 15) / 16 * 16 * tokens)
-        fl_pack_panels(&packedD, delta, tokens, rows, rows, 6)
-        fl_pack_panels(&packedX, x, tokens, columns, columns, 16)
+        var packedD = [Float](repeating: 0, count: (rows + height - 1) / height * height * tokens)
+        var packedX = [Float](repeating: 0, count: (columns + width - 1) / width * width * tokens)
+        fl_pack_panels(&packedD, delta, tokens, rows, rows, height)
+        fl_pack_panels(&packedX, x, tokens, columns, columns, width)
         var whole = [Float](repeating: 0.5, count: rows * columns)
         var tiled = whole
-        for span in spans {
-            fl_snip_tile(
-                &whole, columns, packedD, packedX, tokens, span.lowerBound, span.upperBound, 0, rows, 0, columns)
-        }
-        for i in stride(from: 0, to: rows, by: 6) {
-            for j in stride(from: 0, to: columns, by: 16) {
+        let bounds = spans.flatMap { [$0.lowerBound, $0.upperBound] }
+        fl_snip_tile(&whole, columns, packedD, packedX, tokens, bounds, 3, 0, rows, 0, columns)
+        for i in stride(from: 0, to: rows, by: height) {
+            for j in stride(from: 0, to: columns, by: width) {
                 for span in spans {
                     fl_snip_tile(
-                        &tiled, columns, packedD, packedX, tokens, span.lowerBound, span.upperBound, i,
-                        min(rows, i + 6), j,
-                        min(columns, j + 16))
+                        &tiled, columns, packedD, packedX, tokens, [span.lowerBound, span.upperBound], 1, i,
+                        min(rows, i + height), j, min(columns, j + width))
                 }
             }
         }

@@ -225,7 +225,9 @@ import Testing
             try #require(whole["fine-tuning"])
         )
         #expect(reading > linear + 4 * 512 * 10_000 + 100 << 20)
-        #expect(scores > reading + linear - (20 << 20))
+        // Scores hold sums as large as the maps; answers hold packed copies of the weights.
+        #expect(scores > 2 * linear + 4 * 512 * 10_000)
+        #expect(reading > 2 * linear)
         #expect(training > scores)
         // Two stages of one pipeline share all of it.
         let half = try memory(study, workers: 2, pipelines: 1)

@@ -46,6 +46,9 @@ import Transformer
         #expect(small.spareBytes == border - 10)
         #expect(small.weightBytes < fits.weightBytes)
         let large = StageMemory(config, layers: layers, isLast: true, memoryBytes: 100 * bytes)
+        #expect(!fits.packsWeights && !small.packsWeights && large.packsWeights)
+        #expect(StageMemory(config, layers: layers, isLast: true, memoryBytes: 3 * bytes).packsWeights)
+        #expect(!StageMemory(config, layers: layers, isLast: true, memoryBytes: 3 * bytes - 1).packsWeights)
         let most =
             (large.spareBytes - 3 * bytes) / 2
             / (ModelFootprint(config).activationBytesPerToken * config.layerCount)

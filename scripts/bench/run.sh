@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Speeds side by side, each part in one run: every kind of work beside the machine's SGEMM rate, then the same SNIP work by
 # PyTorch; bulk transfer beside bare libzmq; fleet overhead beside Dask.distributed and Parsl.
-# MODEL and THREADS choose; ONLY="compute bulk fleet" chooses parts.
+# MODEL and THREADS choose; ONLY="compute products kernels bulk fleet" chooses parts. `products` and `kernels` are not
+# among the usual ones.
 set -euo pipefail
 source "$(dirname "$0")/../lib.sh"
 script=bench
@@ -18,6 +19,19 @@ bench_compute() {
             --ours "$(awk '/^SNIP/ { print $(NF - 1) }' "$work/ours")" 2>/dev/null ||
             echo "bench: PyTorch could not run this model" >&2
     fi
+}
+
+bench_products() {
+    local sources="$root/Sources"
+    clang -O3 -w -I "$sources/CKernels/include" -I "$sources/COneDNN/include" "$root/scripts/bench/products.c" \
+        "$sources"/COneDNN/*.c "$sources"/CKernels/*.c -o "$work/products" -lm -ldl -lpthread
+    "$work/products"
+}
+
+bench_kernels() {
+    clang -O3 -w -I "$root/Sources/CKernels/include" "$root/scripts/bench/kernels.c" "$root"/Sources/CKernels/*.c \
+        -o "$work/kernels" -lm
+    "$work/kernels"
 }
 
 bench_bulk() { "$root/.build/release/Bench" bulk --programs "$bin"; }

@@ -1,8 +1,9 @@
-#include "dequantise.h"
-#include <string.h>
+// Widening of stored weights and narrowing to 16 bits. Comes last: nothing behind the pragma is fused.
+#pragma once
+#include "vector.h"
 
 // A fused multiply-add would round differently from machine to machine.
-#pragma STDC FP_CONTRACT OFF
+#pragma clang fp contract(off)
 
 static inline uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static inline float float_of(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
@@ -19,12 +20,12 @@ static inline float widen_f16(uint16_t h) {
 
 static inline float scale_at(const uint8_t *p) { return widen_f16(load16(p)); }
 
-void faultline_f16_to_f32(const void *source, float *destination, size_t n) {
+static void f16_to_f32(const void *source, float *destination, size_t n) {
     const uint8_t *p = source;
     for (size_t i = 0; i < n; i++) destination[i] = widen_f16(load16(p + 2 * i));
 }
 
-void faultline_bf16_to_f32(const void *source, float *destination, size_t n) {
+static void bf16_to_f32(const void *source, float *destination, size_t n) {
     const uint8_t *p = source;
     for (size_t i = 0; i < n; i++) destination[i] = float_of((uint32_t)load16(p + 2 * i) << 16);
 }
@@ -49,18 +50,18 @@ static inline uint16_t narrow_bf16(float x) {
     return (uint16_t)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
 }
 
-void faultline_f32_to_f16(const float *source, void *destination, size_t n) {
+static void f32_to_f16(const float *source, void *destination, size_t n) {
     uint8_t *p = destination;
     for (size_t i = 0; i < n; i++) { uint16_t h = narrow_f16(source[i]); memcpy(p + 2 * i, &h, 2); }
 }
 
-void faultline_f32_to_bf16(const float *source, void *destination, size_t n) {
+static void f32_to_bf16(const float *source, void *destination, size_t n) {
     uint8_t *p = destination;
     for (size_t i = 0; i < n; i++) { uint16_t h = narrow_bf16(source[i]); memcpy(p + 2 * i, &h, 2); }
 }
 
 // q4_0: f16 scale, 16 bytes of 4-bit weights (low nibbles first half, high nibbles second).
-void faultline_dequantise_q4_0(const void *source, float *destination, size_t blocks) {
+static void dequantise_q4_0(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 18, destination += 32) {
         float d = scale_at(p);
@@ -72,7 +73,7 @@ void faultline_dequantise_q4_0(const void *source, float *destination, size_t bl
 }
 
 // q4_1: f16 scale, f16 minimum, 16 bytes.
-void faultline_dequantise_q4_1(const void *source, float *destination, size_t blocks) {
+static void dequantise_q4_1(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 20, destination += 32) {
         float d = scale_at(p), m = scale_at(p + 2);
@@ -88,7 +89,7 @@ static inline uint32_t load32(const uint8_t *p) {
 }
 
 // q5_0: f16 scale, 32 fifth bits, 16 bytes of low bits.
-void faultline_dequantise_q5_0(const void *source, float *destination, size_t blocks) {
+static void dequantise_q5_0(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 22, destination += 32) {
         float d = scale_at(p);
@@ -103,7 +104,7 @@ void faultline_dequantise_q5_0(const void *source, float *destination, size_t bl
 }
 
 // q5_1: f16 scale, f16 minimum, 32 fifth bits, 16 bytes.
-void faultline_dequantise_q5_1(const void *source, float *destination, size_t blocks) {
+static void dequantise_q5_1(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 24, destination += 32) {
         float d = scale_at(p), m = scale_at(p + 2);
@@ -118,7 +119,7 @@ void faultline_dequantise_q5_1(const void *source, float *destination, size_t bl
 }
 
 // q8_0: f16 scale, 32 signed bytes.
-void faultline_dequantise_q8_0(const void *source, float *destination, size_t blocks) {
+static void dequantise_q8_0(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 34, destination += 32) {
         float d = scale_at(p);
@@ -138,7 +139,7 @@ static inline void scale_and_minimum(const uint8_t *p, int i, uint8_t *scale, ui
 }
 
 // q4_K: f16 scale, f16 minimum scale, 12 bytes of scales, 128 bytes; sub-blocks of 32.
-void faultline_dequantise_q4_k(const void *source, float *destination, size_t blocks) {
+static void dequantise_q4_k(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 144, destination += 256) {
         float d = scale_at(p), dmin = scale_at(p + 2);
@@ -154,7 +155,7 @@ void faultline_dequantise_q4_k(const void *source, float *destination, size_t bl
 }
 
 // q5_K: as q4_K with 32 bytes of fifth bits (bit i for sub-block i) before the low bits.
-void faultline_dequantise_q5_k(const void *source, float *destination, size_t blocks) {
+static void dequantise_q5_k(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 176, destination += 256) {
         float d = scale_at(p), dmin = scale_at(p + 2);
@@ -174,7 +175,7 @@ void faultline_dequantise_q5_k(const void *source, float *destination, size_t bl
 }
 
 // q6_K: 128 bytes of low 4 bits, 64 of high 2 bits, 16 signed scales (sub-blocks of 16), f16 scale.
-void faultline_dequantise_q6_k(const void *source, float *destination, size_t blocks) {
+static void dequantise_q6_k(const void *source, float *destination, size_t blocks) {
     const uint8_t *p = source;
     for (size_t b = 0; b < blocks; b++, p += 210, destination += 256) {
         float d = scale_at(p + 208);
