@@ -58,8 +58,10 @@ package struct DirectionStep: Sendable {
         try Self.checkLayers(plan, of: config)
         let harmful = try Self.split(plan.harmful, "harmful", plan, study, codec, files)
         let harmless = try Self.split(plan.harmless, "harmless", plan, study, codec, files)
-        try Self.check(
-            harmful.train.texts + harmful.validation.texts, harmless.train.texts + harmless.validation.texts, plan)
+        try PromptLists.checkDisjoint(
+            harmful: harmful.train.texts + harmful.validation.texts,
+            harmless: harmless.train.texts + harmless.validation.texts,
+            files: (plan.harmful.file, plan.harmless.file), step: "refusal_direction")
         lists = Lists(
             trainHarmful: harmful.train, trainHarmless: harmless.train, validationHarmful: harmful.validation,
             validationHarmless: harmless.validation)
@@ -115,19 +117,6 @@ package struct DirectionStep: Sendable {
         throw InputError(
             "refusal_direction.layers_below",
             "= \(plainNumber(plan.rules.layersBelow)) leaves no block of the model's \(config.layerCount) to try but the first, at whose input all prompts are alike"
-        )
-    }
-
-    /// No prompt is harmful and harmless.
-    private static func check(
-        _ harmful: [String], _ harmless: [String], _ plan: Study.DirectionPlan
-    ) throws(InputError) {
-        let others = Set(harmless.map(trimmed))
-        let both = harmful.filter { others.contains(trimmed($0)) }
-        guard let first = both.first else { return }
-        throw InputError(
-            plan.harmless.file,
-            "\(both.count) of the prompts drawn for refusal_direction are harmful ones of \(plan.harmful.file) as well, as \"\(first.prefix(40))\""
         )
     }
 

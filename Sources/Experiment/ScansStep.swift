@@ -92,13 +92,8 @@ package struct ScansStep: Sendable {
             guard Set(list.map(trimmed)).count < list.count else { continue }
             throw InputError(file, "has a prompt twice, which would be an anchor of scans and calibrate it as well")
         }
-        let others = Set(harmless.map(trimmed))
-        let both = harmful.filter { others.contains(trimmed($0)) }
-        guard let first = both.first else { return }
-        throw InputError(
-            method.harmless.file,
-            "\(both.count) of the prompts drawn for scans are harmful ones of \(method.harmful.file) as well, as \"\(first.prefix(40))\""
-        )
+        try PromptLists.checkDisjoint(
+            harmful: harmful, harmless: harmless, files: (method.harmful.file, method.harmless.file), step: "scans")
     }
 
     /// - Throws: `InputError` where the gate would be made of prompts that it is to classify.
